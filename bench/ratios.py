@@ -1,0 +1,78 @@
+"""How close a run comes to what AWS's quotas force, in one run and as ratios: `make bench`.
+
+Virtual time: the numbers say how many seconds a run would take, not how fast this machine
+is. The floor of a run is the slowest operation's calls over its quota, less the burst.
+"""
+
+import tracemalloc
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+
+from handlers.contact_sync.config import AWS_QUOTAS, parse
+from handlers.contact_sync.names import Kind, Operation
+from sandbox.cloud.account import AccountService
+from sandbox.cloud.quotas import AWS
+from sandbox.organization import Organization, make
+from sandbox.simulation import bring_into_step, run, virtual_seconds
+
+LATENCY = 0.15
+SIZES = (40, 1_000, 5_000)
+
+
+def in_step(organization: Organization) -> Organization:
+    """Every member equal to the source: the daily pass of a quiet day."""
+    for account in organization.accounts:
+        account.contacts = {kind: dict(fields) for kind, fields in organization.source.items()}
+    return organization
+
+
+def drifted(organization: Organization, share: int) -> Organization:
+    """One account in `share` has another security contact."""
+    for account in in_step(organization).accounts[::share]:
+        account.contacts[Kind.SECURITY]["Name"] = "Drifted"
+    return organization
+
+
+def floor(calls: Mapping[str, Mapping[str, int]]) -> float:
+    """Seconds that the quotas force for these calls, whoever makes them."""
+    return max(
+        max(counts["made"] - AWS_QUOTAS[Operation(name)].burst, 0) / AWS_QUOTAS[Operation(name)].rate
+        for name, counts in calls.items()
+    )
+
+
+def main() -> None:
+    """Print one row for each size and state of an organization."""
+    table = Table("accounts", "state", "seconds", "floor", "ratio", "calls / account", "throttled", "KiB / account")
+    for size in SIZES:
+        states = {
+            "all differ": make(1, size),
+            "in step": in_step(make(1, size)),
+            "1% drifted": drifted(make(1, size), 100),
+        }
+        for state, organization in states.items():
+            service = AccountService(organization, clock=virtual_seconds, quotas=AWS)
+            tracemalloc.start()
+            worked = run(bring_into_step(organization, service, parse({}), latency=LATENCY))
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            least = floor(service.calls)
+            made = sum(counts["made"] for counts in service.calls.values())
+            throttled = sum(counts["throttled"] for counts in service.calls.values())
+            table.add_row(
+                f"{size:,}",
+                state,
+                f"{worked.seconds:,.1f}",
+                f"{least:,.1f}",
+                f"{worked.seconds / least:.3f}",
+                f"{made / size:.2f}",
+                str(throttled),
+                f"{peak / size / 1024:.1f}",
+            )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What runs: exactly the code that is zipped into the functions, one package a system."""

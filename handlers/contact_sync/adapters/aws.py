@@ -1,0 +1,79 @@
+"""boto3 clients, and AWS's failures as ours."""
+
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from handlers.contact_sync.core.errors import (
+    AccessDenied,
+    AccountError,
+    AccountNotFound,
+    Conflicted,
+    ContactRefused,
+    NetworkFailed,
+    ServiceFailed,
+    Throttled,
+    UnexpectedAnswer,
+)
+
+CONNECTIONS = 32
+
+# Account Management is retried by the core alone, so that a receipt's count of retries is true.
+COUNTED = Config(
+    retries={"total_max_attempts": 1}, max_pool_connections=CONNECTIONS, connect_timeout=5, read_timeout=20
+)
+PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 8}, max_pool_connections=CONNECTIONS)
+
+ERRORS: dict[str, type[AccountError]] = {
+    "AccessDeniedException": AccessDenied,
+    "ValidationException": ContactRefused,
+    "TooManyRequestsException": Throttled,
+    "ThrottlingException": Throttled,
+    "ConflictException": Conflicted,
+    "ConcurrentModificationException": Conflicted,
+    "InternalServerException": ServiceFailed,
+    "ServiceException": ServiceFailed,
+    "ResourceNotFoundException": AccountNotFound,
+    "AccountNotFoundException": AccountNotFound,
+    "TargetNotFoundException": AccountNotFound,
+}
+
+
+@cache
+def session() -> Any:
+    """The one session of this process: clients share its credentials and its loaded models."""
+    return boto3.Session()
+
+
+def client(service: str, config: Config = PATIENT) -> Any:
+    """A client of a service in the function's own region."""
+    return session().client(service, config=config)
+
+
+def code_of(error: ClientError) -> str:
+    """AWS's name for a failure."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def translated(error: ClientError | BotoCoreError, account: str | None) -> AccountError:
+    """AWS's failure of one account's call as ours; the message names the account and AWS's code only."""
+    whose = account or "the management account"
+    if isinstance(error, HTTPClientError):
+        return NetworkFailed(f"{whose}: {type(error).__name__}")
+    if not isinstance(error, ClientError):
+        return UnexpectedAnswer(f"{whose}: {type(error).__name__}")
+    code = code_of(error)
+    http = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    known = ERRORS.get(code) or _by_status(http)
+    return known(f"{whose}: {code}")
+
+
+def _by_status(http: int) -> type[AccountError]:
+    if http == 429:
+        return Throttled
+    if http >= 500:
+        return ServiceFailed
+    return AccessDenied if http in (401, 403) else UnexpectedAnswer

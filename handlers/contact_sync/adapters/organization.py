@@ -1,0 +1,107 @@
+"""AWS Organizations: who the members are, where they stand, how they are tagged."""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handlers.contact_sync.core.errors import NotManagementAccount, UnknownUnit
+from handlers.contact_sync.core.targets import Account
+
+from . import aws
+
+PAGE = 20  # ListAccounts takes no more
+
+
+class Organization:
+    """The organization of the management account; botocore's own retries answer its throttling."""
+
+    def __init__(self, management: str) -> None:
+        self._management = management
+        self._client = aws.client("organizations")
+
+    def check_management(self) -> None:
+        """See that this account manages an organization.
+
+        Raises:
+            NotManagementAccount: it does not.
+        """
+        try:
+            found = self._client.describe_organization()["Organization"]["MasterAccountId"]
+        except self._client.exceptions.AWSOrganizationsNotInUseException as error:
+            raise NotManagementAccount("this account is in no organization") from error
+        if found != self._management:
+            raise NotManagementAccount(f"{self._management} is managed by {found}")
+
+    def accounts(self) -> Iterator[Account]:
+        """Every account of the organization, in every state; empty pages may come before the last."""
+        pages = self._client.get_paginator("list_accounts").paginate(PaginationConfig={"PageSize": PAGE})
+        for page in pages:
+            yield from map(_account, page["Accounts"])
+
+    def account(self, account: str) -> Account | None:
+        """One account; None when it is no member."""
+        try:
+            return _account(self._client.describe_account(AccountId=account)["Account"])
+        except self._client.exceptions.AccountNotFoundException:
+            return None
+
+    def accounts_below(self, units: Iterable[str]) -> frozenset[str]:
+        """Ids of the accounts in any of these units or below.
+
+        Raises:
+            UnknownUnit: a unit does not exist, so what it excludes cannot be told.
+        """
+        waiting = [self._unit(unit) for unit in units]
+        found: set[str] = set()
+        while waiting:
+            parent = waiting.pop()
+            found.update(account["Id"] for account in self._pages("list_accounts_for_parent", "Accounts", parent))
+            waiting += [unit["Id"] for unit in self._children(parent)]
+        return frozenset(found)
+
+    async def tags(self, account: str) -> Mapping[str, str]:
+        """See `Membership.tags`."""
+        call = partial(self._pages, "list_tags_for_resource", "Tags", account, "ResourceId")
+        try:
+            tags = await asyncio.to_thread(lambda: list(call()))
+        except (ClientError, BotoCoreError) as error:
+            raise aws.translated(error, account) from error
+        return {tag["Key"]: tag["Value"] for tag in tags}
+
+    async def state(self, account: str) -> str | None:
+        """See `Membership.state`."""
+        try:
+            found = await asyncio.to_thread(self.account, account)
+        except (ClientError, BotoCoreError) as error:
+            raise aws.translated(error, account) from error
+        return found.state if found else None
+
+    def _unit(self, unit: str) -> str:
+        if not unit.startswith("/"):
+            try:
+                self._client.describe_organizational_unit(OrganizationalUnitId=unit)
+            except self._client.exceptions.OrganizationalUnitNotFoundException as error:
+                raise UnknownUnit(unit) from error
+            return unit
+        parent: str = self._client.list_roots()["Roots"][0]["Id"]
+        for name in unit.removeprefix("/").split("/"):
+            below = {child["Name"]: child["Id"] for child in self._children(parent)}
+            if name not in below:
+                raise UnknownUnit(unit)
+            parent = below[name]
+        return parent
+
+    def _children(self, parent: str) -> Iterator[Mapping[str, Any]]:
+        return self._pages("list_organizational_units_for_parent", "OrganizationalUnits", parent)
+
+    def _pages(self, operation: str, key: str, of: str, named: str = "ParentId") -> Iterator[Mapping[str, Any]]:
+        for page in self._client.get_paginator(operation).paginate(**{named: of}):
+            yield from page[key]
+
+
+def _account(found: Mapping[str, Any]) -> Account:
+    # `Status` was retired on 2026-09-09; an answer without `State` counts as not ACTIVE.
+    return Account(found["Id"], found.get("State", "UNKNOWN"))

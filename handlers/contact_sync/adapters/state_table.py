@@ -1,0 +1,220 @@
+"""The state table: the lease, every run's header, one receipt per account and kind.
+
+Items of one run share its `sync_id`; nothing ever holds a whole run in one item. Contact
+values stand in the header alone (`source`), encrypted under the stack's key.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from boto3.dynamodb.conditions import Attr, Key
+from botocore.exceptions import ClientError
+
+from handlers.contact_sync.core.contacts import Contact
+from handlers.contact_sync.core.lease import Lease, Turn
+from handlers.contact_sync.core.receipts import Receipt, Status
+from handlers.contact_sync.core.run import Run, RunStatus
+from handlers.contact_sync.names import BY_DAY_INDEX, Cause, Kind
+
+from . import aws
+
+LEASE_KEY = {"sync_id": "lease", "item": "organization"}
+HEADER = "run"
+RECEIPT = "receipt#"
+
+Answer = TypeVar("Answer")
+
+
+class StateTable:
+    """Runs and their receipts; everything but the lease expires after `retention_days`."""
+
+    def __init__(self, table_name: str, retention_days: int) -> None:
+        self._table: Any = aws.session().resource("dynamodb", config=aws.PATIENT).Table(table_name)
+        self._retention = timedelta(days=retention_days)
+
+    # --- the lease -----------------------------------------------------------------------
+
+    def exchange(self, decide: Callable[[Lease], tuple[Lease, Answer]]) -> Answer:
+        """Change the lease as `decide` says of what is really stored; decides again when another came first."""
+        while True:
+            item = self._table.get_item(Key=LEASE_KEY, ConsistentRead=True).get("Item", {})
+            lease = _lease(item)
+            changed, answer = decide(lease)
+            if changed == lease:
+                return answer
+            revision = int(item.get("revision", 0))
+            document = {
+                **LEASE_KEY,
+                "revision": revision + 1,
+                "holder": changed.holder.to_json() if changed.holder else None,
+                "pending": changed.pending.to_json() if changed.pending else None,
+                "previous": changed.previous,
+            }
+            unchanged = Attr("revision").eq(revision) if revision else Attr("revision").not_exists()
+            try:
+                self._table.put_item(Item=document, ConditionExpression=unchanged)
+                return answer
+            except ClientError as error:
+                if aws.code_of(error) != "ConditionalCheckFailedException":
+                    raise
+
+    def lease(self) -> Lease:
+        """The lease as it stands."""
+        return _lease(self._table.get_item(Key=LEASE_KEY, ConsistentRead=True).get("Item", {}))
+
+    # --- headers -------------------------------------------------------------------------
+
+    def run(self, run_id: str) -> Run | None:
+        """A run's header; None when there is none (yet)."""
+        item = self._table.get_item(Key={"sync_id": run_id, "item": HEADER}, ConsistentRead=True).get("Item")
+        return _run(item) if item else None
+
+    def save(self, run: Run, *, while_open: bool = False) -> bool:
+        """Write a header. With `while_open` only over one that has not ended; says whether it was written."""
+        condition = (
+            {"ConditionExpression": Attr("status").not_exists() | Attr("status").eq(RunStatus.IN_PROGRESS)}
+            if while_open
+            else {}
+        )
+        try:
+            self._table.put_item(Item=self._header(run), **condition)
+            return True
+        except ClientError as error:
+            if aws.code_of(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+
+    def open_circuit(self, run_id: str, cause: str) -> None:
+        """Note for the run's other batches that calling AWS does not help."""
+        self._table.update_item(
+            Key={"sync_id": run_id, "item": HEADER},
+            UpdateExpression="SET circuit = :cause",
+            ExpressionAttributeValues={":cause": cause},
+        )
+
+    def closed(self, run_id: str) -> bool:
+        """Whether the run has ended; a reading of one attribute, for a worker that looks often."""
+        answer = self._table.get_item(
+            Key={"sync_id": run_id, "item": HEADER},
+            ConsistentRead=True,
+            ProjectionExpression="#status",
+            ExpressionAttributeNames={"#status": "status"},
+        )
+        return bool(answer.get("Item", {}).get("status") != RunStatus.IN_PROGRESS)
+
+    def runs_of(self, day: str) -> Iterator[Run]:
+        """The runs that started on a day (UTC, YYYY-MM-DD), oldest first; merged bells are none."""
+        query = {"IndexName": BY_DAY_INDEX, "KeyConditionExpression": Key("day").eq(day)}
+        for item in self._query(query):
+            if (run := _run(item)).status is not RunStatus.MERGED:
+                yield run
+
+    # --- receipts ------------------------------------------------------------------------
+
+    def keep(self, receipts: Iterable[Receipt], run_id: str) -> None:
+        """Write receipts; writing one again changes nothing but its time."""
+        with self._table.batch_writer(overwrite_by_pkeys=["sync_id", "item"]) as batch:
+            for receipt in receipts:
+                batch.put_item(Item=self._receipt(receipt, run_id))
+
+    def receipts(self, run_id: str, first: str = "", last: str = "9" * 12) -> Iterator[Receipt]:
+        """A run's receipts, by account; `first` and `last` bound the account ids, both included."""
+        between = Key("item").between(f"{RECEIPT}{first}", f"{RECEIPT}{last}#~")
+        query = {"KeyConditionExpression": Key("sync_id").eq(run_id) & between, "ConsistentRead": True}
+        for item in self._query(query):
+            yield _as_receipt(item)
+
+    # --- items ---------------------------------------------------------------------------
+
+    def _query(self, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        while True:
+            answer = self._table.query(**query)
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            query = {**query, "ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def _expiry(self, at: str) -> int:
+        return int((datetime.fromisoformat(at) + self._retention).timestamp())
+
+    def _header(self, run: Run) -> dict[str, Any]:
+        return {
+            "sync_id": run.run_id,
+            "item": HEADER,
+            "run_id": run.run_id,
+            "day": run.started[:10],
+            "cause": str(run.cause),
+            "initiator": run.initiator,
+            "config_version": run.config_version,
+            "status": str(run.status),
+            "severity": run.severity,
+            "scenario": run.scenario,
+            "started": run.started,
+            "rung": run.rung,
+            "ended": run.ended,
+            "counts": dict(run.counts),
+            "source": {str(kind): dict(contact.fields) for kind, contact in run.source.items()},
+            "planned": run.planned,
+            "batches": run.batches,
+            "error": run.error,
+            "detail": run.detail,
+            "circuit": run.circuit,
+            "into": run.into,
+            "notified": run.notified,
+            "expires_at": self._expiry(run.started),
+        }
+
+    def _receipt(self, receipt: Receipt, run_id: str) -> dict[str, Any]:
+        return {
+            "sync_id": run_id,
+            "item": f"{RECEIPT}{receipt.account}#{receipt.kind}",
+            "account": receipt.account,
+            "kind": str(receipt.kind),
+            "status": str(receipt.status),
+            "at": receipt.at,
+            "changed": list(receipt.changed),
+            "error": receipt.error,
+            "retries": receipt.retries,
+            "expires_at": self._expiry(receipt.at),
+        }
+
+
+def _lease(item: Mapping[str, Any]) -> Lease:
+    return Lease(Turn.from_json(item.get("holder")), Turn.from_json(item.get("pending")), item.get("previous"))
+
+
+def _run(item: Mapping[str, Any]) -> Run:
+    return Run(
+        run_id=item["run_id"],
+        cause=Cause(item["cause"]),
+        initiator=item["initiator"],
+        config_version=int(item["config_version"]),
+        status=RunStatus(item["status"]),
+        severity=item["severity"],
+        scenario=item["scenario"],
+        started=item["started"],
+        rung=item["rung"],
+        ended=item["ended"],
+        counts={status: int(count) for status, count in item["counts"].items()},
+        source={Kind(kind): Contact.of(Kind(kind), fields) for kind, fields in item["source"].items()},
+        planned=item["planned"],
+        batches=int(item["batches"]),
+        error=item["error"],
+        detail=item["detail"],
+        circuit=item["circuit"],
+        into=item["into"],
+        notified=item["notified"],
+    )
+
+
+def _as_receipt(item: Mapping[str, Any]) -> Receipt:
+    return Receipt(
+        account=item["account"],
+        kind=Kind(item["kind"]),
+        status=Status(item["status"]),
+        at=item["at"],
+        changed=tuple(item["changed"]),
+        error=item["error"],
+        retries=int(item["retries"]),
+    )

@@ -1,0 +1,224 @@
+"""The configuration of contact sync: one shape in the stack file, the table and at run time.
+
+`pulumi preview`, the deploy's custom resource and `orgsync config` all validate with
+`parse`, so that nothing reaches the table that a run could not use. Keys are the spec's,
+in snake_case. The model is frozen: a run keeps the version it has read to its end.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from .names import Kind, Operation
+
+AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
+
+
+def _schedule(value: str) -> str:
+    """EventBridge Scheduler's `rate()` and `cron()`; a rate of zero never fires."""
+    rate = re.fullmatch(r"rate\((\d+) (minute|minutes|hour|hours|day|days)\)", value)
+    if rate and int(rate[1]) > 0 and (int(rate[1]) == 1) == (not rate[2].endswith("s")):
+        return value
+    if re.fullmatch(r"cron\(\S+( \S+){5}\)", value):
+        return value
+    raise ValueError("write rate(1 day), rate(12 hours) or cron(minutes hours day month weekday year)")
+
+
+def _unit(value: str) -> str:
+    """A path of unit names from the root (`/Sandbox/Team A`) or a unit's own id."""
+    if re.fullmatch(r"ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}", value):
+        return value
+    if re.fullmatch(r"(/[^/]{1,128})+", value):
+        return value
+    raise ValueError("write a path from the root such as /Sandbox, or a unit id such as ou-ab12-34cd56ef")
+
+
+def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("name each entry once")
+    return values
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RetryConfig(_Frozen):
+    """How a temporary failure of one call is tried again; delays in seconds, doubling."""
+
+    max_attempts: int = Field(default=3, ge=0, le=10)
+    base_delay: float = Field(default=2, ge=0, le=60)
+    max_delay: float = Field(default=60, ge=0, le=300)
+
+    @model_validator(mode="after")
+    def _order(self) -> "RetryConfig":
+        if self.max_delay < self.base_delay:
+            raise ValueError("max_delay must not be below base_delay")
+        return self
+
+    def delays(self) -> tuple[float, ...]:
+        """Seconds before each retry: 2, 4, 8 by default."""
+        return tuple(min(self.base_delay * 2**i, self.max_delay) for i in range(self.max_attempts))
+
+
+class VerifyConfig(_Frozen):
+    """How a write is read back: seconds before the first look, doubling before each further one."""
+
+    delay: float = Field(default=2, ge=0, le=60)
+    max_attempts: int = Field(default=4, ge=1, le=10)
+
+    def delays(self) -> tuple[float, ...]:
+        """Seconds before each look: 2, 4, 8, 16 by default."""
+        return tuple(self.delay * 2**i for i in range(self.max_attempts))
+
+
+class Pace(_Frozen):
+    """A quota: calls per second and how many may come at once."""
+
+    rate: float = Field(gt=0, le=1000)
+    burst: float = Field(ge=1, le=2000)
+
+
+# Commercial quotas per calling account (AWS: Account Management quotas). ListTagsForResource
+# belongs to Organizations, whose quota for it is not published: a guess on the careful side.
+AWS_QUOTAS: Mapping[Operation, Pace] = {
+    Operation.GET_PRIMARY: Pace(rate=10, burst=15),
+    Operation.PUT_PRIMARY: Pace(rate=5, burst=8),
+    Operation.GET_ALTERNATE: Pace(rate=10, burst=15),
+    Operation.PUT_ALTERNATE: Pace(rate=5, burst=8),
+    Operation.DELETE_ALTERNATE: Pace(rate=1, burst=6),
+    Operation.LIST_TAGS: Pace(rate=10, burst=15),
+}
+
+Scenario = Literal[
+    "complete_failure",
+    "permission_errors",
+    "system_errors",
+    "partial_failure",
+    "configuration_errors",
+    "success_completion",
+]
+
+
+class NotificationRules(_Frozen):
+    """Which scenario is of which priority; each scenario stands in one list at most."""
+
+    high_priority: tuple[Scenario, ...] = ("complete_failure", "permission_errors", "system_errors")
+    medium_priority: tuple[Scenario, ...] = ("partial_failure", "configuration_errors")
+    low_priority: tuple[Scenario, ...] = ("success_completion",)
+
+    @model_validator(mode="after")
+    def _once(self) -> "NotificationRules":
+        named = [*self.high_priority, *self.medium_priority, *self.low_priority]
+        twice = sorted({scenario for scenario in named if named.count(scenario) > 1})
+        if twice:
+            raise ValueError(f"named more than once: {', '.join(twice)}")
+        return self
+
+
+class UserNotificationsConfig(_Frozen):
+    """AWS User Notifications: where its hub is, which channels hear, and the priorities."""
+
+    notification_hub_region: str = Field(default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
+    delivery_channels: tuple[Literal["EMAIL", "SMS", "SLACK", "TEAMS"], ...] = ("EMAIL",)
+    notification_rules: NotificationRules = NotificationRules()
+
+
+class Subscription(_Frozen):
+    """Who hears through the SNS topic: an e-mail address, a phone number or an HTTPS address."""
+
+    protocol: Literal["email", "sms", "https"]
+    endpoint: str
+
+    @model_validator(mode="after")
+    def _shape(self) -> "Subscription":
+        shapes = {
+            "email": (r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"),
+            "sms": (r"\+[1-9]\d{6,14}", "a phone number such as +15550100"),
+            "https": (r"https://\S+", "an https:// address"),
+        }
+        pattern, wanted = shapes[self.protocol]
+        if not re.fullmatch(pattern, self.endpoint):
+            raise ValueError(f"endpoint of {self.protocol} must be {wanted}")
+        return self
+
+
+class NotificationSettings(_Frozen):
+    """Who hears of a run, and when (spec: notification_settings)."""
+
+    user_notifications_config: UserNotificationsConfig = UserNotificationsConfig()
+    fallback_sns_topic: str | None = Field(default=None, pattern=r"^arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:\S+$")
+    subscriptions: tuple[Subscription, ...] = ()
+    notify_on_failure: bool = True
+    notify_on_success: bool = False
+    notify_on_partial_failure: bool = True
+    failure_threshold: int = Field(default=1, ge=1)
+
+
+class ContactSyncConfig(_Frozen):
+    """Everything an owner decides about contact sync; an empty mapping is a safe default."""
+
+    contact_types: Annotated[tuple[Kind, ...], AfterValidator(_unique)] = Field(default=tuple(Kind), min_length=1)
+    excluded_accounts: Annotated[tuple[AccountId, ...], AfterValidator(_unique)] = ()
+    excluded_units: Annotated[tuple[Annotated[str, AfterValidator(_unit)], ...], AfterValidator(_unique)] = ()
+    excluded_tags: Mapping[Annotated[str, Field(min_length=1, max_length=128)], str | tuple[str, ...]] = Field(
+        default_factory=dict
+    )
+    on_source_delete: Literal["ignore", "propagate", "alert"] = "alert"
+    retry_config: RetryConfig = RetryConfig()
+    verify_config: VerifyConfig = VerifyConfig()
+    pacing: Mapping[Operation, Pace] = Field(default_factory=dict)
+    schedule: Annotated[str, AfterValidator(_schedule)] = "rate(1 day)"
+    notification_settings: NotificationSettings = NotificationSettings()
+    paused: bool = False
+
+    def pace(self, operation: Operation) -> Pace:
+        """The pace of one operation: the owner's, or AWS's quota."""
+        return self.pacing.get(operation, AWS_QUOTAS[operation])
+
+
+class ConfigurationRefused(ValueError):
+    """A configuration that cannot be used; the message names every place and what is allowed there."""
+
+
+def parse(document: Mapping[str, Any]) -> ContactSyncConfig:
+    """Validate a configuration document.
+
+    Raises:
+        ConfigurationRefused: with one line a mistake: its path, what is wrong, what is allowed.
+    """
+    try:
+        return ContactSyncConfig.model_validate(document)
+    except ValidationError as error:
+        lines = [_explain(mistake) for mistake in error.errors(include_url=False)]
+    # Raised outside the handler: pydantic's own error repeats the input, and the chain is printed.
+    raise ConfigurationRefused("\n".join(lines))
+
+
+def _explain(mistake: Any) -> str:
+    path = ".".join(str(step) for step in mistake["loc"]) or "contact_sync"
+    message = mistake["msg"].removeprefix("Value error, ")
+    if mistake["type"] == "extra_forbidden":
+        message = f"is not a key here; allowed: {', '.join(_keys_beside(mistake['loc']))}"
+    elif path.startswith("excluded_accounts") and mistake["type"] == "string_pattern_mismatch":
+        message = "must be an account id of 12 digits, in quotes"
+    return f"{path}: {message}"
+
+
+def _keys_beside(path: tuple[str | int, ...]) -> list[str]:
+    """The keys that a model accepts at the place where a wrong one was found."""
+    model: Any = ContactSyncConfig
+    for step in path[:-1]:
+        annotation = model.model_fields[step].annotation if step in model.model_fields else None
+        nested = list(_models_in(annotation))
+        if nested:
+            model = nested[0]
+    return sorted(model.model_fields)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]

@@ -1,0 +1,165 @@
+"""One account's turn: read, decide, write the difference, read again. Every end is a receipt."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from handlers.contact_sync.config import ContactSyncConfig
+from handlers.contact_sync.names import Kind, Operation
+
+from .breaker import Breaker
+from .caller import Caller
+from .contacts import Contact, difference
+from .errors import (
+    AccessDenied,
+    AccountError,
+    AccountNotFound,
+    CircuitOpen,
+    ContactRefused,
+    Excluded,
+    ExclusionUnknown,
+    NotActive,
+    NotVerified,
+    OrgsyncError,
+    Skip,
+)
+from .pacing import Pacer
+from .ports import Clock, Contacts, Membership
+from .receipts import Receipt, Status
+from .targets import ACTIVE, excluded_by_tag
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Means:
+    """What every turn of a run works with.
+
+    Attributes:
+        source: the source's contacts as the run read them; a kind it lacks is absent.
+        config: the configuration version that the run keeps to its end.
+    """
+
+    contacts: Contacts
+    membership: Membership
+    source: Mapping[Kind, Contact]
+    config: ContactSyncConfig
+    pacer: Pacer
+    clock: Clock
+
+
+class Turn:
+    """One account's turn, with its own retries and its own count of throttles."""
+
+    def __init__(self, account: str, means: Means, breaker: Breaker, throttles: Counter[Operation]) -> None:
+        self._account = account
+        self._means = means
+        self._breaker = breaker
+        self._caller = Caller(means.pacer, means.clock, means.config.retry_config.delays(), throttles)
+
+    async def receipts(self, kinds: Sequence[Kind]) -> list[Receipt]:
+        """Bring the account's kinds into step side by side; one receipt each, in their order."""
+        try:
+            await self._check_exclusion()
+        except OrgsyncError as error:
+            receipts = [self._receipt(kind, error=error) for kind in kinds]
+        else:
+            receipts = list(await asyncio.gather(*(self._bring_into_step(kind) for kind in kinds)))
+        if any(receipt.error != CircuitOpen.__name__ for receipt in receipts):
+            self._breaker.record(next((r.error for r in receipts if r.status is Status.FAILED), None))
+        return receipts
+
+    async def _check_exclusion(self) -> None:
+        """Tags decide before anything is read; what they say must be known (failing closed)."""
+        excluded = self._means.config.excluded_tags
+        if not excluded:
+            return
+        self._stop_if_open()
+        try:
+            tags = await self._caller.call(Operation.LIST_TAGS, lambda: self._means.membership.tags(self._account))
+        except AccountNotFound as error:
+            raise NotActive("the account has left the organization") from error
+        except AccountError as error:
+            raise ExclusionUnknown("the account's tags cannot be read") from error
+        if excluded_by_tag(tags, excluded):
+            raise Excluded("by tag")
+
+    async def _bring_into_step(self, kind: Kind) -> Receipt:
+        wanted = self._means.source.get(kind)
+        attempt = _Attempt(self._account, kind, self._means, self._caller)
+        try:
+            self._stop_if_open()
+            changed = difference(wanted, await attempt.read())
+            if changed:
+                self._stop_if_open()
+                await attempt.write(wanted)
+                await attempt.verify(wanted)
+            return self._receipt(kind, changed=changed, retries=attempt.retries)
+        except (AccessDenied, AccountNotFound, ContactRefused) as error:
+            return self._receipt(kind, error=await self._or_no_longer_active(error), retries=attempt.retries)
+        except OrgsyncError as error:
+            return self._receipt(kind, error=error, retries=attempt.retries)
+
+    def _stop_if_open(self) -> None:
+        if self._breaker.open:
+            raise CircuitOpen(f"after {self._breaker.cause}")
+
+    async def _or_no_longer_active(self, error: AccountError) -> OrgsyncError:
+        """AWS refuses calls on an account that was closed meanwhile in more than one way: ask what it is."""
+        try:
+            state = await self._means.membership.state(self._account)
+        except AccountError:
+            return error
+        return error if state == ACTIVE else NotActive("the account closed or left during the run")
+
+    def _receipt(
+        self, kind: Kind, *, changed: tuple[str, ...] = (), error: OrgsyncError | None = None, retries: int = 0
+    ) -> Receipt:
+        status = Status.SUCCESS if error is None else Status.SKIPPED if isinstance(error, Skip) else Status.FAILED
+        at = self._means.clock.now().isoformat(timespec="milliseconds")
+        return Receipt(self._account, kind, status, at, changed, error.code if error else None, retries)
+
+
+class _Attempt:
+    """The calls of one kind, and how often they had to be tried again."""
+
+    def __init__(self, account: str, kind: Kind, means: Means, caller: Caller) -> None:
+        self._account = account
+        self._kind = kind
+        self._means = means
+        self._caller = caller
+        self.retries = 0
+
+    async def read(self) -> Contact | None:
+        """What AWS holds now."""
+        operation = Operation.GET_PRIMARY if self._kind is Kind.PRIMARY else Operation.GET_ALTERNATE
+        return await self._call(operation, lambda: self._means.contacts.read(self._account, self._kind))
+
+    async def write(self, wanted: Contact | None) -> None:
+        """Replace the contact, or delete it where the source has none."""
+        contacts = self._means.contacts
+        if wanted is None:
+            await self._call(Operation.DELETE_ALTERNATE, lambda: contacts.delete(self._account, self._kind))
+        else:
+            operation = Operation.PUT_PRIMARY if self._kind is Kind.PRIMARY else Operation.PUT_ALTERNATE
+            await self._call(operation, lambda: contacts.write(self._account, wanted))
+
+    async def verify(self, wanted: Contact | None) -> None:
+        """Read back until AWS shows what was written.
+
+        Account Management is eventually consistent (the Terraform provider polls too): one
+        look right after a write proves nothing, in either direction.
+        """
+        for pause in self._means.config.verify_config.delays():
+            await self._means.clock.sleep(pause)
+            if not difference(wanted, await self.read()):
+                return
+        raise NotVerified("reading back kept showing something else")
+
+    async def _call(self, operation: Operation, perform: Callable[[], Awaitable[Answer]]) -> Answer:
+        return await self._caller.call(operation, perform, on_retry=self._count)
+
+    def _count(self) -> None:
+        self.retries += 1

@@ -1,0 +1,145 @@
+"""Entry: CloudFormation's request → configuration written, run started, polled to its end (crhelper).
+
+The only importer of crhelper. It polls by a rule of its own, so that a run may outlive
+many invocations, and puts the end of an exception into CloudFormation's reason: ours
+name codes and places, never a contact's values.
+"""
+
+import json
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from crhelper import CfnResource
+
+from handlers.contact_sync.config import parse
+from handlers.contact_sync.core.errors import DeploySyncFailed, Paused, SystemFailure, remedy_of
+from handlers.contact_sync.core.run import Run, RunStatus
+from handlers.contact_sync.names import BELL_SOURCE, Bell, DeployStatus, FailOn
+from handlers.contact_sync.runtime import Services, services
+
+PATIENCE = timedelta(minutes=50)
+"""CloudFormation waits an hour at most; a larger organization's run goes on without it."""
+
+Properties = dict[str, Any]
+
+
+def handler(event: dict[str, Any], context: object) -> None:
+    """Answer a request of CloudFormation, or one of crhelper's own polls."""
+    _helper()(event, context)
+
+
+@cache
+def _helper() -> Any:
+    helper = CfnResource(json_logging=True, log_level="INFO", boto_level="CRITICAL", sleep_on_delete=0)
+
+    def begin_or_go_back(event: dict[str, Any], _context: object) -> str:
+        helper.Data.update(begin(event, services()))
+        return _identity(event)
+
+    def look(event: dict[str, Any], _context: object) -> str | None:
+        found = progress(event["ResourceProperties"], event["CrHelperData"], services())
+        if found is None:
+            return None
+        helper.Data.update(found)
+        return _identity(event)
+
+    helper.create(begin_or_go_back)
+    helper.update(begin_or_go_back)
+    helper.poll_create(look)
+    helper.poll_update(look)
+    # Deleting the stack touches no contact.
+    helper.delete(lambda event, _context: _identity(event))
+    return helper
+
+
+def _identity(event: dict[str, Any]) -> str:
+    """One resource for the stack's life: another identity would make CloudFormation delete the old one."""
+    return str(event.get("PhysicalResourceId") or event["StackId"])
+
+
+def begin(event: dict[str, Any], services: Services) -> dict[str, str]:
+    """Write the configuration and start the run; asked again for the same request, it changes nothing.
+
+    Returns:
+        What the custom resource's attributes say so far: `RunId`, `Status`, `Started`.
+
+    Raises:
+        ConfigurationRefused: the configuration is not valid; nothing was written.
+    """
+    document = json.loads(event["ResourceProperties"]["Configuration"])
+    parse(document)
+    now = services.clock.now().isoformat(timespec="seconds")
+    # A failed update is rolled back by sending the configuration before it once more. That
+    # must succeed, or the stack is stuck, so it starts its run without waiting for the end.
+    going_back = event["RequestType"] == "Update" and services.configs.before_newest() == document
+    services.configs.write(document, at=now, by=event["StackId"])
+    run_id = f"deploy-{event['RequestId']}"
+    bell = {"source": BELL_SOURCE, "detail-type": Bell.DEPLOY, "detail": {"initiator": event["StackId"]}}
+    services.pipeline.start(run_id, bell)
+    status = DeployStatus.STARTED if going_back else DeployStatus.RUNNING
+    return {**_NOTHING, "RunId": run_id, "Status": status, "Started": now}
+
+
+_NOTHING = {"Severity": "none", "Succeeded": "0", "Skipped": "0", "Failed": "0"}
+
+
+def progress(properties: Properties, data: dict[str, str], services: Services) -> dict[str, str] | None:
+    """What the run has come to; None while CloudFormation should go on waiting.
+
+    Raises:
+        DeploySyncFailed: the run ended in a way that the owner lets fail the deployment.
+    """
+    if data["Status"] == DeployStatus.STARTED or properties.get("Wait") == "start":
+        return {"Status": DeployStatus.STARTED}
+    run_id, run = _answering(data["RunId"], services)
+    if run is None or not run.closed:
+        if run is None and (refused := _refused(run_id, services)):
+            return {"Status": refused}
+        waited = services.clock.now() - datetime.fromisoformat(data["Started"])
+        return {"Status": DeployStatus.HANDED_OVER} if waited > PATIENCE else None
+    if _fails(run, FailOn(properties.get("FailOn", FailOn.FAILED))):
+        raise DeploySyncFailed(_reason(run))
+    return {
+        "RunId": run.run_id,
+        "Status": str(run.status),
+        "Severity": run.severity or "none",
+        "Succeeded": str(run.counts.get("success", 0)),
+        "Skipped": str(run.counts.get("skipped", 0)),
+        "Failed": str(run.counts.get("failed", 0)),
+    }
+
+
+def _answering(run_id: str, services: Services) -> tuple[str, Run | None]:
+    """The run that answers a deploy's bell (its own, or the one it was merged into) and its header, if any yet."""
+    run = services.states.run(run_id)
+    while run and run.status is RunStatus.MERGED and run.into:
+        run_id = run.into
+        run = services.states.run(run_id)
+    return run_id, run
+
+
+def _refused(run_id: str, services: Services) -> str | None:
+    """Whether the execution ended without a run: paused is as configured, all else is a failure."""
+    status, answer = services.pipeline.outcome(run_id)
+    if status in (None, "RUNNING"):
+        return None
+    reason = answer.get("refusal", {}).get("reason") or SystemFailure.__name__
+    if reason == Paused.__name__:
+        return DeployStatus.PAUSED
+    raise DeploySyncFailed(f"{reason}. {remedy_of(reason)}")
+
+
+def _fails(run: Run, fail_on: FailOn) -> bool:
+    if fail_on is FailOn.NEVER:
+        return False
+    if fail_on is FailOn.FAILED:
+        return run.status is RunStatus.FAILED
+    return run.severity in {FailOn.HIGH: ("high",), FailOn.MEDIUM: ("high", "medium")}[fail_on]
+
+
+def _reason(run: Run) -> str:
+    """Short enough for what crhelper keeps of an exception: 240 characters."""
+    if run.error:
+        return f"{run.error}: {(run.detail or '')[:100]}. {remedy_of(run.error)}"[:240]
+    return f"run {run.run_id} ended as {run.scenario}: {dict(run.counts)}. See: orgsync status {run.run_id}"[:240]

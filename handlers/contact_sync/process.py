@@ -1,0 +1,104 @@
+"""Entry: one batch of accounts → their receipts."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from handlers.contact_sync.config import ContactSyncConfig
+from handlers.contact_sync.core.pacing import Pacer
+from handlers.contact_sync.core.receipts import Receipt
+from handlers.contact_sync.core.run import Run
+from handlers.contact_sync.core.targets import Target
+from handlers.contact_sync.core.turn import Means
+from handlers.contact_sync.core.worker import Progress, work
+from handlers.contact_sync.names import Metric
+from handlers.contact_sync.runtime import Services, services
+from handlers.contact_sync.telemetry import logger, metrics, tracer
+
+BEGIN_NO_MORE = 60.0
+"""Seconds before the time limit at which no further account is begun: its retries need 14."""
+
+LET_GO = 10.0
+"""Seconds before the time limit at which what is still under way is left for the next invocation."""
+
+LOOK_EVERY = 5.0
+"""Seconds between two looks at whether the run was closed meanwhile: a closed run must not write."""
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False, capture_error=False)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Work on one batch; see `process`."""
+    return process(event["run_id"], event["batch"], lambda: context.get_remaining_time_in_millis() / 1000, services())
+
+
+def process(run_id: str, batch: int, remaining: Callable[[], float], services: Services) -> dict[str, Any]:
+    """Bring one batch into step. Doing it again works on what has no receipt yet.
+
+    Args:
+        remaining: seconds until the function is ended.
+
+    Returns:
+        `done`: whether every account of the batch has its receipts; if not, hand it in again.
+    """
+    run = services.states.run(run_id)
+    if run is None or run.closed:
+        return {"done": True}
+    config = services.configs.at(run.config_version)
+    left = _without_receipts(run_id, services.bucket.batch(run_id, batch), services)
+    progress = asyncio.run(_work(run, config, left, remaining, services))
+    if progress.circuit and not run.circuit:
+        services.states.open_circuit(run_id, progress.circuit)
+    if throttled := sum(progress.throttles.values()):
+        metrics.add_metric(Metric.THROTTLES, MetricUnit.Count, throttled)
+    logger.info("batch worked on", run_id=run_id, batch=batch, done=progress.done, circuit=progress.circuit)
+    return {"done": progress.done or services.states.closed(run_id)}
+
+
+def _without_receipts(run_id: str, targets: Sequence[Target], services: Services) -> list[Target]:
+    kept = {
+        (receipt.account, receipt.kind)
+        for receipt in services.states.receipts(run_id, targets[0].account, targets[-1].account)
+    }
+    left = [Target(t.account, tuple(kind for kind in t.kinds if (t.account, kind) not in kept)) for t in targets]
+    return [target for target in left if target.kinds]
+
+
+async def _work(
+    run: Run, config: ContactSyncConfig, targets: Sequence[Target], remaining: Callable[[], float], services: Services
+) -> Progress:
+    means = Means(
+        services.contacts,
+        services.organization,
+        run.source,
+        config,
+        Pacer(services.buckets(config), services.clock),
+        services.clock,
+    )
+    closed = False
+
+    async def watch() -> None:
+        nonlocal closed
+        while not closed:
+            await services.clock.sleep(LOOK_EVERY)
+            closed = await asyncio.to_thread(services.states.closed, run.run_id)
+
+    async def emit(receipts: Sequence[Receipt]) -> None:
+        await asyncio.to_thread(services.states.keep, receipts, run.run_id)
+
+    watching = asyncio.ensure_future(watch())
+    try:
+        return await work(
+            targets,
+            means,
+            emit,
+            circuit=run.circuit,
+            stop=lambda: closed or remaining() < BEGIN_NO_MORE,
+            patience=max(remaining() - LET_GO, 0),
+        )
+    finally:
+        watching.cancel()

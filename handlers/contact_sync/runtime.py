@@ -1,0 +1,91 @@
+"""Environment → settings → services: made at a function's first event, kept while it is warm."""
+
+import asyncio
+import os
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+
+from handlers.contact_sync.adapters.account_contacts import AccountContacts
+from handlers.contact_sync.adapters.config_table import ConfigTable
+from handlers.contact_sync.adapters.notifier import Notifier
+from handlers.contact_sync.adapters.organization import Organization
+from handlers.contact_sync.adapters.pipeline import Pipeline
+from handlers.contact_sync.adapters.run_bucket import RunBucket
+from handlers.contact_sync.adapters.state_table import StateTable
+from handlers.contact_sync.config import ContactSyncConfig, Pace
+from handlers.contact_sync.core.pacing import Bucket
+from handlers.contact_sync.core.ports import Clock
+from handlers.contact_sync.names import Env, Operation
+
+
+class WallClock:
+    """Real time, as the core's `Clock` port."""
+
+    def now(self) -> datetime:
+        """See `Clock.now`."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """See `Clock.monotonic`."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """See `Clock.sleep`."""
+        await asyncio.sleep(seconds)
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the entry points work with."""
+
+    management: str
+    environment: str
+    writer: str | None
+    clock: Clock
+    new_id: Callable[[], str]
+    contacts: AccountContacts
+    organization: Organization
+    configs: ConfigTable
+    states: StateTable
+    bucket: RunBucket
+    pipeline: Pipeline
+    notifier: Notifier
+
+    def buckets(self, config: ContactSyncConfig) -> Mapping[Operation, Bucket]:
+        """Token buckets for a configuration's paces; a warm function goes on with those it has."""
+        paces = tuple((operation, config.pace(operation)) for operation in Operation)
+        return _buckets(paces)
+
+
+@cache
+def _buckets(paces: tuple[tuple[Operation, Pace], ...]) -> Mapping[Operation, Bucket]:
+    return {operation: Bucket(pace) for operation, pace in paces}
+
+
+@cache
+def services() -> Services:
+    """The services that this function's environment names.
+
+    Raises:
+        KeyError: the environment lacks a variable of `names.Env`.
+    """
+    env = os.environ
+    management = env[Env.MANAGEMENT_ACCOUNT_ID]
+    return Services(
+        management=management,
+        environment=env[Env.ENVIRONMENT],
+        writer=env.get(Env.WRITER_ROLE_NAME),
+        clock=WallClock(),
+        new_id=lambda: str(uuid.uuid4()),
+        contacts=AccountContacts(management),
+        organization=Organization(management),
+        configs=ConfigTable(env[Env.CONFIG_TABLE_NAME]),
+        states=StateTable(env[Env.STATE_TABLE_NAME], int(env[Env.RECEIPT_RETENTION_DAYS])),
+        bucket=RunBucket(env[Env.RUN_BUCKET_NAME]),
+        pipeline=Pipeline(env[Env.STATE_MACHINE_ARN]),
+        notifier=Notifier(env[Env.TOPIC_ARN]),
+    )

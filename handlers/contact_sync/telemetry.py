@@ -1,0 +1,13 @@
+"""Logs, metrics and traces of every function, through Powertools. Ids, kinds and codes only.
+
+Traces carry no responses and no exceptions, and boto3 is not patched: its X-Ray patch
+notes AWS's error messages, which may repeat a contact's values.
+"""
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+
+from handlers.contact_sync.names import METRIC_NAMESPACE, SYSTEM
+
+logger = Logger(service=SYSTEM)
+metrics = Metrics(namespace=METRIC_NAMESPACE, service=SYSTEM)
+tracer = Tracer(service=SYSTEM, auto_patch=False)

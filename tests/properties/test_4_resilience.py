@@ -1,0 +1,48 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.contact_sync.config import parse
+from handlers.contact_sync.core.receipts import Status
+from handlers.contact_sync.names import Kind
+from sandbox.cloud.account import AccountError, AccountService
+from sandbox.organization import Organization
+from sandbox.simulation import bring_into_step, run, virtual_seconds
+from tests.properties.strategies import normalised, organizations
+
+PERMANENT = ("AccessDeniedException", "ValidationException")
+TEMPORARY = ("InternalServerException", "TooManyRequestsException")
+
+
+@given(organization=organizations(most=9), data=st.data())
+def test_the_accounts_that_can_be_brought_into_step_are_whatever_happens_to_the_others(
+    organization: Organization, data: st.DataObject
+) -> None:
+    """Feature: aws-contact-sync, Property 4: Resilient Processing.
+
+    Any accounts fail in any way, for good or for a while, on any of their calls: they end
+    as failed with a reason, and every other account ends equal to the source.
+    """
+    for account in organization.accounts:
+        account.state = "ACTIVE"
+    ids = [account.id for account in organization.accounts]
+    broken = data.draw(st.dictionaries(st.sampled_from(ids), st.sampled_from(PERMANENT + TEMPORARY)))
+    config = parse({})
+
+    def refuse(operation: str, account: str) -> AccountError | None:
+        return AccountError(broken[account], "no") if account in broken else None
+
+    async def one_pass() -> tuple[AccountService, list[tuple[str, Kind, Status, str | None]]]:
+        service = AccountService(organization, clock=virtual_seconds, refuse=refuse)
+        worked = await bring_into_step(organization, service, config)
+        assert worked.progress.done
+        return service, [(r.account, r.kind, r.status, r.error) for r in worked.receipts]
+
+    service, receipts = run(one_pass())
+    assert {(account, kind) for account, kind, _, _ in receipts} == {(i, kind) for i in ids for kind in Kind}
+    assert len(receipts) == len(ids) * len(Kind)
+    after = service.contacts()
+    for account, kind, status, error in receipts:
+        assert (status is Status.FAILED) == (account in broken)
+        assert (error is not None) == (account in broken)
+        if account not in broken:
+            assert normalised(after[account][kind]) == normalised(organization.source[kind])
