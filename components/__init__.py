@@ -1,0 +1,1 @@
+"""What exists: the declared cloud, one component a noun."""

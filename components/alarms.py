@@ -1,0 +1,133 @@
+"""When somebody has to be woken: every alarm as a pure document."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from handlers.contact_sync.names import METRIC_NAMESPACE, Metric
+
+from .place import Place
+from .settings import Deployment
+
+HOUR = 3600
+DAY = 24 * HOUR
+LONGEST_LOOK = 7 * DAY
+"""CloudWatch looks back no further than this with periods of an hour."""
+
+FIRST_WRITE_SECONDS = 300
+"""The spec's first property: a change is acted on within five minutes."""
+
+FUNCTIONS = ("plan", "process", "report", "deploy")
+QUEUES = ("dead-bells", "dead-invocations")
+
+_UNITS = {"minute": 60, "hour": HOUR, "day": DAY}
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """One metric against one threshold; seconds, and whether silence is bad news."""
+
+    description: str
+    namespace: str
+    metric: str
+    dimensions: dict[str, str]
+    statistic: str = "Sum"
+    comparison: str = "GreaterThanOrEqualToThreshold"
+    threshold: float = 1
+    period: int = 300
+    periods: int = 1
+    silence: str = "notBreaching"
+
+
+def schedule_period(expression: str) -> int:
+    """Seconds between two firings, at most: of a rate exactly, of a cron by its coarsest field that is fixed."""
+    rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
+    if rate:
+        return int(rate[1]) * _UNITS[rate[2]]
+    _, _, day, month, weekday, year = expression.removeprefix("cron(").removesuffix(")").split()
+    if year not in "*?" or month not in "*?":
+        return 366 * DAY
+    if day not in "*?":
+        return 31 * DAY
+    return DAY if weekday in "*?" else 7 * DAY
+
+
+def alarms(place: Place, settings: Deployment, schedule: str, paused: bool = False) -> dict[str, Alarm]:
+    """Every alarm of a system, by the part of its name that is its own."""
+    found = {f"{function}-errors": _of_function(place, function, "Errors", "failed") for function in FUNCTIONS}
+    found |= {
+        f"{function}-throttled": _of_function(place, function, "Throttles", "throttled") for function in FUNCTIONS
+    }
+    found |= {queue: _dead_letters(place, queue) for queue in QUEUES}
+    found |= {
+        "executions-failed": Alarm(
+            "A run's state machine failed: `orgsync runs` shows it closed, its execution says why",
+            "AWS/States",
+            "ExecutionsFailed",
+            {"StateMachineArn": place.state_machine},
+        ),
+        "runs-failed": _ours(
+            place, Metric.RUNS_FAILED, "A run failed: the report in the run bucket holds its receipts"
+        ),
+        "first-write-late": _ours(
+            place,
+            Metric.BELL_TO_FIRST_WRITE_SECONDS,
+            f"More than {FIRST_WRITE_SECONDS} s from a bell to the first write: is another run holding the lease?",
+            statistic="Maximum",
+            comparison="GreaterThanThreshold",
+            threshold=FIRST_WRITE_SECONDS,
+        ),
+        "quota-contended": _ours(
+            place,
+            Metric.THROTTLES,
+            "AWS throttles more calls than a paced worker causes: something else uses Account Management's quota",
+            threshold=settings.throttles_tolerated,
+            period=900,
+        ),
+        "notifications-failed": _ours(
+            place, Metric.NOTIFICATIONS_FAILED, "A run's notification was not accepted: look at the topic"
+        ),
+        "deliveries-failed": Alarm(
+            "A subscriber could not be reached: look at the topic's delivery status",
+            "AWS/SNS",
+            "NumberOfNotificationsFailed",
+            {"TopicName": place.name("notifications")},
+        ),
+    }
+    quiet = 2 * schedule_period(schedule)
+    if quiet <= LONGEST_LOOK and not paused:
+        hours = max(1, quiet // HOUR)
+        found["no-run"] = _ours(
+            place,
+            Metric.RUNS,
+            f"No run has ended for {hours} h, two periods of the schedule: is it enabled, are there dead letters?",
+            comparison="LessThanThreshold",
+            period=HOUR,
+            periods=hours,
+            silence="breaching",
+        )
+    return found
+
+
+def _of_function(place: Place, function: str, metric: str, what: str) -> Alarm:
+    return Alarm(
+        f"{place.name(function)} {what}: its log says why",
+        "AWS/Lambda",
+        metric,
+        {"FunctionName": place.name(function)},
+    )
+
+
+def _dead_letters(place: Place, queue: str) -> Alarm:
+    return Alarm(
+        f"{place.name(queue)} holds what nobody answered: read it, mend the cause, ring again",
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesVisible",
+        {"QueueName": place.name(queue)},
+        statistic="Maximum",
+    )
+
+
+def _ours(place: Place, metric: Metric, description: str, **rest: Any) -> Alarm:
+    """An alarm on a custom metric; Powertools gives each the one dimension `service`."""
+    return Alarm(description, METRIC_NAMESPACE, str(metric), {"service": place.prefix}, **rest)

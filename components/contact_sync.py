@@ -1,0 +1,218 @@
+"""ContactSync: the public, versioned component. It composes the others and says what it made."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from handlers.contact_sync.names import Entry, Env, discovery_parameter
+
+from . import rights, settings
+from .deploy_sync import DeploySync
+from .forwarding import Forwarding
+from .function import Function, Layer
+from .notifications import Notifications
+from .pipeline import FUNCTION_SECONDS, Pipeline
+from .place import Place
+from .stores import Stores
+from .triggers import Triggers
+from .watch import Watch, dashboard_address
+
+DEPLOY_SECONDS = 5 * 60
+"""A custom resource's request, or one look at the run that it waits for."""
+
+
+class ContactSyncArgs(TypedDict):
+    """Everything is optional: nothing given deploys something safe."""
+
+    contact_sync: NotRequired[dict[str, Any]]
+    """What the owner decides about contacts: kinds, exclusions, pacing, schedule, who hears. The same document as
+    `orgsync:contact_sync` in a stack file and as a version in the configuration table."""
+    deployment: NotRequired[dict[str, Any]]
+    """How this stack runs: log level and retention, tracing, point-in-time recovery, protection, memory. The same
+    document as `orgsync:deployment` in a stack file."""
+
+
+class ContactSync(pulumi.ComponentResource):
+    """Keeps the contacts of every account of an organization equal to the management account's own."""
+
+    state_machine_arn: pulumi.Output[str]
+    """The state machine that every bell starts."""
+    config_table: pulumi.Output[str]
+    """Name of the table of configuration versions."""
+    state_table: pulumi.Output[str]
+    """Name of the table of runs, receipts and the lease."""
+    run_bucket: pulumi.Output[str]
+    """Name of the bucket of batches and reports."""
+    topic_arn: pulumi.Output[str]
+    """The topic that carries runs' outcomes and alarms."""
+    dashboard: pulumi.Output[str]
+    """Address of the dashboard in the console."""
+    discovery_parameter: pulumi.Output[str]
+    """Name of the SSM parameter by which the `orgsync` command finds this stack."""
+    initial_sync: pulumi.Output[dict[str, str]]
+    """What the last reconciliation by a deployment did: its run, status, severity and counts."""
+
+    def __init__(self, name: str, args: ContactSyncArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("orgsync:index:ContactSync", name, {}, opts)
+        below = pulumi.ResourceOptions(parent=self)
+        document = args.get("contact_sync") or {}
+        config = settings.contact_sync(document)
+        deployment = settings.deployment(args.get("deployment") or {})
+        place = self._place(name)
+
+        stores = Stores(name, place, deployment, opts=below)
+        notifications = Notifications(name, place, config, key=stores.key.arn, opts=below)
+        fallback = config.notification_settings.fallback_sns_topic
+        functions = self._functions(name, place, deployment, stores, notifications, [fallback] if fallback else [])
+        pipeline = Pipeline(
+            name,
+            place,
+            deployment,
+            key=stores.key.arn,
+            functions=[functions[part].function for part in ("plan", "process", "report")],
+            opts=below,
+        )
+        triggers = Triggers(
+            name,
+            place,
+            config,
+            stores=stores,
+            state_machine=pipeline.state_machine,
+            report=functions["report"].function,
+            opts=below,
+        )
+        needs: list[pulumi.Resource] = [stores, notifications, *functions.values(), pipeline, triggers]
+        if place.of_account_events != place:
+            topic, dead_bells = notifications.topic.arn, stores.dead_bells.arn
+            needs.append(Forwarding(name, place, topic=topic, dead_bells=dead_bells, opts=below))
+        Watch(name, place, deployment, config, topic=notifications.topic.arn, opts=below)
+        sync = DeploySync(
+            name,
+            place,
+            document,
+            deployment.initial_sync,
+            # Rules and schedule too: no event may fall between the first reconciliation and the first bell.
+            needs=needs,
+            opts=below,
+        )
+
+        self.state_machine_arn = pipeline.state_machine.arn
+        self.config_table = stores.config_table.name
+        self.state_table = stores.state_table.name
+        self.run_bucket = stores.bucket.bucket
+        self.topic_arn = notifications.topic.arn
+        self.dashboard = pulumi.Output.from_input(dashboard_address(place))
+        self.initial_sync = sync.outcome
+        self.discovery_parameter = self._discovery(name, place, functions)
+        self.register_outputs(
+            {
+                "state_machine_arn": self.state_machine_arn,
+                "config_table": self.config_table,
+                "state_table": self.state_table,
+                "run_bucket": self.run_bucket,
+                "topic_arn": self.topic_arn,
+                "dashboard": self.dashboard,
+                "discovery_parameter": self.discovery_parameter,
+                "initial_sync": self.initial_sync,
+            }
+        )
+
+    def _place(self, name: str) -> Place:
+        """Where the provider of this component's children stands."""
+        asked = pulumi.InvokeOptions(parent=self)
+        return Place(
+            prefix=f"{pulumi.get_project()}-{pulumi.get_stack()}-{name}",
+            stack=pulumi.get_stack(),
+            partition=aws.get_partition(opts=asked).partition,
+            region=aws.get_region(opts=asked).region,
+            account=aws.get_caller_identity(opts=asked).account_id,
+        )
+
+    def _functions(
+        self,
+        name: str,
+        place: Place,
+        deployment: settings.Deployment,
+        stores: Stores,
+        notifications: Notifications,
+        more_topics: list[str],
+    ) -> Mapping[str, Function]:
+        """plan, process, report and deploy, each with rights of its own and the same environment."""
+        layer = Layer(f"{name}-dependencies", place, opts=pulumi.ResourceOptions(parent=self))
+        stored = pulumi.Output.all(
+            stores.key.arn,
+            stores.config_table.arn,
+            stores.state_table.arn,
+            stores.dead_invocations.arn,
+            notifications.topic.arn,
+        ).apply(
+            lambda arns: rights.Stored(
+                key=arns[0],
+                config_table=arns[1],
+                state_table=arns[2],
+                dead_invocations=arns[3],
+                topics=(arns[4], *more_topics),
+            )
+        )
+        environment: dict[str, pulumi.Input[str]] = {
+            Env.MANAGEMENT_ACCOUNT_ID: place.account,
+            Env.CONFIG_TABLE_NAME: stores.config_table.name,
+            Env.STATE_TABLE_NAME: stores.state_table.name,
+            Env.RUN_BUCKET_NAME: stores.bucket.bucket,
+            Env.TOPIC_ARN: notifications.topic.arn,
+            Env.STATE_MACHINE_ARN: place.state_machine,
+            Env.WRITER_ROLE_NAME: place.name("process"),
+            Env.ENVIRONMENT: place.stack,
+            Env.LOG_LEVEL: deployment.log_level,
+            Env.RECEIPT_RETENTION_DAYS: str(deployment.receipt_retention_days),
+        }
+        shapes = {
+            # What it may do, how long, and whether services invoke it without waiting for its answer.
+            "plan": (Entry.PLAN, rights.plan, FUNCTION_SECONDS, False),
+            "process": (Entry.PROCESS, rights.process, FUNCTION_SECONDS, False),
+            "report": (Entry.REPORT, rights.report, FUNCTION_SECONDS, True),
+            "deploy": (Entry.DEPLOY, rights.deploy, DEPLOY_SECONDS, True),
+        }
+        return {
+            part: Function(
+                f"{name}-{part}",
+                part,
+                place,
+                deployment,
+                entry=entry,
+                timeout=seconds,
+                layer=layer.arn,
+                key=stores.key.arn,
+                environment=environment,
+                statements=stored.apply(partial(may, place)),
+                dead_letters=stores.dead_invocations if asynchronous else None,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for part, (entry, may, seconds, asynchronous) in shapes.items()
+        }
+
+    def _discovery(self, name: str, place: Place, functions: Mapping[str, Function]) -> pulumi.Output[str]:
+        """The one parameter by which the command finds what stands here."""
+        parameter = aws.ssm.Parameter(
+            name,
+            name=discovery_parameter(place.stack),
+            type="String",
+            description=f"Where the orgsync command finds {place.prefix}",
+            # Names only, and legible in a preview: no secret is among them.
+            insecure_value=pulumi.Output.json_dumps(
+                {
+                    "state_machine_arn": self.state_machine_arn,
+                    "config_table": self.config_table,
+                    "state_table": self.state_table,
+                    "run_bucket": self.run_bucket,
+                    "topic_arn": self.topic_arn,
+                    "functions": {part: function.function.name for part, function in functions.items()},
+                },
+                sort_keys=True,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return parameter.name

@@ -1,0 +1,77 @@
+"""The first reconciliation, and one after each change of configuration, as part of the deployment.
+
+A CloudFormation stack holds one custom resource, which the deploy function answers when the run
+that it started has ended; what the run did is the stack's output.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from .place import Place
+from .settings import InitialSync, canonical
+
+WAIT_SECONDS = 3600
+"""How long CloudFormation waits for a custom resource's answer: its most."""
+
+STACK_MINUTES = 2 * WAIT_SECONDS // 60
+"""Creating, and taking back what could not be created."""
+
+ANSWERS = ("RunId", "Status", "Severity", "Succeeded", "Skipped", "Failed")
+"""What the deploy function says of the run."""
+
+
+def template(place: Place, configuration: Mapping[str, Any], sync: InitialSync) -> dict[str, Any]:
+    """The CloudFormation template; the same configuration gives the same text, so it starts no run twice."""
+    resource = place.logical_id
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": "orgsync contact sync: reconciles the organization when its configuration changes",
+        "Resources": {
+            resource: {
+                "Type": "Custom::ContactSync",
+                "Properties": {
+                    "ServiceToken": place.function("deploy"),
+                    "ServiceTimeout": WAIT_SECONDS,
+                    "Configuration": canonical(configuration),
+                    "Wait": sync.wait,
+                    "FailOn": str(sync.fail_on),
+                },
+            }
+        },
+        "Outputs": {answer: {"Value": {"Fn::GetAtt": [resource, answer]}} for answer in ANSWERS},
+    }
+
+
+class DeploySync(pulumi.ComponentResource):
+    """The stack; it stands on everything that a run and the first bell after it need."""
+
+    outcome: pulumi.Output[dict[str, str]]
+    """`ANSWERS` of the last run that a deployment started, known when it has ended."""
+
+    def __init__(
+        self,
+        name: str,
+        place: Place,
+        configuration: Mapping[str, Any],
+        sync: InitialSync,
+        *,
+        needs: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("orgsync:contact_sync:DeploySync", name, None, opts)
+        stack = aws.cloudformation.Stack(
+            name,
+            name=place.name("sync"),
+            template_body=canonical(template(place, configuration, sync)),
+            timeout_in_minutes=STACK_MINUTES,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=list(needs),
+                custom_timeouts=pulumi.CustomTimeouts(create="130m", update="130m", delete="130m"),
+            ),
+        )
+        self.outcome = stack.outputs.apply(lambda outputs: {answer: outputs.get(answer, "") for answer in ANSWERS})
+        self.register_outputs({})

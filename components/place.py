@@ -1,0 +1,103 @@
+"""Where a system stands and what its parts are called there.
+
+Every physical name follows from the place, so that a policy can name what does not exist yet
+(the state machine starts itself, `plan` hands its lease to a new execution of it).
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+LONGEST_PREFIX = 40
+"""Characters: the run bucket's name has 63, a role's 64, with room for the longest suffix."""
+
+ACCOUNT_EVENTS = {"aws": "us-east-1", "aws-cn": "cn-northwest-1", "aws-us-gov": "us-gov-west-1"}
+"""The region in which a partition records Account Management and Organizations; the one place that names regions."""
+
+
+class NameTooLong(ValueError):
+    """Project, stack and component name together leave no room for the names of the parts."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A system's address: partition, region and account, and the prefix of its names."""
+
+    prefix: str
+    stack: str
+    partition: str
+    region: str
+    account: str
+
+    def __post_init__(self) -> None:
+        if len(self.prefix) > LONGEST_PREFIX:
+            raise NameTooLong(
+                f"{self.prefix!r} has {len(self.prefix)} characters, {LONGEST_PREFIX} at most: shorten project or stack"
+            )
+
+    @property
+    def of_account_events(self) -> "Place":
+        """The same system in the region where account events happen; itself, where that is its own region."""
+        return replace(self, region=ACCOUNT_EVENTS.get(self.partition, self.region))
+
+    def name(self, part: str) -> str:
+        """`{project}-{stack}-contact-sync-{part}`."""
+        return f"{self.prefix}-{part}"
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource in this region and account."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    def integration(self, action: str) -> str:
+        """A state machine's service integration, such as `lambda:invoke`."""
+        return f"arn:{self.partition}:states:::{action}"
+
+    def function(self, part: str) -> str:
+        """A function's ARN."""
+        return self.arn("lambda", f"function:{self.name(part)}")
+
+    @property
+    def state_machine(self) -> str:
+        """The state machine's ARN."""
+        return self.arn("states", f"stateMachine:{self.prefix}")
+
+    @property
+    def executions(self) -> list[str]:
+        """Patterns of the state machine's executions, and of the children that its Distributed Map starts."""
+        return [self.arn("states", f"execution:{self.prefix}:*"), self.arn("states", f"execution:{self.prefix}/*")]
+
+    def rule(self, part: str = "*") -> str:
+        """An EventBridge rule's ARN."""
+        return self.arn("events", f"rule/{self.name(part)}")
+
+    @property
+    def bus(self) -> str:
+        """The ARN of the default event bus."""
+        return self.arn("events", "event-bus/default")
+
+    @property
+    def alarms(self) -> str:
+        """Pattern of the system's alarms."""
+        return self.arn("cloudwatch", f"alarm:{self.name('*')}")
+
+    @property
+    def bucket_name(self) -> str:
+        """The run bucket's name: bucket names are shared with all of AWS, so the account is part of it."""
+        return f"{self.name('runs')}-{self.account}"
+
+    @property
+    def bucket(self) -> str:
+        """The run bucket's ARN."""
+        return f"arn:{self.partition}:s3:::{self.bucket_name}"
+
+    def log_group(self, part: str) -> str:
+        """A function's log group: the name that Lambda looks for."""
+        return f"/aws/lambda/{self.name(part)}"
+
+    @property
+    def logical_id(self) -> str:
+        """The custom resource's id in its template: letters and digits.
+
+        crhelper names its polling rule after it, plus eight random characters, so it is what
+        the deploy function's right to make rules is scoped to, and it differs by stack.
+        """
+        return "".join(word.capitalize() for word in re.split(r"[^A-Za-z0-9]+", self.prefix))

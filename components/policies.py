@@ -1,0 +1,204 @@
+"""What roles may do: every IAM statement, as a pure function of the place.
+
+What resources let in is `resource_policies`. A wildcard stands only under a comment that gives its reason.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from .place import Place
+from .settings import canonical
+
+Statement = dict[str, Any]
+
+
+def document(*statements: Statement) -> str:
+    """A policy document as JSON."""
+    return canonical({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def allow(sid: str, actions: Iterable[str], resources: str | Iterable[str], when: Any = None) -> Statement:
+    """An Allow statement of an identity's policy."""
+    listed = [resources] if isinstance(resources, str) else list(resources)
+    statement = {"Sid": sid, "Effect": "Allow", "Action": sorted(actions), "Resource": listed}
+    return statement | ({"Condition": when} if when else {})
+
+
+def logs(place: Place, function: str) -> Statement:
+    """Write to the function's own log group, which the stack made."""
+    group = place.arn("logs", f"log-group:{place.log_group(function)}:*")
+    return allow("OwnLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], group)
+
+
+def traces() -> Statement:
+    """Send X-Ray segments; X-Ray has no resources to name."""
+    return allow("Traces", ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "*")
+
+
+def key_use(place: Place, key: str, *services: str) -> Statement:
+    """Use the system's key, only through the services that hold its data."""
+    via = [f"{service}.{place.region}.amazonaws.com" for service in services]
+    return allow(
+        "DataKey",
+        ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"],
+        key,
+        {"StringEquals": {"kms:ViaService": via}},
+    )
+
+
+def read_configuration(table: str) -> Statement:
+    """Read the configuration's versions."""
+    return allow("ReadConfiguration", ["dynamodb:GetItem", "dynamodb:Query"], table)
+
+
+def write_configuration(table: str) -> Statement:
+    """Read the configuration and add a version."""
+    return allow("WriteConfiguration", ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], table)
+
+
+def read_state(table: str) -> Statement:
+    """Read runs, receipts and the lease; an index has a name of its own below its table."""
+    actions = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
+    return allow("ReadState", actions, [table, f"{table}/index/*"])
+
+
+def write_state(table: str) -> Statement:
+    """Write runs, receipts and the lease; nothing is deleted but a lease, receipts expire."""
+    actions = ("BatchWriteItem", "ConditionCheckItem", "DeleteItem", "PutItem", "UpdateItem")
+    return allow("WriteState", [f"dynamodb:{action}" for action in actions], table)
+
+
+def read_runs(place: Place) -> Statement:
+    """Read the batches and reports of any run."""
+    return allow("ReadRuns", ["s3:GetObject"], f"{place.bucket}/runs/*")
+
+
+def write_runs(place: Place) -> Statement:
+    """Write the batches and the report of any run."""
+    return allow("WriteRuns", ["s3:PutObject"], f"{place.bucket}/runs/*")
+
+
+def own_account(place: Place) -> str:
+    """The management account as a resource of Account Management (it has no region)."""
+    return f"arn:{place.partition}:account::{place.account}:account"
+
+
+def read_source(place: Place) -> Statement:
+    """Read the management account's own contacts."""
+    return allow("ReadSource", ["account:GetAlternateContact", "account:GetContactInformation"], own_account(place))
+
+
+def write_members(place: Place) -> list[Statement]:
+    """Read and write members' contacts, and never the management account's.
+
+    A primary contact cannot be deleted, and no statement here could.
+    """
+    # One organization belongs to a management account: o-* is that one, and below it are all its members.
+    members = f"{own_account(place)}/o-*/*"
+    writes = ["account:DeleteAlternateContact", "account:PutAlternateContact", "account:PutContactInformation"]
+    reads = ["account:GetAlternateContact", "account:GetContactInformation"]
+    never = {"Sid": "NeverTheSource", "Effect": "Deny", "Action": sorted(writes), "Resource": own_account(place)}
+    return [allow("KeepMembers", [*reads, *writes], members), never]
+
+
+def see_members(place: Place) -> Statement:
+    """See one member's state and tags; its ARN names the one organization of this account."""
+    members = f"arn:{place.partition}:organizations::{place.account}:account/o-*/*"
+    return allow("SeeMembers", ["organizations:DescribeAccount", "organizations:ListTagsForResource"], members)
+
+
+def walk_organization(place: Place) -> list[Statement]:
+    """List the organization's accounts and walk its units."""
+    organizations = f"arn:{place.partition}:organizations::{place.account}"
+    # These know no resource: Organizations answers for the whole organization.
+    whole = ["organizations:DescribeOrganization", "organizations:ListAccounts", "organizations:ListRoots"]
+    # The ids of the organization's root and units are found by asking; the account keeps them to ours.
+    below = [
+        "organizations:DescribeOrganizationalUnit",
+        "organizations:ListAccountsForParent",
+        "organizations:ListOrganizationalUnitsForParent",
+    ]
+    units = [f"{organizations}:{kind}/o-*/*" for kind in ("ou", "root")]
+    return [allow("ListOrganization", whole, "*"), allow("WalkOrganization", below, units)]
+
+
+def start_runs(place: Place) -> list[Statement]:
+    """Start a run and see whether one still lives (the lease's holder may have died)."""
+    return [
+        allow("StartRuns", ["states:StartExecution"], place.state_machine),
+        allow("SeeRuns", ["states:DescribeExecution"], place.executions),
+    ]
+
+
+def publish(topics: Iterable[str]) -> Statement:
+    """Send notifications."""
+    return allow("Notify", ["sns:Publish"], topics)
+
+
+def dead_letters(queue: str) -> Statement:
+    """Leave an invocation that failed for good where it is seen."""
+    return allow("DeadLetters", ["sqs:SendMessage"], queue)
+
+
+def polling(place: Place, function: str) -> list[Statement]:
+    """What crhelper does while it waits: a rule named after the resource that rings its own function.
+
+    The rule's name is the logical id and eight random characters, so the wildcard is theirs.
+    """
+    rule = place.arn("events", f"rule/{place.logical_id}*")
+    target = place.function(function)
+    return [
+        allow("PollingRule", ["events:DeleteRule", "events:PutRule", "events:RemoveTargets"], rule),
+        allow("PollingTarget", ["events:PutTargets"], rule, {"ForAllValues:ArnEquals": {"events:TargetArn": target}}),
+        allow(
+            "PollingRings",
+            ["lambda:AddPermission"],
+            target,
+            {"StringEquals": {"lambda:Principal": "events.amazonaws.com"}},
+        ),
+        # Taking a permission away has no principal to compare with.
+        allow("PollingEnds", ["lambda:RemovePermission"], target),
+    ]
+
+
+def pipeline(place: Place, key: str, functions: Iterable[str]) -> list[Statement]:
+    """The state machine: its functions, the batches' list, and its own Distributed Map."""
+    return [
+        allow("Functions", ["lambda:InvokeFunction"], [place.function(function) for function in functions]),
+        allow("Batches", ["s3:GetObject"], f"{place.bucket}/runs/*"),
+        # A Distributed Map starts its children as executions of the machine itself.
+        allow("Children", ["states:StartExecution"], place.state_machine),
+        allow("WatchChildren", ["states:DescribeExecution", "states:StopExecution"], place.executions),
+        allow("RedriveChildren", ["states:RedriveExecution"], place.executions),
+        key_use(place, key, "s3"),
+        # Log delivery belongs to the account, not to a group: AWS documents these actions with "*" only.
+        allow(
+            "LogDelivery",
+            [
+                "logs:CreateLogDelivery",
+                "logs:DeleteLogDelivery",
+                "logs:DescribeLogGroups",
+                "logs:DescribeResourcePolicies",
+                "logs:GetLogDelivery",
+                "logs:ListLogDeliveries",
+                "logs:PutResourcePolicy",
+                "logs:UpdateLogDelivery",
+            ],
+            "*",
+        ),
+    ]
+
+
+def ring(place: Place) -> Statement:
+    """A rule's or the schedule's role: start the state machine."""
+    return allow("Ring", ["states:StartExecution"], place.state_machine)
+
+
+def forward(place: Place) -> Statement:
+    """A rule's role in another region: put events on the default bus of the system's own."""
+    return allow("Forward", ["events:PutEvents"], place.bus)
+
+
+def schedule(place: Place, key: str, queue: str) -> list[Statement]:
+    """The schedule starts the state machine, and leaves what fails in the encrypted queue itself."""
+    return [ring(place), dead_letters(queue), key_use(place, key, "sqs")]

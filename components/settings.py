@@ -1,0 +1,121 @@
+"""What a stack decides about its own running: `orgsync:deployment` in the stack file.
+
+What the owner decides about contacts is `orgsync:contact_sync` (`handlers.contact_sync.config`).
+Both are validated before anything is declared, so a mistake fails the preview.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from handlers.contact_sync import config
+from handlers.contact_sync.names import FailOn
+
+# What CloudWatch Logs accepts (PutRetentionPolicy).
+RETENTIONS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+
+Memory = Annotated[int, Field(ge=128, le=10240)]
+
+
+def _retention(days: int) -> int:
+    if days not in RETENTIONS:
+        raise ValueError(f"CloudWatch Logs keeps one of {', '.join(map(str, RETENTIONS))} days")
+    return days
+
+
+class MemorySizes(BaseModel):
+    """Megabytes a function; processor share grows with them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    plan: Memory = 512
+    process: Memory = 1024
+    report: Memory = 512
+    deploy: Memory = 256
+
+
+class InitialSync(BaseModel):
+    """How a deployment takes the reconciliation that it starts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    wait: Literal["end", "start"] = "end"
+    fail_on: FailOn = FailOn.FAILED
+
+
+class Deployment(BaseModel):
+    """How one stack runs; the defaults are production's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_retention_days: Annotated[int, AfterValidator(_retention)] = 90
+    receipt_retention_days: int = Field(default=90, ge=1, le=3653)
+    tracing: bool = False
+    point_in_time_recovery: bool = True
+    protect: bool = False
+    memory: MemorySizes = MemorySizes()
+    initial_sync: InitialSync = InitialSync()
+    throttles_tolerated: int = Field(default=50, ge=1)
+
+
+class SettingsRefused(ValueError):
+    """Settings that cannot be declared; one line a mistake: its path, what is wrong, what is allowed."""
+
+
+def deployment(document: Mapping[str, Any]) -> Deployment:
+    """Validate `orgsync:deployment`.
+
+    Raises:
+        SettingsRefused: with a line for each mistake.
+    """
+    try:
+        return Deployment.model_validate(document)
+    except ValidationError as error:
+        lines = [_explain(mistake) for mistake in error.errors(include_url=False)]
+    raise SettingsRefused("\n".join(lines))
+
+
+def contact_sync(document: Mapping[str, Any]) -> config.ContactSyncConfig:
+    """Validate `orgsync:contact_sync` with the model that the running code uses.
+
+    Raises:
+        SettingsRefused: with a line for each mistake.
+    """
+    try:
+        return config.parse(document)
+    except config.ConfigurationRefused as refused:
+        lines = [f"orgsync:contact_sync {line}" for line in str(refused).splitlines()]
+    raise SettingsRefused("\n".join(lines))
+
+
+def canonical(document: Any) -> str:
+    """A document as JSON that is equal when the documents are: sorted, whole numbers without a fraction.
+
+    The engine hands numbers on as floats when the component is used from another program.
+    """
+    return json.dumps(_whole(document), sort_keys=True, separators=(",", ":"))
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_whole(item) for item in value]
+    return value
+
+
+def _explain(mistake: Any) -> str:
+    path = ".".join(["orgsync:deployment", *map(str, mistake["loc"])])
+    if mistake["type"] != "extra_forbidden":
+        return f"{path}: {mistake['msg'].removeprefix('Value error, ')}"
+    inside: dict[str, type[BaseModel]] = {"memory": MemorySizes, "initial_sync": InitialSync}
+    model = inside[mistake["loc"][0]] if len(mistake["loc"]) > 1 else Deployment
+    return f"{path}: is not a key here; allowed: {', '.join(sorted(model.model_fields))}"

@@ -1,0 +1,151 @@
+"""Where a system keeps things: the two tables, the run bucket, the dead-letter queues, and the key over them all."""
+
+import pulumi
+import pulumi_aws as aws
+
+from handlers.contact_sync.names import BY_ACCOUNT_INDEX, BY_DAY_INDEX
+
+from . import resource_policies
+from .place import Place
+from .settings import Deployment
+
+DEAD_LETTER_DAYS = 14
+"""SQS keeps a message no longer."""
+
+RUN_DAYS = 90
+"""Batches and reports; the spec's retention of the audit trail."""
+
+
+class Stores(pulumi.ComponentResource):
+    """The encrypted stores of a system."""
+
+    key: aws.kms.Key
+    config_table: aws.dynamodb.Table
+    state_table: aws.dynamodb.Table
+    bucket: aws.s3.Bucket
+    dead_bells: aws.sqs.Queue
+    dead_invocations: aws.sqs.Queue
+
+    def __init__(
+        self, name: str, place: Place, settings: Deployment, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("orgsync:contact_sync:Stores", name, None, opts)
+        kept = pulumi.ResourceOptions(parent=self, protect=settings.protect)
+        self.key = aws.kms.Key(
+            name,
+            description=f"{place.prefix}: contacts and what is known of runs",
+            enable_key_rotation=True,
+            deletion_window_in_days=30,
+            policy=resource_policies.key_policy(place),
+            opts=kept,
+        )
+        aws.kms.Alias(
+            name,
+            name=f"alias/{place.prefix}",
+            target_key_id=self.key.key_id,
+            opts=pulumi.ResourceOptions(parent=self.key),
+        )
+        self.config_table = self._table(
+            f"{name}-config", place.name("config"), settings, [("config_key", "S"), ("version", "N")], [], kept
+        )
+        self.state_table = self._table(
+            f"{name}-state",
+            place.name("state"),
+            settings,
+            [("sync_id", "S"), ("item", "S"), ("account", "S"), ("at", "S"), ("day", "S"), ("started", "S")],
+            [(BY_ACCOUNT_INDEX, "account", "at"), (BY_DAY_INDEX, "day", "started")],
+            kept,
+        )
+        self.bucket = self._bucket(f"{name}-runs", place, settings, kept)
+        self.dead_bells = self._queue(f"{name}-dead-bells", place, "dead-bells")
+        self.dead_invocations = self._queue(f"{name}-dead-invocations", place, "dead-invocations")
+        self.register_outputs({})
+
+    def _table(
+        self,
+        name: str,
+        physical: str,
+        settings: Deployment,
+        attributes: list[tuple[str, str]],
+        indexes: list[tuple[str, str, str]],
+        opts: pulumi.ResourceOptions,
+    ) -> aws.dynamodb.Table:
+        """A table whose first two attributes are its keys; an index is its name, hash and range."""
+        return aws.dynamodb.Table(
+            name,
+            name=physical,
+            billing_mode="PAY_PER_REQUEST",
+            hash_key=attributes[0][0],
+            range_key=attributes[1][0],
+            attributes=[{"name": attribute, "type": kind} for attribute, kind in attributes],
+            global_secondary_indexes=[
+                {"name": index, "hash_key": hash_key, "range_key": range_key, "projection_type": "ALL"}
+                for index, hash_key, range_key in indexes
+            ]
+            or None,
+            # Versions of the configuration stay; what a run leaves behind expires.
+            ttl={"attribute_name": "expires_at", "enabled": True} if indexes else None,
+            server_side_encryption={"enabled": True, "kms_key_arn": self.key.arn},
+            point_in_time_recovery={"enabled": settings.point_in_time_recovery},
+            deletion_protection_enabled=settings.protect,
+            opts=opts,
+        )
+
+    def _bucket(self, name: str, place: Place, settings: Deployment, opts: pulumi.ResourceOptions) -> aws.s3.Bucket:
+        bucket = aws.s3.Bucket(name, bucket=place.bucket_name, force_destroy=not settings.protect, opts=opts)
+        below = pulumi.ResourceOptions(parent=bucket)
+        private = aws.s3.BucketPublicAccessBlock(
+            name,
+            bucket=bucket.id,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=below,
+        )
+        aws.s3.BucketServerSideEncryptionConfiguration(
+            name,
+            bucket=bucket.id,
+            rules=[
+                {
+                    "apply_server_side_encryption_by_default": {
+                        "sse_algorithm": "aws:kms",
+                        "kms_master_key_id": self.key.arn,
+                    },
+                    "bucket_key_enabled": True,
+                }
+            ],
+            opts=below,
+        )
+        aws.s3.BucketLifecycleConfiguration(
+            name,
+            bucket=bucket.id,
+            rules=[
+                {
+                    "id": "expire",
+                    "status": "Enabled",
+                    "filter": {"prefix": ""},
+                    "expiration": {"days": RUN_DAYS},
+                    "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
+                }
+            ],
+            opts=below,
+        )
+        aws.s3.BucketPolicy(
+            name,
+            bucket=bucket.id,
+            policy=resource_policies.bucket_policy(place),
+            # S3 refuses two changes of a bucket's access at once.
+            opts=pulumi.ResourceOptions(parent=bucket, depends_on=[private]),
+        )
+        return bucket
+
+    def _queue(self, name: str, place: Place, part: str) -> aws.sqs.Queue:
+        return aws.sqs.Queue(
+            name,
+            name=place.name(part),
+            message_retention_seconds=DEAD_LETTER_DAYS * 24 * 3600,
+            kms_master_key_id=self.key.arn,
+            policy=resource_policies.queue_policy(place, place.arn("sqs", place.name(part))),
+            opts=pulumi.ResourceOptions(parent=self),
+        )

@@ -1,0 +1,54 @@
+"""The directions between the rooms, and that breaking one is seen."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("handlers", "components", "cli", "sandbox")
+
+
+def look(folder):
+    """import-linter on the rooms as they stand in a folder."""
+    program = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    command = [sys.executable, "-c", program, "--no-cache"]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def rooms(tmp_path):
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def test_the_rooms_keep_their_directions(rooms):
+    """No room imports one that it must not know."""
+    seen = look(rooms)
+    assert seen.returncode == 0, seen.stdout + seen.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "contract"),
+    [
+        ("handlers/contact_sync/names.py", "import boto3", "Only adapters speak to AWS"),
+        ("handlers/contact_sync/names.py", "import pulumi", "What is zipped never imports Pulumi"),
+        ("handlers/contact_sync/config.py", "import components.place", "The command on top"),
+        ("components/place.py", "import handlers.contact_sync.runtime", "Components know of the handlers only"),
+        ("components/place.py", "import sandbox", "The command on top"),
+    ],
+)
+def test_a_wrong_direction_is_seen(rooms, file, line, contract):
+    """One import against an arrow breaks the contract that holds it."""
+    with (rooms / file).open("a") as end:
+        end.write(f"\n{line}\n")
+    seen = look(rooms)
+    assert seen.returncode != 0
+    broken = " ".join(seen.stdout.split())
+    assert f"{contract}" in broken.split("Broken contracts")[1], seen.stdout + seen.stderr

@@ -1,0 +1,164 @@
+"""What others' linters say of the documents, and what only we know of them."""
+
+import json
+
+import parliament
+import pytest
+from cfnlint.api import lint_all
+
+from components import deploy_sync, pipeline, policies, resource_policies, rights
+from components.settings import InitialSync, canonical
+from handlers.contact_sync.names import Outcome
+
+KEY = "arn:aws:kms:us-east-1:100000000001:key/00000000-0000-4000-8000-000000000000"
+
+SYNC = InitialSync()
+
+
+@pytest.fixture(scope="module")
+def stored(place):
+    return rights.Stored(
+        key=KEY,
+        config_table=place.arn("dynamodb", "table/config"),
+        state_table=place.arn("dynamodb", "table/state"),
+        dead_invocations=place.arn("sqs", "dead"),
+        topics=(place.arn("sns", "topic"),),
+    )
+
+
+@pytest.fixture(scope="module")
+def identities(place, stored):
+    """Every identity's statements, by role."""
+    functions = {part: getattr(rights, part)(place, stored) for part in ("plan", "process", "report", "deploy")}
+    return functions | {
+        "pipeline": policies.pipeline(place, KEY, ["plan", "process", "report"]),
+        "bells": [policies.ring(place)],
+        "forward": [policies.forward(place)],
+        "schedule": policies.schedule(place, KEY, stored.dead_invocations),
+    }
+
+
+def mistakes(template):
+    """What cfn-lint calls an error or a warning; its notes are about style."""
+    return [str(match) for match in lint_all(json.dumps(template)) if match.rule.severity != "informational"]
+
+
+def actions(statements, effect="Allow"):
+    return {action for statement in statements if statement["Effect"] == effect for action in statement["Action"]}
+
+
+def states_of(machine):
+    """Every state of a machine, with those inside its maps."""
+    for name, state in machine["States"].items():
+        yield name, state
+        if "ItemProcessor" in state:
+            yield from states_of(state["ItemProcessor"])
+
+
+def test_every_policy_is_one_that_iam_accepts(identities):
+    """Parliament knows every action and resource, and finds no mistake."""
+    # Its table wants every kind of execution at once for this one; ours are never express.
+    known = ("RESOURCE_MISMATCH", "states:DescribeExecution")
+    for role, statements in identities.items():
+        # It stops at a condition on a list of ARNs, a type that it does not know.
+        legible = [{**s, "Condition": {}} if "events:TargetArn" in json.dumps(s) else s for s in statements]
+        findings = parliament.analyze_policy_string(policies.document(*legible)).findings
+        assert not [f for f in findings if (f.issue, f.detail[0].get("action")) != known], role
+
+
+def test_only_what_has_no_resource_is_allowed_everywhere(identities):
+    """`*` as a resource stands only where AWS knows none."""
+    everywhere = {
+        statement["Sid"]
+        for statements in identities.values()
+        for statement in statements
+        if "*" in statement["Resource"]
+    }
+    assert everywhere == {"ListOrganization", "LogDelivery"}
+
+
+def test_no_action_is_a_pattern(identities):
+    """Every role's actions are spelled out."""
+    for statements in identities.values():
+        assert not [action for action in actions(statements) if "*" in action]
+
+
+def test_only_the_worker_writes_contacts_and_never_the_source(identities, place):
+    """Contacts are written by one role, which is denied the management account's own."""
+    writes = {"account:PutAlternateContact", "account:PutContactInformation", "account:DeleteAlternateContact"}
+    assert [role for role, statements in identities.items() if actions(statements) & writes] == ["process"]
+    denied = [statement for statement in identities["process"] if statement["Effect"] == "Deny"]
+    assert actions(denied, "Deny") == writes
+    assert denied[0]["Resource"] == "arn:aws:account::100000000001:account"
+
+
+def test_a_service_comes_in_only_for_this_account(place):
+    """Every service that a resource's policy lets in is held to our account or our own log groups."""
+    documents = [
+        resource_policies.key_policy(place),
+        resource_policies.queue_policy(place, "arn:q"),
+        resource_policies.topic_policy(place, "arn:t"),
+        resource_policies.trust(place, "events.amazonaws.com", place.rule()),
+        resource_policies.trust(place, "scheduler.amazonaws.com"),
+    ]
+    for statement in [s for document in documents for s in json.loads(document)["Statement"]]:
+        if "Service" in statement["Principal"]:
+            condition = statement["Condition"]
+            ours = condition.get("StringEquals", {}).get("aws:SourceAccount")
+            assert ours == place.account or "kms:EncryptionContext:aws:logs:arn" in condition["ArnLike"]
+
+
+def test_crhelper_may_make_rules_of_its_own_name_only(identities, place):
+    """The deploy function's right to make rules ends at the name that crhelper gives them in this stack."""
+    rules = [s for s in identities["deploy"] if any(a.startswith("events:") for a in s["Action"])]
+    assert {resource for s in rules for resource in s["Resource"]} == {
+        "arn:aws:events:us-east-1:100000000001:rule/OrgsyncDevContactSync*"
+    }
+    (custom,) = deploy_sync.template(place, {}, SYNC)["Resources"]
+    assert custom == "OrgsyncDevContactSync"
+
+
+def test_cloudformation_accepts_the_template(place):
+    """cfn-lint finds nothing to say of the template."""
+    assert not mistakes(deploy_sync.template(place, {"schedule": "rate(1 day)"}, SYNC))
+
+
+def test_the_same_configuration_is_the_same_template(place):
+    """Order of keys and the engine's floats change nothing, so an unchanged deployment starts no run."""
+    one = {"retry_config": {"max_attempts": 3, "base_delay": 2}, "paused": False}
+    other = {"paused": False, "retry_config": {"base_delay": 2.0, "max_attempts": 3.0}}
+    assert canonical(deploy_sync.template(place, one, SYNC)) == canonical(deploy_sync.template(place, other, SYNC))
+
+
+def test_step_functions_accepts_the_definition(place):
+    """cfn-lint finds nothing to say of the state machine inside a template."""
+    machine = {"RoleArn": "arn:aws:iam::100000000001:role/any", "Definition": pipeline.definition(place)}
+    template = {"Resources": {"Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": machine}}}
+    assert not mistakes(template)
+
+
+def test_every_task_is_done_again_after_a_killed_process(place):
+    """Each call of a function is retried on anything, and named a time-out."""
+    tasks = [state for _, state in states_of(pipeline.definition(place)) if state["Type"] == "Task"]
+    assert len(tasks) == 4
+    for task in tasks:
+        assert task["Retry"][-1]["ErrorEquals"] == ["States.ALL"]
+        assert task["TimeoutSeconds"] > pipeline.FUNCTION_SECONDS
+
+
+def test_whatever_fails_is_reported(place):
+    """Plan and the map end in a report when they fail; a batch lets the others go on."""
+    states = dict(states_of(pipeline.definition(place)))
+    assert [states[name]["Catch"][0]["Next"] for name in ("Plan", "Process")] == ["Report Failure", "Report Failure"]
+    assert states["Batch"]["Catch"][0]["Next"] == "Left"
+    assert "error.$" in states["Report Failure"]["Parameters"]["Payload"]
+
+
+def test_the_machine_knows_every_outcome_of_a_plan(place):
+    """A plan's answer leads to its batches or to its report; merged and refused end the execution."""
+    choose = pipeline.definition(place)["States"]["Choose"]
+    assert {choice["StringEquals"]: choice["Next"] for choice in choose["Choices"]} == {
+        Outcome.PROCESS: "Process",
+        Outcome.REPORT: "Report",
+    }
+    assert choose["Default"] == "No Run"
