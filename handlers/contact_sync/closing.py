@@ -4,6 +4,7 @@ Every step may be repeated: a function that dies anywhere in here is called agai
 run that died without coming here is brought here by the state machine's failure event.
 """
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -23,6 +24,7 @@ from handlers.contact_sync.core.errors import (
 from handlers.contact_sync.core.lease import Turn, release
 from handlers.contact_sync.core.notice import notice
 from handlers.contact_sync.core.receipts import Receipt, Status, Tally
+from handlers.contact_sync.core.request import instant
 from handlers.contact_sync.core.run import Run, RunStatus
 from handlers.contact_sync.core.verdict import Severity, Verdict, judge
 from handlers.contact_sync.names import BELL_SOURCE, Bell, Cause, Metric
@@ -32,6 +34,9 @@ from handlers.contact_sync.telemetry import logger, metrics
 # Why accounts differ from the source is news only where a change rang the bell: a daily
 # pass may meet its first drifted account at any point of its way.
 CHANGES = (Cause.SOURCE_CHANGED, Cause.MEMBER_CHANGED, Cause.ACCOUNT_CREATED, Cause.ACCOUNT_JOINED)
+LOOK_EVERY = 5.0
+"""Seconds between a worker's looks at whether its run was closed meanwhile: a closed run must not write."""
+
 SEVERITY_METRICS = {
     Severity.HIGH: Metric.SEVERITY_HIGH,
     Severity.MEDIUM: Metric.SEVERITY_MEDIUM,
@@ -53,6 +58,7 @@ def close(
     """
     run = services.states.run(run_id) or _unplanned(run_id, bell, started, services)
     if run is None or run.status is RunStatus.MERGED:
+        hand_over(run_id, services)
         return {"run_id": run_id}
     if died and not run.closed and not run.error:
         run = replace(run, error=SystemFailure.__name__, detail=died)
@@ -64,6 +70,9 @@ def close(
     if not run.closed:
         run = _end(run, tally, verdict, services)
     _notify(run, verdict, tally, services)
+    if died and run.batches:
+        # Its worker may still be at it: it sees within LOOK_EVERY that the run was closed.
+        asyncio.run(services.clock.sleep(LOOK_EVERY + 1))
     hand_over(run_id, services)
     return {"run_id": run_id, "status": run.status, "severity": run.severity, "counts": dict(run.counts)}
 
@@ -77,8 +86,12 @@ def hand_over(run_id: str, services: Services) -> None:
 
 def start(turn: Turn, services: Services) -> None:
     """Start the execution of a run that has been handed the lease; a second time changes nothing."""
-    bell = {"source": BELL_SOURCE, "detail-type": Bell.PENDING, "detail": turn.request.to_json()}
-    services.pipeline.start(turn.run_id, bell)
+    services.pipeline.start(turn.run_id, bell_of(turn))
+
+
+def bell_of(turn: Turn) -> dict[str, Any]:
+    """The bell that rings for a turn's request."""
+    return {"source": BELL_SOURCE, "detail-type": Bell.PENDING, "detail": turn.request.to_json()}
 
 
 def _unplanned(run_id: str, bell: Any, started: str | None, services: Services) -> Run | None:
@@ -87,7 +100,7 @@ def _unplanned(run_id: str, bell: Any, started: str | None, services: Services) 
         request = hear(bell, run_id=run_id, management=services.management, writer=services.writer)
     except Refusal:
         return None
-    at = started or services.clock.now().isoformat(timespec="milliseconds")
+    at = instant(started) or services.clock.now().isoformat(timespec="milliseconds")
     return Run(run_id, request.cause, started=at, rung=request.rung or at, initiator=request.initiator)
 
 

@@ -70,11 +70,15 @@ def begin(event: dict[str, Any], services: Services) -> dict[str, str]:
     document = json.loads(event["ResourceProperties"]["Configuration"])
     parse(document)
     now = services.clock.now().isoformat(timespec="seconds")
+    before = event.get("OldResourceProperties", {}).get("Configuration")
+    if event["RequestType"] == "Update" and before and json.loads(before) == document:
+        # Only how to wait has changed: there is nothing to reconcile.
+        return {**_NOTHING, "RunId": "none", "Status": DeployStatus.UNCHANGED, "Started": now}
     # A failed update is rolled back by sending the configuration before it once more. That
     # must succeed, or the stack is stuck, so it starts its run without waiting for the end.
-    going_back = event["RequestType"] == "Update" and services.configs.before_newest() == document
-    services.configs.write(document, at=now, by=event["StackId"])
     run_id = f"deploy-{event['RequestId']}"
+    going_back = event["RequestType"] == "Update" and services.configs.goes_back(document, by=run_id)
+    services.configs.write(document, at=now, by=run_id)
     bell = {"source": BELL_SOURCE, "detail-type": Bell.DEPLOY, "detail": {"initiator": event["StackId"]}}
     services.pipeline.start(run_id, bell)
     status = DeployStatus.STARTED if going_back else DeployStatus.RUNNING
@@ -90,15 +94,18 @@ def progress(properties: Properties, data: dict[str, str], services: Services) -
     Raises:
         DeploySyncFailed: the run ended in a way that the owner lets fail the deployment.
     """
-    if data["Status"] == DeployStatus.STARTED or properties.get("Wait") == "start":
+    if data["Status"] in (DeployStatus.STARTED, DeployStatus.UNCHANGED):
+        return {"Status": data["Status"]}
+    if properties.get("Wait") == "start":
         return {"Status": DeployStatus.STARTED}
+    fail_on = FailOn(properties.get("FailOn", FailOn.FAILED))
     run_id, run = _answering(data["RunId"], services)
     if run is None or not run.closed:
-        if run is None and (refused := _refused(run_id, services)):
+        if run is None and (refused := _refused(run_id, fail_on, services)):
             return {"Status": refused}
         waited = services.clock.now() - datetime.fromisoformat(data["Started"])
         return {"Status": DeployStatus.HANDED_OVER} if waited > PATIENCE else None
-    if _fails(run, FailOn(properties.get("FailOn", FailOn.FAILED))):
+    if _fails(run, fail_on):
         raise DeploySyncFailed(_reason(run))
     return {
         "RunId": run.run_id,
@@ -119,14 +126,16 @@ def _answering(run_id: str, services: Services) -> tuple[str, Run | None]:
     return run_id, run
 
 
-def _refused(run_id: str, services: Services) -> str | None:
-    """Whether the execution ended without a run: paused is as configured, all else is a failure."""
+def _refused(run_id: str, fail_on: FailOn, services: Services) -> str | None:
+    """What an execution that ended without a run came to: paused is as configured, all else is a failure."""
     status, answer = services.pipeline.outcome(run_id)
     if status in (None, "RUNNING"):
         return None
     reason = answer.get("refusal", {}).get("reason") or SystemFailure.__name__
     if reason == Paused.__name__:
         return DeployStatus.PAUSED
+    if fail_on is FailOn.NEVER:
+        return str(RunStatus.FAILED)
     raise DeploySyncFailed(f"{reason}. {remedy_of(reason)}")
 
 

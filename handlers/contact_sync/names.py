@@ -83,6 +83,7 @@ class DeployStatus(StrEnum):
 
     RUNNING = "running"
     STARTED = "started"
+    UNCHANGED = "unchanged"
     HANDED_OVER = "handed_over"
     PAUSED = "paused"
 
@@ -110,6 +111,7 @@ class Operation(StrEnum):
 class Metric(StrEnum):
     """Custom metrics under `METRIC_NAMESPACE`."""
 
+    BELLS = "Bells"
     RUNS = "Runs"
     RUNS_FAILED = "RunsFailed"
     BELLS_REFUSED = "BellsRefused"

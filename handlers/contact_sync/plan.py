@@ -23,7 +23,7 @@ from handlers.contact_sync.core.errors import (
 from handlers.contact_sync.core.lease import Merged, Turn, ring
 from handlers.contact_sync.core.pacing import Pacer
 from handlers.contact_sync.core.receipts import Receipt, Status
-from handlers.contact_sync.core.request import Request
+from handlers.contact_sync.core.request import Request, instant
 from handlers.contact_sync.core.run import Run, RunStatus
 from handlers.contact_sync.core.source import read_source, source_flaws
 from handlers.contact_sync.core.targets import Account, Selection, abandon, batches, select
@@ -51,12 +51,13 @@ def plan(run_id: str, started: str, bell: Any, services: Services) -> dict[str, 
         `outcome` (`names.Outcome`) and `run_id`; with `process` where the batches are;
         with `refused` the `refusal`; with `merged` the run `into` which it went.
     """
+    metrics.add_metric(Metric.BELLS, MetricUnit.Count, 1)
     known = services.states.run(run_id)
     if known and (known.planned or known.closed):
         return _planned(known, services)
     try:
         request = hear(bell, run_id=run_id, management=services.management, writer=services.writer)
-        version, config, unreadable = _configuration(services)
+        version, config, unreadable = _configuration(known, services)
         request = _concerning(request, config)
     except Refusal as refusal:
         metrics.add_metric(Metric.BELLS_REFUSED, MetricUnit.Count, 1)
@@ -66,12 +67,20 @@ def plan(run_id: str, started: str, bell: Any, services: Services) -> dict[str, 
         source = bell.get("source") if isinstance(bell, dict) else None
         return _answer(Outcome.REFUSED, run_id, refusal={"reason": refusal.code, "source": source or "unknown"})
 
+    started = instant(started) or services.clock.now().isoformat(timespec="milliseconds")
     request = replace(request, rung=request.rung or started)
     verdict = services.states.exchange(lambda lease: ring(lease, Turn(run_id, request), services.new_id()))
     if isinstance(verdict, Merged):
         return _merge(run_id, started, request, verdict, services)
     request = verdict.request.only(config.contact_types)
-    run = Run(run_id, request.cause, started, rung=request.rung, initiator=request.initiator, config_version=version)
+    run = Run(
+        run_id,
+        request.cause,
+        started,
+        rung=request.rung or started,
+        initiator=request.initiator,
+        config_version=version,
+    )
     services.states.save(run, while_open=True)
     try:
         if unreadable:
@@ -84,9 +93,13 @@ def plan(run_id: str, started: str, bell: Any, services: Services) -> dict[str, 
     return _planned(run, services)
 
 
-def _configuration(services: Services) -> tuple[int, ContactSyncConfig, ConfigurationUnreadable | None]:
-    """The version a run will keep. One that is unreadable is no refusal: its run must fail loudly."""
+def _configuration(
+    known: Run | None, services: Services
+) -> tuple[int, ContactSyncConfig, ConfigurationUnreadable | None]:
+    """The version a run keeps to its end. One that is unreadable is no refusal: its run must fail loudly."""
     try:
+        if known and known.config_version:
+            return known.config_version, services.configs.at(known.config_version), None
         current = services.configs.current()
     except ConfigurationUnreadable as error:
         return 0, ContactSyncConfig(), error
@@ -106,7 +119,9 @@ def _concerning(request: Request, config: ContactSyncConfig) -> Request:
 
 def _merge(run_id: str, started: str, request: Request, verdict: Merged, services: Services) -> dict[str, Any]:
     metrics.add_metric(Metric.BELLS_MERGED, MetricUnit.Count, 1)
-    header = Run(run_id, request.cause, started, rung=request.rung, status=RunStatus.MERGED, into=verdict.into)
+    header = Run(
+        run_id, request.cause, started, rung=request.rung or started, status=RunStatus.MERGED, into=verdict.into
+    )
     services.states.save(header)
     _see_that_the_holder_lives(services)
     return _planned(header, services)
@@ -121,7 +136,7 @@ def _see_that_the_holder_lives(services: Services) -> None:
     if status is None:
         closing.start(holder, services)
     elif status != "RUNNING":
-        closing.close(holder.run_id, services, died=status)
+        closing.close(holder.run_id, services, died=status, bell=closing.bell_of(holder))
 
 
 async def _gather(run: Run, request: Request, config: ContactSyncConfig, services: Services) -> Run:

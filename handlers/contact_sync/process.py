@@ -7,6 +7,7 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from handlers.contact_sync.closing import LOOK_EVERY
 from handlers.contact_sync.config import ContactSyncConfig
 from handlers.contact_sync.core.pacing import Pacer
 from handlers.contact_sync.core.receipts import Receipt
@@ -23,9 +24,6 @@ BEGIN_NO_MORE = 60.0
 
 LET_GO = 10.0
 """Seconds before the time limit at which what is still under way is left for the next invocation."""
-
-LOOK_EVERY = 5.0
-"""Seconds between two looks at whether the run was closed meanwhile: a closed run must not write."""
 
 
 @logger.inject_lambda_context
@@ -53,10 +51,9 @@ def process(run_id: str, batch: int, remaining: Callable[[], float], services: S
     progress = asyncio.run(_work(run, config, left, remaining, services))
     if progress.circuit and not run.circuit:
         services.states.open_circuit(run_id, progress.circuit)
-    if throttled := sum(progress.throttles.values()):
-        metrics.add_metric(Metric.THROTTLES, MetricUnit.Count, throttled)
+    metrics.add_metric(Metric.THROTTLES, MetricUnit.Count, sum(progress.throttles.values()))
     logger.info("batch worked on", run_id=run_id, batch=batch, done=progress.done, circuit=progress.circuit)
-    return {"done": progress.done or services.states.closed(run_id)}
+    return {"done": progress.done}
 
 
 def _without_receipts(run_id: str, targets: Sequence[Target], services: Services) -> list[Target]:
@@ -79,26 +76,29 @@ async def _work(
         Pacer(services.buckets(config), services.clock),
         services.clock,
     )
-    closed = False
-
-    async def watch() -> None:
-        nonlocal closed
-        while not closed:
-            await services.clock.sleep(LOOK_EVERY)
-            closed = await asyncio.to_thread(services.states.closed, run.run_id)
 
     async def emit(receipts: Sequence[Receipt]) -> None:
         await asyncio.to_thread(services.states.keep, receipts, run.run_id)
 
-    watching = asyncio.ensure_future(watch())
-    try:
-        return await work(
+    async def closed() -> None:
+        while not await asyncio.to_thread(services.states.closed, run.run_id):
+            await services.clock.sleep(LOOK_EVERY)
+
+    working = asyncio.ensure_future(
+        work(
             targets,
             means,
             emit,
             circuit=run.circuit,
-            stop=lambda: closed or remaining() < BEGIN_NO_MORE,
+            stop=lambda: remaining() < BEGIN_NO_MORE,
             patience=max(remaining() - LET_GO, 0),
         )
-    finally:
-        watching.cancel()
+    )
+    watching = asyncio.ensure_future(closed())
+    await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
+    watching.cancel()
+    if working.done():
+        return working.result()
+    working.cancel()
+    await asyncio.wait((working,))
+    return Progress(done=True, circuit=None, throttles={})

@@ -6,8 +6,9 @@ notes AWS's error messages, which may repeat a contact's values.
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 
-from handlers.contact_sync.names import METRIC_NAMESPACE, SYSTEM
+from handlers.contact_sync.names import METRIC_NAMESPACE
 
-logger = Logger(service=SYSTEM)
-metrics = Metrics(namespace=METRIC_NAMESPACE, service=SYSTEM)
-tracer = Tracer(service=SYSTEM, auto_patch=False)
+# Their service, the one dimension of every metric, is the stack's (POWERTOOLS_SERVICE_NAME).
+logger = Logger()
+metrics = Metrics(namespace=METRIC_NAMESPACE)
+tracer = Tracer(auto_patch=False)

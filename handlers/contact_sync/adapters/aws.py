@@ -5,7 +5,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
 from handlers.contact_sync.core.errors import (
     AccessDenied,
@@ -61,7 +61,7 @@ def code_of(error: ClientError) -> str:
 def translated(error: ClientError | BotoCoreError, account: str | None) -> AccountError:
     """AWS's failure of one account's call as ours; the message names the account and AWS's code only."""
     whose = account or "the management account"
-    if isinstance(error, HTTPClientError):
+    if isinstance(error, HTTPClientError | ConnectionError):
         return NetworkFailed(f"{whose}: {type(error).__name__}")
     if not isinstance(error, ClientError):
         return UnexpectedAnswer(f"{whose}: {type(error).__name__}")

@@ -44,10 +44,13 @@ class ConfigTable:
             raise ConfigurationUnreadable(f"version {version} is gone")
         return _read(item)
 
-    def before_newest(self) -> dict[str, Any] | None:
-        """The document of the version before the newest; None where there is none."""
-        items = self._latest(2)
-        return _plain(items[1]) if len(items) == 2 else None
+    def goes_back(self, document: Mapping[str, Any], by: str) -> bool:
+        """Whether writing a document means going back to the version before the newest.
+
+        Asked again after `by` has written it, the answer is the same.
+        """
+        items = [item for item in self._latest(3) if item["written_by"] != by]
+        return len(items) > 1 and _plain(items[1]) == document
 
     def write(self, document: Mapping[str, Any], *, at: str, by: str) -> int:
         """Add a version, unless the newest says the same; returns the version's number.

@@ -22,7 +22,7 @@ from .errors import (
     OwnWrite,
     UnknownBell,
 )
-from .request import Request
+from .request import Request, instant
 
 EVERY_KIND = frozenset(Kind)
 ACCOUNT_ID = re.compile(r"\d{12}")
@@ -65,7 +65,7 @@ def hear(bell: Any, *, run_id: str, management: str, writer: str | None = None) 
 
 
 def _ours(bell: Detail, detail: Detail, run_id: str) -> Request:
-    rung = _text(bell, "time") or _text(detail, "time") or ""
+    rung = instant(_text(bell, "time"))
     kind = bell.get("detail-type")
     if kind == Bell.SCHEDULE:
         return Request(Cause.SCHEDULE, None, rung, EVERY_KIND, bells=(run_id,))
@@ -81,7 +81,7 @@ def _ours(bell: Detail, detail: Detail, run_id: str) -> Request:
     raise UnknownBell("none of our own bells is called this")
 
 
-def _operator(detail: Detail, rung: str, run_id: str) -> Request:
+def _operator(detail: Detail, rung: str | None, run_id: str) -> Request:
     try:
         kinds = frozenset(Kind(kind) for kind in detail.get("kinds") or EVERY_KIND)
         accounts = [str(account) for account in detail.get("accounts") or ()]
@@ -109,35 +109,36 @@ def _contact_call(bell: Detail, detail: Detail, run_id: str, management: str, wr
         raise ForeignBell("the event's account and the call's recipient differ")
     if _text(detail, "errorCode"):
         raise CallFailed("AWS refused the call")
-    who = _text(_mapping(detail, "userIdentity"), "arn")
+    who = _caller(detail)
     if writer and who and f":assumed-role/{writer}/" in who:
         raise OwnWrite("the call was our own worker's")
 
     parameters = _mapping(detail, "requestParameters")
     member = _either(parameters, "accountId")
-    kinds = KINDS_OF_CALL[call] & _kinds_named(_either(parameters, "alternateContactType"), call)
+    kinds = _kinds_named(_either(parameters, "alternateContactType")) & KINDS_OF_CALL[call] or KINDS_OF_CALL[call]
     bells = (_identity(bell, detail, run_id),)
-    rung = _text(bell, "time") or ""
+    rung = instant(_text(bell, "time"))
     if account != management:
-        return Request(Cause.MEMBER_CHANGED, who, rung, accounts={member or account: kinds}, bells=bells)
+        changed = member if member and ACCOUNT_ID.fullmatch(member) else account
+        return Request(Cause.MEMBER_CHANGED, who, rung, accounts={changed: kinds}, bells=bells)
     if member is not None:
         raise MemberWrite("the call names a member, so the source did not change")
     return Request(Cause.SOURCE_CHANGED, who, rung, kinds, bells=bells)
 
 
-def _kinds_named(named: str | None, call: str) -> frozenset[Kind]:
-    """The kind that an alternate contact's event names; all of them where it is masked or unknown."""
+def _kinds_named(named: str | None) -> frozenset[Kind]:
+    """The kind that an alternate contact's event names; none where it is masked or unknown."""
     try:
-        return frozenset({Kind((named or "").lower())}) & ALTERNATES or EVERY_KIND
+        return frozenset({Kind((named or "").lower())})
     except ValueError:
-        return EVERY_KIND
+        return frozenset()
 
 
 def _organizations(bell: Detail, detail: Detail, run_id: str, management: str) -> Request:
     name = _text(detail, "eventName") or _text(bell, "detail-type") or ""
     bells = (_identity(bell, detail, run_id),)
-    who = _text(_mapping(detail, "userIdentity"), "arn")
-    rung = _text(bell, "time") or ""
+    who = _caller(detail)
+    rung = instant(_text(bell, "time"))
     if name == "CreateAccountResult":
         status = _mapping(_mapping(detail, "serviceEventDetails"), "createAccountStatus")
         state = _text(status, "state")
@@ -160,6 +161,12 @@ def _organizations(bell: Detail, detail: Detail, run_id: str, management: str) -
 def _identity(bell: Detail, detail: Detail, run_id: str) -> str:
     """CloudTrail's id of the call, which a duplicate shares; else the envelope's; else the run's own."""
     return _text(detail, "eventID") or _text(bell, "id") or run_id
+
+
+def _caller(detail: Detail) -> str | None:
+    """Who made the call, as an ARN or not at all: the field is passed on to people."""
+    arn = _text(_mapping(detail, "userIdentity"), "arn")
+    return arn if arn and arn.startswith("arn:") else None
 
 
 def _text(mapping: Detail, key: str) -> str | None:

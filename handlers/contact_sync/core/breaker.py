@@ -4,10 +4,20 @@ LIMIT = 10
 
 
 class Breaker:
-    """Opens when `limit` accounts in a row fail alike; it stays open for the rest of the run."""
+    """Opens when `limit` accounts in a row fail alike; it stays open for the rest of the run.
+
+    In a row means in the order of the accounts, not of their ends: an account that is
+    refused ends at its first read, one that must be written ends seconds later, so that a
+    few scattered refusals always come first.
+
+    Args:
+        cause: code of the failure that opened it earlier in the run, or None.
+    """
 
     def __init__(self, limit: int = LIMIT, cause: str | None = None) -> None:
         self._limit = limit
+        self._ends: dict[int, str | None] = {}
+        self._next = 0
         self._alike: str | None = None
         self._count = 0
         self.cause = cause
@@ -18,8 +28,14 @@ class Breaker:
         """Whether to stop."""
         return self.cause is not None
 
-    def record(self, failure: str | None) -> None:
-        """An account is done: with a failure's code, or None when it went well."""
+    def record(self, position: int, failure: str | None) -> None:
+        """The account at a position is done: with a failure's code, or None when it went well."""
+        self._ends[position] = failure
+        while self._next in self._ends:
+            self._count_in(self._ends.pop(self._next))
+            self._next += 1
+
+    def _count_in(self, failure: str | None) -> None:
         if failure is None or failure != self._alike:
             self._alike, self._count = failure, 0
         if failure is not None:

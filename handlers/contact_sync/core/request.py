@@ -2,12 +2,26 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from handlers.contact_sync.names import Cause, Kind
 
 MOST_BELLS = 100
 """Bell ids that a request remembers; older ones fall out, at the price of one run too many."""
+
+MOST_ACCOUNTS = 1000
+"""Accounts that a request names one by one; more of them become everyone, so that the lease
+stays far below DynamoDB's 400 KB."""
+
+
+def instant(text: str | None) -> str | None:
+    """A time as all of a run's times are written: ISO 8601 in UTC, milliseconds; None for anything else."""
+    try:
+        at = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True)
@@ -17,7 +31,7 @@ class Request:
     Attributes:
         cause: why the first bell rang.
         initiator: ARN of who caused it, where the bell says.
-        rung: when the first bell rang, ISO 8601 in UTC.
+        rung: when the first bell rang (see `instant`); None where it did not say.
         everyone: kinds to compare for all accounts.
         accounts: account id → kinds to compare for it besides `everyone`.
         bells: ids of the bells it answers, so that a duplicate is recognised.
@@ -25,7 +39,7 @@ class Request:
 
     cause: Cause
     initiator: str | None
-    rung: str
+    rung: str | None
     everyone: frozenset[Kind] = frozenset()
     accounts: Mapping[str, frozenset[Kind]] = field(default_factory=dict)
     bells: tuple[str, ...] = ()
@@ -45,20 +59,21 @@ class Request:
         return Request(self.cause, self.initiator, self.rung, self.everyone & allowed, accounts, self.bells)
 
     def merged(self, later: "Request") -> "Request":
-        """Both requests in one: nothing either asked for is lost, nothing else is added."""
-        ids = {*self.accounts, *later.accounts}
+        """Both requests in one: nothing that either asked for is lost."""
+        everyone = self.everyone | later.everyone
         accounts = {
-            account: self.accounts.get(account, frozenset()) | later.accounts.get(account, frozenset())
-            for account in ids
+            account: (self.accounts.get(account, frozenset()) | later.accounts.get(account, frozenset())) - everyone
+            for account in (*self.accounts, *later.accounts)
         }
-        bells = tuple(dict.fromkeys((*self.bells, *later.bells)))[-MOST_BELLS:]
+        if len(accounts) > MOST_ACCOUNTS:
+            everyone, accounts = everyone.union(*accounts.values()), {}
         return Request(
             self.cause,
             self.initiator or later.initiator,
-            min(self.rung, later.rung),
-            self.everyone | later.everyone,
-            accounts,
-            bells,
+            min(filter(None, (self.rung, later.rung)), default=None),
+            everyone,
+            {account: kinds for account, kinds in accounts.items() if kinds},
+            tuple(dict.fromkeys((*self.bells, *later.bells)))[-MOST_BELLS:],
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -79,10 +94,13 @@ class Request:
         Raises:
             KeyError, ValueError, TypeError, AttributeError: the document is not such a request.
         """
+        initiator = document["initiator"]
+        if not isinstance(initiator, str | None):
+            raise TypeError("the initiator is a text or nothing")
         return cls(
             cause=Cause(document["cause"]),
-            initiator=document["initiator"],
-            rung=document["rung"],
+            initiator=initiator,
+            rung=instant(document["rung"]),
             everyone=frozenset(Kind(kind) for kind in document["everyone"]),
             accounts={
                 account: frozenset(Kind(kind) for kind in kinds) for account, kinds in document["accounts"].items()

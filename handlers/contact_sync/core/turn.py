@@ -67,8 +67,6 @@ class Turn:
             receipts = [self._receipt(kind, error=error) for kind in kinds]
         else:
             receipts = list(await asyncio.gather(*(self._bring_into_step(kind) for kind in kinds)))
-        if any(receipt.error != CircuitOpen.__name__ for receipt in receipts):
-            self._breaker.record(next((r.error for r in receipts if r.status is Status.FAILED), None))
         return receipts
 
     async def _check_exclusion(self) -> None:

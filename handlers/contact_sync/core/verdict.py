@@ -43,7 +43,7 @@ def judge(tally: Tally, error: str | None, config: ContactSyncConfig) -> Verdict
     """
     settings = config.notification_settings
     scenario, status = _scenario(tally, error, config)
-    return Verdict(status, scenario, _severity(scenario, settings), _notify(scenario, tally, error, settings))
+    return Verdict(status, scenario, _severity(scenario, settings), _notify(scenario, status, tally, settings))
 
 
 def _scenario(tally: Tally, error: str | None, config: ContactSyncConfig) -> tuple[Scenario, str]:
@@ -78,11 +78,11 @@ def _severity(scenario: Scenario, settings: NotificationSettings) -> Severity:
     return Severity.NONE
 
 
-def _notify(scenario: Scenario, tally: Tally, error: str | None, settings: NotificationSettings) -> bool:
+def _notify(scenario: Scenario, status: str, tally: Tally, settings: NotificationSettings) -> bool:
     if scenario == "success_completion":
         return settings.notify_on_success
-    # The threshold speaks of failed accounts; a run that failed as a whole, or a source
-    # that lacks a contact, is not a matter of how many.
-    if tally.failed_accounts and not error and len(tally.failed_accounts) < settings.failure_threshold:
+    # The threshold speaks of accounts that failed in a run that went on; a run that failed as
+    # a whole, or a source that lacks a contact, is not a matter of how many.
+    if status == "completed" and 0 < len(tally.failed_accounts) < settings.failure_threshold:
         return False
     return settings.notify_on_partial_failure if scenario == "partial_failure" else settings.notify_on_failure

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from handlers.contact_sync.names import Operation
 
 from .breaker import Breaker
-from .receipts import Receipt
+from .receipts import Receipt, Status
 from .targets import Target
 from .turn import Means, Turn
 
@@ -47,7 +47,7 @@ async def work(
     Args:
         emit: takes the receipts of one account as soon as they are known.
         circuit: code of the failure that opened the circuit earlier in this run, or None.
-        stop: says when no further account may be begun (time is short, the run was closed).
+        stop: says when no further account may be begun (time is short).
         patience: seconds after which accounts still under way are let go without a
             receipt (doing them again is harmless); None waits for all of them.
 
@@ -56,21 +56,25 @@ async def work(
     """
     breaker = Breaker(cause=circuit)
     throttles: Counter[Operation] = Counter()
-    waiting = list(reversed(targets))
+    waiting = list(reversed(list(enumerate(targets))))
     finished = 0
 
     async def lane() -> None:
         nonlocal finished
         while waiting and not stop():
-            target = waiting.pop()
-            await emit(await Turn(target.account, means, breaker, throttles).receipts(target.kinds))
+            position, target = waiting.pop()
+            receipts = await Turn(target.account, means, breaker, throttles).receipts(target.kinds)
+            breaker.record(position, next((r.error for r in receipts if r.status is Status.FAILED), None))
+            await emit(receipts)
             finished += 1
 
     lanes = [asyncio.ensure_future(lane()) for _ in range(min(SIDE_BY_SIDE, len(targets)))]
-    if lanes:
-        await asyncio.wait(lanes, timeout=patience, return_when=asyncio.FIRST_EXCEPTION)
-    for task in lanes:
-        task.cancel()
+    try:
+        if lanes:
+            await asyncio.wait(lanes, timeout=patience, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in lanes:
+            task.cancel()
     for outcome in await asyncio.gather(*lanes, return_exceptions=True):
         if isinstance(outcome, Exception):
             raise outcome

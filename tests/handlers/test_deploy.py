@@ -1,0 +1,298 @@
+"""Deploy: CloudFormation's request writes the configuration, starts one run and waits for its end."""
+
+import json
+
+import pytest
+
+from handlers.contact_sync.config import ConfigurationRefused
+from handlers.contact_sync.core import errors
+from handlers.contact_sync.core.errors import DeploySyncFailed, remedy_of
+from handlers.contact_sync.core.run import Run, RunStatus
+from handlers.contact_sync.deploy import PATIENCE, begin, progress
+from handlers.contact_sync.names import Cause
+from handlers.contact_sync.plan import plan
+
+STACK = "arn:aws:cloudformation:us-east-1:100000000001:stack/orgsync/1"
+QUICK = {"retry_config": {"base_delay": 0}, "verify_config": {"delay": 0}, "contact_types": ["billing"]}
+RUN_ERRORS = sorted(
+    name
+    for name, found in vars(errors).items()
+    if isinstance(found, type) and issubclass(found, errors.RunError) and not found.__subclasses__()
+)
+
+
+@pytest.fixture
+def world(make_world):
+    """A stack that has not been deployed yet."""
+    return make_world()
+
+
+def request(kind="Create", number=1, document=None, **properties):
+    """What CloudFormation sends."""
+    configuration = json.dumps(QUICK if document is None else document)
+    return {
+        "RequestType": kind,
+        "RequestId": f"request-{number}",
+        "StackId": STACK,
+        "ResourceProperties": {"ServiceToken": "arn", "Configuration": configuration, **properties},
+    }
+
+
+def poll(world, event, data):
+    return progress(event["ResourceProperties"], data, world.services)
+
+
+def versions(world):
+    return sorted(int(item["version"]) for item in world.table("config").scan()["Items"])
+
+
+def carried_out(world, run_id="deploy-request-1"):
+    """The state machine does what it was started for."""
+    return world.run(run_id, world.pipeline.executions[run_id]["bell"])
+
+
+def failed_run(world, run_id="deploy-request-1", **changes):
+    """A run that ended badly, as its header says."""
+    at = "2026-11-01T10:00:00.000+00:00"
+    fields = {"status": RunStatus.FAILED, "scenario": "complete_failure", "severity": "high", "ended": at}
+    world.services.states.save(Run(run_id, Cause.DEPLOY, at, at, **(fields | changes)))
+
+
+def test_a_deploy_writes_its_configuration_and_starts_a_run(world):
+    """The configuration is in force and a full run is under way for the stack that asked."""
+    data = begin(request(), world.services)
+    assert world.services.configs.current()[1].contact_types == ("billing",)
+    assert world.pipeline.executions["deploy-request-1"]["bell"] == {
+        "source": "orgsync",
+        "detail-type": "Deploy",
+        "detail": {"initiator": STACK},
+    }
+    assert (data["RunId"], data["Status"]) == ("deploy-request-1", "running")
+    assert all(isinstance(value, str) for value in data.values()), "CloudFormation attributes are texts"
+
+
+@pytest.mark.parametrize("kind", ["Create", "Update"])
+def test_one_request_is_carried_out_once(world, kind):
+    """A function that died and is called again for the same request: one version, one run, the same answer."""
+    data = begin(request(kind), world.services)
+    world.clock.skip(seconds=90)
+    again = begin(request(kind), world.services)
+    assert {**again, "Started": ""} == {**data, "Started": ""}
+    assert versions(world) == [1]
+    assert set(world.pipeline.executions) == {"deploy-request-1"}
+
+
+@pytest.mark.parametrize("document", [{"contact_types": ["privacy"]}, {"paused": "later"}, [], {"colour": 1}])
+def test_a_bad_configuration_changes_nothing(world, document):
+    """Refused before anything is written or started, with the place of the mistake."""
+    with pytest.raises(ConfigurationRefused):
+        begin(request(document=document), world.services)
+    assert versions(world) == []
+    assert world.pipeline.executions == {}
+
+
+def test_what_is_no_json_changes_nothing(world):
+    """A configuration that is no JSON is refused as well."""
+    event = request()
+    event["ResourceProperties"]["Configuration"] = "{"
+    with pytest.raises(ValueError, match="Expecting"):
+        begin(event, world.services)
+    assert versions(world) == []
+
+
+def test_an_unchanged_configuration_is_no_new_version_but_a_run(world):
+    """Deploying again without a change brings the accounts into step again."""
+    begin(request(), world.services)
+    begin(request("Update", 2), world.services)
+    assert versions(world) == [1]
+    assert set(world.pipeline.executions) == {"deploy-request-1", "deploy-request-2"}
+
+
+def test_the_deploy_waits_for_its_run(world):
+    """No answer while the run goes on; then its end, its severity and its counts."""
+    event = request()
+    data = begin(event, world.services)
+    assert poll(world, event, data) is None
+    carried_out(world)
+    assert poll(world, event, data) == {
+        "RunId": "deploy-request-1",
+        "Status": "completed",
+        "Severity": "low",
+        "Succeeded": "3",
+        "Skipped": "0",
+        "Failed": "0",
+    }
+    assert world.differing(["billing"]) == []
+
+
+def test_a_run_between_plan_and_report_is_waited_for(world):
+    """An open header is no end."""
+    event = request()
+    data = begin(event, world.services)
+    plan(
+        "deploy-request-1",
+        "2026-11-01T10:00:00Z",
+        world.pipeline.executions["deploy-request-1"]["bell"],
+        world.services,
+    )
+    assert poll(world, event, data) is None
+
+
+def test_a_deploy_that_was_merged_waits_for_the_run_that_answers_it(world):
+    """Another run was under way: the deploy's end is that of the run which took up its request."""
+    world.configure(contact_types=["billing"])
+    world.ring("run-1")
+    event = request(number=2)
+    data = begin(event, world.services)
+    waiting = world.plan("deploy-request-2")["into"]
+    assert poll(world, event, data) is None
+    world.work("run-1")
+    world.report("run-1")
+    assert poll(world, event, data) is None
+    world.run(waiting, world.pipeline.executions[waiting]["bell"])
+    found = poll(world, event, data)
+    assert (found["RunId"], found["Status"]) == (waiting, "completed")
+
+
+def test_a_paused_stack_is_deployed(world):
+    """Paused is as configured: the deploy succeeds without a run."""
+    event = request(document=QUICK | {"paused": True})
+    data = begin(event, world.services)
+    carried_out(world)
+    assert poll(world, event, data) == {"Status": "paused"}
+    assert world.differing(["billing"]) == world.members
+
+
+def test_wait_start_does_not_wait(world):
+    """An owner who does not want to wait has the run's id and goes on."""
+    event = request(Wait="start")
+    data = begin(event, world.services)
+    assert poll(world, event, data) == {"Status": "started"}
+
+
+def test_a_run_longer_than_cloudformations_patience_goes_on_without_it(world):
+    """After fifty minutes the deploy is done and the run is not: it is said to be handed over."""
+    event = request()
+    data = begin(event, world.services)
+    world.clock.skip(seconds=PATIENCE.total_seconds() - 60)
+    assert poll(world, event, data) is None
+    world.clock.skip(minutes=2)
+    assert poll(world, event, data) == {"Status": "handed_over"}
+
+
+@pytest.mark.parametrize("error", RUN_ERRORS)
+def test_a_failed_run_fails_the_deploy_with_its_remedy(world, error):
+    """CloudFormation's reason has 240 characters: what it was, where, and what to do, whole."""
+    event = request()
+    data = begin(event, world.services)
+    failed_run(world, error=error, detail="security.PhoneNumber must be a phone number; " * 9)
+    with pytest.raises(DeploySyncFailed) as failed:
+        poll(world, event, data)
+    reason = str(failed.value)
+    assert len(reason) <= 240
+    assert reason.startswith(error)
+    assert remedy_of(error) in reason
+
+
+def test_a_run_that_brought_nobody_into_step_names_itself(world):
+    """Where the accounts failed, the reason leads to the receipts."""
+    event = request()
+    data = begin(event, world.services)
+    world.refuse("*", "*", "AccessDeniedException")
+    carried_out(world)
+    with pytest.raises(DeploySyncFailed) as failed:
+        poll(world, event, data)
+    assert "complete_failure" in str(failed.value)
+    assert "orgsync status deploy-request-1" in str(failed.value)
+    assert len(str(failed.value)) <= 240
+
+
+@pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
+def test_an_execution_that_died_without_a_run_fails_the_deploy(world, status):
+    """The state machine ended and left nothing: the deploy says so at once instead of waiting an hour."""
+    event = request()
+    data = begin(event, world.services)
+    world.die("deploy-request-1", status)
+    with pytest.raises(DeploySyncFailed, match="SystemFailure"):
+        poll(world, event, data)
+    lenient = request(FailOn="never")
+    assert poll(world, lenient, data)["Status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "failing"),
+    [
+        (None, {"failed high", "failed medium"}),
+        ("failed", {"failed high", "failed medium"}),
+        ("never", set()),
+        ("high", {"failed high", "completed high"}),
+        ("medium", {"failed high", "failed medium", "completed high", "completed medium"}),
+    ],
+)
+@pytest.mark.parametrize("end", ["failed high", "failed medium", "completed high", "completed medium", "completed low"])
+def test_the_owner_says_what_fails_a_deploy(world, fail_on, failing, end):
+    """By default a failed run; or nothing; or a severity and everything above it."""
+    event = request(**({"FailOn": fail_on} if fail_on else {}))
+    data = begin(event, world.services)
+    status, severity = end.split()
+    failed_run(world, status=RunStatus(status), severity=severity)
+    if end in failing:
+        with pytest.raises(DeploySyncFailed):
+            poll(world, event, data)
+    else:
+        assert poll(world, event, data)["Status"] == status
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_rollback_does_not_wait(world, times):
+    """A failed update is undone by the configuration before it: written, its run started, and done, also when repeated."""
+    begin(request(number=1), world.services)
+    begin(request("Update", 2, QUICK | {"schedule": "rate(2 hours)"}), world.services)
+    back = request("Update", 3)
+    for _ in range(times):
+        data = begin(back, world.services)
+    assert data["Status"] == "started"
+    assert poll(world, back, data) == {"Status": "started"}
+    assert world.services.configs.current()[1].schedule == "rate(1 day)"
+    assert "deploy-request-3" in world.pipeline.executions
+    assert versions(world) == [1, 2, 3]
+
+
+def test_a_new_configuration_is_no_rollback(world):
+    """An update to what never stood there waits for its run."""
+    begin(request(number=1), world.services)
+    data = begin(request("Update", 2, QUICK | {"schedule": "rate(2 hours)"}), world.services)
+    assert data["Status"] == "running"
+
+
+def test_deleting_touches_nothing(world, monkeypatch):
+    """Deleting the stack changes no contact, no table and starts nothing; the resource keeps its identity."""
+    from handlers.contact_sync import deploy
+
+    begin(request(), world.services)
+    before = world.items(), world.account.contacts(), dict(world.pipeline.executions), versions(world)
+    monkeypatch.setattr(deploy, "services", lambda: world.services)
+    deploy._helper.cache_clear()
+    helper = deploy._helper()
+    sent = []
+    monkeypatch.setattr(helper, "_send", lambda *answer: sent.append((helper.Status, helper.PhysicalResourceId)))
+    event = request("Delete", 9) | {
+        "PhysicalResourceId": STACK,
+        "LogicalResourceId": "Sync",
+        "ResponseURL": "https://127.0.0.1/answer",
+    }
+    deploy.handler(event, Context())
+    deploy._helper.cache_clear()
+    assert sent == [("SUCCESS", STACK)]
+    assert (world.items(), world.account.contacts(), dict(world.pipeline.executions), versions(world)) == before
+
+
+class Context:
+    """What crhelper asks Lambda about."""
+
+    function_name = "deploy"
+    aws_request_id = "1"
+    invoked_function_arn = "arn:aws:lambda:us-east-1:100000000001:function:deploy"
+
+    def get_remaining_time_in_millis(self):
+        return 60_000

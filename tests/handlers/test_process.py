@@ -1,0 +1,187 @@
+"""Process: one batch of accounts, worked on until each has its receipts; doing it again is harmless."""
+
+import threading
+
+import pytest
+
+from handlers.contact_sync.core.run import RunStatus
+from handlers.contact_sync.process import BEGIN_NO_MORE, process
+from sandbox.organization import KINDS
+
+
+def batch(world, remaining=lambda: 900.0, number=0):
+    return process("run-1", number, remaining, world.services)
+
+
+def planned(world):
+    assert world.ring()["outcome"] == "process"
+    return world
+
+
+def test_a_batch_brings_its_accounts_into_step(world):
+    """Every account of the batch equals the source and has one receipt of success a kind."""
+    planned(world)
+    assert batch(world) == {"done": True}
+    assert world.differing() == []
+    assert world.ends() == {(account, kind): ("success", None) for account in world.members for kind in KINDS}
+
+
+def test_a_batch_done_again_works_on_what_lacks_receipts(world):
+    """The second time nothing is called for a pair that has its receipt; one that lost it is done again."""
+    planned(world)
+    batch(world)
+    receipts, calls = world.receipts(), world.account.calls
+    assert batch(world) == {"done": True}
+    assert (world.receipts(), world.account.calls) == (receipts, calls)
+    (lost,) = [r for r in receipts if (r.account, r.kind) == (world.members[1], "primary")]
+    world.table("state").delete_item(Key={"sync_id": "run-1", "item": f"receipt#{lost.account}#primary"})
+    batch(world)
+    assert world.ends() == {(r.account, str(r.kind)): ("success", None) for r in receipts}
+    made = world.account.calls["GetContactInformation"]["made"]
+    assert made == calls["GetContactInformation"]["made"] + 1
+    assert world.account.calls["GetAlternateContact"] == calls["GetAlternateContact"]
+
+
+def test_a_closed_run_writes_nothing(world):
+    """A run that was closed meanwhile is done: no call is made, no receipt added."""
+    planned(world)
+    world.report(error={"Error": "States.Timeout"})
+    receipts = world.receipts()
+    assert batch(world) == {"done": True}
+    assert world.differing() == world.members
+    assert world.account.calls == {}
+    assert world.receipts() == receipts
+
+
+def test_a_run_that_nobody_knows_is_done(world):
+    """A batch of a run without a header has nothing to work with."""
+    assert process("run-none", 0, lambda: 900.0, world.services) == {"done": True}
+
+
+def test_a_run_closed_under_way_stops(make_world, monkeypatch):
+    """A worker that is still at it when its run is closed begins no further account and does not ask for more."""
+    monkeypatch.setattr("handlers.contact_sync.core.worker.SIDE_BY_SIDE", 1)
+    world = make_world(30)
+    world.configure()
+    planned(world)
+    seen = []
+
+    def close_after_some(operation, account):
+        if operation.startswith("Put") and account not in seen:
+            seen.append(account)
+            if len(seen) == 3:
+                closing = threading.Thread(target=world.report, kwargs={"error": {"Error": "States.Timeout"}})
+                closing.start()
+                closing.join()
+        return
+
+    world.refuses = close_after_some
+    assert batch(world) == {"done": True}
+    assert len(world.differing()) > 10
+    assert world.header().status is RunStatus.FAILED
+
+
+@pytest.mark.parametrize("left", [BEGIN_NO_MORE - 1, 5.0, 0.0])
+def test_near_its_time_limit_the_worker_hands_back(world, left):
+    """Short of time no account is begun: the batch is not done, and the next call does it."""
+    planned(world)
+    assert batch(world, lambda: left) == {"done": False}
+    assert world.receipts() == []
+    assert world.account.calls == {}
+    assert batch(world) == {"done": True}
+    assert world.differing() == []
+
+
+def test_what_was_done_before_the_time_limit_stays_done(make_world, monkeypatch):
+    """Handed back in the middle: the rest is done by the next call, nobody twice."""
+    monkeypatch.setattr("handlers.contact_sync.core.worker.SIDE_BY_SIDE", 2)
+    world = make_world(12)
+    world.configure()
+    planned(world)
+    looks = iter([900.0] * 7 + [1.0] * 100)
+    assert batch(world, lambda: next(looks)) == {"done": False}
+    first = world.ends()
+    assert 0 < len(first) < 12 * len(KINDS)
+    assert batch(world) == {"done": True}
+    assert len(world.ends()) == 12 * len(KINDS)
+    assert world.differing() == []
+    written = [(write["account"], write["kind"]) for write in world.account.writes]
+    assert len(set(written)) == len(written)
+
+
+def test_one_accounts_failure_leaves_the_others_alone(world):
+    """A denied account fails by name; the others are in step."""
+    world.refuse("*", world.members[1], "AccessDeniedException")
+    planned(world)
+    batch(world)
+    for kind in KINDS:
+        assert world.ends()[world.members[1], kind] == ("failed", "AccessDenied")
+    assert world.differing() == [world.members[1]]
+
+
+def test_a_configured_count_of_retries_is_kept(world):
+    """The run's own configuration says how often; each retry is in the receipt."""
+    world.configure(retry_config={"base_delay": 0, "max_attempts": 1})
+    world.refuse("PutContactInformation", world.members[0], "InternalServerException")
+    planned(world)
+    batch(world)
+    (failed,) = [r for r in world.receipts() if r.status == "failed"]
+    assert (failed.account, failed.error, failed.retries) == (world.members[0], "ServiceFailed", 1)
+
+
+def test_an_account_closed_meanwhile_is_skipped(world):
+    """AWS denies what is no longer active: no failure, but skipped as not active."""
+    planned(world)
+    world.organization.accounts[2].state = "PENDING_CLOSURE"
+    batch(world)
+    assert {world.ends()[world.members[2], kind] for kind in KINDS} == {("skipped", "NotActive")}
+    assert world.report()["severity"] == "low"
+
+
+def test_an_open_circuit_carries_into_the_next_batch(make_world, monkeypatch):
+    """When a batch found out that nothing helps, the next one calls nobody; every account has receipts."""
+    monkeypatch.setattr("handlers.contact_sync.plan.BATCH", 12)
+    world = make_world(24)
+    world.configure()
+    world.refuse("*", "*", "AccessDeniedException")
+    planned(world)
+    assert batch(world) == {"done": True}
+    assert world.header().circuit == "AccessDenied"
+    calls = world.account.calls
+    assert batch(world, number=1) == {"done": True}
+    assert world.account.calls == calls
+    assert {world.ends()[account, "primary"] for account in world.members[12:]} == {("skipped", "CircuitOpen")}
+    answer = world.report()
+    assert (answer["status"], answer["severity"]) == ("failed", "high")
+
+
+def test_a_configuration_written_later_does_not_touch_a_run(world):
+    """A run keeps the version that it has read, whatever is written meanwhile."""
+    planned(world)
+    world.configure(contact_types=["primary"], paused=True)
+    batch(world)
+    assert world.differing() == []
+    assert world.header().config_version == 1
+
+
+def test_excluded_tags_are_honoured_batch_by_batch(world):
+    """An account with an excluded tag is skipped, neither read nor written."""
+    world.configure(excluded_tags={"keep": ["out", "away"]})
+    world.organization.accounts[0].tags = {"keep": "away"}
+    planned(world)
+    batch(world)
+    assert {world.ends()[world.members[0], kind] for kind in KINDS} == {("skipped", "Excluded")}
+    assert world.differing() == world.members[:1]
+
+
+def test_a_deletion_at_the_source_reaches_the_members(world):
+    """With `propagate` an alternate that is gone at the source goes at the members; the receipt names its fields."""
+    world.configure(on_source_delete="propagate", contact_types=["billing"])
+    world.edit("billing", None)
+    before = world.account.contacts()
+    world.ring()
+    batch(world)
+    assert all(world.account.contacts()[account]["billing"] is None for account in world.members)
+    for receipt in world.receipts():
+        assert receipt.status == "success"
+        assert list(receipt.changed) == sorted(before[receipt.account]["billing"] or {})

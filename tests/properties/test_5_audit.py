@@ -1,0 +1,58 @@
+from datetime import datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.world import aws_in_memory, make_world
+
+from handlers.contact_sync.core.contacts import fields_of
+from handlers.contact_sync.core.errors import class_of
+from handlers.contact_sync.names import BELL_SOURCE, Bell, Kind
+
+CODES = ("AccessDeniedException", "ValidationException", "InternalServerException", "TooManyRequestsException")
+
+
+@given(
+    members=st.integers(1, 4),
+    failures=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(CODES), st.integers(1, 9)), max_size=3),
+    who=st.sampled_from(("arn:aws:iam::100000000001:user/ann", None)),
+    source_fails=st.booleans(),
+)
+def test_every_operation_leaves_what_an_auditor_asks_for(
+    members: int, failures: list[tuple[int, str, int]], who: str | None, source_fails: bool
+) -> None:
+    """Feature: aws-contact-sync, Property 5: Comprehensive Audit Logging.
+
+    Whether a run succeeds or fails, it leaves when it began and ended, who asked, which
+    configuration it kept; and for each target account which fields changed, when, after how
+    many retries, or a named error.
+    """
+    with aws_in_memory():
+        world = make_world(members)
+        version = world.configure()
+        for member, code, times in failures:
+            world.refuse("*", world.members[member % members], code, times)
+        if source_fails:
+            world.refuse("GetContactInformation", world.management, "AccessDeniedException")
+        bell = {"source": BELL_SOURCE, "detail-type": Bell.OPERATOR, "detail": {"initiator": who}}
+        world.run("run-1", bell)
+
+        header = world.header()
+        assert header.initiator == who
+        assert header.cause == "operator"
+        assert header.config_version == version
+        assert datetime.fromisoformat(header.started) <= datetime.fromisoformat(header.ended)
+        assert header.status in ("completed", "failed")
+        assert (header.error is not None) == source_fails
+        receipts = world.receipts()
+        wanted = set() if source_fails else {(member, kind) for member in world.members for kind in Kind}
+        assert {(receipt.account, receipt.kind) for receipt in receipts} == wanted
+        for receipt in receipts:
+            assert datetime.fromisoformat(receipt.at).tzinfo is not None
+            assert set(receipt.changed) <= set(fields_of(receipt.kind))
+            assert 0 <= receipt.retries <= 3
+            if receipt.status == "success":
+                assert receipt.error is None
+            else:
+                assert class_of(receipt.error).remedy
+        kinds_written = {(write["account"], write["kind"]) for write in world.account.writes}
+        assert {(r.account, r.kind) for r in receipts if r.changed and r.status == "success"} <= kinds_written

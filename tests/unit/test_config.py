@@ -1,0 +1,250 @@
+"""The configuration: safe by default, the spec's values, and mistakes that say where and what is allowed."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from handlers.contact_sync.config import AWS_QUOTAS, ConfigurationRefused, Pace, RetryConfig, VerifyConfig, parse
+from handlers.contact_sync.names import Kind, Operation
+
+# Each of them: a document, the place in it that is wrong, and a word of what is allowed there.
+MISTAKES = {
+    "a key that is not one": ({"contact_typ": []}, "contact_typ", "contact_types"),
+    "a kind that is not one": ({"contact_types": ["privacy"]}, "contact_types.0", "'security'"),
+    "no kind at all": ({"contact_types": []}, "contact_types", "at least 1"),
+    "a kind twice": ({"contact_types": ["billing", "billing"]}, "contact_types", "once"),
+    "kinds that are no list": ({"contact_types": "billing"}, "contact_types", "tuple"),
+    "an account id that is too short": ({"excluded_accounts": ["12345"]}, "excluded_accounts.0", "12 digits"),
+    "an account id without quotes": ({"excluded_accounts": [200000000001]}, "excluded_accounts.0", "string"),
+    "an account twice": ({"excluded_accounts": ["200000000001"] * 2}, "excluded_accounts", "once"),
+    "a unit that is no path": ({"excluded_units": ["Sandbox"]}, "excluded_units.0", "/Sandbox"),
+    "a unit path that ends in a slash": ({"excluded_units": ["/Sandbox/"]}, "excluded_units.0", "/Sandbox"),
+    "the root itself": ({"excluded_units": ["/"]}, "excluded_units.0", "path from the root"),
+    "a policy that is not one": ({"on_source_delete": "delete"}, "on_source_delete", "'propagate'"),
+    "retries below none": ({"retry_config": {"max_attempts": -1}}, "retry_config.max_attempts", "equal to 0"),
+    "a key beside retries": ({"retry_config": {"tries": 3}}, "retry_config.tries", "max_attempts"),
+    "delays in the wrong order": ({"retry_config": {"base_delay": 9, "max_delay": 3}}, "retry_config", "max_delay"),
+    "no look at all": ({"verify_config": {"max_attempts": 0}}, "verify_config.max_attempts", "equal to 1"),
+    "an operation that is not one": ({"pacing": {"GetContact": {"rate": 1, "burst": 1}}}, "GetContact", "'Get"),
+    "a pace of nothing": (
+        {"pacing": {"PutAlternateContact": {"rate": 0, "burst": 1}}},
+        "pacing.PutAlternateContact.rate",
+        "greater than 0",
+    ),
+    "a pace without its burst": (
+        {"pacing": {"PutAlternateContact": {"rate": 1}}},
+        "pacing.PutAlternateContact.burst",
+        "required",
+    ),
+    "a key beside a pace": (
+        {"pacing": {"PutAlternateContact": {"rate": 1, "burst": 1, "bust": 2}}},
+        "pacing.PutAlternateContact.bust",
+        "burst",
+    ),
+    "a schedule in words": ({"schedule": "daily"}, "schedule", "rate(1 day)"),
+    "a rate of zero": ({"schedule": "rate(0 days)"}, "schedule", "rate(1 day)"),
+    "a rate with the wrong plural": ({"schedule": "rate(1 days)"}, "schedule", "rate(1 day)"),
+    "a cron of five fields": ({"schedule": "cron(0 6 * * *)"}, "schedule", "cron("),
+    "a scenario that is not one": (
+        {"notification_settings": {"user_notifications_config": {"notification_rules": {"high_priority": ["x"]}}}},
+        "notification_settings.user_notifications_config.notification_rules.high_priority.0",
+        "'complete_failure'",
+    ),
+    "a scenario in two lists": (
+        {
+            "notification_settings": {
+                "user_notifications_config": {"notification_rules": {"low_priority": ["system_errors"]}}
+            }
+        },
+        "notification_settings.user_notifications_config.notification_rules",
+        "system_errors",
+    ),
+    "a channel that is not one": (
+        {"notification_settings": {"user_notifications_config": {"delivery_channels": ["FAX"]}}},
+        "notification_settings.user_notifications_config.delivery_channels.0",
+        "'EMAIL'",
+    ),
+    "a topic that is no ARN": (
+        {"notification_settings": {"fallback_sns_topic": "alerts"}},
+        "notification_settings.fallback_sns_topic",
+        "arn:",
+    ),
+    "an e-mail address without an at": (
+        {"notification_settings": {"subscriptions": [{"protocol": "email", "endpoint": "ops"}]}},
+        "notification_settings.subscriptions.0",
+        "e-mail address",
+    ),
+    "a phone number without its plus": (
+        {"notification_settings": {"subscriptions": [{"protocol": "sms", "endpoint": "5550100"}]}},
+        "notification_settings.subscriptions.0",
+        "+15550100",
+    ),
+    "an address without TLS": (
+        {"notification_settings": {"subscriptions": [{"protocol": "https", "endpoint": "http://example.com"}]}},
+        "notification_settings.subscriptions.0",
+        "https://",
+    ),
+    "a key beside a subscription": (
+        {"notification_settings": {"subscriptions": [{"protocol": "sms", "endpoint": "+15550100", "to": "x"}]}},
+        "notification_settings.subscriptions.0.to",
+        "endpoint, protocol",
+    ),
+    "a threshold of none": (
+        {"notification_settings": {"failure_threshold": 0}},
+        "notification_settings.failure_threshold",
+        "equal to 1",
+    ),
+    "an empty tag key": ({"excluded_tags": {"": "x"}}, "excluded_tags", "at least 1"),
+    "a tag value without quotes": ({"excluded_tags": {"cost": 42}}, "excluded_tags.cost", "string"),
+    "paused in a word of its own": ({"paused": "later"}, "paused", "boolean"),
+}
+
+
+def test_an_empty_document_is_the_specs_default():
+    """Who configures nothing gets what the spec says, and deletes nothing."""
+    config = parse({})
+    assert config.contact_types == tuple(Kind)
+    assert (config.excluded_accounts, config.excluded_units, dict(config.excluded_tags)) == ((), (), {})
+    retry = config.retry_config
+    assert (retry.max_attempts, retry.base_delay, retry.max_delay) == (3, 2, 60)
+    assert config.on_source_delete == "alert"
+    assert config.schedule == "rate(1 day)"
+    assert not config.paused
+    settings = config.notification_settings
+    assert (settings.notify_on_failure, settings.notify_on_success) == (True, False)
+    assert (settings.notify_on_partial_failure, settings.failure_threshold) == (True, 1)
+    rules = settings.user_notifications_config.notification_rules
+    assert rules.high_priority == ("complete_failure", "permission_errors", "system_errors")
+    assert rules.medium_priority == ("partial_failure", "configuration_errors")
+    assert rules.low_priority == ("success_completion",)
+    assert settings.user_notifications_config.notification_hub_region == "us-east-1"
+
+
+def test_the_specs_own_document_is_valid():
+    """The configuration that stands in the spec can be used as it is."""
+    document = {
+        "contact_types": ["primary", "billing", "operations", "security"],
+        "excluded_accounts": ["123456789012", "234567890123"],
+        "retry_config": {"max_attempts": 3, "base_delay": 2, "max_delay": 60},
+        "notification_settings": {
+            "user_notifications_config": {
+                "notification_hub_region": "us-east-1",
+                "delivery_channels": ["EMAIL", "SMS", "SLACK"],
+                "notification_rules": {
+                    "high_priority": ["complete_failure", "permission_errors", "system_errors"],
+                    "medium_priority": ["partial_failure", "configuration_errors"],
+                    "low_priority": ["success_completion"],
+                },
+            },
+            "fallback_sns_topic": "arn:aws:sns:us-east-1:123456789012:alerts",
+            "notify_on_failure": True,
+            "notify_on_success": False,
+            "notify_on_partial_failure": True,
+            "failure_threshold": 1,
+        },
+    }
+    assert parse(document).excluded_accounts == ("123456789012", "234567890123")
+
+
+@pytest.mark.parametrize("mistake", sorted(MISTAKES))
+def test_a_mistake_names_its_place_and_what_is_allowed_there(mistake):
+    """Nobody has to guess: the line about a mistake begins with its path and says what may stand there."""
+    document, place, allowed = MISTAKES[mistake]
+    with pytest.raises(ConfigurationRefused) as refused:
+        parse(document)
+    line = next(line for line in str(refused.value).splitlines() if place in line.split(": ")[0])
+    assert allowed in line
+
+
+def test_every_mistake_is_named_at_once():
+    """A document with three mistakes is refused with three lines."""
+    with pytest.raises(ConfigurationRefused) as refused:
+        parse({"schedule": "daily", "paused": "later", "colour": "red"})
+    assert len(str(refused.value).splitlines()) == 3
+
+
+def test_a_refusal_carries_no_chain():
+    """pydantic's own error repeats what was typed; it does not travel along."""
+    with pytest.raises(ConfigurationRefused) as refused:
+        parse({"schedule": "daily"})
+    assert refused.value.__cause__ is None
+    assert refused.value.__context__ is None
+
+
+@pytest.mark.parametrize("document", [[], "paused: true", None, 5])
+def test_what_is_no_mapping_is_refused(document):
+    """Whatever is not a mapping is refused by name, not by a crash."""
+    with pytest.raises(ConfigurationRefused, match="contact_sync"):
+        parse(document)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [("paused", True), ("retry_config", RetryConfig()), ("contact_types", ()), ("schedule", "rate(1 hour)")],
+)
+def test_a_configuration_is_frozen(place, value):
+    """A run keeps the version that it has read: nothing can change it on the way."""
+    with pytest.raises(ValidationError):
+        setattr(parse({}), place, value)
+    with pytest.raises(ValidationError):
+        parse({}).retry_config.max_attempts = 9
+
+
+@pytest.mark.parametrize("unit", ["/Sandbox", "/Sandbox/Team A", "/Équipe 1", "ou-ab12-34cd56ef"])
+def test_units_are_paths_or_ids(unit):
+    """A unit is named by its path from the root, whatever its letters, or by its id."""
+    assert parse({"excluded_units": [unit]}).excluded_units == (unit,)
+
+
+@pytest.mark.parametrize(
+    "schedule", ["rate(1 day)", "rate(12 hours)", "cron(0 6 * * ? *)", "cron(0/15 6 ? * MON-FRI *)"]
+)
+def test_schedules_are_eventbridge_schedulers(schedule):
+    """EventBridge Scheduler's own expressions pass as they stand."""
+    assert parse({"schedule": schedule}).schedule == schedule
+
+
+def test_the_default_delays_are_the_specs():
+    """A temporary failure is tried again after 2, 4 and 8 seconds."""
+    assert parse({}).retry_config.delays() == (2, 4, 8)
+
+
+@given(
+    attempts=st.integers(0, 10),
+    base=st.floats(0, 60),
+    longest=st.floats(0, 300),
+)
+def test_delays_double_up_to_the_longest(attempts, base, longest):
+    """As many delays as attempts; each is twice the one before, and none is longer than the longest."""
+    if longest < base:
+        longest = base
+    delays = RetryConfig(max_attempts=attempts, base_delay=base, max_delay=longest).delays()
+    assert len(delays) == attempts
+    assert all(delay == min(base * 2**i, longest) for i, delay in enumerate(delays))
+
+
+def test_verification_looks_at_least_once():
+    """However little patience is configured, a write is read back."""
+    assert len(VerifyConfig(delay=0, max_attempts=1).delays()) == 1
+
+
+@pytest.mark.parametrize("operation", list(Operation))
+def test_a_pace_is_the_owners_or_awss(operation):
+    """An operation that the owner does not pace keeps AWS's quota; one that the owner does keeps the owner's."""
+    paced = parse({"pacing": {str(operation): {"rate": 0.5, "burst": 1}}})
+    assert paced.pace(operation) == Pace(rate=0.5, burst=1)
+    assert parse({}).pace(operation) == AWS_QUOTAS[operation]
+
+
+def test_the_document_survives_json():
+    """What a configuration says is the same after it went through a table or a template as JSON."""
+    config = parse(
+        {
+            "excluded_tags": {"team": ["a", "b"], "env": "test"},
+            "pacing": {"PutAlternateContact": {"rate": 0.1, "burst": 1}},
+        }
+    )
+    assert parse(json.loads(config.model_dump_json())) == config

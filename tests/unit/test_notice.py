@@ -1,0 +1,81 @@
+"""What people are told: what happened, to whom, why and what to do."""
+
+import pytest
+
+from handlers.contact_sync.config import parse
+from handlers.contact_sync.core.contacts import Contact
+from handlers.contact_sync.core.errors import remedy_of
+from handlers.contact_sync.core.notice import HEADLINES, MOST_ACCOUNTS, notice
+from handlers.contact_sync.core.receipts import Receipt, Status, Tally
+from handlers.contact_sync.core.run import Run
+from handlers.contact_sync.core.verdict import Severity, Verdict, judge
+from handlers.contact_sync.names import Cause, Kind
+
+AT = "2026-11-01T10:00:00.000+00:00"
+CANARY = "canary-value"
+ARN = "arn:aws:iam::100000000001:user/ann"
+
+
+def told(receipts, environment="dev", **run):
+    tally = Tally.of(receipts)
+    source = {Kind.BILLING: Contact.of(Kind.BILLING, {"Name": CANARY, "EmailAddress": f"{CANARY}@example.com"})}
+    header = Run("run-7", Cause.SOURCE_CHANGED, AT, AT, initiator=ARN, source=source, **run)
+    return notice(header, judge(tally, header.error, parse({})), tally, environment)
+
+
+def failed(error, *numbers):
+    return [Receipt(f"{number:012d}", Kind.BILLING, Status.FAILED, AT, error=error) for number in numbers]
+
+
+@pytest.mark.parametrize("scenario", sorted(HEADLINES))
+@pytest.mark.parametrize("severity", list(Severity))
+@pytest.mark.parametrize(
+    "environment", ["dev", "an-environment-with-a-name-that-is-much-longer-than-it-had-to-be-" * 2]
+)
+def test_a_subject_is_what_sns_takes(scenario, severity, environment):
+    """At most 100 characters of ASCII on one line, or SNS refuses the message."""
+    run = Run("run-7", Cause.SCHEDULE, AT, AT)
+    subject = notice(run, Verdict("failed", scenario, severity, True), Tally(), environment).subject
+    assert 0 < len(subject) <= 100
+    assert subject.isascii()
+    assert subject.isprintable()
+    assert severity.upper() in subject or len(environment) > 20
+
+
+def test_every_reason_comes_with_its_remedy():
+    """Each class of failure is named with how often it happened and what to do about it."""
+    body = told([*failed("AccessDenied", 1, 2), *failed("Throttled", 3)]).body
+    assert "AccessDenied: 2 times" in body
+    assert "Throttled: 1 times" in body
+    assert remedy_of("AccessDenied") in body
+    assert remedy_of("Throttled") in body
+
+
+def test_what_ended_the_run_is_named_with_its_place():
+    """A run that ended before its accounts says where the mistake stands."""
+    body = told([], error="SourceUnwritable", detail="security.PhoneNumber is required").body
+    assert "SourceUnwritable: security.PhoneNumber is required" in body
+    assert remedy_of("SourceUnwritable") in body
+
+
+def test_failed_accounts_are_named_up_to_a_limit():
+    """People see which accounts failed, and how many more; a message stays a message."""
+    few = told(failed("ServiceFailed", *range(1, 4))).body
+    assert all(f"{number:012d}" in few for number in range(1, 4))
+    assert " more" not in few
+    many = told(failed("ServiceFailed", *range(1, 501))).body
+    assert f"and {500 - MOST_ACCOUNTS} more" in many
+    assert len(many) < 4000
+
+
+def test_a_notice_says_who_rang_and_where_to_look():
+    """The run, its cause and initiator, its counts and the command that shows all receipts."""
+    body = told([Receipt("000000000001", Kind.BILLING, Status.SUCCESS, AT, ("Name",))]).body
+    for part in ("run-7", "source_changed", ARN, "1 in step (1 written)", "orgsync status run-7"):
+        assert part in body
+
+
+def test_a_notice_carries_no_contact():
+    """The header holds the source's values; the message about it does not."""
+    said = told(failed("ContactRefused", 1), error="SystemFailure", detail="States.Timeout")
+    assert CANARY not in said.subject + said.body

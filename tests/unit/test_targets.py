@@ -1,0 +1,138 @@
+"""Which accounts a run works on, and why it leaves the others alone."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.contact_sync.config import parse
+from handlers.contact_sync.core.errors import Excluded, NotActive, SourceMissing, SourceUnwritable
+from handlers.contact_sync.core.request import Request
+from handlers.contact_sync.core.targets import Account, Left, Target, abandon, batches, excluded_by_tag, select
+from handlers.contact_sync.names import Cause, Kind
+
+MANAGEMENT = "100000000001"
+IDS = [f"{200_000_000_000 + number:012d}" for number in range(1, 7)]
+EVERY = tuple(sorted(Kind))
+
+
+def request(everyone=frozenset(Kind), **accounts):
+    return Request(Cause.SCHEDULE, None, None, frozenset(everyone), accounts, ("bell",))
+
+
+def chosen(config, accounts, wanted=None, below=(), missing=()):
+    return select(
+        wanted or request(),
+        accounts,
+        parse(config),
+        management=MANAGEMENT,
+        in_excluded_units=below,
+        missing_at_source=missing,
+    )
+
+
+def active(*ids):
+    return [Account(account, "ACTIVE") for account in ids]
+
+
+@given(
+    states=st.lists(
+        st.sampled_from(["ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED", "UNKNOWN"]), min_size=6, max_size=6
+    ),
+    excluded=st.sets(st.sampled_from(IDS)),
+    below=st.sets(st.sampled_from(IDS)),
+    everyone=st.frozensets(st.sampled_from(list(Kind))),
+    single=st.dictionaries(st.sampled_from([*IDS, MANAGEMENT]), st.frozensets(st.sampled_from(list(Kind)), min_size=1)),
+    missing=st.sets(st.sampled_from([Kind.BILLING, Kind.SECURITY])),
+    policy=st.sampled_from(["ignore", "propagate", "alert"]),
+)
+def test_every_account_and_kind_is_worked_on_or_left(states, excluded, below, everyone, single, missing, policy):
+    """All that was asked for is accounted for once: to be worked on, or left alone for a reason. Management is in neither."""
+    accounts = [Account(MANAGEMENT, "ACTIVE"), *(Account(i, s) for i, s in zip(IDS, states, strict=True))]
+    config = {"excluded_accounts": sorted(excluded), "on_source_delete": policy}
+    selection = chosen(config, accounts, Request(Cause.SCHEDULE, None, None, everyone, single), below, missing)
+    worked = [(target.account, kind) for target in selection.targets for kind in target.kinds]
+    left = [(one.account, one.kind) for one in selection.left]
+    asked = [(i, kind) for i in IDS for kind in everyone | single.get(i, frozenset())]
+    assert sorted(worked + left) == sorted(asked)
+    for account, kind in worked:
+        assert account not in excluded | below
+        assert states[IDS.index(account)] == "ACTIVE"
+        assert policy == "propagate" or kind not in missing
+
+
+def test_the_management_account_is_never_a_target():
+    """Not even when it was asked for by its id."""
+    wanted = request((), **{MANAGEMENT: frozenset(Kind), IDS[0]: frozenset({Kind.BILLING})})
+    selection = chosen({}, active(MANAGEMENT, IDS[0]), wanted)
+    assert selection.targets == (Target(IDS[0], (Kind.BILLING,)),)
+    assert selection.left == ()
+
+
+def test_why_an_account_is_left():
+    """Excluded by id or by unit says Excluded, whatever its state; else its state says NotActive."""
+    accounts = [Account(IDS[0], "SUSPENDED"), Account(IDS[1], "ACTIVE"), Account(IDS[2], "PENDING_CLOSURE")]
+    selection = chosen({"excluded_accounts": [IDS[0]]}, accounts, request({Kind.BILLING}), below={IDS[1]})
+    assert [(left.account, left.why) for left in selection.left] == [
+        (IDS[0], Excluded),
+        (IDS[1], Excluded),
+        (IDS[2], NotActive),
+    ]
+
+
+@pytest.mark.parametrize(("policy", "worked"), [("ignore", False), ("alert", False), ("propagate", True)])
+def test_a_contact_missing_at_the_source_follows_the_policy(policy, worked):
+    """Only `propagate` lets a missing alternate reach the members; else they keep theirs, and it is said."""
+    selection = chosen({"on_source_delete": policy}, active(IDS[0]), missing={Kind.BILLING})
+    if worked:
+        assert selection.targets == (Target(IDS[0], EVERY),)
+    else:
+        assert selection.targets == (Target(IDS[0], tuple(kind for kind in EVERY if kind is not Kind.BILLING)),)
+        assert selection.left == (Left(IDS[0], Kind.BILLING, SourceMissing),)
+
+
+def test_an_abandoned_selection_keeps_every_account():
+    """Giving up before any write leaves nobody out of the receipts."""
+    selection = chosen({}, [*active(*IDS[:2]), Account(IDS[2], "CLOSED")], request({Kind.PRIMARY, Kind.BILLING}))
+    given_up = abandon(selection, SourceUnwritable)
+    assert given_up.targets == ()
+    assert {(left.account, left.why) for left in given_up.left} == {
+        (IDS[0], SourceUnwritable),
+        (IDS[1], SourceUnwritable),
+        (IDS[2], NotActive),
+    }
+    assert len(given_up.left) == 6
+
+
+@pytest.mark.parametrize(
+    ("tags", "rule", "excluded"),
+    [
+        ({"team": "web"}, {"team": "web"}, True),
+        ({"team": "web"}, {"team": ["data", "web"]}, True),
+        ({"team": "web"}, {"team": "data"}, False),
+        ({"team": "web"}, {"team": ["data"]}, False),
+        ({"team": "web"}, {"team": "website"}, False),
+        ({"team": "we"}, {"team": "web"}, False),
+        ({"team": "web", "env": "test"}, {"env": "test", "team": "data"}, True),
+        ({"Team": "web"}, {"team": "web"}, False),
+        ({"team": "Web"}, {"team": "web"}, False),
+        ({"team": ""}, {"team": ""}, True),
+        ({}, {"team": ["web"]}, False),
+        ({}, {"team": ""}, False),
+        ({"team": "web"}, {}, False),
+        ({"team": "web"}, {"team": []}, False),
+    ],
+)
+def test_a_tag_excludes_by_its_whole_value(tags, rule, excluded):
+    """One excluded value of one key is enough; keys and values are compared whole and as they are written."""
+    assert excluded_by_tag(tags, parse({"excluded_tags": rule}).excluded_tags) is excluded
+
+
+@given(count=st.integers(0, 40), size=st.integers(1, 12), draw=st.randoms())
+def test_batches_cut_without_loss(count, size, draw):
+    """Every target is in one batch; batches are full but for the last and follow one another by account id."""
+    targets = [Target(f"{number:012d}", EVERY) for number in range(count)]
+    shuffled = draw.sample(targets, count)
+    cut = batches(shuffled, size)
+    assert [target for batch in cut for target in batch] == targets
+    assert all(len(batch) == size for batch in cut[:-1])
+    assert all(cut), "an empty batch would start a function for nothing"

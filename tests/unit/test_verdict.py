@@ -1,0 +1,223 @@
+"""A run's receipts become one scenario, one severity, and a decision who hears."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.contact_sync.config import parse
+from handlers.contact_sync.core import errors
+from handlers.contact_sync.core.receipts import Receipt, Status, Tally
+from handlers.contact_sync.core.verdict import Severity, judge
+from handlers.contact_sync.names import Kind
+
+AT = "2026-11-01T10:00:00.000+00:00"
+SCENARIOS = [
+    "complete_failure",
+    "permission_errors",
+    "system_errors",
+    "partial_failure",
+    "configuration_errors",
+    "success_completion",
+]
+RUN_ERRORS = sorted(
+    name
+    for name, found in vars(errors).items()
+    if isinstance(found, type) and issubclass(found, errors.RunError) and not found.__subclasses__()
+)
+
+
+def receipt(number=1, status=Status.SUCCESS, error=None, kind=Kind.BILLING, changed=()):
+    return Receipt(f"{number:012d}", kind, status, AT, changed, error)
+
+
+def failed(error, *numbers):
+    return [receipt(number, Status.FAILED, error) for number in numbers]
+
+
+def skipped(error, *numbers):
+    return [receipt(number, Status.SKIPPED, error) for number in numbers]
+
+
+def verdict(receipts, error=None, **config):
+    return judge(Tally.of(receipts), error, parse(config))
+
+
+# Receipts, the run's own error, and the spec's scenario, severity and status.
+TABLE = {
+    "all well": ([receipt(1), receipt(2)], None, "success_completion", "low", "completed"),
+    "nothing to do": ([], None, "success_completion", "low", "completed"),
+    "all left alone": (
+        skipped("Excluded", 1) + skipped("NotActive", 2),
+        None,
+        "success_completion",
+        "low",
+        "completed",
+    ),
+    "some failed": ([receipt(1), *failed("ServiceFailed", 2)], None, "partial_failure", "medium", "completed"),
+    "some throttled": ([receipt(1), *failed("Throttled", 2)], None, "partial_failure", "medium", "completed"),
+    "one denied": (
+        [receipt(1), *failed("AccessDenied", 2), *failed("ServiceFailed", 3)],
+        None,
+        "permission_errors",
+        "high",
+        "completed",
+    ),
+    "a worker died": ([receipt(1), *failed("WorkerDied", 2)], None, "system_errors", "high", "completed"),
+    "all failed": (failed("ServiceFailed", 1, 2), None, "complete_failure", "high", "failed"),
+    "all denied": (failed("AccessDenied", 1, 2), None, "complete_failure", "high", "failed"),
+    "all failed but the excluded": (
+        failed("ServiceFailed", 1) + skipped("Excluded", 2),
+        None,
+        "complete_failure",
+        "high",
+        "failed",
+    ),
+    "an open circuit after some": (
+        [receipt(99), *failed("ServiceFailed", *range(10)), *skipped("CircuitOpen", 20)],
+        None,
+        "system_errors",
+        "high",
+        "failed",
+    ),
+    "an open circuit for permissions": (
+        [receipt(99), *failed("AccessDenied", *range(10)), *skipped("CircuitOpen", 20)],
+        None,
+        "permission_errors",
+        "high",
+        "failed",
+    ),
+    "an open circuit and nothing done": (
+        [*failed("ServiceFailed", *range(10)), *skipped("CircuitOpen", 20)],
+        None,
+        "complete_failure",
+        "high",
+        "failed",
+    ),
+    "an alternate missing at the source": (
+        [receipt(1), *skipped("SourceMissing", 1)],
+        None,
+        "configuration_errors",
+        "medium",
+        "completed",
+    ),
+    "missing, and some failed": (
+        [receipt(1), *skipped("SourceMissing", 1), *failed("ServiceFailed", 2)],
+        None,
+        "partial_failure",
+        "medium",
+        "completed",
+    ),
+    "an unwritable source": (
+        skipped("SourceUnwritable", 1, 2),
+        "SourceUnwritable",
+        "configuration_errors",
+        "medium",
+        "failed",
+    ),
+    "a run that died": ([receipt(1)], "SystemFailure", "system_errors", "high", "failed"),
+    "a code of another version": ([], "GoneSince", "system_errors", "high", "failed"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(TABLE))
+def test_the_scenario_of_a_run(case):
+    """Each end of a run is one of the spec's six scenarios, with the spec's severity."""
+    receipts, error, scenario, severity, status = TABLE[case]
+    found = verdict(receipts, error)
+    assert (found.scenario, str(found.severity), found.status) == (scenario, severity, status)
+
+
+@pytest.mark.parametrize("error", RUN_ERRORS)
+def test_what_ends_a_run_is_the_owners_or_ours(error):
+    """A mistake of the configuration or the source is medium; anything else that ends a run is high."""
+    found = verdict([], error)
+    ours = issubclass(errors.class_of(error), errors.ConfigurationError)
+    assert found.severity is (Severity.MEDIUM if ours else Severity.HIGH)
+    assert found.status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("policy", "scenario"), [("ignore", "success_completion"), ("propagate", "success_completion")]
+)
+def test_a_missing_source_contact_alarms_only_when_asked(policy, scenario):
+    """Who ignores or propagates a missing contact decided so: that is no mistake."""
+    found = verdict([receipt(1), *skipped("SourceMissing", 1)], on_source_delete=policy)
+    assert found.scenario == scenario
+
+
+@pytest.mark.parametrize("case", sorted(TABLE))
+def test_by_default_success_is_silent_and_all_else_is_heard(case):
+    """The spec's defaults: nobody is told of success, somebody of everything else."""
+    receipts, error, scenario, *_ = TABLE[case]
+    assert verdict(receipts, error).notify is (scenario != "success_completion")
+
+
+@pytest.mark.parametrize("case", sorted(TABLE))
+@pytest.mark.parametrize("flag", ["notify_on_failure", "notify_on_success", "notify_on_partial_failure"])
+def test_each_flag_decides_over_its_own_scenarios(case, flag):
+    """One flag for success, one for partial failure, one for every other scenario."""
+    receipts, error, scenario, *_ = TABLE[case]
+    decides = {"success_completion": "notify_on_success", "partial_failure": "notify_on_partial_failure"}
+    for value in (True, False):
+        settings = {"notify_on_failure": False, "notify_on_success": False, "notify_on_partial_failure": False}
+        found = verdict(receipts, error, notification_settings=settings | {flag: value})
+        assert found.notify is (value and decides.get(scenario, "notify_on_failure") == flag)
+
+
+@given(count=st.integers(1, 12), threshold=st.integers(1, 12))
+def test_the_threshold_counts_failed_accounts(count, threshold):
+    """Some failed accounts are news from as many of them on as the owner says; kinds do not count twice."""
+    receipts = [receipt(99)]
+    receipts += [receipt(n, Status.FAILED, "ServiceFailed", kind) for n in range(count) for kind in Kind]
+    found = verdict(receipts, notification_settings={"failure_threshold": threshold})
+    assert found.notify is (count >= threshold)
+
+
+@pytest.mark.parametrize("case", [name for name, row in sorted(TABLE.items()) if row[4] == "failed"])
+def test_no_threshold_silences_a_run_that_failed_as_a_whole(case):
+    """How many accounts failed is no matter where the run itself did not do what it was asked to."""
+    receipts, error, *_ = TABLE[case]
+    assert verdict(receipts, error, notification_settings={"failure_threshold": 1000}).notify
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("priority", ["high", "medium", "low", None])
+def test_the_owners_rules_decide_the_severity(scenario, priority):
+    """A scenario is as grave as the list in which the owner put it, and `none` in no list."""
+    rules = {"high_priority": [], "medium_priority": [], "low_priority": []}
+    if priority:
+        rules[f"{priority}_priority"] = [scenario]
+    receipts, error = next((row[0], row[1]) for row in TABLE.values() if row[2] == scenario)
+    found = verdict(receipts, error, notification_settings={"user_notifications_config": {"notification_rules": rules}})
+    assert str(found.severity) == (priority or "none")
+
+
+RECEIPTS = st.lists(
+    st.builds(
+        receipt,
+        st.integers(1, 6),
+        st.sampled_from(list(Status)),
+        st.sampled_from([None, "AccessDenied", "Excluded", "CircuitOpen"]),
+        st.sampled_from(list(Kind)),
+        st.sampled_from([(), ("City",)]),
+    ),
+    max_size=30,
+)
+
+
+@given(receipts=RECEIPTS, draw=st.randoms())
+def test_the_order_of_receipts_does_not_count(receipts, draw):
+    """Receipts stream by in any order: the verdict and the counts are the same."""
+    shuffled = draw.sample(receipts, len(receipts))
+    assert Tally.of(receipts) == Tally.of(shuffled)
+    assert verdict(receipts) == verdict(shuffled)
+    assert sum(Tally.of(receipts).counts().values()) == len(receipts)
+
+
+@given(receipts=RECEIPTS)
+def test_an_account_in_step_failed_in_nothing(receipts):
+    """An account counts as in step if something of it succeeded and nothing failed."""
+    tally = Tally.of(receipts)
+    for account in {receipt.account for receipt in receipts}:
+        statuses = {receipt.status for receipt in receipts if receipt.account == account}
+        assert (account in tally.in_step_accounts()) is (Status.SUCCESS in statuses and Status.FAILED not in statuses)
