@@ -1,0 +1,57 @@
+"""Whether a resource's policy lets a service of AWS in: what a forgotten permission would break in earnest.
+
+Pure, and no more of IAM than services need that deliver: principals, actions, and conditions
+on the source. A condition that is not known here does not hold.
+"""
+
+import fnmatch
+import json
+from collections.abc import Mapping
+from typing import Any
+
+_TESTS = {
+    "StringEquals": lambda have, want: have == want,
+    "StringLike": fnmatch.fnmatchcase,
+    "ArnEquals": fnmatch.fnmatchcase,
+    "ArnLike": fnmatch.fnmatchcase,
+}
+
+
+def allows(policy: Any, principal: str, action: str, context: Mapping[str, str]) -> bool:
+    """Whether a policy document (or its JSON text) lets `principal` do `action`.
+
+    Args:
+        principal: a service (`events.amazonaws.com`) or an account id.
+        context: condition keys such as `aws:SourceArn`, compared without regard to case.
+    """
+    document = json.loads(policy) if isinstance(policy, str) else policy or {}
+    matching = [
+        statement["Effect"]
+        for statement in _listed(document.get("Statement"))
+        if _names(statement.get("Principal"), principal)
+        and any(fnmatch.fnmatchcase(action.lower(), known.lower()) for known in _listed(statement.get("Action")))
+        and _holds(statement.get("Condition") or {}, context)
+    ]
+    return "Allow" in matching and "Deny" not in matching
+
+
+def _names(principals: Any, principal: str) -> bool:
+    if principals == "*":
+        return True
+    named = [name for kind in ("Service", "AWS") for name in _listed((principals or {}).get(kind))]
+    return any(name in ("*", principal) or f"::{principal}:root" in name for name in named)
+
+
+def _holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:
+    known = {key.lower(): value for key, value in context.items()}
+    return all(
+        test in _TESTS and any(_TESTS[test](known.get(key.lower(), ""), value) for value in _listed(values))
+        for test, keys in conditions.items()
+        for key, values in keys.items()
+    )
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
