@@ -1,0 +1,100 @@
+"""Where resources are made: the cloud, the region, the program they come from."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
+
+
+class Cloud(Protocol):
+    """What resources need of the emulated cloud."""
+
+    extras: dict[str, dict[str, Any]]
+    """Things of services that moto lacks: resource type -> id -> properties."""
+
+    cloudformation: Any
+    """Stacks: `create`, `update`, `delete`, `describe`, each answering status, reason and outputs."""
+
+    def client(self, service: str, region: str) -> Any:
+        """A boto3 client into the cloud."""
+
+
+class ResourceFailed(Exception):
+    """AWS refused to make, change or remove a resource; the message is for people."""
+
+
+@dataclass
+class Context:
+    """One provider's view: its default region and tags, and clients by region."""
+
+    cloud: Cloud
+    root: Path
+    region: str = "us-east-1"
+    default_tags: Mapping[str, str] = field(default_factory=dict)
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """The boto3 client of a service, made once a region; a client may be shared by threads."""
+        where = (service, region or self.region)
+        with self._lock:
+            if where not in self._clients:
+                self._clients[where] = self.cloud.client(service, region=where[1])
+            return self._clients[where]
+
+    def caller(self) -> dict[str, str]:
+        """`Account`, `Arn` and `UserId` of whoever deploys."""
+        identity: dict[str, str] = self.client("sts").get_caller_identity()
+        return identity
+
+    @property
+    def partition(self) -> str:
+        """`aws`, `aws-cn` or `aws-us-gov`, as the region says."""
+        return partition_of(self.region)
+
+
+def partition_of(region: str) -> str:
+    """The partition that a region belongs to."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+
+
+# Each service has a word of its own for "there is no such thing".
+_GONE = frozenset(
+    {
+        "404",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "NoSuchBucket",
+        "NoSuchBucketPolicy",
+        "NoSuchEntity",
+        "NoSuchLifecycleConfiguration",
+        "NoSuchPublicAccessBlockConfiguration",
+        "NotFound",
+        "NotFoundException",
+        "OwnershipControlsNotFoundError",
+        "ParameterNotFound",
+        "QueueDoesNotExist",
+        "ResourceNotFound",
+        "ResourceNotFoundException",
+        "ServerSideEncryptionConfigurationNotFoundError",
+        "StackInstanceNotFoundException",
+        "StackSetNotFoundException",
+        "StateMachineDoesNotExist",
+        "TrailNotFoundException",
+    }
+)
+
+
+def is_gone(error: ClientError) -> bool:
+    """Whether AWS says that the thing does not exist."""
+    return error.response["Error"]["Code"] in _GONE
+
+
+def readable(error: ClientError) -> str:
+    """AWS's refusal in one line."""
+    detail = error.response["Error"]
+    return f"{detail['Code']}: {detail.get('Message', '')} ({error.operation_name})"

@@ -1,0 +1,38 @@
+"""Step Functions state machines."""
+
+from .api import ApiResource, Tagging
+from .resource import Naming
+from .values import Properties
+
+
+class StateMachine(ApiResource):
+    token = "aws:sfn/stateMachine:StateMachine"
+    service = "stepfunctions"
+    creates, reads, deletes = "CreateStateMachine", "DescribeStateMachine", "DeleteStateMachine"
+    updates = "UpdateStateMachine"
+    id_from = "$.stateMachineArn"
+    keys = {"id": "stateMachineArn"}
+    outputs = {
+        "arn": "stateMachineArn",
+        "creationDate": "creationDate",
+        "revisionId": "revisionId",
+        "stateMachineVersionArn": "stateMachineVersionArn",
+        "status": "status",
+    }
+    volatile = frozenset({"revisionId"})
+    rename = {"loggingConfiguration.logDestination": "destinations"}
+    replace_on = frozenset({"name", "type", "region"})
+    place = ("name", "region")
+    defaults = {"type": "STANDARD"}
+    naming = Naming(longest=80)
+    tagging = Tagging(by="resourceArn")
+
+    def arrange(self, inputs: Properties) -> Properties:
+        logging = inputs.get("loggingConfiguration")
+        if not isinstance(logging, dict) or "logDestination" not in logging:
+            return inputs
+        group = {"cloudWatchLogsLogGroup": {"logGroupArn": logging["logDestination"]}}
+        return {**inputs, "loggingConfiguration": {**logging, "logDestination": [group]}}
+
+
+RESOURCES = (StateMachine(),)

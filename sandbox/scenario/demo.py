@@ -1,0 +1,51 @@
+"""The story that `orgsync sandbox demo` tells: a scenario like any other, told with notes."""
+
+from typing import Any
+
+from .load import validate
+from .model import Scenario
+
+BURST = 10
+"""Edits in one burst."""
+
+
+def demo(accounts: int) -> Scenario:
+    """The story with this many member accounts; the first of them is the one that drifts."""
+    return validate(_document(accounts))
+
+
+def _document(accounts: int) -> dict[str, Any]:
+    desk = _security("Security Desk", "security-desk@example.com")
+    return {
+        "name": f"contact sync keeps {accounts} account{'s' if accounts != 1 else ''} in step",
+        "organization": {"accounts": accounts, "seed": 7},
+        "latency_ms": 50,
+        "config": {"verify_config": {"delay": 1.5}},  # a run that is over at once would merge no burst
+        "steps": [
+            {"note": "deploy; every account is brought into step for the first time", "deploy": {}},
+            {"note": "the security contact changes at the source", "edit_source": {"security": desk}},
+            {"note": f"{BURST} edits in one burst, answered by at most two runs", "at_once": _burst()},
+            {"note": "a member changes its own billing contact; AWS tells nobody", "edit_member": _drift()},
+            {"note": "the daily pass finds and repairs it", "schedule": {}},
+            {"note": "a new account is created", "create_account": {"name": "newcomer", "ou": "/Workloads"}},
+            {
+                "note": "the source gets a security contact that AWS would refuse: everything stays as it was",
+                "edit_source": {"security": {**desk, "EmailAddress": "not an address"}},
+            },
+            {"note": "the source is put right", "edit_source": {"security": desk}},
+        ],
+    }
+
+
+def _burst() -> list[dict[str, Any]]:
+    edits = [_security(f"Security Desk {number}", "security-desk@example.com") for number in range(1, BURST + 1)]
+    return [{"edit_source": {"security": edit}} for edit in edits]
+
+
+def _drift() -> dict[str, Any]:
+    billing = {"Name": "Someone Else", "Title": "Clerk", "EmailAddress": "else@example.com", "PhoneNumber": "555-0100"}
+    return {"account": "200000000001", "billing": billing}
+
+
+def _security(name: str, email: str) -> dict[str, str]:
+    return {"Name": name, "Title": "Security", "EmailAddress": email, "PhoneNumber": "+1 555 0199"}

@@ -1,0 +1,45 @@
+"""pydantic's findings, said the way an owner reads a file: the place, then what is allowed there."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+
+def explain(error: ValidationError) -> list[str]:
+    """One line a mistake: `steps.3.edit_source.via: must be api or console`."""
+    return [line for mistake in error.errors(include_url=False) for line in _lines(mistake)]
+
+
+def _lines(mistake: Any) -> list[str]:
+    place, context = mistake["loc"], mistake.get("ctx", {})
+    if mistake["type"] == "unknown_keys":
+        said = f"is not a key here; allowed: {', '.join(context['allowed'])}"
+        return [f"{_path((*place, key))}: {said}" for key in context["keys"]]
+    return [f"{_path(place)}: {_message(mistake, context)}"]
+
+
+def _path(place: tuple[int | str, ...]) -> str:
+    """The place as in the file; the names of a union's branches (`~counted`) are ours, not the file's."""
+    return ".".join(str(part) for part in place if not str(part).startswith("~")) or "the file"
+
+
+def _message(mistake: Any, context: Any) -> str:
+    kind = mistake["type"]
+    if kind == "missing":
+        return "is missing"
+    if kind == "literal_error":
+        return f"must be {context['expected'].replace(chr(39), '')}"
+    if kind == "string_pattern_mismatch" and r"\d{12}" in context["pattern"]:
+        return "must be an account id of 12 digits, in quotes"
+    if kind == "string_type":
+        return _not_text(mistake["input"])
+    if kind in ("model_type", "dict_type"):
+        return "must be a mapping"
+    return str(mistake["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+
+
+def _not_text(found: Any) -> str:
+    """YAML reads an id, a postal code and a phone number without quotes as numbers."""
+    if isinstance(found, bool | int | float):
+        return f"must be text: put it in quotes, or YAML makes something else of it (here {found!r})"
+    return "must be text"

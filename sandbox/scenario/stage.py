@@ -1,0 +1,86 @@
+"""Where a scenario is played: one cloud, one engine, and what was last deployed with it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from handlers.contact_sync.config import ConfigurationRefused, parse
+from sandbox.cloud import Cloud
+from sandbox.engine import Deployed, DeployFailed, Engine
+from sandbox.program import Program
+
+from .configuration import overlay
+from .model import Scenario
+from .steps import OnStack
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an action has to show; `error` says why it did not do what it says."""
+
+    resources: dict[str, int] | None = None
+    output: str | None = None
+    exit: int | None = None
+    error: str | None = None
+
+
+@dataclass
+class Stage:
+    """Everything that the actions of one rehearsal work on."""
+
+    scenario: Scenario
+    cloud: Cloud
+    engine: Engine
+    program: Program
+    hears: Callable[[str], None]
+    stack: str = "dev"
+    config: Document | None = None
+    """All that stood under `orgsync:contact_sync` at the last deploy that could be used at all."""
+    came_to_nothing: bool = False
+    """The last deploy failed before anything was there."""
+
+    @property
+    def region(self) -> str:
+        """Where the stack's own resources are."""
+        return str(self.program.stack(self.stack, {})["config"].get("aws:region", "us-east-1"))
+
+    def deploy(self, body: OnStack) -> Result:
+        """Bring the stack up, or update it."""
+        config = overlay(self.scenario, body.config)
+        whole = self.program.stack(body.stack, config)["config"].get(self.program.overlay_key, {})
+        self.stack = body.stack
+        if _usable(whole):
+            self.config = whole
+        result = self._ask(lambda: self.engine.up(body.stack, config, self.hears))
+        self.came_to_nothing = result.error is not None and not self.cloud.leftovers()
+        return result
+
+    def preview(self, body: OnStack) -> Result:
+        """What a deploy with this configuration would change."""
+        config = overlay(self.scenario, body.config)
+        return self._ask(lambda: self.engine.preview(body.stack, config, self.hears))
+
+    def refresh(self) -> Result:
+        """Compare what was declared with what is there."""
+        return self._ask(lambda: self.engine.refresh(self.stack, self.hears))
+
+    def destroy(self) -> Result:
+        """Take away everything that was declared."""
+        return self._ask(lambda: self.engine.destroy(self.stack, self.hears))
+
+    def _ask(self, engine_does: Callable[[], Deployed]) -> Result:
+        try:
+            return Result(resources=engine_does().resources)
+        except DeployFailed as failure:
+            return Result(error=str(failure))
+
+
+def _usable(config: Document) -> bool:
+    """The product's own judgement: what it refuses was never deployed."""
+    try:
+        parse(config)
+    except ConfigurationRefused:
+        return False
+    return True
