@@ -1,0 +1,115 @@
+"""A rehearsal's report for people: what ran, what every account ended with, what it took."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+Document = dict[str, Any]
+
+MOST_ROWS = 60
+"""Above this many accounts only those are listed that are not in step."""
+
+
+def show(report: Document, console: Console) -> None:
+    """Print the report; it ends with one line that says how it went."""
+    for title, table in (
+        ("Runs", _runs(report)),
+        (_title_of_accounts(report), _accounts(report)),
+        ("Calls to the members' contacts", _calls(report)),
+        ("Refused: bells that started no run", _refused(report)),
+        ("Notifications", _notifications(report)),
+    ):
+        if table.row_count:
+            console.print(f"[bold]{title}[/]")
+            console.print(table, "")
+    _strays(report, console)
+    console.print(_verdict(report), highlight=False)
+
+
+def _table(*columns: str, right: tuple[str, ...] = ()) -> Table:
+    table = Table(header_style="dim", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return table
+
+
+def _runs(report: Document) -> Table:
+    counted = ("success", "failed", "skipped")
+    table = _table("cause", "status", "severity", *counted, "written", "why", right=(*counted, "written"))
+    for run in report["runs"]:
+        colour = "green" if run["status"] == "completed" else "red"
+        counts = [str((run["counts"] or {}).get(name, 0)) for name in counted]
+        written = str(sum(1 for receipt in run["receipts"] if receipt["changed"]))
+        status = f"[{colour}]{run['status']}[/]"
+        table.add_row(run["cause"], status, run["severity"], *counts, written, run["scenario"])
+    return table
+
+
+def _title_of_accounts(report: Document) -> str:
+    count = len(report["accounts"])
+    return "Accounts" if count <= MOST_ROWS else f"Accounts that are not in step, of {count}"
+
+
+def _accounts(report: Document) -> Table:
+    table = _table("account", "name", "unit", "before", "after")
+    few = len(report["accounts"]) <= MOST_ROWS
+    for account, one in report["accounts"].items():
+        if few or one["after"]:
+            table.add_row(account, escape(one["name"]), escape(one["unit"]), *_before_and_after(one))
+    return table
+
+
+def _before_and_after(account: Document) -> tuple[str, str]:
+    if account["left_alone"]:
+        return "", f"[dim]left alone: {escape(account['left_alone'])}[/]"
+    return _standing(account["before"]), _standing(account["after"])
+
+
+def _standing(kinds: list[str]) -> str:
+    return f"[yellow]not in step: {', '.join(kinds)}[/]" if kinds else "[green]in step[/]"
+
+
+def _calls(report: Document) -> Table:
+    counted = ("made", "throttled", "failed")
+    table = _table("", "made", "needed", "throttled", "failed", right=("made", "needed", "throttled", "failed"))
+    for what, reading in (("reads", True), ("writes", False)):
+        counts = [count for name, count in report["calls"].items() if name.startswith("Get") == reading]
+        made, throttled, failed = (f"{sum(count[key] for count in counts):,}" for key in counted)
+        table.add_row(what, made, f"{report['minimum'][what]:,}", throttled, failed)
+    return table
+
+
+def _refused(report: Document) -> Table:
+    table = _table("reason", "source", "times", right=("times",))
+    found = [(refusal["reason"], refusal["source"]) for refusal in report["refused"]]
+    for reason, source in dict.fromkeys(found):
+        table.add_row(escape(str(reason)), escape(str(source)), str(found.count((reason, source))))
+    return table
+
+
+def _notifications(report: Document) -> Table:
+    table = _table("channel", "severity", "subject")
+    for notification in report["notifications"]:
+        table.add_row(notification["channel"], notification["severity"], escape(notification["subject"] or ""))
+    return table
+
+
+def _strays(report: Document, console: Console) -> None:
+    for queue, messages in report["dead_letters"].items():
+        if messages:
+            console.print(f"[red]dead letters in {escape(queue)}: {messages}[/]", highlight=False)
+    for what in report["lost"]:
+        console.print(f"[red]delivered to nobody: {escape(what)}[/]", highlight=False)
+    for what in report["leftovers"]:
+        console.print(f"[red]left over after destroy: {escape(what)}[/]", highlight=False)
+
+
+def _verdict(report: Document) -> str:
+    end = "converged" if report["converged"] else "diverged"
+    failed = [step["step"] for step in report["steps"] if not step["ok"]]
+    steps = f"did not do what they say: {', '.join(failed)}" if failed else "every step did what it says"
+    expected = "" if report["expect"] == "any" else f" (expected: {report['expect']})"
+    colour = "green" if report["as_expected"] else "red"
+    return f"[bold {colour}]{end}[/]{expected}; {steps}. Sandbox, engine: {escape(report['engine'])}"

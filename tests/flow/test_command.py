@@ -1,0 +1,78 @@
+"""`orgsync sandbox`: exit codes, what goes to stdout, and the demo's story."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+SCENARIOS = REPOSITORY / "tests" / "scenarios"
+
+
+def orgsync(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cli", *arguments]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=300)
+
+
+def test_help_teaches() -> None:
+    """It says what this is for and what to begin with."""
+    told = orgsync("--help")
+    assert told.returncode == 0
+    assert "orgsync sandbox demo" in told.stdout
+
+
+def test_a_wrong_file_ends_with_2_and_its_place(tmp_path: Path) -> None:
+    """Nothing was started, nothing stands on stdout."""
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("name: x\norganization: {accounts: 1}\nsteps: [{edit_source: {security: null, via: phone}}]\n")
+    told = orgsync("sandbox", "run", str(wrong))
+    assert (told.returncode, told.stdout) == (2, "")
+    assert "steps.0.edit_source.via: must be api or console" in told.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [("run",), ("run", "x.yaml", "--engine", "magic"), ("demo", "--accounts", "0"), ("fly",)]
+)
+def test_a_wrong_command_line_ends_with_2(arguments: tuple[str, ...]) -> None:
+    """As a wrong file does."""
+    assert orgsync("sandbox", *arguments).returncode == 2
+
+
+@pytest.mark.slow
+def test_json_is_one_document_on_stdout() -> None:
+    """Progress goes to stderr, and says that this is a sandbox and which engine deploys."""
+    told = orgsync("sandbox", "run", str(SCENARIOS / "one_account.yaml"), "--engine", "inline", "--json")
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout)["scenario"] == "one account"
+    assert "sandbox" in told.stderr
+    assert "engine: inline" in told.stderr
+
+
+@pytest.mark.slow
+def test_a_rehearsal_that_does_not_end_as_expected_ends_with_1(tmp_path: Path) -> None:
+    """An end that the scenario did not expect is a failure, however well every step went."""
+    file = tmp_path / "expects.yaml"
+    file.write_text((SCENARIOS / "one_account.yaml").read_text() + "expect: diverged\n")
+    told = orgsync("sandbox", "run", str(file), "--engine", "inline")
+    assert told.returncode == 1, told.stderr
+    assert "converged (expected: diverged)" in told.stdout
+
+
+@pytest.mark.slow
+def test_the_demo_tells_the_story() -> None:
+    """Ten edits become at most two runs, a refused source changes nothing, and the end is convergence."""
+    told = orgsync("sandbox", "demo", "--accounts", "5", "--engine", "inline", "--json")
+    assert told.returncode == 0, told.stderr
+    report: dict[str, Any] = json.loads(told.stdout)
+    runs = {run["run_id"]: run for run in report["runs"]}
+    first, edited, burst, drift, daily, newcomer, refused, mended = (
+        [runs[run_id] for run_id in step["runs"]] for step in report["steps"]
+    )
+    assert [len(step) for step in (first, edited, drift, daily, newcomer, refused, mended)] == [1, 1, 0, 1, 1, 1, 1]
+    assert len(burst) <= 2
+    assert [receipt["account"] for receipt in daily[0]["receipts"] if receipt["changed"]] == ["200000000001"]
+    assert refused[0]["scenario"] == "configuration_errors"
+    assert len(report["accounts"]) == 6

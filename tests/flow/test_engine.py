@@ -1,0 +1,33 @@
+"""The same scenarios, deployed by the real Pulumi engine."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sandbox.engine import find_cli
+from sandbox.scenario import Scenario, play
+
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.slow,
+    pytest.mark.skipif(find_cli() is None, reason="no Pulumi CLI on PATH or at .engine/pulumi"),
+]
+
+
+def told(report: dict[str, Any]) -> dict[str, Any]:
+    """What must not depend on the engine: the end of every account, the calls, the writes, the runs."""
+    runs = [(run["cause"], run["status"], run["scenario"], run["counts"]) for run in report["runs"]]
+    same = ("ok", "converged", "contacts", "calls", "refused", "leftovers")
+    writes = sorted(str(write) for write in report["writes"])
+    return {**{key: report[key] for key in same}, "runs": runs, "writes": writes}
+
+
+@pytest.mark.parametrize("name", ["exclusions", "life_of_a_stack"])
+def test_both_engines_come_to_the_same(
+    name: str, scenario: Callable[[str], Scenario], rehearsed: Callable[[str], dict[str, Any]]
+) -> None:
+    """The in-process engine is believed because it ends as the real one does."""
+    real = play(scenario(name), engine="pulumi")
+    assert real["engine"].startswith("pulumi ")
+    assert told(real) == told(rehearsed(name))

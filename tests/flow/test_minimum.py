@@ -1,0 +1,118 @@
+"""Where nothing goes wrong, not one call too many: counted by the sandbox, foretold by a model of the world."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from sandbox.scenario import Scenario
+from sandbox.scenario.configuration import overlay
+from sandbox.scenario.load import organization_of
+from sandbox.scenario.members import Member
+from sandbox.scenario.policy import KINDS, Policy
+from sandbox.scenario.steps import Action
+
+FORETOLD = (
+    "one_account",
+    "sixty_accounts",
+    "casings",
+    "exclusions",
+    "source_deletion_ignore",
+    "source_deletion_propagate",
+    "source_deletion_alert",
+    "destroy",
+)
+
+Write = tuple[str, str, str]
+
+
+@dataclass
+class World:
+    """What is true of an organization, without anything that runs: contacts, members, and what must be called."""
+
+    scenario: Scenario
+    contacts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    members: dict[str, Member] = field(default_factory=dict)
+    calls: Counter[str] = field(default_factory=Counter)
+    writes: list[Write] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        organization = organization_of(self.scenario)
+        self.management = organization.management
+        self.contacts = {self.management: dict(organization.source)}
+        for account in organization.accounts:
+            self.contacts[account.id] = dict(account.contacts)
+            self.members[account.id] = Member(
+                account.id, account.name, account.ou, frozenset(), account.state, account.tags
+            )
+
+    def happens(self, action: Action) -> None:
+        """Change what is true, then do what a run that hears of it must do."""
+        match action.named:
+            case "deploy" | "schedule":
+                self.run(KINDS)
+            case "edit_source":
+                self.contacts[self.management] |= action.body.given()
+                self.run(action.body.given())
+            case "edit_member":
+                self.contacts[action.body.account] |= action.body.given()
+            case "move_account":
+                self._change(action.body.account, path=action.body.ou)
+            case "tag_account":
+                self._change(action.body.account, tags={**self.members[action.body.account].tags, **action.body.tags})
+            case "destroy":
+                pass
+            case unforeseen:
+                raise AssertionError(f"{unforeseen} cannot be foretold")
+
+    def run(self, kinds: Iterable[str]) -> None:
+        """One read for each account and kind, one write and one verifying read for each difference."""
+        policy = Policy(overlay(self.scenario, {}))
+        source = self.contacts[self.management]
+        differ = policy.differences(list(self.members.values()), self.contacts, self.management)
+        for account, member in self.members.items():
+            for kind in sorted(set(kinds) & set(policy.kinds)):
+                unsaid = source.get(kind) is None and policy.config.get("on_source_delete") != "propagate"
+                if policy.left_alone(member) is None and not unsaid:
+                    self._bring_into_step(account, kind, (account, kind) in differ)
+
+    def _bring_into_step(self, account: str, kind: str, differs: bool) -> None:
+        noun = "ContactInformation" if kind == "primary" else "AlternateContact"
+        self.calls[f"Get{noun}"] += 2 if differs else 1
+        if differs:
+            wanted = self.contacts[self.management].get(kind)
+            operation = f"Put{noun}" if wanted is not None else f"Delete{noun}"
+            self.calls[operation] += 1
+            self.writes.append((operation, account, kind))
+            self.contacts[account][kind] = wanted
+
+    def _change(self, account: str, **change: Any) -> None:
+        self.members[account] = replace(self.members[account], **change)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FORETOLD)
+def test_not_one_call_too_many(
+    name: str, scenario: Callable[[str], Scenario], rehearsed: Callable[[str], dict[str, Any]]
+) -> None:
+    """Calls by operation, and every single write, are what the world needs."""
+    world = World(scenario(name))
+    for step in world.scenario.steps:
+        for action in step.at_once or [step]:
+            world.happens(action)
+    report = rehearsed(name)
+    made = {operation: {"made": times, "throttled": 0, "failed": 0} for operation, times in world.calls.items()}
+    assert report["calls"] == made
+    written = sorted((write["operation"], write["account"], write["kind"]) for write in report["writes"])
+    assert written == sorted(world.writes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FORETOLD)
+def test_the_report_knows_the_minimum(name: str, rehearsed: Callable[[str], dict[str, Any]]) -> None:
+    """`minimum`, which people are shown beside the calls, is what was made where nothing goes wrong."""
+    report = rehearsed(name)
+    reads = sum(count["made"] for operation, count in report["calls"].items() if operation.startswith("Get"))
+    assert report["minimum"] == {"reads": reads, "writes": len(report["writes"])}

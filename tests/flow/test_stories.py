@@ -1,0 +1,213 @@
+"""What each scenario is about, beyond what must hold in all of them."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Report = dict[str, Any]
+Rehearsed = Callable[[str], Report]
+
+pytestmark = pytest.mark.slow
+
+
+def runs_of(report: Report, step: int) -> list[Report]:
+    """The runs that a step (counted from 0) set off."""
+    ids = report["steps"][step]["runs"]
+    return [run for run in report["runs"] if run["run_id"] in ids]
+
+
+def causes(report: Report) -> list[str]:
+    return [run["cause"] for run in report["runs"]]
+
+
+def changed(run: Report) -> set[tuple[str, str]]:
+    """Account and kind of what a run wrote."""
+    return {(receipt["account"], receipt["kind"]) for receipt in run["receipts"] if receipt["changed"]}
+
+
+def errors(run: Report) -> Counter[str]:
+    return Counter(receipt["error"] for receipt in run["receipts"] if receipt["error"])
+
+
+def test_a_second_pass_writes_nothing(rehearsed: Rehearsed) -> None:
+    """Reading is all that the daily pass does where everything is in step."""
+    report = rehearsed("one_account")
+    assert causes(report) == ["deploy", "schedule"]
+    assert changed(report["runs"][0])
+    assert not changed(report["runs"][1])
+
+
+def test_an_edit_concerns_its_own_kind_only(rehearsed: Rehearsed) -> None:
+    """A changed operations contact is written to sixty accounts, and nothing else is touched."""
+    (run,) = runs_of(rehearsed("sixty_accounts"), 1)
+    assert (run["cause"], run["counts"]["success"]) == ("source_changed", 60)
+    assert {kind for _, kind in changed(run)} == {"operations"}
+
+
+def test_both_casings_ring_and_neither_rings_for_a_member(rehearsed: Rehearsed) -> None:
+    """The source's own edits ring in either spelling; edits of members from there start nothing in either."""
+    report = rehearsed("casings")
+    assert causes(report) == ["deploy", "source_changed", "source_changed", "schedule"]
+    assert changed(runs_of(report, 5)[0]) == {("200000000001", "security"), ("200000000002", "security")}
+
+
+def test_console_edits_ring(rehearsed: Rehearsed) -> None:
+    """The billing console's own events are listened to as well."""
+    assert causes(rehearsed("console")) == ["deploy", "source_changed", "source_changed"]
+
+
+def test_old_and_repeated_bells_write_nothing(rehearsed: Rehearsed) -> None:
+    """What is true is read; an older event cannot bring an older contact back, three times over."""
+    report = rehearsed("disorder")
+    assert not any(changed(run) for run in runs_of(report, 2))
+    assert len(runs_of(report, 3)) <= 2
+    assert {contacts["security"]["Name"] for contacts in report["contacts"].values()} == {"Last"}
+
+
+def test_forgeries_write_nothing(rehearsed: Rehearsed) -> None:
+    """Those that get past the rules are refused by name and counted; what rings all the same finds no difference."""
+    report = rehearsed("forged")
+    assert not any(changed(run) for run in report["runs"][1:])
+    reasons = Counter(refusal["reason"] for refusal in report["refused"])
+    assert reasons["ForeignBell"] >= 21
+    assert reasons["AccountCreationFailed"] == 1
+    assert reasons["MalformedBell"] >= 1
+
+
+def test_exclusions_are_followed_as_they_are_now(rehearsed: Rehearsed) -> None:
+    """Accounts that came into or out of an excluded unit or tag since the last run are judged anew."""
+    report = rehearsed("exclusions")
+    first = {account for account, _ in changed(runs_of(report, 0)[0])}
+    assert first == {"200000000001", "200000000005", "200000000008"}
+    last = {account for account, _ in changed(runs_of(report, 2)[0])}
+    assert last == {"200000000003", "200000000005", "200000000007", "200000000008"}
+
+
+@pytest.mark.parametrize(("policy", "remain"), [("ignore", True), ("propagate", False), ("alert", True)])
+def test_a_deletion_at_the_source(rehearsed: Rehearsed, policy: str, remain: bool) -> None:
+    """Members keep theirs unless the policy is `propagate`."""
+    report = rehearsed(f"source_deletion_{policy}")
+    held = [report["contacts"][account]["operations"] for account in report["accounts"]]
+    assert all(contact is not None for contact in held) if remain else not any(held)
+
+
+def test_only_alert_tells_of_a_deletion(rehearsed: Rehearsed) -> None:
+    """It ends as a configuration error of medium severity, and somebody hears of it."""
+    told = {
+        policy: [n["severity"] for n in rehearsed(f"source_deletion_{policy}")["notifications"]]
+        for policy in ("ignore", "propagate", "alert")
+    }
+    assert "medium" in told["alert"]
+    assert "medium" not in told["ignore"] + told["propagate"]
+
+
+def test_a_source_that_aws_would_refuse_changes_nothing(rehearsed: Rehearsed) -> None:
+    """Every run on it fails as a configuration error before the first write."""
+    report = rehearsed("refused_source")
+    for step in (1, 2, 3):
+        (run,) = runs_of(report, step)
+        assert (run["status"], run["scenario"], run["severity"]) == ("failed", "configuration_errors", "medium")
+        assert not changed(run)
+    deployed = runs_of(report, 0)[0]
+    assert len(report["writes"]) == len(changed(deployed))
+
+
+def test_a_first_deploy_on_such_a_source_fails_and_says_why(rehearsed: Rehearsed) -> None:
+    """The reason names the contact's place, never its value."""
+    report = rehearsed("refused_first_source")
+    error = report["steps"][0]["error"]
+    assert "billing" in error
+    assert "EmailAddress" in error
+    assert "not an address" not in error
+
+
+def test_an_account_that_closes_stops_nobody(rehearsed: Rehearsed) -> None:
+    """Its receipts say what it is; the others have the new contact."""
+    report = rehearsed("closing_account")
+    contacts = report["contacts"]
+    open_accounts = [account for account, one in report["accounts"].items() if one["state"] == "ACTIVE"]
+    assert len(open_accounts) == 11
+    assert {contacts[account]["security"]["Name"] for account in open_accounts} == {"Desk"}
+
+
+def test_one_denied_account_is_heard_of_and_stops_nobody(rehearsed: Rehearsed) -> None:
+    """A permission error is of high severity; four accounts are in step, the fifth keeps what it had."""
+    report = rehearsed("denied_account")
+    (run,) = report["runs"]
+    assert (run["scenario"], run["severity"]) == ("permission_errors", "high")
+    assert errors(run) == {"AccessDenied": 3}
+    assert {account for account, one in report["accounts"].items() if one["after"]} == {"200000000002"}
+    assert [n["severity"] for n in report["notifications"]] == ["high"]
+
+
+def test_throttling_is_no_failure(rehearsed: Rehearsed) -> None:
+    """A 429 says something of the pace: no retry is spent on it, and no account fails."""
+    report = rehearsed("throttled")
+    assert report["calls"]["GetAlternateContact"]["throttled"] >= 5
+    assert {run["scenario"] for run in report["runs"]} == {"success_completion"}
+    assert {receipt["retries"] for run in report["runs"] for receipt in run["receipts"]} == {0}
+
+
+def test_the_stack_keeps_to_the_quotas(rehearsed: Rehearsed) -> None:
+    """With AWS's quotas in force only the neighbour's five calls are refused."""
+    throttled = {name: count["throttled"] for name, count in rehearsed("throttled")["calls"].items()}
+    assert throttled == {name: 5 if name == "GetAlternateContact" else 0 for name in throttled}
+
+
+def test_temporary_failures_are_tried_again(rehearsed: Rehearsed) -> None:
+    """With one call in ten failing, most receipts succeed in the first run, some after retries."""
+    report = rehearsed("unreliable")
+    first = report["runs"][0]
+    assert first["counts"]["success"] > 50
+    assert any(receipt["retries"] for receipt in first["receipts"] if receipt["status"] == "success")
+    assert sum(count["failed"] for count in report["calls"].values()) > 5
+
+
+def test_no_crash_loses_a_change(rehearsed: Rehearsed) -> None:
+    """Whichever function died, and when: after each step every account has the source's contact."""
+    report = rehearsed("crashes")
+    assert all(step["runs"] for step in report["steps"] if step["step"] in ("deploy", "edit_source"))
+    assert {contacts["security"]["Name"] for contacts in report["contacts"].values()} == {"Desk D"}
+
+
+def test_ten_edits_take_two_runs_at_most(rehearsed: Rehearsed) -> None:
+    """The first bell starts one, all that ring meanwhile are merged into one more."""
+    assert 1 <= len(runs_of(rehearsed("burst"), 1)) <= 2
+
+
+def test_newcomers_are_brought_into_step_and_leavers_left_alone(rehearsed: Rehearsed) -> None:
+    """A created and a joined account concern nobody else; a closed one is not written any more."""
+    report = rehearsed("newcomers")
+    assert causes(report) == ["deploy", "account_created", "account_joined", "source_changed"]
+    for step in (1, 2):
+        (run,) = runs_of(report, step)
+        assert len({receipt["account"] for receipt in run["receipts"]}) == 1
+    assert "200000000002" not in {account for account, _ in changed(runs_of(report, 4)[0])}
+    assert not any(one["after"] for one in report["accounts"].values())
+
+
+def test_a_wrong_configuration_is_refused_with_its_places(rehearsed: Rehearsed) -> None:
+    """Before anything is made, so that there is nothing to play with; put right, it deploys."""
+    report = rehearsed("wrong_config")
+    refused, schedule, deployed = report["steps"]
+    assert "excluded_accounts.0" in refused["error"]
+    assert "on_source_delete" in refused["error"]
+    assert schedule["error"].startswith("not played")
+    assert deployed["ok"]
+
+
+def test_destroy_leaves_nothing(rehearsed: Rehearsed) -> None:
+    """Nothing of what was declared is left, and the runs are still told."""
+    report = rehearsed("destroy")
+    assert report["leftovers"] == []
+    assert causes(report) == ["deploy"]
+
+
+def test_a_stack_that_has_not_changed_is_not_touched(rehearsed: Rehearsed) -> None:
+    """The second deploy does nothing and sets nothing off; a change of configuration is a version and a run."""
+    report = rehearsed("life_of_a_stack")
+    assert {kind for kind, count in report["steps"][2]["resources"].items() if count} == {"same"}
+    assert [run["config_version"] for run in report["runs"]] == [1, 2]
+    assert report["leftovers"] == []

@@ -1,0 +1,275 @@
+"""EventBridge in the cloud: who hears of what, what targets get, and what becomes of what fails."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from moto.events.models import EventPattern
+
+from sandbox.cloud import Cloud, UnknownAccount, UnknownTarget
+
+MEMBER = "200000000001"
+CONTACT = {"Name": "N", "Title": "T", "EmailAddress": "canary@example.com", "PhoneNumber": "+1 555-0100"}
+Declare = Callable[..., str]
+Messages = Callable[[str], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def declare_rule(cloud: Cloud) -> Declare:
+    """Declares a rule with one target; returns its ARN."""
+
+    def declare(target: dict[str, Any], account: str | None = None, name: str = "r", **rule: Any) -> str:
+        events = cloud.client("events", account=account)
+        rule = rule or {"EventPattern": json.dumps({"source": [{"prefix": ""}]})}
+        arn = events.put_rule(Name=name, **rule)["RuleArn"]
+        events.put_targets(Rule=name, Targets=[{"Id": "1", **target}])
+        return str(arn)
+
+    return declare
+
+
+@pytest.fixture
+def hears(declare_rule: Declare, declare_queue: Declare) -> str:
+    """A queue that hears everything on the management account's default bus."""
+    declare_rule({"Arn": declare_queue("heard")})
+    return "heard"
+
+
+def parameters(event: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = event["body"]["detail"]["requestParameters"]
+    return found
+
+
+def test_an_edit_of_the_source_is_heard_in_either_casing(cloud: Cloud, hears: str, messages: Messages) -> None:
+    """2021's camelCase has values, 2026's PascalCase masks all but the type."""
+    cloud.edit_source({"security": CONTACT}, casing="camel")
+    cloud.edit_source({"security": CONTACT}, casing="pascal")
+    cloud.settle(5)
+    heard = messages(hears)
+    assert [event["body"]["detail"]["eventName"] for event in heard] == ["PutAlternateContact"] * 2
+    found = sorted((parameters(event) for event in heard), key=lambda keys: min(keys))
+    assert found[0] == {
+        "AlternateContactType": "SECURITY",
+        **dict.fromkeys(CONTACT, "***"),
+    }
+    assert found[1]["alternateContactType"] == "SECURITY"
+    assert found[1]["emailAddress"] == "canary@example.com"
+
+
+def test_a_deletion_is_an_event_of_its_own(cloud: Cloud, hears: str, messages: Messages) -> None:
+    """`null` in an edit deletes, and the event says so."""
+    cloud.edit_source({"security": None})
+    cloud.settle(5)
+    assert [event["body"]["detail"]["eventName"] for event in messages(hears)] == ["DeleteAlternateContact"]
+
+
+def test_a_console_edit_comes_from_the_billing_console(cloud: Cloud, hears: str, messages: Messages) -> None:
+    """Source, detail-type and names are the console's own."""
+    cloud.edit_source({"security": CONTACT, "primary": cloud.organization.source["primary"]}, via="console")
+    cloud.settle(5)
+    heard = [event["body"] for event in messages(hears)]
+    assert {event["source"] for event in heard} == {"aws.billingconsole"}
+    assert {event["detail-type"] for event in heard} == {"AWS Console Action via CloudTrail"}
+    assert {event["detail"]["eventName"] for event in heard} == {"SetContactAddress", "SetAdditionalContacts"}
+
+
+def test_a_members_own_edit_is_heard_in_the_member_only(
+    cloud: Cloud, hears: str, declare_rule: Declare, messages: Messages
+) -> None:
+    """It never reaches the management account's bus, unless the member's own rule forwards it."""
+    cloud.edit_member(MEMBER, {"security": CONTACT}, via="member")
+    cloud.settle(5)
+    assert messages(hears) == []
+    role = cloud.client("iam", account=MEMBER).create_role(RoleName="fwd", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    bus = f"arn:aws:events:us-east-1:{cloud.organization.management}:event-bus/default"
+    declare_rule({"Arn": bus, "RoleArn": role}, account=MEMBER)
+    cloud.client("events").put_permission(Action="events:PutEvents", Principal=MEMBER, StatementId="m")
+    cloud.edit_member(MEMBER, {"security": CONTACT}, via="member")
+    cloud.settle(5)
+    assert [event["body"]["account"] for event in messages(hears)] == [MEMBER]
+
+
+def test_a_bus_of_another_account_needs_its_permission(cloud: Cloud, declare_rule: Declare) -> None:
+    """Forwarding to a bus that lets nobody in is lost, and said so."""
+    role = cloud.client("iam", account=MEMBER).create_role(RoleName="fwd", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    bus = f"arn:aws:events:us-east-1:{cloud.organization.management}:event-bus/default"
+    declare_rule({"Arn": bus, "RoleArn": role}, account=MEMBER)
+    cloud.edit_member(MEMBER, {"security": CONTACT}, via="member")
+    cloud.settle(5)
+    assert "NO_PERMISSIONS" in cloud.lost[0]
+
+
+def test_an_edit_of_a_member_from_management_names_the_member(cloud: Cloud, hears: str, messages: Messages) -> None:
+    """The member's id is readable in both casings."""
+    cloud.edit_member(MEMBER, {"security": CONTACT}, via="management", casing="camel")
+    cloud.edit_member(MEMBER, {"security": CONTACT}, via="management", casing="pascal")
+    cloud.settle(5)
+    found = [parameters(event) for event in messages(hears)]
+    assert sorted(keys.get("accountId") or keys["AccountId"] + "p" for keys in found) == [MEMBER, MEMBER + "p"]
+
+
+def test_an_account_that_is_created_clones_the_primary_contact(cloud: Cloud, hears: str, messages: Messages) -> None:
+    """Its event carries id and state; it has no alternate contacts."""
+    created = cloud.create_account("new", "/Workloads/New")
+    cloud.settle(5)
+    detail = messages(hears)[0]["body"]["detail"]
+    assert detail["eventName"] == "CreateAccountResult"
+    status = detail["serviceEventDetails"]["createAccountStatus"]
+    assert (status["state"], status["accountId"], status["accountName"]) == ("SUCCEEDED", created, "****")
+    held = cloud.account.contacts()[created]
+    assert held["primary"] == cloud.organization.source["primary"]
+    assert [held[kind] for kind in ("billing", "operations", "security")] == [None, None, None]
+
+
+def test_an_account_that_joins_is_heard_of(cloud: Cloud, hears: str, messages: Messages) -> None:
+    """The event has the new member's id somewhere."""
+    joined = cloud.join_account("partner", "/")
+    cloud.settle(5)
+    body = messages(hears)[0]["body"]
+    assert body["detail"]["eventName"] == "AccountJoinedOrganization"
+    assert joined in json.dumps(body["detail"])
+
+
+def test_duplicates_have_the_same_id(cloud: Cloud, hears: str, messages: Messages) -> None:
+    """`times` sends one event several times, as AWS now and then does."""
+    cloud.put_event({"source": "a", "detail-type": "b", "detail": {}, "times": 3})
+    cloud.settle(5)
+    assert [len(ids := [event["body"]["id"] for event in messages(hears)]), len(set(ids))] == [3, 1]
+
+
+def test_nobody_but_aws_sends_events_of_aws(cloud: Cloud, hears: str, messages: Messages) -> None:
+    """PutEvents refuses sources that begin with `aws.`, and takes the rest of the batch."""
+    entries = [{"Source": source, "DetailType": "d", "Detail": "{}"} for source in ("aws.account", "ours")]
+    answer = cloud.client("events").put_events(Entries=entries)
+    cloud.settle(5)
+    assert answer["Entries"][0]["ErrorCode"] == "NotAuthorizedForSourceException"
+    assert [event["body"]["source"] for event in messages(hears)] == ["ours"]
+
+
+def test_a_disabled_rule_hears_nothing(cloud: Cloud, hears: str) -> None:
+    """Neither does a rule that only has a schedule."""
+    cloud.client("events").disable_rule(Name="r")
+    cloud.client("events").put_rule(Name="daily", ScheduleExpression="rate(1 day)")
+    cloud.client("events").put_targets(Rule="daily", Targets=[{"Id": "1", "Arn": "arn:aws:sqs:us-east-1:1:none"}])
+    cloud.put_event({"source": "a", "detail-type": "b", "detail": {}})
+    cloud.settle(5)
+    assert cloud.dead_letters() == {hears: 0}
+    assert cloud.lost == []
+
+
+def test_a_target_that_fails_for_now_is_tried_again(
+    cloud: Cloud, declare_rule: Declare, declare_queue: Declare
+) -> None:
+    """The retry policy outlasts two refusals."""
+    declare_rule({"Arn": declare_queue("target"), "RetryPolicy": {"MaximumRetryAttempts": 2}})
+    cloud.faults.add({"operation": "SendMessage", "error": "ServiceUnavailable", "times": 2})
+    cloud.put_event({"source": "a", "detail-type": "b", "detail": {}})
+    cloud.settle(5)
+    assert cloud.dead_letters() == {"target": 1}
+
+
+def test_what_keeps_failing_goes_to_the_dead_letter_queue(
+    cloud: Cloud, declare_rule: Declare, declare_queue: Declare, messages: Messages
+) -> None:
+    """With the event itself, and why, in the message's attributes."""
+    topic = cloud.client("sns").create_topic(Name="t")["TopicArn"]
+    policy = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish"}
+    cloud.client("sns").set_topic_attributes(
+        TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps({"Statement": [policy]})
+    )
+    rule = declare_rule(
+        {
+            "Arn": topic,
+            "RetryPolicy": {"MaximumRetryAttempts": 1},
+            "DeadLetterConfig": {"Arn": declare_queue("dead")},
+        }
+    )
+    cloud.faults.add({"operation": "Publish", "error": "InternalError", "times": 2})
+    cloud.put_event({"source": "a", "detail-type": "b", "detail": {"k": 1}})
+    cloud.settle(5)
+    (letter,) = messages("dead")
+    assert letter["body"]["detail"] == {"k": 1}
+    assert letter["attributes"]["RULE_ARN"] == rule
+    assert letter["attributes"]["TARGET_ARN"] == topic
+    assert letter["attributes"]["ERROR_CODE"] == "InternalError"
+    assert letter["attributes"]["RETRY_ATTEMPTS"] == "1"
+    assert "fault of the rehearsal" in letter["attributes"]["ERROR_MESSAGE"]
+
+
+def test_a_failure_without_a_dead_letter_queue_is_lost_and_said_so(cloud: Cloud, declare_rule: Declare) -> None:
+    """A missing target is not tried again; nothing is silent about it."""
+    declare_rule({"Arn": "arn:aws:sqs:us-east-1:100000000001:gone"})
+    cloud.put_event({"source": "a", "detail-type": "b", "detail": {}})
+    cloud.settle(5)
+    assert "NO_RESOURCE" in cloud.lost[0]
+
+
+def test_a_function_needs_its_permission(
+    cloud: Cloud, declare_rule: Declare, declare_function: Declare, declare_queue: Declare
+) -> None:
+    """EventBridge invokes a function only if its policy names the rule."""
+    function = declare_function("def handler(event, context): print('heard', event['source'])")
+    rule = declare_rule({"Arn": function, "DeadLetterConfig": {"Arn": declare_queue("dead")}})
+    cloud.put_event({"source": "first", "detail-type": "b", "detail": {}})
+    cloud.settle(5)
+    assert cloud.dead_letters() == {"dead": 1}
+    cloud.client("lambda").add_permission(
+        FunctionName="echo",
+        StatementId="s",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=rule,
+    )
+    cloud.put_event({"source": "second", "detail-type": "b", "detail": {}})
+    cloud.settle(20)
+    assert cloud.logs("echo") == ["heard second"]
+
+
+def test_a_target_of_an_unknown_kind_makes_settling_fail(cloud: Cloud, declare_rule: Declare) -> None:
+    """Never a silent success; each is reported once."""
+    declare_rule({"Arn": "arn:aws:kinesis:us-east-1:100000000001:stream/s"})
+    cloud.put_event({"source": "a", "detail-type": "b", "detail": {}})
+    with pytest.raises(UnknownTarget, match="kinesis"):
+        cloud.settle(5)
+    cloud.settle(5)
+
+
+def test_an_unknown_account_cannot_be_edited(cloud: Cloud) -> None:
+    """A typing mistake in a step is an error."""
+    with pytest.raises(UnknownAccount):
+        cloud.edit_member("999999999999", {"security": CONTACT})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matches"),
+    [
+        ({"source": ["aws.account"]}, True),
+        ({"source": ["aws.s3", "aws.account"]}, True),
+        ({"source": [{"prefix": "aws."}]}, True),
+        ({"detail": {"requestParameters": {"accountId": [{"exists": False}]}}}, True),
+        ({"detail": {"requestParameters": {"contactType": [{"exists": False}]}}}, False),
+        ({"detail": {"userIdentity": {"arn": [{"exists": True}]}}}, True),
+        (
+            {"detail": {"userIdentity": {"arn": [{"anything-but": {"prefix": "arn:aws:sts::1:assumed-role/own/"}}]}}},
+            True,
+        ),
+        ({"detail": {"userIdentity": {"arn": [{"anything-but": {"wildcard": "*/other/*"}}]}}}, False),
+        ({"detail": {"eventName": [{"anything-but": ["Put", "Delete"]}]}}, True),
+        ({"detail": {"gone": {"deep": [{"exists": False}]}, "none": [None]}}, True),
+        ({"$or": [{"source": ["x"]}, {"detail": {"eventName": ["PutAlternateContact"]}}]}, True),
+        ({"detail": {"$or": [{"eventName": ["x"]}, {"none": [{"exists": False}]}]}}, False),
+    ],
+)
+def test_motos_patterns_match_as_eventbridges_do(pattern: dict[str, Any], matches: bool) -> None:
+    """What our rules are made of: equality, prefix, exists, anything-but, wildcard, $or, nested."""
+    event: Any = {
+        "source": "aws.account",
+        "detail": {
+            "eventName": "PutAlternateContact",
+            "userIdentity": {"arn": "arn:aws:sts::1:assumed-role/other/x"},
+            "requestParameters": {"contactType": "SECURITY"},
+            "none": None,
+        },
+    }
+    assert EventPattern.load(json.dumps(pattern)).matches_event(event) is matches

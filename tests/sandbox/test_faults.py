@@ -1,0 +1,84 @@
+"""Faults: what may be said, and when they strike."""
+
+from typing import Any
+
+import pytest
+
+from sandbox.cloud import SandboxError, UnknownFunction, UnknownOperation, WrongFault
+from sandbox.cloud.faults import Faults
+
+ACCOUNT = "200000000001"
+
+
+@pytest.fixture
+def faults() -> Faults:
+    return Faults(seed=1, functions=lambda: {"process"})
+
+
+def codes(faults: Faults, operation: str, account: str = ACCOUNT, calls: int = 3) -> list[str | None]:
+    refusals = [faults.refusal(operation, account) for _ in range(calls)]
+    return [refusal.code if refusal else None for refusal in refusals]
+
+
+def test_a_fault_strikes_its_operation_and_account_only(faults: Faults) -> None:
+    """Another operation and another account are answered."""
+    faults.add({"operation": "PutAlternateContact", "account": ACCOUNT, "error": "AccessDeniedException"})
+    assert codes(faults, "PutAlternateContact") == ["AccessDeniedException"] * 3
+    assert codes(faults, "PutAlternateContact", "200000000002") == [None] * 3
+    assert codes(faults, "GetAlternateContact") == [None] * 3
+
+
+def test_a_fault_strikes_as_often_as_it_says(faults: Faults) -> None:
+    """`times` counts strikes."""
+    faults.add({"operation": "GetAlternateContact", "error": "TooManyRequestsException", "times": 2})
+    assert codes(faults, "GetAlternateContact") == ["TooManyRequestsException"] * 2 + [None]
+
+
+def test_a_star_is_every_account_api_operation_and_no_other(faults: Faults) -> None:
+    """`*` leaves other services alone."""
+    faults.add({"operation": "*", "error": "InternalServerException"})
+    assert codes(faults, "DeleteAlternateContact", calls=1) == ["InternalServerException"]
+    assert faults.error("ListAccounts") is None
+
+
+def test_a_rate_is_drawn_from_the_seed() -> None:
+    """The same seed strikes the same calls."""
+    drawn = []
+    for _ in range(2):
+        faults = Faults(seed=7, functions=tuple)
+        faults.add({"operation": "*", "error": "InternalServerException", "rate": 0.3})
+        drawn.append(codes(faults, "GetAlternateContact", calls=200))
+    assert drawn[0] == drawn[1]
+    assert 30 < len([code for code in drawn[0] if code]) < 90
+
+
+def test_cleared_faults_strike_no_more(faults: Faults) -> None:
+    """Operations and functions alike."""
+    faults.add({"operation": "*", "error": "InternalServerException"})
+    faults.add({"function": "process", "crash": "before"})
+    faults.clear()
+    assert codes(faults, "GetAlternateContact") == [None] * 3
+    assert faults.crash({"process"}) is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"operation": "PutContacts", "error": "AccessDeniedException"}, UnknownOperation),
+        ({"operation": "ListRegions", "error": "AccessDeniedException"}, UnknownOperation),
+        ({"function": "proces", "crash": "before"}, UnknownFunction),
+        ({"function": "process", "crash": "during"}, WrongFault),
+        ({"operation": "*", "error": "Oops"}, WrongFault),
+        ({"operation": "ListAccounts", "error": "Oops"}, WrongFault),
+        ({"operation": "ListAccounts", "account": ACCOUNT, "error": "ServiceException"}, WrongFault),
+        ({"operation": "*", "error": "InternalServerException", "rate": 5}, WrongFault),
+        ({"operation": "*", "error": "InternalServerException", "times": 0}, WrongFault),
+        ({"operation": "*", "eror": "InternalServerException"}, WrongFault),
+    ],
+)
+def test_a_fault_that_means_nothing_is_refused_at_once(
+    faults: Faults, fault: dict[str, Any], error: type[SandboxError]
+) -> None:
+    """A typing mistake would otherwise be a rehearsal in which nothing goes wrong."""
+    with pytest.raises(error):
+        faults.add(fault)

@@ -1,0 +1,36 @@
+"""What a rehearsal lays over the stack file."""
+
+from typing import Any
+
+from handlers.contact_sync.config import parse
+from handlers.contact_sync.names import Operation
+from sandbox.scenario import validate
+from sandbox.scenario.configuration import overlay
+
+
+def scenario(**changes: Any) -> Any:
+    return validate({"name": "x", "organization": {"accounts": 1}, "steps": [{"deploy": {}}], **changes})
+
+
+def test_without_quotas_nobody_waits_for_them() -> None:
+    """The pace is generous for every operation, and the product's own model accepts it."""
+    config = parse(overlay(scenario(), {}))
+    assert all(config.pace(operation).rate == 500 for operation in Operation)
+
+
+def test_the_scenario_and_then_the_step_have_the_last_word() -> None:
+    """The quick pace lies under the scenario's `config`, and that under the step's."""
+    own = {"verify_config": {"delay": 1}, "paused": True}
+    assert overlay(scenario(config=own), {"paused": False})["verify_config"] == {"delay": 1}
+    assert overlay(scenario(config=own), {"paused": False})["paused"] is False
+
+
+def test_with_aws_quotas_the_stack_keeps_its_own_pace() -> None:
+    """Nothing is laid over it."""
+    assert overlay(scenario(quotas="aws"), {}) == {}
+
+
+def test_quotas_of_the_scenario_are_the_pace_of_the_stack() -> None:
+    """The product is told what the emulator enforces."""
+    quotas = {"PutAlternateContact": {"rate": 50, "burst": 80}}
+    assert overlay(scenario(quotas=quotas), {}) == {"pacing": quotas}

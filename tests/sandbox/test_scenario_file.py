@@ -1,0 +1,248 @@
+"""A scenario file is judged before anything is started, and every mistake is told with its place."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.scenario import ScenarioRefused, load, validate
+
+EVERYTHING: dict[str, Any] = {
+    "name": "everything a file may say",
+    "organization": {
+        "management": "100000000009",
+        "seed": 7,
+        "accounts": [
+            {"id": "200000000001", "name": "web", "ou": "/Workloads/Prod", "state": "ACTIVE", "tags": {"team": "web"}},
+            {
+                "id": "200000000002",
+                "contacts": {"security": {"Name": "S"}, "primary": {"City": "Oslo"}, "billing": None},
+            },
+        ],
+    },
+    "source": {"security": {"Name": "Desk"}, "billing": None},
+    "config": {"paused": True, "anything": ["the product judges"]},
+    "quotas": {"PutAlternateContact": {"rate": 50, "burst": 80}},
+    "latency_ms": 5,
+    "faults": [
+        {"operation": "PutAlternateContact", "account": "200000000001", "error": "AccessDeniedException"},
+        {"operation": "*", "error": "InternalServerException", "rate": 0.05},
+        {"operation": "GetAlternateContact", "error": "TooManyRequestsException", "times": 3},
+        {"function": "process", "crash": "after", "times": 1},
+    ],
+    "expect": "any",
+    "settle_s": 60,
+    "steps": [
+        {"deploy": {"stack": "dev", "config": {"paused": False}}, "note": "first", "settle_s": 5},
+        {"edit_source": {"security": {"Name": "x"}, "billing": None, "via": "console", "casing": "pascal"}},
+        {"edit_member": {"account": "200000000001", "billing": {"Name": "x"}, "via": "management"}},
+        {"close_account": "200000000002"},
+        {"move_account": {"account": "200000000001", "ou": "/Sandbox"}},
+        {"tag_account": {"account": "200000000001", "tags": {"a": "b"}}},
+        {
+            "event": {
+                "source": "aws.account",
+                "detail-type": "x",
+                "detail": {"any": [1]},
+                "times": 2,
+                "bus_region": "eu-west-1",
+            }
+        },
+        {"schedule": {}},
+        {"at_once": [{"create_account": {"name": "a"}}, {"join_account": {"name": "b", "ou": "/Workloads"}}]},
+        {"fault": {"function": "plan", "crash": "before"}},
+        {"clear_faults": {}},
+        {"command": "orgsync plan --json"},
+        {"preview": {}},
+        {"refresh": {}},
+        {"destroy": {}},
+    ],
+}
+
+SMALL: dict[str, Any] = {"name": "small", "organization": {"accounts": 2}, "steps": [{"deploy": {}}]}
+
+
+def refusals(document: Any) -> list[str]:
+    with pytest.raises(ScenarioRefused) as refused:
+        validate(document)
+    return str(refused.value).splitlines()
+
+
+def with_step(step: Any) -> dict[str, Any]:
+    return SMALL | {"steps": [{"deploy": {}}, step]}
+
+
+def test_every_key_of_the_contract_is_understood() -> None:
+    """Whatever SCENARIO.md names can be said."""
+    scenario = validate(EVERYTHING)
+    assert [step.named for step in scenario.steps] == [
+        next(key for key in step if key not in ("note", "settle_s")) for step in EVERYTHING["steps"]
+    ]
+
+
+def test_contacts_that_are_null_and_contacts_that_are_not_mentioned_differ() -> None:
+    """A kind with null shall not exist; a kind that is not mentioned is made or left as it is."""
+    scenario = validate(EVERYTHING)
+    assert scenario.source.given() == {"security": {"Name": "Desk"}, "billing": None}
+    assert scenario.steps[1].body.given() == {"security": {"Name": "x"}, "billing": None}
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"stepz": []}, "stepz: is not a key here; allowed: name, organization, source, config,"),
+        ({"expect": "maybe"}, "expect: must be converged, diverged or any"),
+        ({"quotas": "some"}, "quotas: must be off or aws"),
+        (
+            {"quotas": {"PutEverything": {"rate": 1, "burst": 1}}},
+            "quotas.PutEverything.[key]: must be GetContactInformation",
+        ),
+        (
+            {"quotas": {"PutAlternateContact": {"rate": 0, "burst": 1}}},
+            "quotas.PutAlternateContact.rate: should be greater",
+        ),
+        ({"config": ["paused"]}, "config: must be a mapping"),
+        ({"steps": []}, "steps: "),
+        ({"organization": {}}, "organization.accounts: is missing"),
+        (
+            {"organization": {"accounts": "many"}},
+            "organization.accounts: must be a number of accounts, or a list of them",
+        ),
+        (
+            {"organization": {"accounts": [{"id": "1"}]}},
+            "organization.accounts.0.id: must be an account id of 12 digits",
+        ),
+        (
+            {"organization": {"accounts": [{"id": 200000000001}]}},
+            "organization.accounts.0.id: must be text: put it in quotes",
+        ),
+        (
+            {"organization": {"accounts": [{"id": "2" * 12}] * 2}},
+            "organization.accounts: each id belongs to one account",
+        ),
+        ({"organization": {"accounts": [{"id": "1" * 12, "ou": "Prod"}]}}, "organization.accounts.0.ou: "),
+        (
+            {"organization": {"accounts": [{"id": "1" * 12, "state": "GONE"}]}},
+            "organization.accounts.0.state: must be ",
+        ),
+        (
+            {"organization": {"management": "1" * 12, "accounts": [{"id": "1" * 12}]}},
+            "organization: the management account",
+        ),
+        ({"source": {"primary": None}}, "source.primary: every account has a primary contact"),
+        ({"source": {"sales": {}}}, "source.sales: is not a key here; allowed: primary, billing, operations, security"),
+        ({"source": {"security": {"Email": "x"}}}, "source.security.Email: is not a key here; allowed: Name, Title,"),
+        (
+            {"source": {"security": {"PhoneNumber": 15550100}}},
+            "source.security.PhoneNumber: must be text: put it in quotes",
+        ),
+        ({"faults": [{"operation": "PutEverything", "error": "X"}]}, "faults.0: the sandbox knows no operation"),
+        ({"faults": [{"operation": "*", "error": "Nonsense"}]}, "faults.0: error must be one of ValidationException"),
+        (
+            {"faults": [{"function": "proces", "crash": "before"}]},
+            "faults.0.function: must be plan, process, report or deploy",
+        ),
+        ({"faults": [{"function": "plan", "crash": "during"}]}, "faults.0.crash: must be before or after"),
+        ({"faults": [{"operation": "*", "error": "ConflictException", "times": 0}]}, "faults.0.times: "),
+        (
+            {"faults": [{"operation": "*", "error": "ConflictException", "account": "9" * 12}]},
+            "faults.0.account: 999999999999 is no account of this organization",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(change: dict[str, Any], line: str) -> None:
+    """The one line that refuses a file begins with the path of the mistake and says what is allowed."""
+    (told,) = refusals(SMALL | change)
+    assert told.startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("step", "line"),
+    [
+        ({"fly": {}}, "steps.1.fly: is not a key here; allowed: deploy, edit_source,"),
+        ("schedule", "steps.1: must be a mapping"),
+        ({}, "steps.1: a step is exactly one of deploy,"),
+        ({"schedule": {}, "refresh": {}}, "steps.1: a step is exactly one of deploy,"),
+        ({"schedule": None}, "steps.1: schedule needs a value; write {}"),
+        ({"schedule": {"now": True}}, "steps.1.schedule.now: is not a key here"),
+        ({"schedule": {}, "settle_s": 0}, "steps.1.settle_s: "),
+        ({"edit_source": {"security": None, "via": "phone"}}, "steps.1.edit_source.via: must be api or console"),
+        ({"edit_source": {"security": None, "casing": "kebab"}}, "steps.1.edit_source.casing: must be camel or pascal"),
+        ({"edit_source": {"via": "api"}}, "steps.1.edit_source: name at least one kind"),
+        ({"edit_source": {"primary": None}}, "steps.1.edit_source.primary: every account has a primary contact"),
+        ({"edit_member": {"billing": None}}, "steps.1.edit_member.account: is missing"),
+        ({"close_account": "200000000003"}, "steps.1.close_account: 200000000003 is no member account"),
+        ({"close_account": "100000000001"}, "steps.1.close_account: 100000000001 is no member account"),
+        ({"event": {"source": "x", "detail": {}}}, "steps.1.event.detail-type: is missing"),
+        ({"event": {"source": "x", "detail-type": "y", "detail": {}, "times": 0}}, "steps.1.event.times: "),
+        ({"at_once": []}, "steps.1.at_once: "),
+        ({"at_once": [{"at_once": [{"schedule": {}}]}]}, "steps.1.at_once.0.at_once: is not a key here"),
+        ({"at_once": [{"deploy": {}}, {"destroy": {}}]}, "steps.1: the engine does one thing at a time"),
+        (
+            {"at_once": [{"schedule": {}}, {"tag_account": {"account": "200000000003", "tags": {}}}]},
+            "steps.1.at_once.1.tag_account.account: 200000000003 is no member account",
+        ),
+    ],
+)
+def test_a_wrong_step_is_told_with_its_place(step: Any, line: str) -> None:
+    """Steps are counted from 0, as in the file's own lists."""
+    (told,) = refusals(with_step(step))
+    assert told.startswith(line)
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    """Nobody has to run a file five times to find five mistakes."""
+    assert len(refusals(SMALL | {"quotas": "some", "expect": "maybe", "latency_ms": -1})) == 3
+
+
+def test_ids_of_accounts_yet_to_come_are_not_judged() -> None:
+    """Where accounts are created or join, an id that is not there yet may be meant."""
+    steps = [{"join_account": {"name": "new"}}, {"close_account": "200000000003"}]
+    assert validate(SMALL | {"steps": steps})
+
+
+@pytest.mark.parametrize("document", [None, [], "text", 3])
+def test_what_is_no_mapping_is_no_scenario(document: Any) -> None:
+    """The file as a whole is judged as well."""
+    assert refusals(document)[0].startswith("the file: must be a mapping")
+
+
+def test_yaml_is_read_as_it_is_meant(tmp_path: Path) -> None:
+    """`off` without quotes is off, and a date in an event stays text."""
+    event = "{source: a, detail-type: b, detail: {eventTime: 2026-01-02}}"
+    file = tmp_path / "scenario.yaml"
+    file.write_text(f"name: x\nquotas: off\norganization: {{accounts: 1}}\nsteps:\n  - event: {event}\n")
+    scenario = load(file)
+    assert scenario.quotas == "off"
+    assert scenario.steps[0].body.detail == {"eventTime": "2026-01-02"}
+
+
+def test_json_is_read_by_its_name(tmp_path: Path) -> None:
+    """A file whose name ends in .json is JSON."""
+    file = tmp_path / "scenario.json"
+    file.write_text(json.dumps(EVERYTHING))
+    assert load(file) == validate(EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.yaml", "name: x\nquotas: off\nquotas: aws\n", "'quotas' stands twice"),
+        ("a.json", '{"name": "x", "name": "y"}', "'name' stands twice"),
+        ("a.yaml", "name: [x\n", "is not readable YAML"),
+        ("a.json", "{", "is not readable JSON"),
+        ("a.yaml", "name: \x00", "is not readable YAML"),
+    ],
+)
+def test_an_unreadable_file_is_refused(tmp_path: Path, name: str, text: str, said: str) -> None:
+    """Wrong syntax and a key that would silently hide another are mistakes in the file."""
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ScenarioRefused, match=said):
+        load(tmp_path / name)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    """A path that leads nowhere is a mistake like any other."""
+    with pytest.raises(ScenarioRefused, match="cannot be read"):
+        load(tmp_path / "nowhere.yaml")

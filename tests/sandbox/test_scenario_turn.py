@@ -1,0 +1,156 @@
+"""How one step is played: to its true end, and told as it was."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Barrier
+from types import SimpleNamespace
+from typing import Any
+
+from sandbox.engine import DeployFailed
+from sandbox.program import Program
+from sandbox.scenario import validate
+from sandbox.scenario.ledger import Ledger
+from sandbox.scenario.stage import Stage
+from sandbox.scenario.turn import NOT_PLAYED, turn
+
+
+@dataclass
+class FakeCloud:
+    """A cloud in which nothing is, and nothing runs unless a test says so."""
+
+    schedules: int = 1
+    unsettled: Exception | None = None
+    declared: list[str] = field(default_factory=list)
+    tagged: Callable[..., None] = lambda *_: None
+    waited: list[float] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=lambda: {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+
+    def fire_schedules(self) -> int:
+        return self.schedules
+
+    def settle(self, timeout_s: float) -> None:
+        self.waited.append(timeout_s)
+        if self.unsettled:
+            raise self.unsettled
+
+    def leftovers(self) -> list[str]:
+        return self.declared
+
+    def tag_account(self, *given: Any) -> None:
+        self.tagged(*given)
+
+    def dead_letters(self) -> dict[str, int]:
+        return {}
+
+    def executions(self) -> list[Any]:
+        return []
+
+    def client(self, *_: Any, **__: Any) -> Any:
+        return SimpleNamespace(list_tables=lambda: {"TableNames": []})
+
+
+@dataclass
+class FakeEngine:
+    """An engine that answers one thing, or raises it."""
+
+    answer: Any = None
+
+    def up(self, *_: Any) -> Any:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return SimpleNamespace(resources=self.answer)
+
+
+def play(*steps: Any, cloud: FakeCloud | None = None, engine: FakeEngine | None = None, **changes: Any) -> list[Any]:
+    """The report's part for each step."""
+    document = {"name": "x", "organization": {"accounts": 3}, "steps": list(steps), **changes}
+    scenario, stand_in = validate(document), cloud or FakeCloud()
+    stage: Any = Stage(scenario, stand_in, engine or FakeEngine({}), Program(Path("/nowhere")), hears=print)  # type: ignore[arg-type]
+    ledger = Ledger(stand_in)  # type: ignore[arg-type]
+    return [turn(stage, ledger, step, lambda: 0.0) for step in scenario.steps]
+
+
+def test_a_step_that_does_what_it_says_is_ok() -> None:
+    """Its part of the report has every field of the contract."""
+    (told,) = play({"deploy": {}}, engine=FakeEngine({"create": 61}))
+    fields = {"seconds": 0.0, "resources": {"create": 61}, "runs": [], "output": None, "exit": None, "error": None}
+    assert told == {"step": "deploy", "ok": True, **fields}
+
+
+def test_a_step_that_fails_does_not_end_the_play() -> None:
+    """The reason is told, and the next step is played."""
+    failed, after = play({"schedule": {}}, {"clear_faults": {}}, cloud=FakeCloud(schedules=0))
+    assert not failed["ok"]
+    assert failed["error"] == "NothingToFire: no enabled schedule is deployed"
+    assert after["error"] != NOT_PLAYED
+
+
+def test_a_step_is_not_ok_before_everything_is_quiet() -> None:
+    """Whatever still runs when the patience ends is told with the step that set it off."""
+    (told,) = play({"schedule": {}}, cloud=FakeCloud(unsettled=TimeoutError("execution x still runs")))
+    assert (told["ok"], told["error"]) == (False, "TimeoutError: execution x still runs")
+
+
+def test_the_patience_is_the_steps_own_or_the_scenarios() -> None:
+    """`settle_s` stands at the top and may stand beside a step."""
+    cloud = FakeCloud()
+    play({"schedule": {}}, {"schedule": {}, "settle_s": 3}, cloud=cloud, settle_s=60)
+    assert cloud.waited == [60, 3]
+
+
+def test_a_deploy_that_left_nothing_leaves_nothing_to_play_with() -> None:
+    """Its own reason is told as it stands; what follows is not played until a deploy succeeds."""
+    failure = DeployFailed("excluded_accounts.0: must be 12 digits")
+    deploy, schedule = play({"deploy": {}}, {"schedule": {}}, engine=FakeEngine(failure))
+    assert (deploy["ok"], deploy["error"]) == (False, str(failure))
+    assert schedule["error"] == NOT_PLAYED
+
+
+def test_a_deploy_that_failed_half_way_leaves_something_to_play_with() -> None:
+    """A first run that failed has its rules and schedule all the same."""
+    engine, cloud = FakeEngine(DeployFailed("the first run failed")), FakeCloud(declared=["table state"])
+    deploy, schedule = play({"deploy": {}}, {"schedule": {}}, engine=engine, cloud=cloud)
+    assert (deploy["ok"], schedule["ok"]) == (False, True)
+
+
+def test_steps_at_once_begin_together() -> None:
+    """Each waits here for the others: one after the other they would never end."""
+    meet = Barrier(3, timeout=5)
+    tags = [{"tag_account": {"account": f"20000000000{n}", "tags": {}}} for n in (1, 2, 3)]
+    (told,) = play({"at_once": tags}, cloud=FakeCloud(tagged=lambda *_: meet.wait() and None))
+    assert told["ok"]
+    assert [inner["step"] for inner in told["steps"]] == ["tag_account"] * 3
+
+
+def test_one_of_the_steps_at_once_may_fail() -> None:
+    """Then the whole is not ok, and its error names the step."""
+    (told,) = play(
+        {"at_once": [{"schedule": {}}, {"tag_account": {"account": "200000000001", "tags": {}}}]},
+        cloud=FakeCloud(schedules=0),
+    )
+    assert not told["ok"]
+    assert told["error"].startswith("schedule: NothingToFire")
+    assert [inner["ok"] for inner in told["steps"]] == [False, True]
+
+
+def test_a_command_runs_in_the_sandbox_with_this_orgsync() -> None:
+    """Its stdout is the output, its exit code the step's, and it sees the sandbox instead of AWS."""
+    line = 'echo "$AWS_ENDPOINT_URL"; orgsync --help'
+    (told,) = play({"command": line})
+    assert (told["ok"], told["exit"]) == (True, 0)
+    endpoint, usage, *_ = told["output"].splitlines()
+    assert endpoint == "http://127.0.0.1:1"
+    assert usage.startswith("Usage: orgsync ")
+
+
+def test_a_command_that_fails_says_so() -> None:
+    """The step's error is what it wrote to stderr."""
+    (told,) = play({"command": "echo out; echo no such run >&2; exit 3"})
+    assert (told["ok"], told["output"], told["exit"], told["error"]) == (False, "out\n", 3, "no such run")
+
+
+def test_a_command_that_never_ends_is_ended() -> None:
+    """After the step's patience it is killed with everything that it started."""
+    (told,) = play({"command": "sleep 600 | cat", "settle_s": 0.2})
+    assert told["error"] == "CommandTookTooLong: `sleep 600 | cat` did not end within 0.2 s"
