@@ -13,21 +13,30 @@ from .ports import Clock
 Answer = TypeVar("Answer")
 
 MOST_THROTTLES = 10
+"""429 answers that one account may meet in a run."""
 
 
 class Caller:
     """Makes calls for one account.
 
     A temporary failure says something of the account's call: it is tried again after each
-    of `delays`. A 429 says something of the pace: the call queues again
-    until the account has met `MOST_THROTTLES` of them.
+    of `delays`. A 429 says something of the pace: the call queues again,
+    until the caller has met `patience` of them.
     """
 
-    def __init__(self, pacer: Pacer, clock: Clock, delays: tuple[float, ...], throttles: Counter[Operation]) -> None:
+    def __init__(
+        self,
+        pacer: Pacer,
+        clock: Clock,
+        delays: tuple[float, ...],
+        throttles: Counter[Operation],
+        patience: int = MOST_THROTTLES,
+    ) -> None:
         self._pacer = pacer
         self._clock = clock
         self._delays = delays
         self._throttles = throttles
+        self._patience = patience
         self._throttled = 0
 
     async def call(
@@ -53,7 +62,7 @@ class Caller:
                 self._pacer.throttled(operation, sent)
                 self._throttles[operation] += 1
                 self._throttled += 1
-                if self._throttled > MOST_THROTTLES:
+                if self._throttled > self._patience:
                     raise
             except Temporary:
                 delay = next(left, None)

@@ -13,6 +13,9 @@ from .errors import AccountError, SourceUnreadable
 from .pacing import Pacer
 from .ports import Clock, Contacts
 
+PATIENCE = 100
+"""429 answers that reading the source may meet: an account that gives up is one account, a source ends the run."""
+
 Source = Mapping[Kind, Contact | None]
 """The management account's contacts by kind; None where it has none."""
 
@@ -25,7 +28,7 @@ async def read_source(
     Raises:
         SourceUnreadable: one of them cannot be read; without it the run cannot know what to write.
     """
-    caller = Caller(pacer, clock, config.retry_config.delays(), Counter())
+    caller = Caller(pacer, clock, config.retry_config.delays(), Counter(), PATIENCE)
     ordered = sorted(kinds)
 
     async def read(kind: Kind) -> Contact | None:
