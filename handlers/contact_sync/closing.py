@@ -171,12 +171,13 @@ def _notify(run: Run, verdict: Verdict, tally: Tally, services: Services) -> Non
     """Tell whoever must hear. A failed delivery is counted (an alarm sees it) and fails no run."""
     if run.notified or not verdict.notify:
         return
+    # First the way that does not depend on SNS: the metric is what User Notifications follows.
+    if metric := SEVERITY_METRICS.get(verdict.severity):
+        metrics.add_metric(metric, MetricUnit.Count, 1)
     try:
         services.notifier.tell(notice(run, verdict, tally, services.environment), run, verdict)
     except NotificationFailed as error:
         metrics.add_metric(Metric.NOTIFICATIONS_FAILED, MetricUnit.Count, 1)
         logger.error("notification failed", run_id=run.run_id, reason=str(error))
         return
-    if metric := SEVERITY_METRICS.get(verdict.severity):
-        metrics.add_metric(metric, MetricUnit.Count, 1)
     services.states.save(replace(run, notified=True))

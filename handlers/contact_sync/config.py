@@ -9,11 +9,12 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError, model_validator
 
+from .audience import Frozen, NotificationSettings
 from .names import Kind, Operation
 
-AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
+AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
 
 
 def _schedule(value: str) -> str:
@@ -41,11 +42,7 @@ def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RetryConfig(_Frozen):
+class RetryConfig(Frozen):
     """How a temporary failure of one call is tried again; delays in seconds, doubling."""
 
     max_attempts: int = Field(default=3, ge=0, le=10)
@@ -63,7 +60,7 @@ class RetryConfig(_Frozen):
         return tuple(min(self.base_delay * 2**i, self.max_delay) for i in range(self.max_attempts))
 
 
-class VerifyConfig(_Frozen):
+class VerifyConfig(Frozen):
     """How a write is read back: seconds before the first look, doubling before each further one."""
 
     delay: float = Field(default=2, ge=0, le=60)
@@ -74,7 +71,7 @@ class VerifyConfig(_Frozen):
         return tuple(self.delay * 2**i for i in range(self.max_attempts))
 
 
-class Pace(_Frozen):
+class Pace(Frozen):
     """A quota: calls per second and how many may come at once."""
 
     rate: float = Field(gt=0, le=1000)
@@ -92,72 +89,8 @@ AWS_QUOTAS: Mapping[Operation, Pace] = {
     Operation.LIST_TAGS: Pace(rate=10, burst=15),
 }
 
-Scenario = Literal[
-    "complete_failure",
-    "permission_errors",
-    "system_errors",
-    "partial_failure",
-    "configuration_errors",
-    "success_completion",
-]
 
-
-class NotificationRules(_Frozen):
-    """Which scenario is of which priority; each scenario stands in one list at most."""
-
-    high_priority: tuple[Scenario, ...] = ("complete_failure", "permission_errors", "system_errors")
-    medium_priority: tuple[Scenario, ...] = ("partial_failure", "configuration_errors")
-    low_priority: tuple[Scenario, ...] = ("success_completion",)
-
-    @model_validator(mode="after")
-    def _once(self) -> "NotificationRules":
-        named = [*self.high_priority, *self.medium_priority, *self.low_priority]
-        twice = sorted({scenario for scenario in named if named.count(scenario) > 1})
-        if twice:
-            raise ValueError(f"named more than once: {', '.join(twice)}")
-        return self
-
-
-class UserNotificationsConfig(_Frozen):
-    """AWS User Notifications: where its hub is, which channels hear, and the priorities."""
-
-    notification_hub_region: str = Field(default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
-    delivery_channels: tuple[Literal["EMAIL", "SMS", "SLACK", "TEAMS"], ...] = ("EMAIL",)
-    notification_rules: NotificationRules = NotificationRules()
-
-
-class Subscription(_Frozen):
-    """Who hears through the SNS topic: an e-mail address, a phone number or an HTTPS address."""
-
-    protocol: Literal["email", "sms", "https"]
-    endpoint: str
-
-    @model_validator(mode="after")
-    def _shape(self) -> "Subscription":
-        shapes = {
-            "email": (r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"),
-            "sms": (r"\+[1-9]\d{6,14}", "a phone number such as +15550100"),
-            "https": (r"https://\S+", "an https:// address"),
-        }
-        pattern, wanted = shapes[self.protocol]
-        if not re.fullmatch(pattern, self.endpoint):
-            raise ValueError(f"endpoint of {self.protocol} must be {wanted}")
-        return self
-
-
-class NotificationSettings(_Frozen):
-    """Who hears of a run, and when (spec: notification_settings)."""
-
-    user_notifications_config: UserNotificationsConfig = UserNotificationsConfig()
-    fallback_sns_topic: str | None = Field(default=None, pattern=r"^arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:\S+$")
-    subscriptions: tuple[Subscription, ...] = ()
-    notify_on_failure: bool = True
-    notify_on_success: bool = False
-    notify_on_partial_failure: bool = True
-    failure_threshold: int = Field(default=1, ge=1)
-
-
-class ContactSyncConfig(_Frozen):
+class ContactSyncConfig(Frozen):
     """Everything an owner decides about contact sync; an empty mapping is a safe default."""
 
     contact_types: Annotated[tuple[Kind, ...], AfterValidator(_unique)] = Field(default=tuple(Kind), min_length=1)

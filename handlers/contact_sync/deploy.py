@@ -78,7 +78,7 @@ def begin(event: dict[str, Any], services: Services) -> dict[str, str]:
     # must succeed, or the stack is stuck, so it starts its run without waiting for the end.
     run_id = f"deploy-{event['RequestId']}"
     going_back = event["RequestType"] == "Update" and services.configs.goes_back(document, by=run_id)
-    services.configs.write(document, at=now, by=run_id)
+    services.configs.write(document, at=now, by=run_id, goes_back=going_back)
     bell = {"source": BELL_SOURCE, "detail-type": Bell.DEPLOY, "detail": {"initiator": event["StackId"]}}
     services.pipeline.start(run_id, bell)
     status = DeployStatus.STARTED if going_back else DeployStatus.RUNNING

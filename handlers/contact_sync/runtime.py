@@ -87,5 +87,5 @@ def services() -> Services:
         states=StateTable(env[Env.STATE_TABLE_NAME], int(env[Env.RECEIPT_RETENTION_DAYS])),
         bucket=RunBucket(env[Env.RUN_BUCKET_NAME]),
         pipeline=Pipeline(env[Env.STATE_MACHINE_ARN]),
-        notifier=Notifier(env[Env.TOPIC_ARN]),
+        notifier=Notifier.of(env[Env.TOPIC_ARN], env.get(Env.CHAT_TOPIC_ARNS, ""), env.get(Env.FALLBACK_TOPIC_ARN, "")),
     )

@@ -1,331 +1,23 @@
-"""A world for the entry points: real adapters on moto, the Account API's model, a pipeline that only remembers."""
-
-import asyncio
-import itertools
-import json
-import threading
-import time
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+"""Fixtures of the entry points' and adapters' tests."""
 
 import pytest
-from moto import mock_aws
-from moto.dynamodb.responses import DynamoHandler
 
-from handlers.contact_sync import closing
-from handlers.contact_sync.adapters import aws
-from handlers.contact_sync.adapters.config_table import ConfigTable
-from handlers.contact_sync.adapters.notifier import Notifier
-from handlers.contact_sync.adapters.run_bucket import RunBucket
-from handlers.contact_sync.adapters.state_table import StateTable
-from handlers.contact_sync.plan import plan
-from handlers.contact_sync.process import process
-from handlers.contact_sync.report import report
-from handlers.contact_sync.runtime import Services
-from handlers.contact_sync.telemetry import metrics
-from sandbox.cloud.account import AccountError, AccountService, Caller
-from sandbox.organization import KINDS, make
-from sandbox.simulation import SimulatedContacts, SimulatedOrganization
-
-REGION = "us-east-1"
-WRITER = "orgsync-test-process"
-STARTED = "2026-11-01T10:00:00.000Z"
-# A world without waiting: quotas out of the way, retries and verification at once.
-QUICK = {
-    "retry_config": {"base_delay": 0},
-    "verify_config": {"delay": 0},
-    "pacing": {
-        operation: {"rate": 1000, "burst": 2000}
-        for operation in (
-            "GetContactInformation",
-            "PutContactInformation",
-            "GetAlternateContact",
-            "PutAlternateContact",
-            "DeleteAlternateContact",
-            "ListTagsForResource",
-        )
-    },
-}
-
-
-class Clock:
-    """The wall clock, in which nobody sleeps longer than a moment; `skip` moves it on."""
-
-    def __init__(self):
-        self.skipped = timedelta()
-
-    def now(self):
-        return datetime.now(UTC) + self.skipped
-
-    def monotonic(self):
-        return time.monotonic()
-
-    async def sleep(self, seconds):
-        await asyncio.sleep(min(seconds, 0.005))
-
-    def skip(self, **delta):
-        self.skipped += timedelta(**delta)
-
-
-class Pipeline:
-    """The state machine's port: executions by name; the world says how they end."""
-
-    def __init__(self):
-        self.executions = {}
-
-    def start(self, run_id, bell):
-        bell = json.loads(json.dumps(bell))
-        self.executions.setdefault(run_id, {"bell": bell, "status": "RUNNING", "answer": {}})
-
-    def status(self, run_id):
-        return self.outcome(run_id)[0]
-
-    def outcome(self, run_id):
-        found = self.executions.get(run_id)
-        return (found["status"], found["answer"]) if found else (None, {})
-
-    def end(self, run_id, status="SUCCEEDED", answer=None):
-        self.executions[run_id] |= {"status": status, "answer": answer or {}}
-
-
-class World:
-    """An organization, what AWS keeps for the stack, and the services that work on both."""
-
-    def __init__(self, count=3, **source):
-        self.organization = make(7, count)
-        self.organization.source |= source
-        self.management = self.organization.management
-        self.members = [account.id for account in self.organization.accounts]
-        self.refusals = []  # (operation or "*", account or "*" for every member, code, how often)
-        self.clock, self.pipeline = Clock(), Pipeline()
-        self.account = AccountService(self.organization, clock=time.monotonic, refuse=lambda *call: self.refuses(*call))
-        self._make()
-        numbers = itertools.count(1)
-        self.services = Services(
-            management=self.management,
-            environment="test",
-            writer=WRITER,
-            clock=self.clock,
-            new_id=lambda: f"pending-{next(numbers)}",
-            contacts=SimulatedContacts(self.account),
-            organization=SimulatedOrganization(self.organization),
-            configs=ConfigTable("config"),
-            states=StateTable("state", retention_days=90),
-            bucket=RunBucket("runs"),
-            pipeline=self.pipeline,
-            notifier=Notifier(self.topic),
-        )
-
-    def refuses(self, operation, account):
-        """What AWS answers to a call; a test may put its own in its place."""
-        for rule in self.refusals:
-            where, whom, code, left = rule
-            member = account != self.management
-            if where in ("*", operation) and (whom == account or (whom == "*" and member)) and left > 0:
-                rule[3] -= 1
-                return AccountError(code, "refused by the test")
-        return None
-
-    def _make(self):
-        make_tables()
-        aws.session().client("s3").create_bucket(Bucket="runs")
-        self.topic, self._queue = make_topic()
-
-    def with_port(self, **ports):
-        """The same services with a port exchanged."""
-        self.services = Services(**{**vars(self.services), **ports})
-
-    # --- what the cloud would do -------------------------------------------------------------
-
-    def configure(self, **document):
-        """Write a configuration; without waiting unless it says otherwise."""
-        return self.services.configs.write(QUICK | document, at=STARTED, by="test")
-
-    def refuse(self, operation, account, code, times=10**9):
-        """Let AWS refuse calls about members."""
-        self.refusals.append([operation, account, code, times])
-
-    def ring(self, run_id="run-1", bell=None, started=STARTED):
-        """An execution starts with a bell: what plan answers."""
-        bell = schedule() if bell is None else bell
-        self.pipeline.start(run_id, bell)
-        return self.plan(run_id, bell, started)
-
-    def plan(self, run_id, bell=None, started=STARTED):
-        """Plan is called, for the first time or again, with the execution's own input."""
-        bell = bell if bell is not None else self.pipeline.executions[run_id]["bell"]
-        answer = plan(run_id, started, json.loads(json.dumps(bell)), self.services)
-        if answer["outcome"] in ("merged", "refused") and run_id in self.pipeline.executions:
-            self.pipeline.end(run_id, answer=answer)
-        return answer
-
-    def batches(self, run_id):
-        """What the Distributed Map reads."""
-        return self.json(f"runs/{run_id}/batches.json")
-
-    def work(self, run_id="run-1", remaining=lambda: 900.0):
-        """Every batch until it is done."""
-        for item in self.batches(run_id):
-            while not process(item["run_id"], item["batch"], remaining, self.services)["done"]:
-                pass
-
-    def report(self, run_id="run-1", **more):
-        """The state machine's last step."""
-        answer = report({"run_id": run_id, **more}, self.services)
-        if run_id in self.pipeline.executions:
-            self.pipeline.end(run_id, answer=answer)
-        return answer
-
-    def run(self, run_id="run-1", bell=None):
-        """The state machine: plan, every batch, report; returns the last answer."""
-        answer = self.ring(run_id, bell)
-        if answer["outcome"] == "process":
-            self.work(run_id)
-        if answer["outcome"] in ("process", "report"):
-            answer = self.report(run_id)
-        return answer
-
-    def die(self, run_id, status="FAILED"):
-        """The execution ends without having reported."""
-        self.pipeline.end(run_id, status)
-
-    # --- what there is afterwards ------------------------------------------------------------
-
-    def header(self, run_id="run-1"):
-        return self.services.states.run(run_id)
-
-    def receipts(self, run_id="run-1"):
-        return list(self.services.states.receipts(run_id))
-
-    def ends(self, run_id="run-1"):
-        """(status, error) by (account, kind); a second receipt for one pair fails."""
-        found = {(r.account, str(r.kind)): (str(r.status), r.error) for r in self.receipts(run_id)}
-        assert len(found) == len(self.receipts(run_id))
-        return found
-
-    def lease(self):
-        return self.services.states.lease()
-
-    def table(self, name):
-        """A table, to look at it or to spoil it."""
-        return aws.session().resource("dynamodb").Table(name)
-
-    def items(self):
-        """Everything that stands in the state table."""
-        return self.table("state").scan()["Items"]
-
-    def objects(self):
-        """Everything that stands in the run bucket."""
-        client = aws.session().client("s3")
-        keys = [found["Key"] for found in client.list_objects_v2(Bucket="runs").get("Contents", [])]
-        return {key: client.get_object(Bucket="runs", Key=key)["Body"].read().decode() for key in keys}
-
-    def json(self, key):
-        return json.loads(self.objects()[key])
-
-    def messages(self):
-        """Notices that were published and not looked at before, as SNS wraps them."""
-        return read_queue(self._queue)
-
-    def edit(self, kind, fields):
-        """Change (or, with None, remove) one of the source's contacts."""
-        caller = Caller(self.management, "arn:aws:iam::100000000001:user/ann", sandbox=True)
-        name = "DeleteAlternateContact" if fields is None else "PutAlternateContact"
-        self.account.call(name, {"AlternateContactType": kind.upper(), **(fields or {})}, caller)
-
-    def differing(self, kinds=KINDS):
-        """Members that do not hold what the source holds."""
-        held = self.account.contacts()
-        source = held[self.management]
-        return [a for a in self.members if any(held[a][kind] != source[kind] for kind in kinds)]
-
-
-def schedule():
-    """The bell of the daily pass."""
-    return {"source": "orgsync", "detail-type": "Schedule", "detail": {}}
-
-
-def make_tables():
-    """The two tables as they are declared."""
-    client = aws.session().client("dynamodb")
-
-    def text(*names):
-        return [{"AttributeName": name, "AttributeType": "S"} for name in names]
-
-    def keys(hash_key, range_key):
-        return [
-            {"AttributeName": hash_key, "KeyType": "HASH"},
-            {"AttributeName": range_key, "KeyType": "RANGE"},
-        ]
-
-    def index(name, hash_key, range_key):
-        return {"IndexName": name, "KeySchema": keys(hash_key, range_key), "Projection": {"ProjectionType": "ALL"}}
-
-    client.create_table(
-        TableName="config",
-        KeySchema=keys("config_key", "version"),
-        AttributeDefinitions=[*text("config_key"), {"AttributeName": "version", "AttributeType": "N"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    client.create_table(
-        TableName="state",
-        KeySchema=keys("sync_id", "item"),
-        AttributeDefinitions=text("sync_id", "item", "account", "at", "day", "started"),
-        GlobalSecondaryIndexes=[index("by_account", "account", "at"), index("by_day", "day", "started")],
-        BillingMode="PAY_PER_REQUEST",
-    )
-
-
-def make_topic():
-    """A topic and the queue in which its messages can be read."""
-    topic = aws.session().client("sns").create_topic(Name="notices")["TopicArn"]
-    queue = aws.session().client("sqs").create_queue(QueueName="notices")["QueueUrl"]
-    attributes = aws.session().client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
-    aws.session().client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=attributes["Attributes"]["QueueArn"])
-    return topic, queue
-
-
-def read_queue(queue):
-    """All messages of a queue, taken out of it."""
-    client, found = aws.session().client("sqs"), []
-    while messages := client.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
-        for message in messages:
-            client.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            found.append(json.loads(message["Body"]))
-    return found
-
-
-@pytest.fixture(scope="session")
-def aws_session():
-    """One session for all of these tests: loading the services' models takes longer than most of them."""
-    aws.session.cache_clear()
-    yield
-    aws.session.cache_clear()
+from sandbox.cloud.account import AccountError, Caller
+from tests import world as worlds
+from tests.loopback import served
 
 
 @pytest.fixture
-def aws_cloud(aws_session, monkeypatch):
-    """AWS as moto has it, its DynamoDB atomic as the real one is (moto's is not under threads)."""
-    for name, value in {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}.items():
-        monkeypatch.setenv(name, value)
-    lock, call = threading.RLock(), DynamoHandler.call_action
-
-    def one_at_a_time(handler):
-        with lock:
-            return call(handler)
-
-    monkeypatch.setattr(DynamoHandler, "call_action", one_at_a_time)
-    metrics.clear_metrics()
-    with mock_aws():
+def aws_cloud():
+    """AWS in memory, with nothing in it."""
+    with worlds.aws_in_memory():
         yield
-    metrics.clear_metrics()
 
 
 @pytest.fixture
-def make_world(aws_cloud, monkeypatch):
+def make_world(aws_cloud):
     """Makes the world of a test, with as many members as it wants."""
-    monkeypatch.setattr(closing, "LOOK_EVERY", 0)
-    return World
+    return worlds.make_world
 
 
 @pytest.fixture
@@ -340,7 +32,7 @@ class AccountEndpoint:
     """The Account API over HTTP on loopback: scripted answers first, then the model's.
 
     Attributes:
-        service: the model; None answers 500.
+        service: the model.
         script: (status, AWS error code or None, document), each for one request.
         requests: (path, document) of every request that came.
     """
@@ -351,13 +43,14 @@ class AccountEndpoint:
     def serve(self, service):
         self.service, self.caller = service, Caller(service.management, "arn:aws:sts::1:assumed-role/process/x")
 
-    def answer(self, path, document):
+    def answer(self, path, _headers, document):
         self.requests.append((path, document))
-        if self.script:
-            return self.script.pop(0)
-        operation = f"{path[1].upper()}{path[2:]}"
+        status, code, document = self.script.pop(0) if self.script else self._modelled(path, document)
+        return status, {"x-amzn-ErrorType": code} if code else {}, document
+
+    def _modelled(self, path, document):
         try:
-            return 200, None, self.service.call(operation, document, self.caller)
+            return 200, None, self.service.call(f"{path[1].upper()}{path[2:]}", document, self.caller)
         except AccountError as refusal:
             return refusal.status, refusal.code, {"message": refusal.message}
 
@@ -366,33 +59,6 @@ class AccountEndpoint:
 def account_endpoint(monkeypatch):
     """Where the Account API's client goes; everything else stays with moto."""
     endpoint = AccountEndpoint()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, code, document = endpoint.answer(self.path, json.loads(body or b"{}"))
-            if status is None:  # the connection breaks before an answer
-                self.close_connection = True
-                return
-            content = json.dumps(document or {}).encode()
-            self.send_response(status)
-            if code:
-                self.send_header("x-amzn-ErrorType", code)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL_ACCOUNT", f"http://127.0.0.1:{server.server_port}")
-    yield endpoint
-    server.shutdown()
-    server.server_close()
+    with served(endpoint.answer) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_ACCOUNT", address)
+        yield endpoint

@@ -74,7 +74,7 @@ def every_call(contacts, account):
 
 @pytest.mark.parametrize("account", [*WRONG_IDS, "management"])
 def test_a_wrong_id_never_reaches_aws(cloud, contacts, account):
-    """Blank, the id would silently mean the caller, which is the source; so nothing is sent for it, nor for the source's."""
+    """Blank, an id silently means the caller, which is the source: nothing is sent for it, nor for the source's."""
     named = cloud.management if account == "management" else account
     for call in every_call(contacts, named):
         with pytest.raises(ValueError, match="no member account"):

@@ -165,7 +165,7 @@ def test_the_pending_run_starts_when_the_holder_ends(world):
     ],
 )
 def test_a_report_killed_anywhere_goes_on_when_made_again(world, monkeypatch, owner, method, after):
-    """Wherever the process dies: made again, the run is closed once, one notice is out, the same next run has started."""
+    """Wherever the process dies: made again, the run is closed once, told once, and the same next run has started."""
     world.refuse("*", world.members[0], "AccessDeniedException")
     world.ring("run-1")
     waiting = world.ring("run-2")["into"]
@@ -229,7 +229,7 @@ def test_a_run_that_died_is_closed_by_its_failure_event(world, status):
     assert (answer["status"], answer["severity"]) == ("failed", "high")
     run = world.header("run-1")
     assert (run.error, run.detail, run.scenario) == ("SystemFailure", status, "system_errors")
-    assert {end for end in world.ends("run-1").values()} == {("failed", "WorkerDied")}
+    assert set(world.ends("run-1").values()) == {("failed", "WorkerDied")}
     assert len(world.messages()) == 1
     assert world.pipeline.status(waiting) == "RUNNING"
 
@@ -259,7 +259,7 @@ def killed_before_its_header(world, monkeypatch, run_id="run-1"):
 
 @pytest.mark.parametrize("known", ["bell", "nothing"])
 def test_a_run_that_died_before_its_header_frees_the_lease(world, monkeypatch, known):
-    """Whatever the failure event tells of it: the lease is free again; where its bell is known, it is closed as failed."""
+    """Whatever the failure event tells of it, the lease is free; where its bell is known, it is closed as failed."""
     killed_before_its_header(world, monkeypatch)
     bell = world.pipeline.executions["run-1"]["bell"] if known == "bell" else None
     report(dead_event("run-1", bell), world.services)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from handlers.contact_sync import deploy
 from handlers.contact_sync.config import ConfigurationRefused
 from handlers.contact_sync.core import errors
 from handlers.contact_sync.core.errors import DeploySyncFailed, remedy_of
@@ -51,8 +52,8 @@ def carried_out(world, run_id="deploy-request-1"):
     return world.run(run_id, world.pipeline.executions[run_id]["bell"])
 
 
-def failed_run(world, run_id="deploy-request-1", **changes):
-    """A run that ended badly, as its header says."""
+def ended_run(world, run_id="deploy-request-1", **changes):
+    """A run that ended, badly if not told otherwise, as its header says."""
     at = "2026-11-01T10:00:00.000+00:00"
     fields = {"status": RunStatus.FAILED, "scenario": "complete_failure", "severity": "high", "ended": at}
     world.services.states.save(Run(run_id, Cause.DEPLOY, at, at, **(fields | changes)))
@@ -185,7 +186,7 @@ def test_a_failed_run_fails_the_deploy_with_its_remedy(world, error):
     """CloudFormation's reason has 240 characters: what it was, where, and what to do, whole."""
     event = request()
     data = begin(event, world.services)
-    failed_run(world, error=error, detail="security.PhoneNumber must be a phone number; " * 9)
+    ended_run(world, error=error, detail="security.PhoneNumber must be a phone number; " * 9)
     with pytest.raises(DeploySyncFailed) as failed:
         poll(world, event, data)
     reason = str(failed.value)
@@ -229,23 +230,23 @@ def test_an_execution_that_died_without_a_run_fails_the_deploy(world, status):
         ("medium", {"failed high", "failed medium", "completed high", "completed medium"}),
     ],
 )
-@pytest.mark.parametrize("end", ["failed high", "failed medium", "completed high", "completed medium", "completed low"])
-def test_the_owner_says_what_fails_a_deploy(world, fail_on, failing, end):
+def test_the_owner_says_what_fails_a_deploy(world, fail_on, failing):
     """By default a failed run; or nothing; or a severity and everything above it."""
     event = request(**({"FailOn": fail_on} if fail_on else {}))
     data = begin(event, world.services)
-    status, severity = end.split()
-    failed_run(world, status=RunStatus(status), severity=severity)
-    if end in failing:
-        with pytest.raises(DeploySyncFailed):
-            poll(world, event, data)
-    else:
-        assert poll(world, event, data)["Status"] == status
+    for end in ("failed high", "failed medium", "completed high", "completed medium", "completed low"):
+        status, severity = end.split()
+        ended_run(world, status=RunStatus(status), severity=severity)
+        if end in failing:
+            with pytest.raises(DeploySyncFailed):
+                poll(world, event, data)
+        else:
+            assert poll(world, event, data)["Status"] == status
 
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_rollback_does_not_wait(world, times):
-    """A failed update is undone by the configuration before it: written, its run started, and done, also when repeated."""
+    """A failed update is undone by the configuration before it: written, its run started, done, also when repeated."""
     begin(request(number=1), world.services)
     begin(request("Update", 2, QUICK | {"schedule": "rate(2 hours)"}), world.services)
     back = request("Update", 3)
@@ -258,6 +259,17 @@ def test_a_rollback_does_not_wait(world, times):
     assert versions(world) == [1, 2, 3]
 
 
+def test_what_was_rolled_back_is_waited_for_when_deployed_again(world):
+    """Nobody rolls a rollback back: deploying the same configuration after one is a new attempt."""
+    wanted = QUICK | {"schedule": "rate(2 hours)"}
+    begin(request(number=1), world.services)
+    begin(request("Update", 2, wanted), world.services)
+    begin(request("Update", 3), world.services)
+    data = begin(request("Update", 4, wanted), world.services)
+    assert data["Status"] == "running"
+    assert begin(request("Update", 5), world.services)["Status"] == "started"
+
+
 def test_a_new_configuration_is_no_rollback(world):
     """An update to what never stood there waits for its run."""
     begin(request(number=1), world.services)
@@ -265,26 +277,49 @@ def test_a_new_configuration_is_no_rollback(world):
     assert data["Status"] == "running"
 
 
-def test_deleting_touches_nothing(world, monkeypatch):
-    """Deleting the stack changes no contact, no table and starts nothing; the resource keeps its identity."""
-    from handlers.contact_sync import deploy
+@pytest.fixture
+def cloudformation(world, monkeypatch):
+    """Sends requests to the function as CloudFormation does; returns what was answered over HTTPS."""
+    answers = []
 
-    begin(request(), world.services)
-    before = world.items(), world.account.contacts(), dict(world.pipeline.executions), versions(world)
+    class Connection:
+        """crhelper speaks HTTPS only; this end of it is CloudFormation's."""
+
+        def __init__(self, *_args, **_kwargs):
+            self.status, self.reason = 200, "OK"
+
+        def request(self, method, url, body, headers):
+            answers.append(json.loads(body))
+
+        def getresponse(self):
+            return self
+
+    def send(event):
+        deploy.handler({**event, "LogicalResourceId": "Sync", "ResponseURL": "https://127.0.0.1/answer"}, Context())
+        return answers
+
+    monkeypatch.setattr("crhelper.utils.HTTPSConnection", Connection)
     monkeypatch.setattr(deploy, "services", lambda: world.services)
     deploy._helper.cache_clear()
-    helper = deploy._helper()
-    sent = []
-    monkeypatch.setattr(helper, "_send", lambda *answer: sent.append((helper.Status, helper.PhysicalResourceId)))
-    event = request("Delete", 9) | {
-        "PhysicalResourceId": STACK,
-        "LogicalResourceId": "Sync",
-        "ResponseURL": "https://127.0.0.1/answer",
-    }
-    deploy.handler(event, Context())
+    yield send
     deploy._helper.cache_clear()
-    assert sent == [("SUCCESS", STACK)]
+
+
+def test_deleting_touches_nothing(world, cloudformation):
+    """Deleting the stack changes no contact and no table and starts nothing; the resource keeps its identity."""
+    begin(request(), world.services)
+    before = world.items(), world.account.contacts(), dict(world.pipeline.executions), versions(world)
+    (answer,) = cloudformation(request("Delete", 9) | {"PhysicalResourceId": STACK})
+    assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", STACK)
     assert (world.items(), world.account.contacts(), dict(world.pipeline.executions), versions(world)) == before
+
+
+def test_a_refused_configuration_is_cloudformations_reason(world, cloudformation):
+    """Whoever deploys reads in the stack's events which place of the configuration is wrong."""
+    (answer,) = cloudformation(request(document={"schedule": "daily"}))
+    assert answer["Status"] == "FAILED"
+    assert "schedule: write rate(1 day)" in answer["Reason"]
+    assert versions(world) == []
 
 
 class Context:

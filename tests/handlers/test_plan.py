@@ -1,4 +1,4 @@
-"""Plan: a bell becomes a run, is refused, or is answered by another run; asked again it goes on where it was."""
+"""Plan: a bell becomes a run, is refused, or is answered by another run."""
 
 import json
 from dataclasses import replace
@@ -6,13 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from handlers.contact_sync.adapters.run_bucket import RunBucket
-from handlers.contact_sync.adapters.state_table import StateTable
-from handlers.contact_sync.core.errors import NotManagementAccount
 from handlers.contact_sync.core.run import RunStatus
 from handlers.contact_sync.names import Cause
-from sandbox.organization import KINDS, MANAGEMENT, make_contact
-from sandbox.simulation import SimulatedOrganization
+from sandbox.organization import KINDS
 
 EVENTS = Path(__file__).parents[1] / "events"
 
@@ -48,7 +44,7 @@ def test_a_bell_becomes_a_run_with_batches(world):
     run = world.header()
     assert (run.status, run.cause, run.config_version, run.batches) == (RunStatus.IN_PROGRESS, Cause.SCHEDULE, 1, 1)
     assert {str(kind) for kind in run.source} == set(KINDS)
-    assert targets(world) == dict.fromkeys(world.members, set(KINDS))
+    assert targets(world) == {key: set(KINDS) for key in world.members}
     assert world.lease().holder.run_id == "run-1"
 
 
@@ -56,7 +52,7 @@ def test_an_event_is_planned_for_its_own_kind(world):
     """A change of one kind at the source concerns that kind, for every account."""
     event_changed = event("transformed-source-changed")
     world.ring(bell=event_changed)
-    assert targets(world) == dict.fromkeys(world.members, {"security"})
+    assert targets(world) == {key: {"security"} for key in world.members}
     assert world.header().rung == "2026-11-01T10:00:00.000+00:00"
 
 
@@ -90,6 +86,15 @@ def test_batches_are_cut_for_one_functions_life(make_world, monkeypatch):
     assert [item["batch"] for item in world.batches("run-1")] == [0, 1, 2]
     assert set(targets(world)) == set(world.members)
     assert world.header().batches == 3
+
+
+def test_a_header_says_when_and_by_whom(world):
+    """Who rang and when stands in the header, in UTC; the start is the execution's own."""
+    world.ring(bell=event("transformed-source-changed"))
+    run = world.header()
+    assert run.initiator == "arn:aws:iam::100000000001:user/ann"
+    assert run.started == "2026-11-01T10:00:00.000+00:00"
+    assert replace(run, source={}).cause is Cause.SOURCE_CHANGED
 
 
 # --- left alone -----------------------------------------------------------------------------
@@ -188,7 +193,7 @@ def test_unconfigured_kinds_are_no_work(world):
     """A bell for everything is cut to the configured kinds."""
     world.configure(contact_types=["primary", "security"])
     world.ring()
-    assert targets(world) == dict.fromkeys(world.members, {"primary", "security"})
+    assert targets(world) == {key: {"primary", "security"} for key in world.members}
     assert {str(kind) for kind in world.header().source} == {"primary", "security"}
 
 
@@ -211,21 +216,6 @@ def test_a_handed_over_run_that_is_refused_frees_the_lease(world):
     assert world.lease().holder is None
     world.configure()
     assert world.ring("run-3")["outcome"] == "process"
-
-
-def test_a_run_that_began_ends_although_it_is_paused_meanwhile(world, monkeypatch):
-    """Pausing affects later runs: a plan that died and is asked again leaves no run open for ever."""
-    crash_once(monkeypatch, RunBucket, "write_batches")
-    with pytest.raises(Crash):
-        world.ring()
-    world.configure(paused=True)
-    answer = world.plan("run-1")
-    if answer["outcome"] == "process":
-        world.work()
-    if answer["outcome"] != "refused":
-        world.report()
-    assert world.header().closed
-    assert world.lease().holder is None
 
 
 # --- one at a time --------------------------------------------------------------------------
@@ -259,194 +249,3 @@ def test_a_merged_bell_changes_nothing_of_the_run(world):
     world.ring("run-2")
     assert world.objects() == before
     assert world.account.calls == calls
-
-
-# --- a run that cannot be carried out --------------------------------------------------------
-
-
-@pytest.fixture
-def old(make_world):
-    """A world whose source has an old primary contact, with a phone number that AWS would no longer take."""
-    primary = make_contact(7, MANAGEMENT, "primary") | {"PhoneNumber": "555 0100"}
-    made = make_world(primary=primary)
-    made.configure()
-    return made
-
-
-def test_an_unwritable_source_stops_before_any_write(old):
-    """What AWS would refuse everywhere is one clear failure: nothing written, every account told of, severity medium."""
-    world = old
-    before = world.account.contacts()
-    assert world.run()["status"] == "failed"
-    assert world.account.contacts() == before
-    assert world.ends() == {(a, kind): ("skipped", "SourceUnwritable") for a in world.members for kind in KINDS}
-    run = world.header()
-    assert (run.error, run.scenario, run.severity) == ("SourceUnwritable", "configuration_errors", "medium")
-    assert "primary.PhoneNumber" in run.detail
-    assert "555 0100" not in run.detail
-
-
-def test_an_unwritable_kind_that_is_not_asked_for_does_not_matter(old):
-    """A flaw of the primary contact stops no change of an alternate."""
-    assert old.run(bell=event("transformed-source-changed"))["status"] == "completed"
-
-
-def test_a_source_that_cannot_be_read_ends_the_run(world):
-    """Without the source nothing can be decided: nothing is written, and the run fails loudly."""
-    world.refuse("*", world.management, "AccessDeniedException")
-    before = world.account.contacts()
-    answer = world.run()
-    assert (answer["status"], answer["severity"]) == ("failed", "high")
-    assert world.header().error == "SourceUnreadable"
-    assert world.account.contacts() == before
-
-
-def test_a_short_trouble_while_reading_the_source_is_lived_with(world):
-    """A temporary failure of the source's own read is tried again like any other."""
-    world.refuse("GetContactInformation", world.management, "InternalServerException", 2)
-    assert world.run()["status"] == "completed"
-
-
-def test_an_unknown_unit_fails_closed(world):
-    """Whom a misspelt unit excludes cannot be told: nobody is written."""
-    world.configure(excluded_units=["/Sandbax"])
-    before = world.account.contacts()
-    answer = world.run()
-    assert (answer["status"], answer["severity"]) == ("failed", "medium")
-    assert (world.header().error, world.header().detail) == ("UnknownUnit", "/Sandbax")
-    assert world.account.contacts() == before
-
-
-def test_a_table_edited_by_hand_ends_as_a_configuration_error(world):
-    """A newest version that cannot be read is no silent refusal: a run fails, says where, and frees the lease."""
-    item = {
-        "config_key": "default",
-        "version": 2,
-        "contact_types": ["privacy"],
-        "written_at": "x",
-        "written_by": "hand",
-    }
-    world.table("config").put_item(Item=item)
-    before = world.account.contacts()
-    answer = world.run()
-    assert (answer["status"], answer["severity"]) == ("failed", "medium")
-    assert world.header().error == "ConfigurationUnreadable"
-    assert "contact_types.0" in world.header().detail
-    assert world.account.contacts() == before
-    assert world.lease().holder is None
-
-
-def test_another_account_than_the_management_account_is_a_configuration_error(world):
-    """A stack in a member account could write nobody: it says so."""
-
-    class Elsewhere(SimulatedOrganization):
-        def check_management(self):
-            raise NotManagementAccount("this account is in no organization")
-
-    world.with_port(organization=Elsewhere(world.organization))
-    answer = world.run()
-    assert (answer["status"], world.header().error) == ("failed", "NotManagementAccount")
-    assert world.differing() == world.members
-
-
-# --- asked again ----------------------------------------------------------------------------
-
-
-class Crash(Exception):
-    """The function's process was killed."""
-
-
-def crash_once(monkeypatch, owner, method, *, after=False, number=1):
-    """Let the process die at the number-th call of an adapter's method, before or after it took effect."""
-    original, calls = getattr(owner, method), []
-
-    def dying(self, *args, **kwargs):
-        calls.append(1)
-        if len(calls) == number and not after:
-            raise Crash(method)
-        answer = original(self, *args, **kwargs)
-        if len(calls) == number:
-            raise Crash(method)
-        return answer
-
-    monkeypatch.setattr(owner, method, dying)
-
-
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize(
-    ("owner", "method", "number"),
-    [
-        (StateTable, "exchange", 1),
-        (StateTable, "save", 1),
-        (StateTable, "keep", 1),
-        (RunBucket, "write_batches", 1),
-        (StateTable, "save", 2),
-    ],
-)
-def test_a_plan_killed_anywhere_goes_on_when_asked_again(world, monkeypatch, owner, method, number, after):
-    """Wherever the process dies: asked again, the same run has one header, one set of batches, one receipt a pair."""
-    world.configure(excluded_accounts=world.members[:1])
-    crash_once(monkeypatch, owner, method, after=after, number=number)
-    with pytest.raises(Crash):
-        world.ring()
-    answer = world.plan("run-1")
-    assert answer["outcome"] == "process"
-    assert sorted(world.objects()) == ["runs/run-1/batches.json", "runs/run-1/batches/00000.json"]
-    assert set(targets(world)) == set(world.members[1:])
-    assert [item["sync_id"] for item in world.items() if item["item"] == "run"] == ["run-1"]
-    assert len(world.ends()) == len(KINDS)
-    world.work()
-    assert world.report()["status"] == "completed"
-    assert world.differing() == world.members[:1]
-
-
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize(("method", "number"), [("exchange", 1), ("save", 1)])
-def test_a_merging_plan_killed_anywhere_is_merged_once(world, monkeypatch, method, number, after):
-    """A bell that was merging when its function died is merged once, and nothing of it is lost."""
-    world.ring("run-1")
-    with monkeypatch.context() as patch:
-        crash_once(patch, StateTable, method, after=after, number=number)
-        with pytest.raises(Crash):
-            world.ring("run-2", event("account-created"))
-    answer = world.plan("run-2")
-    assert (answer["outcome"], answer["into"]) == ("merged", world.lease().pending.run_id)
-    assert set(world.lease().pending.request.accounts) == {"200000000001"}
-
-
-def test_a_planned_run_is_not_planned_again(world):
-    """Asked again it answers the same from its header alone, though the world has changed meanwhile."""
-    answer = world.ring()
-    before = world.objects(), world.items()
-    world.edit("billing", None)
-    world.organization.accounts.pop()
-    world.configure(contact_types=["primary"])
-    assert world.plan("run-1") == answer
-    assert (world.objects(), world.items()) == before
-
-
-@pytest.mark.parametrize("bell", [event("source-deleted"), {}])
-def test_a_closed_run_is_not_planned_again(world, bell):
-    """A run that has ended goes to its report, whatever it is asked with."""
-    world.run()
-    assert world.plan("run-1", bell)["outcome"] == "report"
-    assert world.lease().holder is None
-
-
-def test_a_run_keeps_the_source_it_has_read(world):
-    """The source is read once: what changes later is the next run's."""
-    world.ring()
-    before = world.account.contacts()[world.management]["security"]
-    world.edit("security", before | {"Name": "Later Person"})
-    world.work()
-    held = world.account.contacts()
-    assert all(held[account]["security"]["Name"] == before["Name"] for account in world.members)
-
-
-def test_a_header_says_when_and_by_whom(world):
-    """Who rang and when stands in the header, in UTC; the start is the execution's own."""
-    world.ring(bell=event("transformed-source-changed"))
-    run = world.header()
-    assert run.initiator == "arn:aws:iam::100000000001:user/ann"
-    assert run.started == "2026-11-01T10:00:00.000+00:00"
-    assert replace(run, source={}).cause is Cause.SOURCE_CHANGED

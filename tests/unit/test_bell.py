@@ -222,7 +222,7 @@ def test_a_deploy_asks_for_everything_and_says_who():
         (
             {"kinds": ["primary"], "accounts": [MEMBER, ANOTHER]},
             set(),
-            dict.fromkeys((MEMBER, ANOTHER), {Kind.PRIMARY}),
+            {key: {Kind.PRIMARY} for key in (MEMBER, ANOTHER)},
         ),
         ({"kinds": [], "accounts": None}, EVERY, {}),
     ],

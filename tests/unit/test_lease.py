@@ -75,7 +75,7 @@ class Organization(RuleBasedStateMachine):
     @precondition(lambda self: self.running)
     @rule(times=st.integers(1, 3))
     def end(self, times):
-        """A run ends; its end is repeated while the function that reports it dies, before or after starting the next."""
+        """A run ends; its end is repeated while the function that reports it dies and is called again."""
         (run_id,) = self.running
         answered = self.lease.holder.request.bells
         waiting = self.lease.pending

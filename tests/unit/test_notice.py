@@ -1,11 +1,21 @@
 """What people are told: what happened, to whom, why and what to do."""
 
+import json
+
 import pytest
 
 from handlers.contact_sync.config import parse
 from handlers.contact_sync.core.contacts import Contact
 from handlers.contact_sync.core.errors import remedy_of
-from handlers.contact_sync.core.notice import HEADLINES, MOST_ACCOUNTS, notice
+from handlers.contact_sync.core.notice import (
+    HEADLINES,
+    LONGEST_DESCRIPTION,
+    LONGEST_STEP,
+    LONGEST_TITLE,
+    MOST_ACCOUNTS,
+    MOST_STEPS,
+    notice,
+)
 from handlers.contact_sync.core.receipts import Receipt, Status, Tally
 from handlers.contact_sync.core.run import Run
 from handlers.contact_sync.core.verdict import Severity, Verdict, judge
@@ -79,3 +89,38 @@ def test_a_notice_carries_no_contact():
     """The header holds the source's values; the message about it does not."""
     said = told(failed("ContactRefused", 1), error="SystemFailure", detail="States.Timeout")
     assert CANARY not in said.subject + said.body
+
+
+def chat(receipts, **run):
+    return json.loads(told(receipts, **run).chat)
+
+
+def test_chat_gets_a_custom_notification_as_it_is_documented():
+    """Amazon Q Developer shows version 1.0 of source custom; whatever else it drops without a word."""
+    message = chat(failed("AccessDenied", 1))
+    assert (message["version"], message["source"]) == ("1.0", "custom")
+    assert set(message["content"]) == {"textType", "title", "description", "nextSteps", "keywords"}
+    assert message["content"]["textType"] == "client-markdown"
+    assert message["metadata"]["eventType"] == "permission_errors"
+    assert message["metadata"]["threadId"] == "run-7"
+
+
+def test_a_chat_message_says_what_to_do_next():
+    """The remedies first, and always the two commands; five steps are what people read."""
+    steps = chat(failed("AccessDenied", 1))["content"]["nextSteps"]
+    assert steps == [remedy_of("AccessDenied"), "All receipts: `orgsync status run-7`", "Try again: `orgsync sync`"]
+    many = [one for n, error in enumerate(("AccessDenied", "Throttled", "ServiceFailed", "Conflicted", "NotVerified"))
+            for one in failed(error, n)]
+    steps = chat(many)["content"]["nextSteps"]
+    assert len(steps) == MOST_STEPS
+    assert steps[-1] == "Try again: `orgsync sync`"
+
+
+def test_a_chat_message_stays_within_its_limits_and_carries_no_contact():
+    """Long lists are cut, and nothing of the source is in it."""
+    message = chat(failed("ContactRefused", *range(1, 501)), error="SystemFailure", detail="x" * 9000)
+    content = message["content"]
+    assert len(content["title"]) <= LONGEST_TITLE
+    assert len(content["description"]) <= LONGEST_DESCRIPTION
+    assert all(len(step) <= LONGEST_STEP for step in content["nextSteps"])
+    assert CANARY not in json.dumps(message)

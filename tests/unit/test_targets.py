@@ -46,7 +46,7 @@ def active(*ids):
     policy=st.sampled_from(["ignore", "propagate", "alert"]),
 )
 def test_every_account_and_kind_is_worked_on_or_left(states, excluded, below, everyone, single, missing, policy):
-    """All that was asked for is accounted for once: to be worked on, or left alone for a reason. Management is in neither."""
+    """All that was asked for is accounted for once: to be worked on, or left for a reason; management never."""
     accounts = [Account(MANAGEMENT, "ACTIVE"), *(Account(i, s) for i, s in zip(IDS, states, strict=True))]
     config = {"excluded_accounts": sorted(excluded), "on_source_delete": policy}
     selection = chosen(config, accounts, Request(Cause.SCHEDULE, None, None, everyone, single), below, missing)

@@ -129,7 +129,7 @@ def test_one_accounts_failure_is_its_own(code, error, retries):
     """An account that fails has a receipt that says why; the others are brought into step."""
     org = organization(4)
     bad = org.accounts[1].id
-    result, service = worked(org, refuse=Refusals(("PutContactInformation", bad, code, 10**6)))
+    result, _service = worked(org, refuse=Refusals(("PutContactInformation", bad, code, 10**6)))
     receipt = by(result, bad, Kind.PRIMARY)
     assert (receipt.status, receipt.error, receipt.retries) == (Status.FAILED, error, retries)
     others = [r for r in result.receipts if r is not receipt and r.error != "Throttled"]
@@ -167,7 +167,7 @@ def test_a_write_that_never_shows_is_not_verified():
 def test_the_circuit_opens_after_ten_accounts_in_a_row():
     """When ten accounts failed alike, AWS is left alone; every account still gets its receipts."""
     org = organization(300)
-    result, service = worked(org, refuse=Refusals(("*", "*", "AccessDeniedException", 10**6)), latency=0.1)
+    result, _service = worked(org, refuse=Refusals(("*", "*", "AccessDeniedException", 10**6)), latency=0.1)
     assert result.progress.circuit == "AccessDenied"
     assert len(result.receipts) == 300 * len(EVERY)
     failed = {r.account for r in result.receipts if r.status is Status.FAILED}
@@ -316,6 +316,6 @@ def test_another_tools_throttles_are_lived_with():
     """Where the quota is shared, 429s slow the run down; every account is still brought into step."""
     org = organization(40)
     rules = Refusals(("GetAlternateContact", "*", "TooManyRequestsException", 30))
-    result, service = worked(org, refuse=rules, latency=0.05)
+    result, _service = worked(org, refuse=rules, latency=0.05)
     assert {receipt.status for receipt in result.receipts} == {Status.SUCCESS}
     assert result.progress.throttles[Operation.GET_ALTERNATE] == 30

@@ -63,7 +63,7 @@ class AccountContacts:
 
     def _member(self, account: str) -> dict[str, Any]:
         # Left out or blank, AccountId silently means the caller, and the caller is the source.
-        if not re.fullmatch(r"\d{12}", account) or account == self._management:
+        if not re.fullmatch(r"[0-9]{12}", account) or account == self._management:
             raise ValueError(f"{account!r} is no member account")
         return {"AccountId": account}
 

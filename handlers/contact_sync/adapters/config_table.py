@@ -15,7 +15,7 @@ from handlers.contact_sync.names import CONFIG_KEY
 from . import aws
 
 # What stands in an item beside the configuration itself.
-BOOKKEEPING = frozenset({"config_key", "version", "written_at", "written_by"})
+BOOKKEEPING = frozenset({"config_key", "version", "written_at", "written_by", "goes_back"})
 
 
 class ConfigTable:
@@ -47,13 +47,17 @@ class ConfigTable:
     def goes_back(self, document: Mapping[str, Any], by: str) -> bool:
         """Whether writing a document means going back to the version before the newest.
 
-        Asked again after `by` has written it, the answer is the same.
+        Asked again after `by` has written it, the answer is the same. Nobody goes back from
+        where somebody has just gone back to: that is a second attempt.
         """
         items = [item for item in self._latest(3) if item["written_by"] != by]
-        return len(items) > 1 and _plain(items[1]) == document
+        return len(items) > 1 and _plain(items[1]) == document and not items[0].get("goes_back", False)
 
-    def write(self, document: Mapping[str, Any], *, at: str, by: str) -> int:
+    def write(self, document: Mapping[str, Any], *, at: str, by: str, goes_back: bool = False) -> int:
         """Add a version, unless the newest says the same; returns the version's number.
+
+        Args:
+            goes_back: see the method of that name; kept with the version.
 
         Raises:
             ConfigurationRefused: the document is not valid; nothing was written.
@@ -65,7 +69,8 @@ class ConfigTable:
             if newest is not None and _document(newest) == plain:
                 return int(newest["version"])
             version = int(newest["version"]) + 1 if newest else 1
-            item = {"config_key": CONFIG_KEY, "version": version, "written_at": at, "written_by": by, **plain}
+            note = {"written_at": at, "written_by": by, "goes_back": goes_back}
+            item = {"config_key": CONFIG_KEY, "version": version, **note, **plain}
             try:
                 self._table.put_item(Item=item, ConditionExpression="attribute_not_exists(config_key)")
                 return version

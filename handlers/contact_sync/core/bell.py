@@ -25,7 +25,7 @@ from .errors import (
 from .request import Request, instant
 
 EVERY_KIND = frozenset(Kind)
-ACCOUNT_ID = re.compile(r"\d{12}")
+ACCOUNT_ID = re.compile(r"[0-9]{12}")
 
 # `Set…` are the billing console's names for the same edits.
 KINDS_OF_CALL: Mapping[str, frozenset[Kind]] = {

@@ -1,5 +1,7 @@
 """What people are told of a run: what happened, to whom, why, what to do. Ids and kinds only."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .errors import meaning_of, remedy_of
@@ -8,6 +10,10 @@ from .run import Run
 from .verdict import Verdict
 
 MOST_ACCOUNTS = 20
+MOST_STEPS = 5
+LONGEST_TITLE, LONGEST_DESCRIPTION, LONGEST_STEP = 250, 8000, 350
+"""Characters of a chat message's parts; AWS shortens longer ones [its guidelines for custom notifications]."""
+
 HEADLINES = {
     "complete_failure": "no account could be brought into step",
     "permission_errors": "AWS refused access to some accounts",
@@ -20,10 +26,14 @@ HEADLINES = {
 
 @dataclass(frozen=True)
 class Notice:
-    """A message: `subject` fits SNS's 100 characters of ASCII."""
+    """A message: `subject` fits SNS's 100 characters of ASCII.
+
+    `chat` is the same as a custom notification of Amazon Q Developer in chat applications: JSON text.
+    """
 
     subject: str
     body: str
+    chat: str = ""
 
 
 def notice(run: Run, verdict: Verdict, tally: Tally, environment: str) -> Notice:
@@ -51,5 +61,37 @@ def notice(run: Run, verdict: Verdict, tally: Tally, environment: str) -> Notice
         named = sorted(tally.failed_accounts)
         more = f" and {len(named) - MOST_ACCOUNTS} more" if len(named) > MOST_ACCOUNTS else ""
         lines += ["", f"Accounts  {', '.join(named[:MOST_ACCOUNTS])}{more}"]
-    lines += ["", f"All receipts: orgsync status {run.run_id}", "Try again:    orgsync sync"]
-    return Notice(subject, "\n".join(lines))
+    commands = {"All receipts": f"orgsync status {run.run_id}", "Try again": "orgsync sync"}
+    lines += ["", *(f"{what + ':':<13} {command}" for what, command in commands.items())]
+    steps = [
+        *(remedy_of(code) for code in dict.fromkeys(reasons)),
+        *(f"{what}: `{command}`" for what, command in commands.items()),
+    ]
+    return Notice(subject, "\n".join(lines), _chat(run, verdict, headline, lines[2:], steps, environment))
+
+
+def _chat(
+    run: Run, verdict: Verdict, headline: str, lines: Sequence[str], steps: Sequence[str], environment: str
+) -> str:
+    """The custom notification, version 1.0; every message of one run is in one thread."""
+    title = f"{verdict.severity.upper()}: contact sync in {environment}, {headline}"
+    return json.dumps(
+        {
+            "version": "1.0",
+            "source": "custom",
+            "id": run.run_id,
+            "content": {
+                "textType": "client-markdown",
+                "title": title[:LONGEST_TITLE],
+                "description": "\n".join(lines)[:LONGEST_DESCRIPTION],
+                "nextSteps": [step[:LONGEST_STEP] for step in [*steps[:-2][: MOST_STEPS - 2], *steps[-2:]]],
+                "keywords": ["contact sync", environment, str(verdict.severity)],
+            },
+            "metadata": {
+                "threadId": run.run_id,
+                "summary": headline,
+                "eventType": verdict.scenario,
+                "additionalContext": {"severity": str(verdict.severity), "cause": str(run.cause)},
+            },
+        }
+    )

@@ -87,18 +87,20 @@ class Turn:
     async def _bring_into_step(self, kind: Kind) -> Receipt:
         wanted = self._means.source.get(kind)
         attempt = _Attempt(self._account, kind, self._means, self._caller)
+        written: tuple[str, ...] = ()
         try:
             self._stop_if_open()
             changed = difference(wanted, await attempt.read())
             if changed:
                 self._stop_if_open()
                 await attempt.write(wanted)
+                written = changed
                 await attempt.verify(wanted)
-            return self._receipt(kind, changed=changed, retries=attempt.retries)
+            return self._receipt(kind, changed=written, retries=attempt.retries)
         except (AccessDenied, AccountNotFound, ContactRefused) as error:
             return self._receipt(kind, error=await self._or_no_longer_active(error), retries=attempt.retries)
         except OrgsyncError as error:
-            return self._receipt(kind, error=error, retries=attempt.retries)
+            return self._receipt(kind, changed=written, error=error, retries=attempt.retries)
 
     def _stop_if_open(self) -> None:
         if self._breaker.open:

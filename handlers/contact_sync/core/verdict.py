@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from handlers.contact_sync.config import ContactSyncConfig, NotificationSettings, Scenario
+from handlers.contact_sync.audience import NotificationSettings, Scenario
+from handlers.contact_sync.config import ContactSyncConfig
 
 from .errors import AccessDenied, ConfigurationError, WorkerDied, class_of
 from .receipts import Status, Tally

@@ -1,0 +1,201 @@
+"""Who hears of a run: the configuration's `notification_settings` (spec), with the people's own addresses."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+Scenario = Literal[
+    "complete_failure",
+    "permission_errors",
+    "system_errors",
+    "partial_failure",
+    "configuration_errors",
+    "success_completion",
+]
+
+
+Severity = Literal["high", "medium", "low"]
+ALL: tuple[Severity, ...] = ("high", "medium", "low")
+
+
+def _shaped(pattern: str, wanted: str) -> Callable[[str], str]:
+    """A validator that says what is wanted instead of quoting a pattern."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"must be {wanted}")
+        return value
+
+    return check
+
+
+def _once(values: tuple[Severity, ...]) -> tuple[Severity, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("name each severity once")
+    return values
+
+
+Severities = Annotated[tuple[Severity, ...], Field(min_length=1), AfterValidator(_once)]
+"""The severities that somebody hears of."""
+
+_UUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+Email = Annotated[str, AfterValidator(_shaped(r"[^@\s]{1,64}@[^@\s]+\.[^@\s]+", "an e-mail address"))]
+Region = Annotated[str, AfterValidator(_shaped(r"[a-z]{2}(-[a-z]+)+-\d", "a region such as us-east-1"))]
+TopicArn = Annotated[
+    str,
+    AfterValidator(
+        _shaped(
+            r"arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}",
+            "the ARN of a standard SNS topic: arn:aws:sns:region:account:name",
+        )
+    ),
+]
+SlackWorkspace = Annotated[
+    str,
+    AfterValidator(
+        _shaped(r"T[A-Z0-9]{8,}", "a Slack workspace id, T and capitals or digits: the first id in a Slack web address")
+    ),
+]
+SlackChannelId = Annotated[
+    str,
+    AfterValidator(
+        _shaped(
+            r"[CG][A-Z0-9]{8,}", "a Slack channel id such as C0123456789, not its name: the end of a channel's link"
+        )
+    ),
+]
+TeamsId = Annotated[
+    str, AfterValidator(_shaped(_UUID, "a UUID: groupId and tenantId stand in the link that Teams gives for a channel"))
+]
+TeamsChannelId = Annotated[
+    str,
+    AfterValidator(
+        _shaped(
+            r"[\w=+/.,-]*%3[aA][\w=+/.,-]*%40[\w=+/.,-]*",
+            "as in a Teams channel's link, still encoded: 19%3a...%40thread.tacv2",
+        )
+    ),
+]
+
+
+class Frozen(BaseModel):
+    """A part of the configuration: no key but those it knows, and never changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NotificationRules(Frozen):
+    """Which scenario is of which priority; each scenario stands in one list at most."""
+
+    high_priority: tuple[Scenario, ...] = ("complete_failure", "permission_errors", "system_errors")
+    medium_priority: tuple[Scenario, ...] = ("partial_failure", "configuration_errors")
+    low_priority: tuple[Scenario, ...] = ("success_completion",)
+
+    @model_validator(mode="after")
+    def _once(self) -> "NotificationRules":
+        named = [*self.high_priority, *self.medium_priority, *self.low_priority]
+        twice = sorted({scenario for scenario in named if named.count(scenario) > 1})
+        if twice:
+            raise ValueError(f"named more than once: {', '.join(twice)}")
+        return self
+
+
+class EmailContact(Frozen):
+    """An address that hears through User Notifications, once its owner has activated it."""
+
+    address: Email
+    severities: Severities = ALL
+
+
+class UserNotificationsConfig(Frozen):
+    """AWS User Notifications: its hub, who hears through it, and the priorities.
+
+    Attributes:
+        register_hub: whether the stack registers the hub; an account has three at most, and one a region.
+        delivery_channels: which of the destinations below it associates. SMS is none of its
+            channels (`subscriptions` has it); chat hears the rich text from SNS besides.
+    """
+
+    notification_hub_region: Region = "us-east-1"
+    register_hub: bool = True
+    delivery_channels: tuple[Literal["EMAIL", "SMS", "SLACK", "TEAMS"], ...] = ("EMAIL",)
+    email_contacts: tuple[EmailContact, ...] = ()
+    notification_rules: NotificationRules = NotificationRules()
+
+
+class Subscription(Frozen):
+    """Who hears through the SNS topic: an e-mail address, a phone number or an HTTPS address."""
+
+    protocol: Literal["email", "sms", "https"]
+    endpoint: str
+    severities: Severities = ALL
+
+    @model_validator(mode="after")
+    def _shape(self) -> "Subscription":
+        shapes = {
+            "email": (r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"),
+            "sms": (r"\+[1-9]\d{6,14}", "a phone number such as +15550100"),
+            "https": (r"https://\S+", "an https:// address"),
+        }
+        pattern, wanted = shapes[self.protocol]
+        if not re.fullmatch(pattern, self.endpoint):
+            raise ValueError(f"endpoint of {self.protocol} must be {wanted}")
+        return self
+
+
+class SlackChannel(Frozen):
+    """A Slack channel; its workspace was once let in by hand, in Amazon Q Developer's console."""
+
+    workspace: SlackWorkspace
+    channel: SlackChannelId
+    severities: Severities = ALL
+
+
+class TeamsChannel(Frozen):
+    """A Microsoft Teams channel; its team was once let in by hand, in Amazon Q Developer's console."""
+
+    tenant: TeamsId
+    team: TeamsId
+    channel: TeamsChannelId
+    severities: Severities = ALL
+
+
+class NotificationSettings(Frozen):
+    """Who hears of a run, and when (spec: notification_settings).
+
+    Attributes:
+        fallback_sns_topic: a topic of the owner's that hears what the stack's own topic would not take.
+    """
+
+    user_notifications_config: UserNotificationsConfig = UserNotificationsConfig()
+    fallback_sns_topic: TopicArn | None = None
+    subscriptions: tuple[Subscription, ...] = ()
+    slack_channels: tuple[SlackChannel, ...] = ()
+    teams_channels: tuple[TeamsChannel, ...] = ()
+    notify_on_failure: bool = True
+    notify_on_success: bool = False
+    notify_on_partial_failure: bool = True
+    failure_threshold: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "NotificationSettings":
+        contacts = self.user_notifications_config.email_contacts
+        where: dict[str, list[str]] = {
+            "subscriptions": [f"{hears.protocol} {hears.endpoint}" for hears in self.subscriptions],
+            "slack_channels": [hears.channel for hears in self.slack_channels],
+            "teams_channels": [hears.channel for hears in self.teams_channels],
+            "email_contacts": [hears.address for hears in contacts],
+        }
+        twice = [name for name, named in where.items() if len(set(named)) != len(named)]
+        if twice:
+            raise ValueError(f"name each destination once in {', '.join(twice)}")
+        return self
+
+    @property
+    def chat_severities(self) -> tuple[Severity, ...]:
+        """The severities that some chat channel hears of."""
+        heard = {severity for hears in self.slack_channels for severity in hears.severities}
+        heard |= {severity for hears in self.teams_channels for severity in hears.severities}
+        return tuple(severity for severity in ALL if severity in heard)

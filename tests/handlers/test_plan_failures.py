@@ -1,0 +1,101 @@
+"""Plan: a run that cannot be carried out ends before any write, by name, and tells every account."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from handlers.contact_sync.core.errors import NotManagementAccount
+from sandbox.organization import KINDS, MANAGEMENT, make_contact
+from sandbox.simulation import SimulatedOrganization
+
+EVENTS = Path(__file__).parents[1] / "events"
+
+
+def event(name):
+    return json.loads((EVENTS / f"{name}.json").read_text())
+
+
+@pytest.fixture
+def old(make_world):
+    """A world whose source has an old primary contact, with a phone number that AWS would no longer take."""
+    primary = make_contact(7, MANAGEMENT, "primary") | {"PhoneNumber": "555 0100"}
+    made = make_world(primary=primary)
+    made.configure()
+    return made
+
+
+def test_an_unwritable_source_stops_before_any_write(old):
+    """What AWS would refuse everywhere is one clear failure: nothing written, every account told of, medium."""
+    world = old
+    before = world.account.contacts()
+    assert world.run()["status"] == "failed"
+    assert world.account.contacts() == before
+    assert world.ends() == {(a, kind): ("skipped", "SourceUnwritable") for a in world.members for kind in KINDS}
+    run = world.header()
+    assert (run.error, run.scenario, run.severity) == ("SourceUnwritable", "configuration_errors", "medium")
+    assert "primary.PhoneNumber" in run.detail
+    assert "555 0100" not in run.detail
+
+
+def test_an_unwritable_kind_that_is_not_asked_for_does_not_matter(old):
+    """A flaw of the primary contact stops no change of an alternate."""
+    assert old.run(bell=event("transformed-source-changed"))["status"] == "completed"
+
+
+def test_a_source_that_cannot_be_read_ends_the_run(world):
+    """Without the source nothing can be decided: nothing is written, and the run fails loudly."""
+    world.refuse("*", world.management, "AccessDeniedException")
+    before = world.account.contacts()
+    answer = world.run()
+    assert (answer["status"], answer["severity"]) == ("failed", "high")
+    assert world.header().error == "SourceUnreadable"
+    assert world.account.contacts() == before
+
+
+def test_a_short_trouble_while_reading_the_source_is_lived_with(world):
+    """A temporary failure of the source's own read is tried again like any other."""
+    world.refuse("GetContactInformation", world.management, "InternalServerException", 2)
+    assert world.run()["status"] == "completed"
+
+
+def test_an_unknown_unit_fails_closed(world):
+    """Whom a misspelt unit excludes cannot be told: nobody is written."""
+    world.configure(excluded_units=["/Sandbax"])
+    before = world.account.contacts()
+    answer = world.run()
+    assert (answer["status"], answer["severity"]) == ("failed", "medium")
+    assert (world.header().error, world.header().detail) == ("UnknownUnit", "/Sandbax")
+    assert world.account.contacts() == before
+
+
+def test_a_table_edited_by_hand_ends_as_a_configuration_error(world):
+    """A newest version that cannot be read is no silent refusal: a run fails, says where, and frees the lease."""
+    item = {
+        "config_key": "default",
+        "version": 2,
+        "contact_types": ["privacy"],
+        "written_at": "x",
+        "written_by": "hand",
+    }
+    world.table("config").put_item(Item=item)
+    before = world.account.contacts()
+    answer = world.run()
+    assert (answer["status"], answer["severity"]) == ("failed", "medium")
+    assert world.header().error == "ConfigurationUnreadable"
+    assert "contact_types.0" in world.header().detail
+    assert world.account.contacts() == before
+    assert world.lease().holder is None
+
+
+def test_another_account_than_the_management_account_is_a_configuration_error(world):
+    """A stack in a member account could write nobody: it says so."""
+
+    class Elsewhere(SimulatedOrganization):
+        def check_management(self):
+            raise NotManagementAccount("this account is in no organization")
+
+    world.with_port(organization=Elsewhere(world.organization))
+    answer = world.run()
+    assert (answer["status"], world.header().error) == ("failed", "NotManagementAccount")
+    assert world.differing() == world.members
