@@ -2,6 +2,7 @@
 
 import click
 
+from .operate import status, sync
 from .sandbox import sandbox
 
 EPILOG = """
@@ -9,6 +10,7 @@ EPILOG = """
 Begin with
   orgsync sandbox demo              the whole story, in an organization of 40 accounts
   orgsync sandbox run FILE          your own: what a policy does before it meets your accounts
+  orgsync status                    what a deployed stack's runs did
 
 \b
 Exit codes
@@ -29,4 +31,6 @@ def main() -> None:
     """
 
 
+main.add_command(sync)
+main.add_command(status)
 main.add_command(sandbox)

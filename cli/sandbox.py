@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .errors import Wrong
+
 if TYPE_CHECKING:
     from sandbox.engine import Choice
     from sandbox.scenario import Scenario
@@ -17,12 +19,6 @@ WIDTH = 120
 """Columns of a report that goes into a file or a pipe."""
 
 ENGINES = click.Choice(["auto", "pulumi", "inline"])
-
-
-class Wrong(click.ClickException):
-    """What was given cannot be used, and nothing was started."""
-
-    exit_code = 2
 
 
 def _how(command: Callable[..., None]) -> Callable[..., None]:
@@ -104,7 +100,7 @@ def _rehearse(scenario: "Scenario", engine: "Choice", as_json: bool) -> None:
         except EngineMissing as missing:
             raise Wrong(str(missing)) from missing
     if as_json:
-        click.echo(json.dumps(report, indent=2, default=str))
+        click.echo(json.dumps(report, indent=2))
     else:
         show(report, Console(width=None if sys.stdout.isatty() else WIDTH))
     raise SystemExit(_exit_code(report))

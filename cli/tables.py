@@ -16,16 +16,15 @@ def show(report: Document, console: Console) -> None:
     """Print the report; it ends with one line that says how it went."""
     for title, table in (
         ("Runs", _runs(report)),
-        (_title_of_accounts(report), _accounts(report)),
+        ("Accounts" if _few(report) else "Accounts that are not in step", _accounts(report)),
         ("Calls to the members' contacts", _calls(report)),
         ("Refused: bells that started no run", _refused(report)),
         ("Notifications", _notifications(report)),
     ):
         if table.row_count:
-            console.print(f"[bold]{title}[/]")
-            console.print(table, "")
+            console.print(f"[bold]{title}[/]", table, "", sep="\n", highlight=False)
     _strays(report, console)
-    console.print(_verdict(report), highlight=False)
+    console.print(_in_step(report), _verdict(report), sep="\n", highlight=False)
 
 
 def _table(*columns: str, right: tuple[str, ...] = ()) -> Table:
@@ -47,16 +46,14 @@ def _runs(report: Document) -> Table:
     return table
 
 
-def _title_of_accounts(report: Document) -> str:
-    count = len(report["accounts"])
-    return "Accounts" if count <= MOST_ROWS else f"Accounts that are not in step, of {count}"
+def _few(report: Document) -> bool:
+    return len(report["accounts"]) <= MOST_ROWS
 
 
 def _accounts(report: Document) -> Table:
     table = _table("account", "name", "unit", "before", "after")
-    few = len(report["accounts"]) <= MOST_ROWS
     for account, one in report["accounts"].items():
-        if few or one["after"]:
+        if _few(report) or one["after"]:
             table.add_row(account, escape(one["name"]), escape(one["unit"]), *_before_and_after(one))
     return table
 
@@ -67,8 +64,10 @@ def _before_and_after(account: Document) -> tuple[str, str]:
     return _standing(account["before"]), _standing(account["after"])
 
 
-def _standing(kinds: list[str]) -> str:
-    return f"[yellow]not in step: {', '.join(kinds)}[/]" if kinds else "[green]in step[/]"
+def _standing(differing: list[str] | None) -> str:
+    if differing is None:
+        return "[dim]not there yet[/]"
+    return f"[yellow]not in step: {', '.join(differing)}[/]" if differing else "[green]in step[/]"
 
 
 def _calls(report: Document) -> Table:
@@ -104,6 +103,15 @@ def _strays(report: Document, console: Console) -> None:
         console.print(f"[red]delivered to nobody: {escape(what)}[/]", highlight=False)
     for what in report["leftovers"]:
         console.print(f"[red]left over after destroy: {escape(what)}[/]", highlight=False)
+
+
+def _in_step(report: Document) -> str:
+    kept = [one for one in report["accounts"].values() if not one["left_alone"]]
+    before, after = (sum(1 for one in kept if one[when] == []) for when in ("before", "after"))
+    alone = len(report["accounts"]) - len(kept)
+    return f"Accounts in step: {before} before, {after} of {len(kept)} after" + (
+        f"; {alone} left alone" if alone else ""
+    )
 
 
 def _verdict(report: Document) -> str:

@@ -1,0 +1,74 @@
+"""`orgsync sync` and `orgsync status`, as an operator runs them against a deployed stack."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.scenario import load, play
+
+STORY = """
+name: an operator at work
+organization: {accounts: 3, seed: 5}
+expect: any
+steps:
+  - command: orgsync status
+  - deploy: {}
+  - edit_member:
+      account: "200000000002"
+      billing: {Name: X, Title: Y, EmailAddress: x@example.com, PhoneNumber: "555"}
+      via: management
+  - command: orgsync sync --account 200000000002 --kind billing --json
+  - command: orgsync status
+  - fault: {operation: GetAlternateContact, account: "200000000001", error: AccessDeniedException}
+  - command: orgsync sync
+  - command: orgsync sync --account 12
+  - command: orgsync status no-such-run
+"""
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """The command steps of the story, as the report has them."""
+    file: Path = tmp_path_factory.mktemp("operate") / "story.yaml"
+    file.write_text(STORY)
+    report = play(load(file), engine="inline")
+    return [step for step in report["steps"] if step["step"] == "command"]
+
+
+def test_without_a_stack_it_says_so(commands: list[dict[str, Any]]) -> None:
+    """Nothing deployed is a wrong call, and the message says what is missing."""
+    assert commands[0]["exit"] == 2
+    assert "no stack is deployed" in commands[0]["error"]
+
+
+def test_sync_concerns_what_was_named_and_waits_for_its_end(commands: list[dict[str, Any]]) -> None:
+    """One account and kind: one receipt, written, by the operator's own ARN."""
+    run = json.loads(commands[1]["output"])
+    assert commands[1]["exit"] == 0
+    assert [(r["account"], r["kind"], r["status"]) for r in run["receipts"]] == [("200000000002", "billing", "success")]
+    assert run["receipts"][0]["changed"]
+    assert (run["cause"], run["status"]) == ("operator", "completed")
+    assert run["initiator"].startswith("arn:aws:sts::")
+
+
+def test_status_lists_the_runs_with_their_whole_ids(commands: list[dict[str, Any]]) -> None:
+    """An id can be copied into the next command."""
+    run = json.loads(commands[1]["output"])["run_id"]
+    assert run in commands[2]["output"]
+    assert "deploy-" in commands[2]["output"]
+
+
+def test_a_failed_account_ends_with_1_and_with_what_to_do(commands: list[dict[str, Any]]) -> None:
+    """The account, the class and its remedy."""
+    assert commands[3]["exit"] == 1
+    for said in ("200000000001", "AccessDenied", "trusted access"):
+        assert said in commands[3]["output"]
+
+
+def test_a_wrong_call_starts_nothing(commands: list[dict[str, Any]]) -> None:
+    """A wrong id and an unknown run end with 2 and name what is wrong."""
+    assert [command["exit"] for command in commands[4:]] == [2, 2]
+    assert "12 digits" in commands[4]["error"]
+    assert "no-such-run" in commands[5]["error"]
