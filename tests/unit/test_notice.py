@@ -101,7 +101,7 @@ def test_chat_gets_a_custom_notification_as_it_is_documented():
     assert (message["version"], message["source"]) == ("1.0", "custom")
     assert set(message["content"]) == {"textType", "title", "description", "nextSteps", "keywords"}
     assert message["content"]["textType"] == "client-markdown"
-    assert message["metadata"]["eventType"] == "permission_errors"
+    assert message["metadata"]["eventType"] == "complete_failure"
     assert message["metadata"]["threadId"] == "run-7"
 
 
@@ -109,8 +109,11 @@ def test_a_chat_message_says_what_to_do_next():
     """The remedies first, and always the two commands; five steps are what people read."""
     steps = chat(failed("AccessDenied", 1))["content"]["nextSteps"]
     assert steps == [remedy_of("AccessDenied"), "All receipts: `orgsync status run-7`", "Try again: `orgsync sync`"]
-    many = [one for n, error in enumerate(("AccessDenied", "Throttled", "ServiceFailed", "Conflicted", "NotVerified"))
-            for one in failed(error, n)]
+    many = [
+        one
+        for n, error in enumerate(("AccessDenied", "Throttled", "ServiceFailed", "Conflicted", "NotVerified"))
+        for one in failed(error, n)
+    ]
     steps = chat(many)["content"]["nextSteps"]
     assert len(steps) == MOST_STEPS
     assert steps[-1] == "Try again: `orgsync sync`"

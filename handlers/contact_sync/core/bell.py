@@ -35,6 +35,8 @@ KINDS_OF_CALL: Mapping[str, frozenset[Kind]] = {
     "DeleteAlternateContact": ALTERNATES,
     "SetAdditionalContacts": ALTERNATES,
 }
+# Calls that must say which alternate contact they change, be it masked.
+TYPED = frozenset({"PutAlternateContact", "DeleteAlternateContact"})
 
 Detail = Mapping[str, Any]
 
@@ -115,15 +117,19 @@ def _contact_call(bell: Detail, detail: Detail, run_id: str, management: str, wr
 
     parameters = _mapping(detail, "requestParameters")
     member = _either(parameters, "accountId")
-    kinds = _kinds_named(_either(parameters, "alternateContactType")) & KINDS_OF_CALL[call] or KINDS_OF_CALL[call]
+    if account == management and member is not None:
+        raise MemberWrite("the call names a member, so the source did not change")
+    named = _either(parameters, "alternateContactType")
+    if call in TYPED and named is None:
+        # Required by the API, and not sensitive: an event without it is not whole.
+        raise MalformedBell("the event does not say which contact was changed")
+    kinds = _kinds_named(named) & KINDS_OF_CALL[call] or KINDS_OF_CALL[call]
     bells = (_identity(bell, detail, run_id),)
     rung = instant(_text(bell, "time"))
-    if account != management:
-        changed = member if member and ACCOUNT_ID.fullmatch(member) else account
-        return Request(Cause.MEMBER_CHANGED, who, rung, accounts={changed: kinds}, bells=bells)
-    if member is not None:
-        raise MemberWrite("the call names a member, so the source did not change")
-    return Request(Cause.SOURCE_CHANGED, who, rung, kinds, bells=bells)
+    if account == management:
+        return Request(Cause.SOURCE_CHANGED, who, rung, kinds, bells=bells)
+    changed = member if member and ACCOUNT_ID.fullmatch(member) else account
+    return Request(Cause.MEMBER_CHANGED, who, rung, accounts={changed: kinds}, bells=bells)
 
 
 def _kinds_named(named: str | None) -> frozenset[Kind]:
