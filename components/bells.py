@@ -6,7 +6,7 @@ from typing import Any
 
 from handlers.contact_sync.names import BELL_SOURCE, Bell
 
-from .place import Place
+from .place import MEMBER_CHANGED, Place
 from .settings import canonical
 
 Pattern = dict[str, Any]
@@ -55,6 +55,24 @@ def patterns() -> dict[str, Pattern]:
     }
 
 
+def member_calls(place: Place) -> Pattern:
+    """A member's own change of contacts, in the member: what is forwarded from there.
+
+    A delegated administrator's call about another member carries that member's id, so none is asked
+    to be absent. A call that the management account made is recorded there; should a member record
+    it as well, our own writes would ring once for every account: it is left out.
+    """
+    pattern = patterns()["source-changed"]
+    calls = {key: value for key, value in pattern["detail"].items() if key != "requestParameters"}
+    callers = {"userIdentity": {"accountId": [{"anything-but": [place.account]}, *_ABSENT]}}
+    return pattern | {"detail": calls | callers}
+
+
+def member_changed(place: Place) -> Pattern:
+    """The same, where it arrives; EventBridge keeps the account from which an event was forwarded."""
+    return member_calls(place) | {"account": [{"anything-but": [place.account]}]}
+
+
 def run_died(place: Place) -> Pattern:
     """A run that ended without reporting; children of the Distributed Map carry a machine ARN of their own."""
     return {
@@ -94,6 +112,7 @@ def transformers() -> dict[str, Transformer]:
     }
     return {
         "source-changed": _transformer(contact),
+        MEMBER_CHANGED: _transformer(contact),
         "console-edited": _transformer(contact),
         "account-created": _transformer(created),
     }

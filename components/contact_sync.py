@@ -1,22 +1,27 @@
 """ContactSync: the public, versioned component. It composes the others and says what it made."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
+from handlers.contact_sync.config import ContactSyncConfig
 from handlers.contact_sync.names import Entry, Env, discovery_parameter
 
 from . import rights, settings
 from .deploy_sync import DeploySync
 from .forwarding import Forwarding
 from .function import Function, Layer
+from .member_events import MemberEvents
 from .notifications import Notifications
+from .organization import reach
 from .pipeline import FUNCTION_SECONDS, Pipeline
 from .place import Place
 from .stores import Stores
+from .trail import Trail
 from .triggers import Triggers
 from .watch import Watch, dashboard_address
 
@@ -31,8 +36,8 @@ class ContactSyncArgs(TypedDict):
     """What the owner decides about contacts: kinds, exclusions, pacing, schedule, who hears. The same document as
     `orgsync:contact_sync` in a stack file and as a version in the configuration table."""
     deployment: NotRequired[dict[str, Any]]
-    """How this stack runs: log level and retention, tracing, point-in-time recovery, protection, memory. The same
-    document as `orgsync:deployment` in a stack file."""
+    """How this stack runs: log level and retention, tracing, point-in-time recovery, protection, memory, whether
+    members' own changes are forwarded. The same document as `orgsync:deployment` in a stack file."""
 
 
 class ContactSync(pulumi.ComponentResource):
@@ -62,11 +67,13 @@ class ContactSync(pulumi.ComponentResource):
         config = settings.contact_sync(document)
         deployment = settings.deployment(args.get("deployment") or {})
         place = self._place(name)
+        reached = reach(place.account, deployment.member_units, self._asked) if deployment.member_events else None
+        if reached:
+            place = replace(place, organization=reached.organization)
 
         stores = Stores(name, place, deployment, opts=below)
-        notifications = Notifications(name, place, config, key=stores.key.arn, opts=below)
-        fallback = config.notification_settings.fallback_sns_topic
-        functions = self._functions(name, place, deployment, stores, notifications, [fallback] if fallback else [])
+        notifications = Notifications(name, place, config.notification_settings, key=stores.key.arn, opts=below)
+        functions = self._functions(name, place, config, deployment, stores, notifications)
         pipeline = Pipeline(
             name,
             place,
@@ -88,7 +95,21 @@ class ContactSync(pulumi.ComponentResource):
         if place.of_account_events != place:
             topic, dead_bells = notifications.topic.arn, stores.dead_bells.arn
             needs.append(Forwarding(name, place, topic=topic, dead_bells=dead_bells, opts=below))
-        Watch(name, place, deployment, config, topic=notifications.topic.arn, opts=below)
+        if deployment.trail:
+            needs.append(Trail(name, place, deployment, key=stores.key.arn, opts=below))
+        if reached:
+            needs.append(
+                MemberEvents(
+                    name,
+                    place,
+                    reached.targets,
+                    stores=stores,
+                    state_machine=pipeline.state_machine,
+                    triggers=triggers,
+                    needs=list(needs),
+                    opts=below,
+                )
+            )
         sync = DeploySync(
             name,
             place,
@@ -98,6 +119,7 @@ class ContactSync(pulumi.ComponentResource):
             needs=needs,
             opts=below,
         )
+        Watch(name, place, deployment, config, topic=notifications.topic.arn, first_run=sync, opts=below)
 
         self.state_machine_arn = pipeline.state_machine.arn
         self.config_table = stores.config_table.name
@@ -120,25 +142,29 @@ class ContactSync(pulumi.ComponentResource):
             }
         )
 
+    @property
+    def _asked(self) -> pulumi.InvokeOptions:
+        """Questions go to the provider of this component's children."""
+        return pulumi.InvokeOptions(parent=self)
+
     def _place(self, name: str) -> Place:
         """Where the provider of this component's children stands."""
-        asked = pulumi.InvokeOptions(parent=self)
         return Place(
             prefix=f"{pulumi.get_project()}-{pulumi.get_stack()}-{name}",
             stack=pulumi.get_stack(),
-            partition=aws.get_partition(opts=asked).partition,
-            region=aws.get_region(opts=asked).region,
-            account=aws.get_caller_identity(opts=asked).account_id,
+            partition=aws.get_partition(opts=self._asked).partition,
+            region=aws.get_region(opts=self._asked).region,
+            account=aws.get_caller_identity(opts=self._asked).account_id,
         )
 
     def _functions(
         self,
         name: str,
         place: Place,
+        config: ContactSyncConfig,
         deployment: settings.Deployment,
         stores: Stores,
         notifications: Notifications,
-        more_topics: list[str],
     ) -> Mapping[str, Function]:
         """plan, process, report and deploy, each with rights of its own and the same environment."""
         layer = Layer(f"{name}-dependencies", place, opts=pulumi.ResourceOptions(parent=self))
@@ -147,14 +173,15 @@ class ContactSync(pulumi.ComponentResource):
             stores.config_table.arn,
             stores.state_table.arn,
             stores.dead_invocations.arn,
-            notifications.topic.arn,
+            *notifications.topics,
         ).apply(
             lambda arns: rights.Stored(
                 key=arns[0],
                 config_table=arns[1],
                 state_table=arns[2],
                 dead_invocations=arns[3],
-                topics=(arns[4], *more_topics),
+                topics=tuple(arns[4:]),
+                kinds=config.contact_types,
             )
         )
         environment: dict[str, pulumi.Input[str]] = {
@@ -162,7 +189,7 @@ class ContactSync(pulumi.ComponentResource):
             Env.CONFIG_TABLE_NAME: stores.config_table.name,
             Env.STATE_TABLE_NAME: stores.state_table.name,
             Env.RUN_BUCKET_NAME: stores.bucket.bucket,
-            Env.TOPIC_ARN: notifications.topic.arn,
+            **notifications.environment,
             Env.STATE_MACHINE_ARN: place.state_machine,
             Env.WRITER_ROLE_NAME: place.name("process"),
             Env.ENVIRONMENT: place.stack,

@@ -4,14 +4,26 @@ Every physical name follows from the place, so that a policy can name what does 
 (the state machine starts itself, `plan` hands its lease to a new execution of it).
 """
 
+import hashlib
 import re
 from dataclasses import dataclass, replace
+
+MEMBERS = "members"
+"""The bus and the stack set of members' own events."""
+
+MEMBER_CHANGED = "member-changed"
+"""The rule that forwards them, in every member, and the one that rings for them."""
 
 LONGEST_PREFIX = 40
 """Characters: the run bucket's name has 63, a role's 64, with room for the longest suffix."""
 
 ACCOUNT_EVENTS = {"aws": "us-east-1", "aws-cn": "cn-northwest-1", "aws-us-gov": "us-gov-west-1"}
 """The region in which a partition records Account Management and Organizations; the one place that names regions."""
+
+
+def short(*words: str) -> str:
+    """Eight characters that stand for some words: part of a name that must not hold them."""
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()[:8]
 
 
 class NameTooLong(ValueError):
@@ -27,6 +39,8 @@ class Place:
     partition: str
     region: str
     account: str
+    organization: str = ""
+    """Its id, where members' own events are wanted; what members may do here is held to it."""
 
     def __post_init__(self) -> None:
         if len(self.prefix) > LONGEST_PREFIX:
@@ -63,6 +77,7 @@ class Place:
     @property
     def executions(self) -> list[str]:
         """Patterns of the state machine's executions, and of the children that its Distributed Map starts."""
+        # Runs name themselves as they start.
         return [self.arn("states", f"execution:{self.prefix}:*"), self.arn("states", f"execution:{self.prefix}/*")]
 
     def rule(self, part: str = "*") -> str:
@@ -75,8 +90,20 @@ class Place:
         return self.arn("events", "event-bus/default")
 
     @property
+    def members_bus(self) -> str:
+        """The ARN of the bus on which members' own events arrive."""
+        return self.arn("events", f"event-bus/{self.name(MEMBERS)}")
+
+    @property
+    def member_rule(self) -> str:
+        """Pattern of the rule that forwards such events, in whichever member."""
+        region = self.of_account_events.region
+        return f"arn:{self.partition}:events:{region}:*:rule/{self.name(MEMBER_CHANGED)}"
+
+    @property
     def alarms(self) -> str:
         """Pattern of the system's alarms."""
+        # Alarms follow the configuration; what lets them in does not change with each.
         return self.arn("cloudwatch", f"alarm:{self.name('*')}")
 
     @property
@@ -88,6 +115,16 @@ class Place:
     def bucket(self) -> str:
         """The run bucket's ARN."""
         return f"arn:{self.partition}:s3:::{self.bucket_name}"
+
+    @property
+    def trail_bucket_name(self) -> str:
+        """The name of the bucket of an own trail."""
+        return f"{self.name('trail')}-{self.account}"
+
+    @property
+    def trail(self) -> str:
+        """The ARN of an own trail."""
+        return self.arn("cloudtrail", f"trail/{self.prefix}")
 
     def log_group(self, part: str) -> str:
         """A function's log group: the name that Lambda looks for."""

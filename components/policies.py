@@ -3,13 +3,16 @@
 What resources let in is `resource_policies`. A wildcard stands only under a comment that gives its reason.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
+
+from handlers.contact_sync.names import ALTERNATES, Kind
 
 from .place import Place
 from .settings import canonical
 
 Statement = dict[str, Any]
+Condition = dict[str, dict[str, list[str]]]
 
 
 def document(*statements: Statement) -> str:
@@ -26,12 +29,14 @@ def allow(sid: str, actions: Iterable[str], resources: str | Iterable[str], when
 
 def logs(place: Place, function: str) -> Statement:
     """Write to the function's own log group, which the stack made."""
+    # Below a log group stand its streams, which Lambda names.
     group = place.arn("logs", f"log-group:{place.log_group(function)}:*")
     return allow("OwnLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], group)
 
 
 def traces() -> Statement:
-    """Send X-Ray segments; X-Ray has no resources to name."""
+    """Send X-Ray segments."""
+    # X-Ray has no resources to name.
     return allow("Traces", ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "*")
 
 
@@ -57,8 +62,9 @@ def write_configuration(table: str) -> Statement:
 
 
 def read_state(table: str) -> Statement:
-    """Read runs, receipts and the lease; an index has a name of its own below its table."""
+    """Read runs, receipts and the lease."""
     actions = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
+    # An index has a name of its own below its table.
     return allow("ReadState", actions, [table, f"{table}/index/*"])
 
 
@@ -70,11 +76,13 @@ def write_state(table: str) -> Statement:
 
 def read_runs(place: Place) -> Statement:
     """Read the batches and reports of any run."""
+    # Runs name themselves as they start.
     return allow("ReadRuns", ["s3:GetObject"], f"{place.bucket}/runs/*")
 
 
 def write_runs(place: Place) -> Statement:
     """Write the batches and the report of any run."""
+    # Runs name themselves as they start.
     return allow("WriteRuns", ["s3:PutObject"], f"{place.bucket}/runs/*")
 
 
@@ -83,27 +91,61 @@ def own_account(place: Place) -> str:
     return f"arn:{place.partition}:account::{place.account}:account"
 
 
-def read_source(place: Place) -> Statement:
-    """Read the management account's own contacts."""
-    return allow("ReadSource", ["account:GetAlternateContact", "account:GetContactInformation"], own_account(place))
+def organization(place: Place) -> str:
+    """The organization's id in ARNs and paths."""
+    # Where it is not known, o-* is the same one: an organization belongs to one management account,
+    # and that account stands before it in every ARN.
+    return place.organization or "o-*"
 
 
-def write_members(place: Place) -> list[Statement]:
-    """Read and write members' contacts, and never the management account's.
+def contact_actions(kinds: Collection[Kind], *verbs: str) -> tuple[list[str], list[str], Condition]:
+    """Actions on the primary contact and on alternates, as far as these kinds are kept, and which alternates.
+
+    A condition on a key with several values must be ForAnyValue or ForAllValues [doc]. AWS's example
+    has the types in capitals; should they come otherwise, they match all the same.
+    """
+    primary = [f"account:{verb}ContactInformation" for verb in verbs if verb != "Delete"]
+    alternates = [f"account:{verb}AlternateContact" for verb in verbs]
+    types = sorted(kind.upper() for kind in kinds if kind in ALTERNATES)
+    only: Condition = {"ForAnyValue:StringEqualsIgnoreCase": {"account:AlternateContactTypes": types}}
+    return (primary if Kind.PRIMARY in kinds else []), (alternates if types else []), only
+
+
+def read_source(place: Place, kinds: Collection[Kind]) -> list[Statement]:
+    """Read the management account's own contacts of these kinds."""
+    primary, alternates, only = contact_actions(kinds, "Get")
+    return [
+        *([allow("ReadSource", primary, own_account(place))] if primary else []),
+        *([allow("ReadSourceAlternates", alternates, own_account(place), only)] if alternates else []),
+    ]
+
+
+def write_members(place: Place, kinds: Collection[Kind]) -> list[Statement]:
+    """Read and write members' contacts of these kinds, and never the management account's.
 
     A primary contact cannot be deleted, and no statement here could.
     """
-    # One organization belongs to a management account: o-* is that one, and below it are all its members.
-    members = f"{own_account(place)}/o-*/*"
+    # All members of the one organization, wherever in it they stand: units come and go without a deployment,
+    # and which of them are left alone is configuration, which a run reads.
+    members = f"{own_account(place)}/{organization(place)}/*"
+    inside: Condition = {
+        # Every path in the organization, so that a member of another one is refused twice.
+        "ForAnyValue:StringLike": {"account:AccountResourceOrgPaths": [f"{organization(place)}/*"]},
+    }
+    primary, alternates, only = contact_actions(kinds, "Get", "Put", "Delete")
     writes = ["account:DeleteAlternateContact", "account:PutAlternateContact", "account:PutContactInformation"]
-    reads = ["account:GetAlternateContact", "account:GetContactInformation"]
-    never = {"Sid": "NeverTheSource", "Effect": "Deny", "Action": sorted(writes), "Resource": own_account(place)}
-    return [allow("KeepMembers", [*reads, *writes], members), never]
+    never = {"Sid": "NeverTheSource", "Effect": "Deny", "Action": writes, "Resource": own_account(place)}
+    return [
+        *([allow("KeepMembers", primary, members, inside)] if primary else []),
+        *([allow("KeepMembersAlternates", alternates, members, {**inside, **only})] if alternates else []),
+        never,
+    ]
 
 
 def see_members(place: Place) -> Statement:
     """See one member's state and tags; its ARN names the one organization of this account."""
-    members = f"arn:{place.partition}:organizations::{place.account}:account/o-*/*"
+    # Members come and go without a deployment.
+    members = f"arn:{place.partition}:organizations::{place.account}:account/{organization(place)}/*"
     return allow("SeeMembers", ["organizations:DescribeAccount", "organizations:ListTagsForResource"], members)
 
 
@@ -118,7 +160,9 @@ def walk_organization(place: Place) -> list[Statement]:
         "organizations:ListAccountsForParent",
         "organizations:ListOrganizationalUnitsForParent",
     ]
-    units = [f"{organizations}:{kind}/o-*/*" for kind in ("ou", "root")]
+    # The root and units of the one organization, whichever they are.
+    units = [f"{organizations}:{kind}/{organization(place)}/*" for kind in ("ou", "root")]
+    # Listing belongs to the organization as a whole, as said above; walking is held to it.
     return [allow("ListOrganization", whole, "*"), allow("WalkOrganization", below, units)]
 
 
@@ -141,10 +185,8 @@ def dead_letters(queue: str) -> Statement:
 
 
 def polling(place: Place, function: str) -> list[Statement]:
-    """What crhelper does while it waits: a rule named after the resource that rings its own function.
-
-    The rule's name is the logical id and eight random characters, so the wildcard is theirs.
-    """
+    """What crhelper does while it waits: a rule named after the resource that rings its own function."""
+    # The rule's name is the logical id and eight random characters.
     rule = place.arn("events", f"rule/{place.logical_id}*")
     target = place.function(function)
     return [
@@ -165,6 +207,7 @@ def pipeline(place: Place, key: str, functions: Iterable[str]) -> list[Statement
     """The state machine: its functions, the batches' list, and its own Distributed Map."""
     return [
         allow("Functions", ["lambda:InvokeFunction"], [place.function(function) for function in functions]),
+        # Runs name themselves as they start.
         allow("Batches", ["s3:GetObject"], f"{place.bucket}/runs/*"),
         # A Distributed Map starts its children as executions of the machine itself.
         allow("Children", ["states:StartExecution"], place.state_machine),
@@ -184,7 +227,7 @@ def pipeline(place: Place, key: str, functions: Iterable[str]) -> list[Statement
                 "logs:PutResourcePolicy",
                 "logs:UpdateLogDelivery",
             ],
-            "*",
+            "*",  # As said above.
         ),
     ]
 

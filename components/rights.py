@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from handlers.contact_sync.names import Kind
+
 from . import policies
 from .place import Place
 
@@ -10,13 +12,14 @@ Statements = list[policies.Statement]
 
 @dataclass(frozen=True)
 class Stored:
-    """ARNs of what holds a system's data, and of the topics that its report speaks to."""
+    """ARNs of what holds a system's data and of the topics that its report speaks to; the kinds it keeps."""
 
     key: str
     config_table: str
     state_table: str
     dead_invocations: str
     topics: tuple[str, ...]
+    kinds: tuple[Kind, ...] = tuple(Kind)
 
 
 def plan(place: Place, stored: Stored) -> Statements:
@@ -25,7 +28,7 @@ def plan(place: Place, stored: Stored) -> Statements:
     A plan that finds the lease with a dead run closes that run as `report` would, and tells of it.
     """
     return [
-        policies.read_source(place),
+        *policies.read_source(place, stored.kinds),
         policies.see_members(place),
         *policies.walk_organization(place),
         policies.read_configuration(stored.config_table),
@@ -42,7 +45,7 @@ def plan(place: Place, stored: Stored) -> Statements:
 def process(place: Place, stored: Stored) -> Statements:
     """One batch: the only role that writes contacts. The source's values come from the run's header."""
     return [
-        *policies.write_members(place),
+        *policies.write_members(place, stored.kinds),
         policies.see_members(place),
         policies.read_configuration(stored.config_table),
         policies.read_state(stored.state_table),

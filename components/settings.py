@@ -19,6 +19,8 @@ RETENTIONS = (
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
 
+UnitId = Annotated[str, Field(pattern=r"^ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}$")]
+
 Memory = Annotated[int, Field(ge=128, le=10240)]
 
 
@@ -59,8 +61,11 @@ class Deployment(BaseModel):
     tracing: bool = False
     point_in_time_recovery: bool = True
     protect: bool = False
+    trail: bool = False
     memory: MemorySizes = MemorySizes()
     initial_sync: InitialSync = InitialSync()
+    member_events: bool = True
+    member_units: tuple[UnitId, ...] = ()
     throttles_tolerated: int = Field(default=50, ge=1)
 
 

@@ -6,11 +6,15 @@ import pulumi_aws as aws
 from handlers.contact_sync.names import BY_ACCOUNT_INDEX, BY_DAY_INDEX
 
 from . import resource_policies
+from .bucket import PrivateBucket
 from .place import Place
 from .settings import Deployment
 
 DEAD_LETTER_DAYS = 14
 """SQS keeps a message no longer."""
+
+DEAD_BELLS = "dead-bells"
+"""The queue of events that started no run."""
 
 RUN_DAYS = 90
 """Batches and reports; the spec's retention of the audit trail."""
@@ -36,7 +40,7 @@ class Stores(pulumi.ComponentResource):
             description=f"{place.prefix}: contacts and what is known of runs",
             enable_key_rotation=True,
             deletion_window_in_days=30,
-            policy=resource_policies.key_policy(place),
+            policy=resource_policies.key_policy(place, trail=settings.trail),
             opts=kept,
         )
         aws.kms.Alias(
@@ -56,8 +60,16 @@ class Stores(pulumi.ComponentResource):
             [(BY_ACCOUNT_INDEX, "account", "at"), (BY_DAY_INDEX, "day", "started")],
             kept,
         )
-        self.bucket = self._bucket(f"{name}-runs", place, settings, kept)
-        self.dead_bells = self._queue(f"{name}-dead-bells", place, "dead-bells")
+        self.bucket = PrivateBucket(
+            f"{name}-runs",
+            place.bucket_name,
+            key=self.key.arn,
+            policy=resource_policies.bucket_policy(place),
+            days=RUN_DAYS,
+            protect=settings.protect,
+            opts=pulumi.ResourceOptions(parent=self),
+        ).bucket
+        self.dead_bells = self._queue(f"{name}-dead-bells", place, DEAD_BELLS)
         self.dead_invocations = self._queue(f"{name}-dead-invocations", place, "dead-invocations")
         self.register_outputs({})
 
@@ -90,55 +102,6 @@ class Stores(pulumi.ComponentResource):
             deletion_protection_enabled=settings.protect,
             opts=opts,
         )
-
-    def _bucket(self, name: str, place: Place, settings: Deployment, opts: pulumi.ResourceOptions) -> aws.s3.Bucket:
-        bucket = aws.s3.Bucket(name, bucket=place.bucket_name, force_destroy=not settings.protect, opts=opts)
-        below = pulumi.ResourceOptions(parent=bucket)
-        private = aws.s3.BucketPublicAccessBlock(
-            name,
-            bucket=bucket.id,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=below,
-        )
-        aws.s3.BucketServerSideEncryptionConfiguration(
-            name,
-            bucket=bucket.id,
-            rules=[
-                {
-                    "apply_server_side_encryption_by_default": {
-                        "sse_algorithm": "aws:kms",
-                        "kms_master_key_id": self.key.arn,
-                    },
-                    "bucket_key_enabled": True,
-                }
-            ],
-            opts=below,
-        )
-        aws.s3.BucketLifecycleConfiguration(
-            name,
-            bucket=bucket.id,
-            rules=[
-                {
-                    "id": "expire",
-                    "status": "Enabled",
-                    "filter": {"prefix": ""},
-                    "expiration": {"days": RUN_DAYS},
-                    "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
-                }
-            ],
-            opts=below,
-        )
-        aws.s3.BucketPolicy(
-            name,
-            bucket=bucket.id,
-            policy=resource_policies.bucket_policy(place),
-            # S3 refuses two changes of a bucket's access at once.
-            opts=pulumi.ResourceOptions(parent=bucket, depends_on=[private]),
-        )
-        return bucket
 
     def _queue(self, name: str, place: Place, part: str) -> aws.sqs.Queue:
         return aws.sqs.Queue(

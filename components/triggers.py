@@ -19,6 +19,9 @@ RETRY_ATTEMPTS = 185
 class Triggers(pulumi.ComponentResource):
     """Rules, the schedule, and the roles with which they ring."""
 
+    role: aws.iam.Role
+    """With which rules start the state machine."""
+
     def __init__(
         self,
         name: str,
@@ -38,7 +41,7 @@ class Triggers(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _bells(self, name: str, state_machine: aws.sfn.StateMachine) -> None:
-        role = aws.iam.Role(
+        self.role = aws.iam.Role(
             f"{name}-bells",
             name=self.place.name("bells"),
             assume_role_policy=resource_policies.trust(self.place, "events.amazonaws.com", self.place.rule()),
@@ -47,13 +50,13 @@ class Triggers(pulumi.ComponentResource):
         rights = aws.iam.RolePolicy(
             f"{name}-bells",
             name="what-it-does",
-            role=role.name,
+            role=self.role.name,
             policy=policies.document(policies.ring(self.place)),
             opts=pulumi.ResourceOptions(parent=self),
         )
         shapes = transformers()
         for part, pattern in patterns().items():
-            self._rule(name, part, pattern, state_machine.arn, [rights], role=role, shape=shapes.get(part))
+            self._rule(name, part, pattern, state_machine.arn, [rights], role=self.role, shape=shapes.get(part))
 
     def _run_died(self, name: str, report: aws.lambda_.Function) -> None:
         permission = aws.lambda_.Permission(
@@ -62,6 +65,7 @@ class Triggers(pulumi.ComponentResource):
             action="lambda:InvokeFunction",
             principal="events.amazonaws.com",
             source_arn=self.place.rule("run-died"),
+            source_account=self.place.account,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self._rule(name, "run-died", run_died(self.place), report.arn, [permission])

@@ -98,10 +98,13 @@ class Watch(pulumi.ComponentResource):
         config: ContactSyncConfig,
         *,
         topic: pulumi.Input[str],
+        first_run: pulumi.Resource,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("orgsync:contact_sync:Watch", name, None, opts)
         below = pulumi.ResourceOptions(parent=self)
+        # An alarm that takes silence for bad news would rise at once where no run has ended yet.
+        after_a_run = pulumi.ResourceOptions(parent=self, depends_on=[first_run])
         aws.cloudwatch.Dashboard(
             name, dashboard_name=place.prefix, dashboard_body=canonical(dashboard(place)), opts=below
         )
@@ -109,19 +112,10 @@ class Watch(pulumi.ComponentResource):
             aws.cloudwatch.MetricAlarm(
                 f"{name}-{part}",
                 name=place.name(part),
-                alarm_description=alarm.description,
-                namespace=alarm.namespace,
-                metric_name=alarm.metric,
-                dimensions=alarm.dimensions,
-                statistic=alarm.statistic,
-                comparison_operator=alarm.comparison,
-                threshold=alarm.threshold,
-                period=alarm.period,
-                evaluation_periods=alarm.periods,
-                treat_missing_data=alarm.silence,
+                **alarm.arguments(),
                 alarm_actions=[topic],
                 ok_actions=[topic],
-                opts=below,
+                opts=after_a_run if alarm.silence == "breaching" else below,
             )
         for part, query in queries().items():
             aws.cloudwatch.QueryDefinition(

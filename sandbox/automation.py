@@ -4,6 +4,7 @@ Nothing is written into the repository: the CLI works in a directory of its own,
 project and stack files (it writes an encryption salt into the latter).
 """
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -35,7 +36,8 @@ class PulumiEngine:
         self._work = work
         self._environment = {
             "PULUMI_BACKEND_URL": f"file://{work / 'state'}",
-            "PULUMI_CONFIG_PASSPHRASE": "sandbox",
+            # A repository's own secrets open with its own passphrase, where the environment has it.
+            "PULUMI_CONFIG_PASSPHRASE": os.environ.get("PULUMI_CONFIG_PASSPHRASE", "sandbox"),
             "PULUMI_DEBUG_PROVIDERS": f"aws:{port}",
             "PULUMI_HOME": str(work / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
@@ -78,6 +80,9 @@ class PulumiEngine:
 
     def destroy(self, stack: str = "dev", on_output: OnOutput = silent) -> Deployed:
         handle = self._stack(stack)
+        # As the CLI does unless it is told to skip it. The preview refuses what is protected before anything is
+        # gone; the operation itself would remove everything else first.
+        self._run(lambda hear: handle.preview_destroy(on_event=hear, color="never"))
         result = self._run(lambda hear: handle.destroy(on_output=on_output, on_event=hear, color="never"))
         return Deployed(_counted(result.summary.resource_changes))
 
@@ -114,8 +119,16 @@ class PulumiEngine:
             with self.program.at_home():
                 return operation(hear)
         except CommandError as error:
-            told = [reason for reason in dict.fromkeys(reasons) if reason and not reason.startswith(_AFTERTHOUGHTS)]
-            raise DeployFailed("\n".join(told) or str(error)) from error
+            raise DeployFailed(_reason(reasons) or str(error)) from error
+
+
+def _reason(said: list[str]) -> str:
+    """Every error once: the CLI repeats some inside others, and concludes with what adds nothing."""
+    told: list[str] = []
+    for line in said:
+        if line and not line.startswith(_AFTERTHOUGHTS) and not any(earlier in line for earlier in told):
+            told.append(line)
+    return "\n".join(told)
 
 
 def _counted(changes: Mapping[Any, int] | None) -> dict[str, int]:

@@ -19,8 +19,7 @@ from .engine import KINDS, Deployed, DeployFailed, OnOutput, silent
 from .program import Program
 from .registration import Record, Registration
 from .resources import lookup, steps
-from .resources.api import explained
-from .resources.context import Cloud, Context
+from .resources.context import Cloud, Context, explained
 from .resources.settings import configure
 
 Records = dict[str, Record]

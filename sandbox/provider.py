@@ -18,8 +18,7 @@ from google.protobuf import empty_pb2  # type: ignore[import-untyped]
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from .resources import lookup, steps
-from .resources.api import explained
-from .resources.context import Context
+from .resources.context import Context, explained
 from .resources.invokes import invoke
 from .resources.settings import configure
 from .resources.values import has_unknown, plain, to_struct

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from botocore.exceptions import ClientError
 from google.protobuf import empty_pb2  # type: ignore[import-untyped]
 from pulumi.runtime import mocks
-from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.proto import provider_pb2, resource_pb2
 
 from .engine import OnOutput
 from .resources import lookup, steps
-from .resources.api import explained
-from .resources.context import Context
+from .resources.context import Context, explained
 from .resources.invokes import invoke
 from .resources.settings import configure
 from .resources.values import Properties, plain, to_struct
@@ -104,7 +104,11 @@ class Registration(mocks.MockMonitor):
     def Invoke(self, request: Any) -> Any:
         if request.tok.startswith("pulumi:"):
             return super().Invoke(request)  # type: ignore[no-untyped-call]
-        answer = invoke(request.tok, plain(request.args), self._context)
+        try:
+            answer = invoke(request.tok, plain(request.args), self._context)
+        except ClientError as refused:  # the program may answer it: as the engine hands it on
+            failure = provider_pb2.CheckFailure(reason=explained(refused))
+            return resource_pb2.ResourceInvokeResponse(failures=[failure])
         return resource_pb2.ResourceInvokeResponse(**{"return": to_struct(answer)})
 
     def ReadResource(self, request: Any) -> Any:

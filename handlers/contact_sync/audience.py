@@ -113,12 +113,13 @@ class UserNotificationsConfig(Frozen):
     """AWS User Notifications: its hub, who hears through it, and the priorities.
 
     Attributes:
+        notification_hub_region: where notifications are kept; by default the region of the stack.
         register_hub: whether the stack registers the hub; an account has three at most, and one a region.
         delivery_channels: which of the destinations below it associates. SMS is none of its
             channels (`subscriptions` has it); chat hears the rich text from SNS besides.
     """
 
-    notification_hub_region: Region = "us-east-1"
+    notification_hub_region: Region | None = None
     register_hub: bool = True
     delivery_channels: tuple[Literal["EMAIL", "SMS", "SLACK", "TEAMS"], ...] = ("EMAIL",)
     email_contacts: tuple[EmailContact, ...] = ()

@@ -1,6 +1,7 @@
 """boto3 clients into the cloud, one for each service, region and caller."""
 
 import threading
+from functools import cache
 from typing import Any
 
 import boto3
@@ -20,7 +21,6 @@ class Clients:
 
     def __init__(self, callers: Callers, url: str) -> None:
         self._callers, self._url = callers, url
-        self._session: Any = boto3.session.Session(aws_access_key_id="unused", aws_secret_access_key=SECRET)
         self._clients: dict[tuple[str, str, Caller], Any] = {}
         self._lock = threading.Lock()
 
@@ -29,7 +29,7 @@ class Clients:
         key = (service, region, caller)
         with self._lock:
             if key not in self._clients:
-                self._clients[key] = self._session.client(
+                self._clients[key] = _session().client(
                     service,
                     region_name=region,
                     endpoint_url=self._url,
@@ -45,3 +45,9 @@ class Clients:
             for client in self._clients.values():
                 client.close()
             self._clients.clear()
+
+
+@cache
+def _session() -> Any:
+    """One for all clouds of the process: it keeps the service models it has read."""
+    return boto3.session.Session(aws_access_key_id="unused", aws_secret_access_key=SECRET)

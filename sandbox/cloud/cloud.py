@@ -16,15 +16,17 @@ from moto.sqs.models import sqs_backends
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from handlers.contact_sync.names import Entry
-from sandbox.lambda_host import Functions, Spec
+from sandbox.lambda_process import Spec
 from sandbox.organization import Organization
 
-from . import dynamodb, leftovers, organizations, s3
+from . import dynamodb, leftovers, metrics, organizations, s3
 from .account import AccountService, Caller
 from .account_api import AccountApi
+from .alarms import Alarms
 from .callers import SECRET, Callers, assumed_role
 from .clients import Clients
 from .cloudformation import CloudFormation
+from .custom_resources import CustomResources
 from .errors import SandboxError, SettleTimeout, UnknownTarget
 from .events import Events
 from .faults import Faults
@@ -36,6 +38,7 @@ from .quotas import Quotas, parse
 from .responses import Responses
 from .schedules import Schedules
 from .server import Front, Server
+from .stack_sets import StackSets
 from .step_functions import StepFunctions
 from .targets import Targets
 from .work import Work
@@ -91,7 +94,7 @@ class Cloud(Happenings):
         self._logs: dict[str, list[str]] = defaultdict(list)
         self._callers = Callers(organization.management)
         self._sandbox = Caller(organization.management, _arn(organization.management, "Sandbox"), sandbox=True)
-        self._heard_by = Notifications()
+        self._heard_by = Notifications(self.extras, self._lose)
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -116,10 +119,11 @@ class Cloud(Happenings):
         organizations.install(patches)
         dynamodb.install(patches)
         s3.install(patches)
-        s3.install(patches)
+        metrics.install(patches)
         self._heard_by.install(patches)
         self._callers.install(patches)
         self._organizations = organizations.Organizations(self.organization)
+        self.stack_sets = StackSets(self._organizations)
 
         authority = home / "authority.pem"
         responses = Responses(authority)
@@ -133,18 +137,23 @@ class Cloud(Happenings):
 
         self._work = Work()
         opening.callback(self._work.close)
-        self.functions = Functions(self._function_environment, self._log, self.faults.crash)
+        self.functions = metrics.MeteredFunctions(self._function_environment, self._log, self.faults.crash)
         opening.callback(self.functions.close)
         targets = Targets(self._service_client)
         LambdaService(self.functions, self._work, self._time_scale, targets, self._lose).install(patches)
         self._events = Events(targets, self._work, self._time_scale, self._lose, self._unknown_targets.append)
         self._events.install(patches)
-        self._step_functions = StepFunctions(self._service_client, self._work, self._time_scale, self._events.emit)
+        self._alarms = Alarms(targets, self._work, self._time_scale, self._alarm_changed, self._lose)
+        self._alarms.install(patches)
+        self._step_functions = StepFunctions(
+            self._service_client, self._work, self._time_scale, self._execution_changed
+        )
         self._step_functions.install(patches)
         opening.callback(self._stop_executions)
         self._schedules = Schedules(self._events, self._work, self._time_scale)
         opening.callback(self._schedules.close)
-        self.cloudformation = CloudFormation(responses, self._work, self._invoke, self.organization.management)
+        custom_resources = CustomResources(responses, self._invoke)
+        self.cloudformation = CloudFormation(custom_resources, self._work, self.organization.management)
 
     def client(self, service: str, region: str = HOME_REGION, account: str | None = None) -> Any:
         """A boto3 client of the sandbox itself, for the management account or another one.
@@ -170,6 +179,10 @@ class Cloud(Happenings):
     def fire_schedules(self) -> int:
         """Fire every enabled schedule once, now; returns how many there are."""
         return self._schedules.fire()
+
+    def pass_time(self, seconds: float) -> None:
+        """Judge every alarm as if so many of AWS's seconds had passed in silence; nothing else hears of it."""
+        self._alarms.pass_time(seconds)
 
     def executions(self) -> list[dict[str, Any]]:
         """Every execution, oldest first: arn, name, status, input and output (JSON text or None), started, ended."""
@@ -202,6 +215,7 @@ class Cloud(Happenings):
         """Everything still held of what a program may declare; nothing, after a clean destroy."""
         extras = [f"{kind} {name}" for kind, held in self.extras.items() for name in held]
         stacks = [f"stack {name}" for name in self.cloudformation.names()]
+        stacks += [f"stack set {name}" for name in self.stack_sets.names()]
         return sorted(leftovers.held() + stacks + extras)
 
     def _environment(self, url: str, authority: Path) -> dict[str, str]:
@@ -239,6 +253,19 @@ class Cloud(Happenings):
     def _log(self, spec: Spec, stream: str, line: str) -> None:
         self._logs[spec.name].append(line)
         write_log(spec, stream, line)
+        metrics.of_log_line(spec, line)
+
+    def _execution_changed(
+        self, source: str, detail_type: str, detail: dict[str, Any], account: str, region: str
+    ) -> None:
+        metrics.of_execution(detail, account, region)
+        self._events.emit(source, detail_type, detail, account, region)
+
+    def _alarm_changed(self, detail: dict[str, Any], account: str, region: str, arn: str) -> None:
+        """An event for the default bus, and for User Notifications, which listens beside it."""
+        kind = {"source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change"}
+        self._events.emit(kind["source"], kind["detail-type"], detail, account, region)
+        self._heard_by.event({**kind, "account": account, "region": region, "resources": [arn], "detail": detail})
 
     def _lose(self, what: str) -> None:
         log.error("lost: %s", what)

@@ -3,23 +3,17 @@
 moto calls custom resources on creation only, in its own process, and believes any answer.
 """
 
-import json
+import copy
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from .custom_resources import CustomResources, Made, Refused
 from .errors import StackError
-from .responses import Responses
 from .template import Template, as_text, parameters_of, parse, resolve
 from .work import Work
-
-_LONGEST_S = 3600.0
-"""ServiceTimeout unless declared [doc]."""
-# A custom resource spends its hour between polls, which are quickened here; its own work is not.
-_TIMEOUT_SCALE = 1 / 20
-_SHORTEST_TIMEOUT_S = 2.0
 
 
 @dataclass
@@ -36,36 +30,22 @@ class StackState:
 
 
 @dataclass
-class _Made:
-    """A custom resource that exists: what it was asked for and what it answered."""
-
-    kind: str
-    physical_id: str
-    properties: dict[str, Any]
-    data: dict[str, Any]
-
-
-@dataclass
 class _Stack:
     state: StackState
     account: str
     region: str
-    made: dict[str, _Made] = field(default_factory=dict)
-
-
-class _Refused(Exception):
-    """A custom resource failed; the text is its reason."""
+    made: dict[str, Made] = field(default_factory=dict)
 
 
 class CloudFormation:
     """Stacks by name, one operation at a time on each.
 
     Args:
-        invoke: calls a function asynchronously: its ARN and the JSON payload.
+        account: in which the stacks are.
     """
 
-    def __init__(self, responses: Responses, work: Work, invoke: Callable[[str, str], None], account: str) -> None:
-        self._responses, self._work, self._invoke, self._account = responses, work, invoke, account
+    def __init__(self, resources: CustomResources, work: Work, account: str) -> None:
+        self._resources, self._work, self._account = resources, work, account
         self._stacks: dict[str, _Stack] = {}
         self._lock = threading.RLock()
 
@@ -94,7 +74,7 @@ class CloudFormation:
             try:
                 self._apply(stack, parsed, values)
                 self._finish(stack, parsed, values, "CREATE_COMPLETE")
-            except (_Refused, StackError) as failure:
+            except (Refused, StackError) as failure:
                 state.reason = str(failure)
                 gone = self._delete_all(stack)
                 state.status = "ROLLBACK_FAILED" if gone else "ROLLBACK_COMPLETE"
@@ -119,12 +99,12 @@ class CloudFormation:
         stack = self._stack(name)
         if stack.state.status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"):
             raise StackError(f"Stack [{name}] is in {stack.state.status} state and can not be updated")
-        before = {logical: _copy(made) for logical, made in stack.made.items()}
+        before = {logical: copy.copy(made) for logical, made in stack.made.items()}
         stack.state.reason = ""
         with self._work.running(f"stack {name}"):
             try:
                 replaced = self._apply(stack, parsed, values)
-            except (_Refused, StackError) as failure:
+            except (Refused, StackError) as failure:
                 stack.state.reason = str(failure)
                 stack.state.status = self._roll_back(stack, before)
                 return stack.state
@@ -171,21 +151,21 @@ class CloudFormation:
                     return stack
         raise StackError(f"Stack with id {name} does not exist")
 
-    def _apply(self, stack: _Stack, template: Template, parameters: dict[str, str]) -> list[tuple[str, _Made]]:
+    def _apply(self, stack: _Stack, template: Template, parameters: dict[str, str]) -> list[tuple[str, Made]]:
         """Create and update what the template asks for; returns what was replaced on the way."""
         replaced = []
         for logical, declared in template.resources.items():
             wanted = as_text(self._resolved(stack, declared["Properties"], parameters))
             made = stack.made.get(logical)
             if made is None:
-                stack.made[logical] = self._request(stack, "Create", logical, declared["Type"], wanted)
+                self._make(stack, logical, declared["Type"], wanted)
             elif made.properties != wanted:
-                stack.made[logical] = self._request(stack, "Update", logical, declared["Type"], wanted, made)
+                self._make(stack, logical, declared["Type"], wanted, made)
                 if stack.made[logical].physical_id != made.physical_id:
                     replaced.append((logical, made))
         return replaced
 
-    def _roll_back(self, stack: _Stack, before: dict[str, _Made]) -> str:
+    def _roll_back(self, stack: _Stack, before: dict[str, Made]) -> str:
         """Bring back what was there; a resource that failed is asked too, with its old properties."""
         failed = False
         for logical, made in list(stack.made.items()):
@@ -197,8 +177,8 @@ class CloudFormation:
             if now.properties == old.properties:
                 continue
             try:
-                stack.made[logical] = self._request(stack, "Update", logical, old.kind, old.properties, now)
-            except _Refused:
+                self._make(stack, logical, old.kind, old.properties, now)
+            except Refused:
                 failed = True
             else:
                 if now.physical_id != old.physical_id:
@@ -216,56 +196,23 @@ class CloudFormation:
                 del stack.made[logical]
         return "; ".join(reasons)
 
-    def _try_delete(self, stack: _Stack, logical: str, made: _Made) -> str:
+    def _try_delete(self, stack: _Stack, logical: str, made: Made) -> str:
         try:
-            self._request(stack, "Delete", logical, made.kind, made.properties, made)
-        except _Refused as refused:
+            self._resources.request("Delete", stack.state.id, logical, made.kind, made.properties, made)
+        except Refused as refused:
             return str(refused)
         return ""
 
-    def _request(
-        self,
-        stack: _Stack,
-        request: str,
-        logical: str,
-        kind: str,
-        properties: dict[str, Any],
-        old: _Made | None = None,
-    ) -> _Made:
-        """One round of the custom resource protocol; raises _Refused with the function's reason."""
-        address = self._responses.address()
-        event = {
-            "RequestType": request,
-            "RequestId": str(uuid4()),
-            "ResponseURL": address,
-            "StackId": stack.state.id,
-            "ResourceType": kind,
-            "LogicalResourceId": logical,
-            "ServiceToken": properties["ServiceToken"],
-            "ResourceProperties": properties,
-        }
-        if old:
-            event["PhysicalResourceId"] = old.physical_id
-        if request == "Update" and old:
-            event["OldResourceProperties"] = old.properties
-        doomed = _Made(kind, old.physical_id if old else f"{stack.state.name}-{logical}", properties, {})
-        if request != "Delete":
-            # A resource that fails is deleted, or asked again, on rollback: it may have begun.
-            stack.made[logical] = doomed
+    def _make(
+        self, stack: _Stack, logical: str, kind: str, properties: dict[str, Any], old: Made | None = None
+    ) -> None:
+        """Create a resource, or update the old one; one that fails is kept, to be deleted or asked again."""
+        request = "Update" if old else "Create"
         try:
-            self._invoke(properties["ServiceToken"], json.dumps(event))
-        except Exception as error:
-            raise _Refused(f"{logical}: {properties['ServiceToken']} could not be invoked: {error}") from error
-        answer = self._responses.wait(address, _timeout(properties))
-        if answer is None:
-            raise _Refused(
-                f"{logical}: CloudFormation did not receive a response from your Custom Resource "
-                "within its ServiceTimeout. Please check your logs."
-            )
-        doomed.physical_id = answer.get("PhysicalResourceId") or doomed.physical_id
-        if answer.get("Status") != "SUCCESS":
-            raise _Refused(f"{logical}: Received response status [FAILED] from custom resource. {answer.get('Reason')}")
-        return _Made(kind, doomed.physical_id, properties, answer.get("Data") or {})
+            stack.made[logical] = self._resources.request(request, stack.state.id, logical, kind, properties, old)
+        except Refused as refused:
+            stack.made[logical] = refused.left
+            raise
 
     def _finish(self, stack: _Stack, template: Template, parameters: dict[str, str], status: str) -> None:
         outputs = {
@@ -297,11 +244,3 @@ class CloudFormation:
             return stack.made[name].data[path]
 
         return resolve(node, ref, attribute)
-
-
-def _timeout(properties: Mapping[str, Any]) -> float:
-    return max(float(properties.get("ServiceTimeout", _LONGEST_S)) * _TIMEOUT_SCALE, _SHORTEST_TIMEOUT_S)
-
-
-def _copy(made: _Made) -> _Made:
-    return _Made(made.kind, made.physical_id, dict(made.properties), dict(made.data))

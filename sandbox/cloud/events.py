@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import uuid4
 
-from moto.events.models import EventsBackend, Rule, events_backends
+from moto.events.models import EventBus, EventsBackend, Rule, events_backends
 
-from . import resource_policy
+from . import bus_access
 from .errors import UnknownTarget
 from .input_transformer import TransformFailed, target_input
 from .patches import Patches
@@ -22,6 +22,7 @@ from .work import Work
 
 log = logging.getLogger(__name__)
 
+_BUS = "events:event-bus"
 _LONGEST_WAIT_S = 10.0
 """Between attempts, before scaling: AWS backs off up to minutes over 24 hours [inferred]."""
 
@@ -71,7 +72,7 @@ class Events:
             events._offer(rule, _as_aws_sends_it(original_event))
 
         patches.replace(Rule, "send_to_targets", send_to_targets)
-        patches.wrap(EventsBackend, "put_events", _put_events)
+        patches.wrap(EventsBackend, "put_events", self._put_events)
 
     def emit(
         self,
@@ -84,36 +85,55 @@ class Events:
         times: int = 1,
     ) -> None:
         """Put an event on a default bus as AWS itself does; a duplicate has the same id."""
-        event = {
-            "version": "0",
-            "id": str(uuid4()),
-            "detail-type": detail_type,
-            "source": source,
-            "account": account,
-            "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "region": region,
-            "resources": [],
-            "detail": dict(detail),
-        }
+        event = _event(source, detail_type, detail, account, region)
         for _ in range(times):
             self._put(event, account, region, "default")
+
+    def _put_events(self, original: Callable[..., Any], backend: Any, entries: list[dict[str, Any]]) -> Any:
+        """Entries for this account's own buses go to moto, those for another's past that bus's policy."""
+        buses = [bus_access.bus_elsewhere(backend, entry) for entry in entries]
+        for bus, entry in zip(buses, entries, strict=True):
+            if bus:
+                bus_access.require(bus, backend.account_id, entry)
+        refused = [bus_access.is_reserved(entry) for entry in entries]
+        judged = list(zip(entries, buses, refused, strict=True))
+        answers = iter(original(backend, [entry for entry, bus, bad in judged if not (bus or bad)]))
+        return [
+            bus_access.RESERVED if bad else self._put_elsewhere(bus, backend, entry) if bus else next(answers)
+            for entry, bus, bad in judged
+        ]
+
+    def _put_elsewhere(self, bus: EventBus, backend: Any, entry: Mapping[str, Any]) -> dict[str, str]:
+        event = _event(
+            entry["Source"],
+            entry["DetailType"],
+            json.loads(entry["Detail"]),
+            backend.account_id,
+            backend.region_name,
+        )
+        self._put(event, bus.account_id, bus.region, bus.name)
+        return {"EventId": event["id"]}
 
     def send(self, delivery: Delivery, policy: Mapping[str, Any], dead_letters: str | None) -> None:
         """Deliver, following a retry policy; then the dead-letter queue; then nobody."""
         self._work.submit(delivery.what, self._attempt, delivery, policy, dead_letters, 0, 0.0)
 
-    def _put(self, event: Mapping[str, Any], account: str, region: str, bus: str) -> None:
+    def _put(self, event: Mapping[str, Any], account: str, region: str, bus: str, forwarded: bool = False) -> None:
         for rule in list(events_backends[account][region].event_buses[bus].rules.values()):
-            self._offer(rule, event)
+            self._offer(rule, event, forwarded)
 
-    def _offer(self, rule: Rule, event: Mapping[str, Any]) -> None:
+    def _offer(self, rule: Rule, event: Mapping[str, Any], forwarded: bool = False) -> None:
         # A rule with a schedule has an empty pattern, which moto takes to match everything.
         if rule.state == "DISABLED" or not rule.event_pattern.get_pattern():
             return
         if not rule.event_pattern.matches_event(cast(Any, event)):
             return
         for target in list(rule.targets):
-            self.fire(rule, target, event)
+            if forwarded and kind_of(target["Arn"]) == _BUS:
+                # AWS says nothing of it; a rehearsal should.
+                self._lost(f"{rule.arn}: an event that came from another bus goes to no third one: {target['Arn']}")
+            else:
+                self.fire(rule, target, event)
 
     def fire(self, rule: Rule, target: Mapping[str, Any], event: Mapping[str, Any]) -> None:
         """Send an event to one target of a rule."""
@@ -133,7 +153,7 @@ class Events:
         self, delivery: Delivery, policy: Mapping[str, Any], dead_letters: str | None, attempt: int, age_s: float
     ) -> None:
         try:
-            if kind_of(delivery.arn) == "events:event-bus":
+            if kind_of(delivery.arn) == _BUS:
                 self._forward(delivery)
             else:
                 self._targets.deliver(delivery.arn, delivery.text, delivery.sender, delivery.settings)
@@ -152,25 +172,13 @@ class Events:
         """To another bus: the event keeps the account and region it comes from."""
         assert delivery.event is not None
         self._targets.require_role(delivery.sender)
-        _, _, _, region, account, resource = delivery.arn.split(":", 5)
-        buses = events_backends[account][region].event_buses
-        name = resource.removeprefix("event-bus/")
-        if name not in buses:
+        bus = bus_access.bus_of(delivery.arn)
+        if bus is None:
             raise DeliveryFailed("NO_RESOURCE", f"there is no event bus {delivery.arn}")
         sender = delivery.sender.source_arn.split(":")[4]
-        if sender != account:
-            context = {"aws:PrincipalOrgID": self._organization_of(sender)}
-            if not resource_policy.allows(buses[name].policy, sender, "events:PutEvents", context):
-                raise DeliveryFailed("NO_PERMISSIONS", f"{delivery.arn} does not let account {sender} put events")
-        self._put(delivery.event, account, region, name)
-
-    @staticmethod
-    def _organization_of(account: str) -> str:
-        from moto.organizations.models import organizations_backends  # a table that only this question needs
-
-        master, partition = organizations_backends.master_accounts.get(account, (account, "aws"))
-        organization = organizations_backends[master][partition].org
-        return organization.id if organization else ""
+        if not bus_access.lets_in(bus, sender, delivery.event):
+            raise DeliveryFailed("NO_PERMISSIONS", f"{delivery.arn} does not let account {sender} put events")
+        self._put(delivery.event, bus.account_id, bus.region, bus.name, forwarded=True)
 
     def _bury(self, delivery: Delivery, dead_letters: str | None, failure: DeliveryFailed, attempts: int) -> None:
         why = f"{delivery.what}: {failure}"
@@ -191,21 +199,18 @@ class Events:
             self._lost(f"{why}; its dead-letter queue took it no more than the target: {error}")
 
 
-def _put_events(original: Callable[..., Any], backend: Any, events: list[dict[str, Any]]) -> Any:
-    """Sources that begin with `aws.` are AWS's own, which moto does not mind."""
-    mine = f":{backend.region_name}:{backend.account_id}:"
-    if any(":" in (name := event.get("EventBusName") or "") and mine not in name for event in events):
-        raise NotImplementedError("PutEvents on a bus of another account or region")
-    refused = {
-        "ErrorCode": "NotAuthorizedForSourceException",
-        "ErrorMessage": "Not authorized for the source.",
+def _event(source: str, detail_type: str, detail: Mapping[str, Any], account: str, region: str) -> dict[str, Any]:
+    return {
+        "version": "0",
+        "id": str(uuid4()),
+        "detail-type": detail_type,
+        "source": source,
+        "account": account,
+        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": region,
+        "resources": [],
+        "detail": dict(detail),
     }
-    answers = iter(original(backend, [event for event in events if not _is_aws(event)]))
-    return [refused if _is_aws(event) else next(answers) for event in events]
-
-
-def _is_aws(event: Mapping[str, Any]) -> bool:
-    return str(event.get("Source", "")).startswith("aws.")
 
 
 def _as_aws_sends_it(event: Mapping[str, Any]) -> dict[str, Any]:

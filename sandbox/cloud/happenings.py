@@ -18,6 +18,7 @@ from .callers import assumed_role
 from .errors import UnknownAccount, WrongFault
 from .events import Events
 from .organizations import Organizations
+from .stack_sets import StackSets
 
 HOME_REGION = "us-east-1"
 """Where account and organization events are recorded (commercial partition)."""
@@ -41,6 +42,8 @@ class Happenings:
         self._console = assumed_role(organization.management, "role/Administrator", "somebody")
         self._events: Events
         self._organizations: Organizations
+        self.stack_sets: StackSets
+        """Service-managed stack sets, which follow what happens to accounts."""
 
     def edit_source(
         self, kinds: Kinds, via: Literal["api", "console"] = "api", casing: Literal["camel", "pascal"] = "camel"
@@ -119,6 +122,7 @@ class Happenings:
         """The account is closed: suspended, and gone for good only after 90 days."""
         self._member(account).state = "SUSPENDED"
         self._organizations.set_state(account, "SUSPENDED")
+        self.stack_sets.follow()
         self._tell_of_call("CloseAccount", {"accountId": account})
 
     def move_account(self, account: str, ou: str) -> None:
@@ -131,6 +135,7 @@ class Happenings:
         }
         member.ou = ou
         self._organizations.move(account, ou)
+        self.stack_sets.follow()
         self._tell_of_call("MoveAccount", moved)
 
     def tag_account(self, account: str, tags: Mapping[str, str]) -> None:
@@ -189,6 +194,7 @@ class Happenings:
         self.organization.accounts.append(made)
         self._organizations.admit(made, joined)
         self.account.admit(made)
+        self.stack_sets.follow()
         return made
 
     def _next_id(self) -> str:

@@ -16,7 +16,8 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.utils import unix_time_millis
 from moto.logs.models import logs_backends
 
-from sandbox.lambda_host import Answer, Functions, Spec, Throttled
+from sandbox.lambda_host import Functions, Throttled
+from sandbox.lambda_process import Answer, Spec
 
 from .errors import UnknownTarget
 from .patches import Patches

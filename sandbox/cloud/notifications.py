@@ -1,23 +1,34 @@
 """What people would hear: every publication on an SNS topic, kept; nothing leaves the machine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from moto.sns.models import Subscription, Topic
 
+from . import audience
 from .patches import Patches
 
 
 class Notifications:
-    """Publications in the order they came: channel, severity (a message attribute), subject, body."""
+    """Publications in the order they came: channel, severity (a message attribute), subject, body.
 
-    def __init__(self) -> None:
-        self.heard: list[dict[str, str | None]] = []
+    Args:
+        extras: what was declared of services that moto lacks: chat channels, User Notifications.
+        lost: told of what a chat channel would not show.
+    """
+
+    def __init__(self, extras: audience.Extras, lost: Callable[[str], None]) -> None:
+        self._extras, self._lost = extras, lost
+        self.heard: list[audience.Heard] = []
 
     def install(self, patches: Patches) -> None:
         """Listen to every topic, and keep moto from posting to subscribed addresses."""
         patches.wrap(Topic, "publish", self._publish)
         patches.wrap(Subscription, "publish", _publish_to)
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """An event of AWS's own, which User Notifications may follow."""
+        self.heard += audience.notified(event, self._extras)
 
     def _publish(
         self,
@@ -30,7 +41,14 @@ class Notifications:
         **kwargs: Any,
     ) -> str:
         severity = (message_attributes or {}).get("severity", {}).get("Value")
-        self.heard.append({"channel": "sns", "severity": severity, "subject": subject, "body": message})
+        channels = audience.channels_of(topic.arn, self._extras)
+        if not channels:
+            self.heard.append({"channel": "sns", "severity": severity, "subject": subject, "body": message})
+        for channel in channels:
+            try:
+                self.heard.append(audience.shown(message, severity))
+            except audience.NotShown as error:
+                self._lost(f"chat channel {channel} shows nothing of a message to {topic.name}: {error}")
         return original(topic, message, subject, message_attributes, *args, **kwargs)
 
 

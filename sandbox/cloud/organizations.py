@@ -4,7 +4,7 @@ ListAccounts answers at most 20 accounts a page, an empty page may come before t
 `Status` is retired in favour of `State` (botocore's model): so it is here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
@@ -12,10 +12,12 @@ from moto.organizations.models import FakeAccount, OrganizationsBackend, organiz
 
 from sandbox.organization import Account, Organization
 
-from .errors import UnknownAccount
+from .errors import StackError, UnknownAccount
 from .patches import Patches
 
 PAGE = 20
+STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
+"""The service that needs trusted access for service-managed stack sets."""
 
 
 class Organizations:
@@ -26,6 +28,7 @@ class Organizations:
         self._backend: Any = organizations_backends[organization.management]["aws"]
         self._backend.create_organization(region="us-east-1", FeatureSet="ALL")
         self._backend.enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
+        self._backend.enable_aws_service_access(ServicePrincipal=STACK_SETS)
         self._units: dict[str, str] = {"/": self._backend.list_roots()["Roots"][0]["Id"]}
         self._accounts: dict[str, Any] = {organization.management: self._backend.accounts[0]}
         for account in organization.accounts:
@@ -68,6 +71,32 @@ class Organizations:
             made = self._backend.create_organizational_unit(ParentId=self.unit(above or "/"), Name=name)
             self._units[path] = made["OrganizationalUnit"]["Id"]
         return self._units[path]
+
+    def below(self, units: Iterable[str]) -> list[str]:
+        """Ids of the ACTIVE members of these units (or of the root) and of all units below them.
+
+        Raises:
+            StackError: there is no such unit.
+        """
+        above = {unit.id: unit.parent_id for unit in self._backend.ou}
+        wanted = set(units)
+        unknown = sorted(wanted - above.keys())
+        if unknown:
+            raise StackError(f"ValidationError: OrganizationalUnitId {unknown[0]} does not exist")
+
+        def inside(parent: str | None) -> bool:
+            return parent in wanted or (parent in above and inside(above[parent]))
+
+        return [
+            account
+            for account, member in self._accounts.items()
+            if account != self._management and member.state == "ACTIVE" and inside(member.parent_id)
+        ]
+
+    def trusts(self, service: str) -> bool:
+        """Whether the organization gave a service trusted access."""
+        found = self._backend.list_aws_service_access_for_organization()["EnabledServicePrincipals"]
+        return service in {principal["ServicePrincipal"] for principal in found}
 
     def set_state(self, account: str, state: str) -> None:
         """Put an account in another state."""

@@ -45,10 +45,18 @@ def _names(principals: Any, principal: str) -> bool:
 def _holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:
     known = {key.lower(): value for key, value in context.items()}
     return all(
-        test in _TESTS and any(_TESTS[test](known.get(key.lower(), ""), value) for value in _listed(values))
+        _passes(test, known.get(key.lower()), values)
         for test, keys in conditions.items()
         for key, values in keys.items()
     )
+
+
+def _passes(test: str, have: str | None, values: Any) -> bool:
+    for_all = test.startswith("ForAllValues:")
+    test = test.removeprefix("ForAllValues:")
+    if have is None and for_all and test in _TESTS:
+        return True  # of no value at all, everything holds
+    return test in _TESTS and any(_TESTS[test](have or "", value) for value in _listed(values))
 
 
 def _listed(value: Any) -> list[Any]:

@@ -80,6 +80,7 @@ class StepFunctions:
             }
             for machine in state_machines()
             for execution in list(machine.executions)
+            if execution.exec_status  # moto lists an execution just before it starts it
         ]
         return sorted(found, key=lambda execution: execution["started"])
 
@@ -87,7 +88,7 @@ class StepFunctions:
         """Ask whatever still runs to stop."""
         for machine in state_machines():
             for execution in list(machine.executions):
-                if execution.status == "RUNNING" and execution.exec_worker.env:
+                if execution.exec_status == ExecutionStatus.RUNNING and execution.exec_worker.env:
                     execution.stop(stop_date=None, error=None, cause="the sandbox is closing")
 
     def _start_execution(
@@ -108,8 +109,9 @@ class StepFunctions:
 
     def _start(self, original: Callable[..., None], execution: Execution) -> None:
         self._tokens[execution.exec_arn] = self._work.begin(f"execution {execution.exec_arn.split(':', 6)[-1]}")
+        # Told first: an execution may be over before its start has returned.
+        self._tell(execution, "RUNNING")
         original(execution)
-        self._tell(execution)
 
     def _execute(self, original: Callable[..., None], worker: Any) -> None:
         execution = worker._execution_communication.execution
@@ -123,19 +125,19 @@ class StepFunctions:
                 repr(error),
             )
         try:
-            self._tell(execution)
+            self._tell(execution, execution.status)
         finally:
             self._work.end(self._tokens.pop(execution.exec_arn))
 
-    def _tell(self, execution: Execution) -> None:
+    def _tell(self, execution: Execution, status: str) -> None:
         """AWS's "Step Functions Execution Status Change"; dates are epoch milliseconds."""
         ended = execution.stop_date
-        succeeded = execution.exec_status == ExecutionStatus.SUCCEEDED
+        succeeded = status == "SUCCEEDED"
         detail = {
             "executionArn": execution.exec_arn,
             "stateMachineArn": execution.state_machine.arn,
             "name": execution.name,
-            "status": execution.status,
+            "status": status,
             "startDate": int(execution.start_date.timestamp() * 1000),
             "stopDate": int(ended.timestamp() * 1000) if ended else None,
             "input": execution.execution_input,

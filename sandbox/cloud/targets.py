@@ -15,7 +15,7 @@ from moto.iam.models import iam_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
-from . import resource_policy
+from . import bus_access, resource_policy
 from .errors import UnknownTarget
 
 Client = Callable[[str, str, str], Any]
@@ -59,7 +59,7 @@ class Targets:
         """Send a JSON text to the target.
 
         Args:
-            settings: the target's own: `MessageAttributes`, `SqsParameters`.
+            settings: the target's own: `MessageAttributes`, `SqsParameters`, `Subject`.
 
         Raises:
             DeliveryFailed: the target is missing, refuses, or is not allowed.
@@ -100,7 +100,8 @@ class Targets:
         if topic is None:
             raise DeliveryFailed("NO_RESOURCE", f"there is no topic {arn}")
         self._require(sender, topic.policy, "sns:Publish", arn)
-        self._for(arn, "sns").publish(TopicArn=arn, Message=text)
+        subject = {"Subject": settings["Subject"]} if "Subject" in settings else {}
+        self._for(arn, "sns").publish(TopicArn=arn, Message=text, **subject)
 
     def _send_message(self, arn: str, text: str, sender: Sender, settings: Mapping[str, Any]) -> None:
         _, _, _, region, account, name = arn.split(":")
@@ -125,7 +126,12 @@ class Targets:
         if sender.by_role:
             self.require_role(sender)
             return
-        context = {"aws:SourceArn": sender.source_arn, "aws:SourceAccount": sender.source_arn.split(":")[4]}
+        account = sender.source_arn.split(":")[4]
+        context = {
+            "aws:SourceArn": sender.source_arn,
+            "aws:SourceAccount": account,
+            "aws:SourceOrgID": bus_access.organization_of(account),
+        }
         if not resource_policy.allows(policy, sender.principal, action, context):
             raise DeliveryFailed("NO_PERMISSIONS", f"{arn} does not let {sender.principal} do {action}")
 

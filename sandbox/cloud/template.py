@@ -1,6 +1,6 @@
-"""CloudFormation templates of custom resources: read, and their functions worked out. Pure.
+"""CloudFormation templates: read, and their functions worked out. Pure.
 
-Anything else than a custom resource, and any function that is not known here, is refused by name.
+A function, or a part of a template, that is not known here is refused by name.
 """
 
 import json
@@ -18,7 +18,7 @@ _SHORT = {"Ref": "Ref", "Sub": "Fn::Sub", "GetAtt": "Fn::GetAtt", "Join": "Fn::J
 
 @dataclass(frozen=True)
 class Template:
-    """The parts of a template that matter to custom resources."""
+    """The parts of a template that matter here."""
 
     resources: Mapping[str, Mapping[str, Any]]
     parameters: Mapping[str, Mapping[str, Any]]
@@ -43,10 +43,25 @@ _Loader.add_multi_constructor("!", _short_form)
 
 
 def parse(text: str) -> Template:
-    """Read a template in JSON or YAML.
+    """Read a template of custom resources.
 
     Raises:
         StackError: it is no template, or has a resource that is not a custom resource.
+    """
+    template = read(text)
+    for name, resource in template.resources.items():
+        if not re.match(r"Custom::|AWS::CloudFormation::CustomResource$", str(resource.get("Type"))):
+            raise StackError(f"template: {name} is a {resource.get('Type')}; the sandbox knows custom resources only")
+        if "ServiceToken" not in resource.get("Properties", {}):
+            raise StackError(f"template: {name} has no ServiceToken")
+    return template
+
+
+def read(text: str) -> Template:
+    """Read a template in JSON or YAML, whatever its resources are.
+
+    Raises:
+        StackError: it is no template.
     """
     try:
         document = yaml.load(text, Loader=_Loader)  # only adds CloudFormation's tags to the safe loader
@@ -59,11 +74,6 @@ def parse(text: str) -> Template:
     )
     if unknown:
         raise StackError(f"template: {unknown[0]} is not emulated")
-    for name, resource in document["Resources"].items():
-        if not re.match(r"Custom::|AWS::CloudFormation::CustomResource$", str(resource.get("Type"))):
-            raise StackError(f"template: {name} is a {resource.get('Type')}; the sandbox knows custom resources only")
-        if "ServiceToken" not in resource.get("Properties", {}):
-            raise StackError(f"template: {name} has no ServiceToken")
     return Template(document["Resources"], document.get("Parameters", {}), document.get("Outputs", {}))
 
 

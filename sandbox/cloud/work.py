@@ -70,7 +70,8 @@ class Work:
             try:
                 do(*args)
             except Exception:
-                log.exception("%s failed inside the sandbox", what)
+                if not self._closed:
+                    log.exception("%s failed inside the sandbox", what)
             finally:
                 self.end(number)
 

@@ -16,6 +16,7 @@ from . import (
     sns,
     sqs,
     ssm,
+    stack_sets,
     unserved,
 )
 from .resource import Resource
@@ -36,9 +37,11 @@ _SERVICES = (
     sns,
     sqs,
     ssm,
+    stack_sets,
     unserved,
 )
-_TYPES: dict[str, Resource] = {resource.token: resource for service in _SERVICES for resource in service.RESOURCES}
+TYPES: dict[str, Resource] = {resource.token: resource for service in _SERVICES for resource in service.RESOURCES}
+"""Every type that the sandbox knows, by its token."""
 
 
 class UnknownResourceType(LookupError):
@@ -51,6 +54,6 @@ def lookup(token: str) -> Resource:
     Raises:
         UnknownResourceType: naming the token.
     """
-    if token not in _TYPES:
+    if token not in TYPES:
         raise UnknownResourceType(f"{token}: the sandbox does not know this type; add it under sandbox/resources")
-    return _TYPES[token]
+    return TYPES[token]

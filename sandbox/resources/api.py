@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from botocore.model import ListShape, StructureShape
 
 from . import shapes
-from .context import Context, ResourceFailed, is_gone, readable
+from .context import Context, ResourceFailed, is_gone
 from .resource import Made, Mistake, Resource
 from .values import Properties, comparable, is_unknown
 
@@ -47,6 +47,10 @@ class ApiResource(Resource):
     """Output -> its path below `found`."""
 
     rename: Mapping[str, str] = {}
+
+    resets: Mapping[str, Any] = {}
+    """Input -> what AWS is told when it is no longer declared; `updates` leaves alone what it is not told."""
+
     tagging: Tagging | None = None
 
     def __init_subclass__(cls) -> None:
@@ -124,7 +128,7 @@ class ApiResource(Resource):
 
     def read(self, id: str, state: Properties, context: Context) -> Properties | None:
         try:
-            answer = self.call(self.reads, {**self._keys(self.reads, id, state), **self.read_with}, state, context)
+            answer = self.call(self.reads, self.asked(id, state), state, context)
         except ClientError as error:
             if is_gone(error):
                 return None
@@ -137,8 +141,9 @@ class ApiResource(Resource):
         return {**now, **self.derive(id, now, found, context)}
 
     def update(self, id: str, old: Properties, inputs: Properties, context: Context) -> Properties:
+        told = {**self._taken_away(old, inputs), **inputs}
         if self.updates:
-            parameters = {**self.request(self.updates, inputs), **self._keys(self.updates, id, {**old, **inputs})}
+            parameters = {**self.request(self.updates, told), **self._keys(self.updates, id, {**old, **inputs})}
             parameters |= self.attach(old, inputs, context)
             self.call(self.updates, parameters, inputs, context)
         self.settle(id, old, inputs, context)
@@ -163,7 +168,7 @@ class ApiResource(Resource):
         return getattr(client, xform_name(operation))(**parameters)
 
     def request(self, operation: str, inputs: Properties) -> dict[str, Any]:
-        """The parameters of an operation that the inputs give; on creation each must have its place."""
+        """The parameters of an operation that the inputs give; `accepts` has refused what none has a place for."""
         shape = self._shape(operation)
         result: dict[str, Any] = {}
         for name, value in self.arrange(inputs).items():
@@ -176,12 +181,31 @@ class ApiResource(Resource):
             result = _merge(result, piece)
         return result
 
+    def asked(self, id: str, state: Properties) -> dict[str, Any]:
+        """The parameters of `reads`."""
+        return {**self._keys(self.reads, id, state), **self.read_with}
+
     def _tags(self, inputs: Properties) -> dict[str, Any]:
         """The parameter of a creation that carries the tags, where it has one."""
         members = self._shape(self.creates).members
         name = next((name for name in members if name.lower() in ("tags", "tagslist")), None)
         tags = inputs.get("tagsAll")
         return {name: shapes.to_api(members[name], tags, {})} if name and tags and self.taggable else {}
+
+    def _taken_away(self, old: Properties, inputs: Properties) -> Properties:
+        """What to tell AWS of inputs that are no longer declared. Writing anew (a put) needs no word of them.
+
+        Raises:
+            ResourceFailed: for a change that would have no effect here.
+        """
+        told = self._shape(self.updates).members if self.updates else {}
+        changed = {name for name in old.keys() | inputs.keys() if old.get(name) != inputs.get(name)}
+        gone = changed - inputs.keys() - self.computed
+        written_anew = self.updates == self.creates
+        for name in changed - self.computed - self.handled - self.held - {"tags", "tagsAll"}:
+            if self._spelling(name) not in told or (name in gone - self.resets.keys() and not written_anew):
+                raise ResourceFailed(f"{self.token}: the sandbox cannot change {name} in place")
+        return {} if written_anew else {name: self.resets[name] for name in gone & self.resets.keys()}
 
     def _keys(self, operation: str, id: str, state: Properties) -> dict[str, Any]:
         shape = self._shape(operation)
@@ -229,8 +253,3 @@ def _merge(first: dict[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
         nested = isinstance(value, Mapping) and isinstance(first.get(key), dict)
         first[key] = _merge(first[key], value) if nested else value
     return first
-
-
-def explained(error: Exception) -> str:
-    """Why a resource failed, in one line for people."""
-    return readable(error) if isinstance(error, ClientError) else str(error) or type(error).__name__

@@ -1,11 +1,7 @@
-"""CloudFormation stacks and stack sets.
-
-Stacks go to the sandbox's own CloudFormation, which knows custom resources; stack sets to moto's.
-"""
+"""CloudFormation stacks: they go to the sandbox's own CloudFormation, which knows custom resources."""
 
 from typing import Any, Protocol
 
-from .api import ApiResource
 from .context import Context, ResourceFailed
 from .resource import Made, Naming, Resource
 from .values import Properties
@@ -81,67 +77,4 @@ def _failure(name: str, state: StackState) -> ResourceFailed:
     return ResourceFailed(f"stack {name}: {state.status}: {state.reason}")
 
 
-class StackSet(ApiResource):
-    token = "aws:cloudformation/stackSet:StackSet"
-    service = "cloudformation"
-    creates, reads, deletes = "CreateStackSet", "DescribeStackSet", "DeleteStackSet"
-    updates = "UpdateStackSet"
-    id_from = "{name}"
-    keys = {"name": "StackSetName"}
-    found = "StackSet"
-    outputs = {"arn": "StackSetARN", "stackSetId": "StackSetId"}
-    rename = {"name": "StackSetName", "templateUrl": "TemplateURL"}
-    held = frozenset({"operationPreferences"})
-    replace_on = frozenset({"name", "permissionModel", "callAs", "region"})
-    place = ("name", "region")
-    naming = Naming(longest=128)
-    taggable = True
-
-    def is_there(self, id: str, found: Any) -> bool:
-        return bool(found["Status"] != "DELETED")
-
-
-class StackSetInstance(ApiResource):
-    """The stacks of a set in one region: of one account, or of every account of some units."""
-
-    token = "aws:cloudformation/stackSetInstance:StackSetInstance"
-    service = "cloudformation"
-    regional = False
-    creates, reads, deletes = "CreateStackInstances", "ListStackInstances", "DeleteStackInstances"
-    updates = "UpdateStackInstances"
-    id_from = "{stackSetName},{stackSetInstanceRegion}"
-    keys = {"stackSetName": "StackSetName"}
-    found = "Summaries"
-    computed = frozenset({"stackInstanceSummaries"})
-    volatile = computed
-    handled = frozenset({"accountId", "stackSetInstanceRegion", "retainStack"})
-    held = frozenset({"operationPreferences"})
-    replace_on = frozenset({"accountId", "callAs", "deploymentTargets", "stackSetInstanceRegion", "stackSetName"})
-    place = ("accountId", "deploymentTargets", "stackSetInstanceRegion", "stackSetName")
-
-    def arrange(self, inputs: Properties) -> Properties:
-        accounts = {"accounts": [inputs["accountId"]]} if "accountId" in inputs else {}
-        return {**inputs, **accounts, "regions": [inputs.get("stackSetInstanceRegion", "")]}
-
-    def derive(self, id: str, state: Properties, found: Any, context: Context) -> Properties:
-        return {
-            "stackInstanceSummaries": [
-                {"accountId": instance["Account"], "stackId": instance.get("StackId", "")}
-                for instance in found
-                if instance["Region"] == state["stackSetInstanceRegion"]
-            ]
-        }
-
-    def delete(self, id: str, state: Properties, context: Context) -> None:
-        if self.read(id, state, context) is None:
-            return
-        # moto deletes instances by account only, also those that were made by unit.
-        parameters = {
-            **self.request(self.deletes, state),
-            "Accounts": [summary["accountId"] for summary in state["stackInstanceSummaries"]],
-            "RetainStacks": state.get("retainStack", False),
-        }
-        self.call(self.deletes, parameters, state, context)
-
-
-RESOURCES = (Stack(), StackSet(), StackSetInstance())
+RESOURCES = (Stack(),)

@@ -18,6 +18,9 @@ class Cloud(Protocol):
     cloudformation: Any
     """Stacks: `create`, `update`, `delete`, `describe`, each answering status, reason and outputs."""
 
+    stack_sets: Any
+    """Service-managed stack sets over the organization's members."""
+
     def client(self, service: str, region: str) -> Any:
         """A boto3 client into the cloud."""
 
@@ -94,7 +97,9 @@ def is_gone(error: ClientError) -> bool:
     return error.response["Error"]["Code"] in _GONE
 
 
-def readable(error: ClientError) -> str:
-    """AWS's refusal in one line."""
+def explained(error: Exception) -> str:
+    """Why something failed, in one line for people."""
+    if not isinstance(error, ClientError):
+        return str(error) or type(error).__name__
     detail = error.response["Error"]
     return f"{detail['Code']}: {detail.get('Message', '')} ({error.operation_name})"

@@ -36,6 +36,12 @@ class Table(ApiResource):
     handled = frozenset({"hashKey", "rangeKey", "globalSecondaryIndexes", "ttl", "pointInTimeRecovery"})
     replace_on = frozenset({"name", "hashKey", "rangeKey", "region"})
     place = ("name", "region")
+    resets = {
+        "deletionProtectionEnabled": False,
+        "serverSideEncryption": {"enabled": False},
+        "streamEnabled": False,
+        "tableClass": "STANDARD",
+    }
     defaults = {"billingMode": "PROVISIONED"}
     naming = Naming(longest=255)
     tagging = Tagging(by="ResourceArn")

@@ -20,9 +20,11 @@ class Role(ApiResource):
     found = "Role"
     outputs = {"arn": "Arn", "uniqueId": "RoleId", "createDate": "CreateDate"}
     rename = {"name": "RoleName", "assumeRolePolicy": "AssumeRolePolicyDocument"}
+    handled = frozenset({"assumeRolePolicy", "permissionsBoundary"})
     held = frozenset({"forceDetachPolicies"})
     replace_on = frozenset({"name", "path"})
     place = ("name",)
+    resets = {"description": ""}
     defaults = {"maxSessionDuration": 3600, "path": "/"}
     naming = Naming(longest=64)
     tagging = Tagging(by="RoleName", tag="TagRole", untag="UntagRole", of="id")

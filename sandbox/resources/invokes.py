@@ -68,6 +68,16 @@ def _organization(_: Properties, context: Context) -> Properties:
     }
 
 
+def _entity_path(arguments: Properties, context: Context) -> Properties:
+    client = context.client("organizations", "us-east-1")
+    entity = arguments["entityId"]
+    path = [entity]
+    while not path[0].startswith("r-"):
+        path.insert(0, client.list_parents(ChildId=path[0])["Parents"][0]["Id"])
+    organization = client.describe_organization()["Organization"]["Id"]
+    return {"entityId": entity, "entityPath": "/".join([organization, *path, ""]), "id": entity}
+
+
 _BLOCKS = {"actions": "Action", "notActions": "NotAction", "resources": "Resource", "notResources": "NotResource"}
 
 
@@ -100,5 +110,6 @@ _ANSWERS: dict[str, tuple[frozenset[str], Callable[[Properties, Context], Proper
     "aws:index/getRegion:getRegion": (frozenset({"id", "name", "region"}), _region),
     "aws:index/getPartition:getPartition": (frozenset({"id"}), _partition),
     "aws:organizations/getOrganization:getOrganization": (frozenset({"returnOrganizationOnly"}), _organization),
+    "aws:organizations/getEntityPath:getEntityPath": (frozenset({"entityId"}), _entity_path),
     "aws:iam/getPolicyDocument:getPolicyDocument": (frozenset({"statements", "version", "policyId"}), _policy_document),
 }

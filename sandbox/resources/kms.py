@@ -16,7 +16,9 @@ class Key(ApiResource):
     keys = {"id": "KeyId", "deletionWindowInDays": "PendingWindowInDays"}
     found = "KeyMetadata"
     outputs = {"arn": "Arn", "keyId": "KeyId"}
-    handled = frozenset({"enableKeyRotation", "rotationPeriodInDays", "deletionWindowInDays", "isEnabled"})
+    handled = frozenset(
+        {"deletionWindowInDays", "description", "enableKeyRotation", "isEnabled", "policy", "rotationPeriodInDays"}
+    )
     computed = frozenset({"policy"})
     replace_on = frozenset(
         {"customerMasterKeySpec", "keyUsage", "multiRegion", "region", "customKeyStoreId", "xksKeyId"}

@@ -35,10 +35,20 @@ class Function(ApiResource):
         "s3Key": "Code.S3Key",
         "s3ObjectVersion": "Code.S3ObjectVersion",
     }
-    handled = frozenset({"code", "reservedConcurrentExecutions"})
+    handled = frozenset({"code", "reservedConcurrentExecutions", "s3Bucket", "s3Key", "s3ObjectVersion"})
     held = frozenset({"sourceCodeHash", "skipDestroy", "useResourceTimeoutForPropagation"})
     replace_on = frozenset({"name", "packageType", "region"})
     place = ("name", "region")
+    resets = {
+        "deadLetterConfig": {"targetArn": ""},
+        "description": "",
+        "environment": {"variables": {}},
+        "ephemeralStorage": {"size": 512},
+        "kmsKeyArn": "",
+        "layers": [],
+        "loggingConfig": {"logFormat": "Text"},
+        "tracingConfig": {"mode": "PassThrough"},
+    }
     defaults = {"memorySize": 128, "timeout": 3, "packageType": "Zip"}
     naming = Naming(longest=64)
     tagging = Tagging(by="Resource")

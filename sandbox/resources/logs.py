@@ -17,7 +17,7 @@ class LogGroup(ApiResource):
     found = "logGroups"
     computed = frozenset({"arn"})
     rename = {"name": "logGroupName"}
-    handled = frozenset({"retentionInDays"})
+    handled = frozenset({"kmsKeyId", "retentionInDays"})
     held = frozenset({"skipDestroy"})
     replace_on = frozenset({"name", "logGroupClass", "region"})
     place = ("name", "region")

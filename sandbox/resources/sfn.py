@@ -23,6 +23,11 @@ class StateMachine(ApiResource):
     rename = {"loggingConfiguration.logDestination": "destinations"}
     replace_on = frozenset({"name", "type", "region"})
     place = ("name", "region")
+    resets = {
+        "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+        "loggingConfiguration": {"level": "OFF"},
+        "tracingConfiguration": {"enabled": False},
+    }
     defaults = {"type": "STANDARD"}
     naming = Naming(longest=80)
     tagging = Tagging(by="resourceArn")

@@ -42,6 +42,20 @@ class Queue(ApiResource):
     handled = frozenset(ATTRIBUTES)
     replace_on = frozenset({"name", "fifoQueue", "region"})
     place = ("name", "region")
+    # Without its own value an attribute has AWS's default (SQS API reference, SetQueueAttributes).
+    resets = {
+        "delaySeconds": 0,
+        "kmsDataKeyReusePeriodSeconds": 300,
+        "kmsMasterKeyId": "",
+        "maxMessageSize": 1048576,
+        "messageRetentionSeconds": 345600,
+        "policy": "",
+        "receiveWaitTimeSeconds": 0,
+        "redriveAllowPolicy": "",
+        "redrivePolicy": "",
+        "sqsManagedSseEnabled": True,
+        "visibilityTimeoutSeconds": 30,
+    }
     naming = Naming(longest=80)
     tagging = Tagging(by="QueueUrl", tag="TagQueue", untag="UntagQueue", of="id")
 

@@ -4,9 +4,9 @@ Nothing acts on them. What they are good for: that they are declared as AWS's ow
 them, that one that vanished is seen, and that a destroy leaves none.
 """
 
-import hashlib
 import re
 from collections.abc import Mapping
+from uuid import uuid4
 
 from botocore.validate import ParamValidator
 
@@ -46,8 +46,7 @@ class Unserved(ApiResource):
             "region": context.region,
             **inputs,
         }
-        stem = f"{self.token}{sorted(inputs.items())}{len(kept)}"
-        facts["unique"] = hashlib.sha256(stem.encode()).hexdigest()[:27]
+        facts["unique"] = uuid4().hex[:27]
         state = {**inputs, **({self.arn_output: self.arn.format_map(facts)} if self.arn else {})}
         state |= {name: template.format_map(facts) for name, template in self.outputs.items()}
         id = self.id_from.format_map({**facts, **state})

@@ -12,7 +12,7 @@ Document = dict[str, Any]
 
 QUICK: Document = {
     "pacing": {operation.value: {"rate": 500, "burst": 500} for operation in Operation},
-    "verify_config": {"delay": 0.2},
+    "verify_config": {"delay": 0.75},
 }
 """What lies under the scenario's own `config` while the sandbox has no quotas: nobody waits for them."""
 

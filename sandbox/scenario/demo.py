@@ -25,7 +25,10 @@ def _document(accounts: int) -> dict[str, Any]:
             {"note": "deploy; every account is brought into step for the first time", "deploy": {}},
             {"note": "the security contact changes at the source", "edit_source": {"security": desk}},
             {"note": f"{BURST} edits in one burst, answered by at most two runs", "at_once": _burst()},
-            {"note": "a member changes its own billing contact; AWS tells nobody", "edit_member": _drift()},
+            {
+                "note": "a member's contact is changed from the management account, as our own writes are: no bell",
+                "edit_member": _drift(),
+            },
             {"note": "the daily pass finds and repairs it", "schedule": {}},
             {"note": "a new account is created", "create_account": {"name": "newcomer", "ou": "/Workloads"}},
             {
@@ -44,7 +47,7 @@ def _burst() -> list[dict[str, Any]]:
 
 def _drift() -> dict[str, Any]:
     billing = {"Name": "Someone Else", "Title": "Clerk", "EmailAddress": "else@example.com", "PhoneNumber": "555-0100"}
-    return {"account": "200000000001", "billing": billing}
+    return {"account": "200000000001", "billing": billing, "via": "management"}
 
 
 def _security(name: str, email: str) -> dict[str, str]:

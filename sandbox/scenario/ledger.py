@@ -4,7 +4,7 @@ It is kept here because `destroy` takes the tables and queues away with everythi
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -41,10 +41,11 @@ class Ledger:
     refused: dict[str, Document] = field(default_factory=dict)
     dead_letters: dict[str, int] = field(default_factory=dict)
 
-    def look(self, region: str) -> list[str]:
+    def look(self, regions: Iterable[str]) -> list[str]:
         """Read everything again; returns the ids of runs that were not there before, oldest first."""
         before = set(self.runs)
-        self.runs |= _runs(self.cloud.client("dynamodb", region=region))
+        for region in regions:
+            self.runs |= _runs(self.cloud.client("dynamodb", region=region))
         self.dead_letters |= self.cloud.dead_letters()
         for execution in self.cloud.executions():
             answer = json.loads(execution["output"] or "null")

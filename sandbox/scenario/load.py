@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from sandbox.organization import Organization, from_document
+from sandbox.organization import Organization, OrganizationRefused, from_document
 
 from .mistakes import explain
 from .model import NamedAccount, Scenario
@@ -48,7 +48,11 @@ def validate(document: Any) -> Scenario:
         scenario = Scenario.model_validate(document)
     except ValidationError as error:
         raise ScenarioRefused("\n".join(explain(error))) from error
-    unknown = strangers(scenario, {account.id for account in organization_of(scenario).accounts})
+    try:
+        organization = organization_of(scenario)
+    except OrganizationRefused as refusal:
+        raise ScenarioRefused(str(refusal)) from refusal
+    unknown = strangers(scenario, {account.id for account in organization.accounts})
     if unknown:
         raise ScenarioRefused("\n".join(unknown))
     return scenario

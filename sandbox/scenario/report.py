@@ -36,8 +36,8 @@ def report(stage: Stage, ledger: Ledger, before: Standing, steps: list[Document]
     """The report, once the last step has ended.
 
     Beside SCENARIO.md's fields: `expect`; `as_expected`, which the exit code tells; `accounts`
-    (each member's name, unit, state, why it is left alone, and the kinds that differed before
-    and after); `minimum`, the reads and writes that the same outcome takes; `lost`, what was
+    (each member's name, unit, state, why it is left alone, and the kinds that differed before,
+    null for a newcomer, and after); `minimum`, the reads and writes that the same outcome takes; `lost`, what was
     delivered to nobody.
     """
     cloud, scenario = stage.cloud, stage.scenario
@@ -45,7 +45,8 @@ def report(stage: Stage, ledger: Ledger, before: Standing, steps: list[Document]
     policy = None if stage.config is None else Policy(stage.config)
     ok = all(step["ok"] for step in steps)
     converged = policy is not None and not after.differences(policy)
-    destroyed = any(step.named == "destroy" for step in scenario.steps)
+    played = [inner["step"] for step in steps for inner in step.get("steps", [step])]
+    declared = [name for name in played if name in ("deploy", "destroy")]
     return {
         "scenario": scenario.name,
         "engine": stage.engine.name,
@@ -64,7 +65,7 @@ def report(stage: Stage, ledger: Ledger, before: Standing, steps: list[Document]
         "notifications": cloud.notifications,
         "dead_letters": ledger.dead_letters,
         "lost": cloud.lost,
-        "leftovers": cloud.leftovers() if destroyed else [],
+        "leftovers": cloud.leftovers() if declared[-1:] == ["destroy"] else [],
     }
 
 
@@ -72,13 +73,14 @@ def _accounts(before: Standing, after: Standing, policy: Policy | None) -> dict[
     if policy is None:
         return {}
     differed, differ = before.differences(policy), after.differences(policy)
+    there = {member.id for member in before.members}
     return {
         member.id: {
             "name": member.name,
             "unit": member.path,
             "state": member.state,
             "left_alone": policy.left_alone(member),
-            "before": [kind for kind in KINDS if (member.id, kind) in differed],
+            "before": [kind for kind in KINDS if (member.id, kind) in differed] if member.id in there else None,
             "after": [kind for kind in KINDS if (member.id, kind) in differ],
         }
         for member in after.members

@@ -1,19 +1,21 @@
 """Where a scenario is played: one cloud, one engine, and what was last deployed with it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from handlers.contact_sync.config import ConfigurationRefused, parse
 from sandbox.cloud import Cloud
 from sandbox.engine import Deployed, DeployFailed, Engine
-from sandbox.program import Program
+from sandbox.program import Program, UnusableProgram
 
 from .configuration import overlay
 from .model import Scenario
 from .steps import OnStack
 
 Document = dict[str, Any]
+
+HOME_REGION = "us-east-1"
 
 
 @dataclass(frozen=True)
@@ -38,21 +40,20 @@ class Stage:
     stack: str = "dev"
     config: Document | None = None
     """All that stood under `orgsync:contact_sync` at the last deploy that could be used at all."""
+    regions: set[str] = field(default_factory=lambda: {HOME_REGION})
+    """Where stacks were deployed."""
     came_to_nothing: bool = False
     """The last deploy failed before anything was there."""
-
-    @property
-    def region(self) -> str:
-        """Where the stack's own resources are."""
-        return str(self.program.stack(self.stack, {})["config"].get("aws:region", "us-east-1"))
 
     def deploy(self, body: OnStack) -> Result:
         """Bring the stack up, or update it."""
         config = overlay(self.scenario, body.config)
-        whole = self.program.stack(body.stack, config)["config"].get(self.program.overlay_key, {})
+        whole = self._stack_file(body.stack, config)
         self.stack = body.stack
-        if _usable(whole):
-            self.config = whole
+        self.regions.add(whole.get("aws:region", HOME_REGION))
+        policy = whole.get(self.program.overlay_key) or {}
+        if _usable(policy):
+            self.config = policy
         result = self._ask(lambda: self.engine.up(body.stack, config, self.hears))
         self.came_to_nothing = result.error is not None and not self.cloud.leftovers()
         return result
@@ -60,6 +61,7 @@ class Stage:
     def preview(self, body: OnStack) -> Result:
         """What a deploy with this configuration would change."""
         config = overlay(self.scenario, body.config)
+        self._stack_file(body.stack, config)
         return self._ask(lambda: self.engine.preview(body.stack, config, self.hears))
 
     def refresh(self) -> Result:
@@ -69,6 +71,13 @@ class Stage:
     def destroy(self) -> Result:
         """Take away everything that was declared."""
         return self._ask(lambda: self.engine.destroy(self.stack, self.hears))
+
+    def _stack_file(self, stack: str, config: Document) -> Document:
+        """The stack's whole configuration; an engine would take a missing file for an empty one."""
+        if not (self.program.root / f"Pulumi.{stack}.yaml").exists():
+            raise UnusableProgram(f"there is no stack {stack}: no file Pulumi.{stack}.yaml")
+        whole: Document = self.program.stack(stack, config)["config"]
+        return whole
 
     def _ask(self, engine_does: Callable[[], Deployed]) -> Result:
         try:

@@ -29,7 +29,7 @@ def turn(stage: Stage, ledger: Ledger, step: Step, clock: Callable[[], float]) -
         "ok": not errors,
         "seconds": round(clock() - began, 2),
         **asdict(result),
-        "runs": ledger.look(stage.region),
+        "runs": ledger.look(stage.regions),
         "error": "; then ".join(errors) or None,
     }
     return told | ({"steps": [_inner(*one) for one in inner]} if inner else {})

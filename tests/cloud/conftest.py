@@ -17,6 +17,7 @@ from components.place import Place
 
 ROOT = Path(__file__).parents[2]
 MANAGEMENT = "100000000001"
+ORGANIZATION = "o-aaaabbbbcc"
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,17 @@ class _Cloud(pulumi.runtime.Mocks):
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         self.made.append(Declared(args.typ, args.name, args.inputs))
         arn = f"arn:aws:any:us-east-1:{MANAGEMENT}:{args.name}"
-        return f"{args.name}-id", {**args.inputs, "arn": arn, "outputs": {"Status": "completed"}}
+        made = {"arn": arn, "chatConfigurationArn": arn, "outputs": {"Status": "completed"}}
+        return f"{args.name}-id", {**args.inputs, **made}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
         known = {
             "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": MANAGEMENT},
             "aws:index/getPartition:getPartition": {"partition": "aws"},
             "aws:index/getRegion:getRegion": {"region": self.region},
+            "aws:organizations/getEntityPath:getEntityPath": {
+                "entityPath": f"{ORGANIZATION}/r-abcd/{args.args.get('entityId')}/"
+            },
         }
         return known[args.token]
 
@@ -64,7 +69,7 @@ class _Cloud(pulumi.runtime.Mocks):
 @pytest.fixture(scope="session")
 def place() -> Place:
     """Where the documents of these tests stand."""
-    return Place("orgsync-dev-contact-sync", "dev", "aws", "us-east-1", MANAGEMENT)
+    return Place("orgsync-dev-contact-sync", "dev", "aws", "us-east-1", MANAGEMENT, ORGANIZATION)
 
 
 @pytest.fixture(scope="session")

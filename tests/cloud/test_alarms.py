@@ -75,3 +75,23 @@ def test_every_stack_file_is_valid(stack):
     config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     settings.contact_sync(config["orgsync:contact_sync"])
     settings.deployment(config["orgsync:deployment"])
+
+
+def test_the_dashboard_shows_what_owners_ask_for(place):
+    """Runs, accounts in step, writes, throttles, durations and dead letters, each in the system's own region."""
+    widgets = [widget["properties"] for widget in watch.dashboard(place)["widgets"]]
+    shown = {metric[1] for widget in widgets for metric in widget["metrics"]}
+    wanted = {Metric.RUNS, Metric.ACCOUNTS_IN_STEP, Metric.WRITES, Metric.THROTTLES, Metric.RUN_SECONDS}
+    assert wanted | {"Duration", "ApproximateNumberOfMessagesVisible"} <= shown
+    assert {widget["region"] for widget in widgets} == {place.region}
+
+
+@pytest.mark.parametrize("tracing", [True, False])
+def test_traces_are_sent_where_the_stack_asks(declare, tracing):
+    """Every function and the state machine, with the right to send them; nothing of it elsewhere."""
+    program = declare("dev", deployment={"tracing": tracing})
+    functions = [f.inputs for f in program if f.type == "aws:lambda/function:Function"]
+    assert {f["tracingConfig"]["mode"] for f in functions} == {"Active" if tracing else "PassThrough"}
+    assert program.one("StateMachine").inputs["tracingConfiguration"] == {"enabled": tracing}
+    sending = [policy.name for policy in program.of("RolePolicy") if "xray:PutTraceSegments" in policy.inputs["policy"]]
+    assert len(sending) == (len(functions) + 1 if tracing else 0)

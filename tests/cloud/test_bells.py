@@ -92,7 +92,7 @@ def test_a_run_that_died_is_told_from_the_batches_of_a_run(place):
     assert not died(place.arn("states", "stateMachine:another"))
 
 
-@pytest.mark.parametrize("rule", ["source-changed", "console-edited"])
+@pytest.mark.parametrize("rule", ["source-changed", "console-edited", "member-changed"])
 @pytest.mark.parametrize("casing", [str, lambda key: key[0].upper() + key[1:]])
 def test_no_contact_value_becomes_an_input(rule, casing):
     """Of a contact event its kind and its caller pass; no value does, in either casing, at any depth."""

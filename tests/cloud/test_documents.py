@@ -1,14 +1,14 @@
 """What others' linters say of the documents, and what only we know of them."""
 
 import json
+from dataclasses import replace
 
-import parliament
 import pytest
-from cfnlint.api import lint_all
 
 from components import deploy_sync, pipeline, policies, resource_policies, rights
 from components.settings import InitialSync, canonical
-from handlers.contact_sync.names import Outcome
+from handlers.contact_sync.names import Kind, Outcome
+from tests import linting
 
 KEY = "arn:aws:kms:us-east-1:100000000001:key/00000000-0000-4000-8000-000000000000"
 
@@ -38,11 +38,6 @@ def identities(place, stored):
     }
 
 
-def mistakes(template):
-    """What cfn-lint calls an error or a warning; its notes are about style."""
-    return [str(match) for match in lint_all(json.dumps(template)) if match.rule.severity != "informational"]
-
-
 def actions(statements, effect="Allow"):
     return {action for statement in statements if statement["Effect"] == effect for action in statement["Action"]}
 
@@ -57,13 +52,8 @@ def states_of(machine):
 
 def test_every_policy_is_one_that_iam_accepts(identities):
     """Parliament knows every action and resource, and finds no mistake."""
-    # Its table wants every kind of execution at once for this one; ours are never express.
-    known = ("RESOURCE_MISMATCH", "states:DescribeExecution")
-    for role, statements in identities.items():
-        # It stops at a condition on a list of ARNs, a type that it does not know.
-        legible = [{**s, "Condition": {}} if "events:TargetArn" in json.dumps(s) else s for s in statements]
-        findings = parliament.analyze_policy_string(policies.document(*legible)).findings
-        assert not [f for f in findings if (f.issue, f.detail[0].get("action")) != known], role
+    found = {role: linting.policy_mistakes(policies.document(*statements)) for role, statements in identities.items()}
+    assert {role: mistakes for role, mistakes in found.items() if mistakes} == {}
 
 
 def test_only_what_has_no_resource_is_allowed_everywhere(identities):
@@ -93,7 +83,7 @@ def test_only_the_worker_writes_contacts_and_never_the_source(identities, place)
 
 
 def test_a_service_comes_in_only_for_this_account(place):
-    """Every service that a resource's policy lets in is held to our account or our own log groups."""
+    """Every service that a resource's policy lets in is held to our account, our members or our own log groups."""
     documents = [
         resource_policies.key_policy(place),
         resource_policies.queue_policy(place, "arn:q"),
@@ -104,8 +94,13 @@ def test_a_service_comes_in_only_for_this_account(place):
     for statement in [s for document in documents for s in json.loads(document)["Statement"]]:
         if "Service" in statement["Principal"]:
             condition = statement["Condition"]
-            ours = condition.get("StringEquals", {}).get("aws:SourceAccount")
-            assert ours == place.account or "kms:EncryptionContext:aws:logs:arn" in condition["ArnLike"]
+            ours = condition.get("StringEquals", {})
+            if ours == {"aws:SourceOrgID": place.organization}:
+                assert condition["ArnLike"] == {"aws:SourceArn": place.member_rule}
+            elif "aws:SourceAccount" in ours:
+                assert ours["aws:SourceAccount"] == place.account
+            else:
+                assert "kms:EncryptionContext:aws:logs:arn" in condition["ArnLike"]
 
 
 def test_crhelper_may_make_rules_of_its_own_name_only(identities, place):
@@ -120,7 +115,7 @@ def test_crhelper_may_make_rules_of_its_own_name_only(identities, place):
 
 def test_cloudformation_accepts_the_template(place):
     """cfn-lint finds nothing to say of the template."""
-    assert not mistakes(deploy_sync.template(place, {"schedule": "rate(1 day)"}, SYNC))
+    assert not linting.template_mistakes(json.dumps(deploy_sync.template(place, {"schedule": "rate(1 day)"}, SYNC)))
 
 
 def test_the_same_configuration_is_the_same_template(place):
@@ -130,11 +125,9 @@ def test_the_same_configuration_is_the_same_template(place):
     assert canonical(deploy_sync.template(place, one, SYNC)) == canonical(deploy_sync.template(place, other, SYNC))
 
 
-def test_step_functions_accepts_the_definition(place):
-    """cfn-lint finds nothing to say of the state machine inside a template."""
-    machine = {"RoleArn": "arn:aws:iam::100000000001:role/any", "Definition": pipeline.definition(place)}
-    template = {"Resources": {"Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": machine}}}
-    assert not mistakes(template)
+def test_step_functions_accepts_the_definition(place, tmp_path):
+    """Neither cfn-lint nor asl-validator finds anything to say of the state machine."""
+    assert linting.machine_mistakes(json.dumps(pipeline.definition(place)), tmp_path) == []
 
 
 def test_every_task_is_done_again_after_a_killed_process(place):
@@ -162,3 +155,37 @@ def test_the_machine_knows_every_outcome_of_a_plan(place):
         Outcome.REPORT: "Report",
     }
     assert choose["Default"] == "No Run"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "actions_on", "types"),
+    [
+        ((Kind.PRIMARY,), {"ContactInformation"}, None),
+        ((Kind.BILLING, Kind.SECURITY), {"AlternateContact"}, ["BILLING", "SECURITY"]),
+        (tuple(Kind), {"ContactInformation", "AlternateContact"}, ["BILLING", "OPERATIONS", "SECURITY"]),
+    ],
+)
+def test_contacts_are_touched_of_configured_kinds_only(place, stored, kinds, actions_on, types):
+    """Rights follow `contact_types`: an alternate's type is a condition, the primary contact has actions of its own."""
+    stored = replace(stored, kinds=kinds)
+    for statements in (rights.plan(place, stored), rights.process(place, stored)):
+        contacts = [s for s in statements if s["Effect"] == "Allow" and any("Contact" in a for a in s["Action"])]
+        assert {
+            action.split(":")[1].removeprefix("Get").removeprefix("Put").removeprefix("Delete")
+            for action in actions(contacts)
+        } == actions_on
+        for statement in contacts:
+            condition = statement.get("Condition", {})
+            alternate = "AlternateContact" in statement["Action"][0]
+            only = condition.get("ForAnyValue:StringEqualsIgnoreCase", {}).get("account:AlternateContactTypes")
+            assert only == (types if alternate else None)
+
+
+def test_members_are_those_of_our_organization(place, stored):
+    """Wherever in the organization they stand, by their ARN and by their path."""
+    members = [s for s in rights.process(place, stored) if s["Sid"].startswith("KeepMembers")]
+    assert members
+    for statement in members:
+        assert statement["Resource"] == [f"arn:aws:account::{place.account}:account/{place.organization}/*"]
+        paths = statement["Condition"]["ForAnyValue:StringLike"]["account:AccountResourceOrgPaths"]
+        assert paths == [f"{place.organization}/*"]

@@ -22,7 +22,6 @@ FORETOLD = (
     "source_deletion_ignore",
     "source_deletion_propagate",
     "source_deletion_alert",
-    "destroy",
 )
 
 Write = tuple[str, str, str]
@@ -57,7 +56,10 @@ class World:
                 self.contacts[self.management] |= action.body.given()
                 self.run(action.body.given())
             case "edit_member":
-                self.contacts[action.body.account] |= action.body.given()
+                account, edited = action.body.account, action.body.given()
+                self.contacts[account] |= edited
+                if action.body.via == "member":
+                    self.run(edited, {account})
             case "move_account":
                 self._change(action.body.account, path=action.body.ou)
             case "tag_account":
@@ -67,7 +69,7 @@ class World:
             case unforeseen:
                 raise AssertionError(f"{unforeseen} cannot be foretold")
 
-    def run(self, kinds: Iterable[str]) -> None:
+    def run(self, kinds: Iterable[str], concerned: set[str] | None = None) -> None:
         """One read for each account and kind, one write and one verifying read for each difference."""
         policy = Policy(overlay(self.scenario, {}))
         source = self.contacts[self.management]
@@ -75,7 +77,7 @@ class World:
         for account, member in self.members.items():
             for kind in sorted(set(kinds) & set(policy.kinds)):
                 unsaid = source.get(kind) is None and policy.config.get("on_source_delete") != "propagate"
-                if policy.left_alone(member) is None and not unsaid:
+                if policy.left_alone(member) is None and not unsaid and account in (concerned or {account}):
                     self._bring_into_step(account, kind, (account, kind) in differ)
 
     def _bring_into_step(self, account: str, kind: str, differs: bool) -> None:

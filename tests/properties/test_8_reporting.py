@@ -2,9 +2,9 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.world import aws_in_memory, make_world
 
 from handlers.contact_sync.names import Kind
+from tests.world import aws_in_memory, make_world
 
 ENDS = ("well", "AccessDeniedException", "ValidationException", "excluded", "SUSPENDED", "forgotten")
 
@@ -51,5 +51,5 @@ def test_the_report_has_every_target_account_once_with_its_status_time_and_error
         assert all(receipt["at"] for receipt in receipts)
         statuses = [receipt["status"] for receipt in receipts]
         assert header["counts"] == {status: statuses.count(status) for status in ("success", "failed", "skipped")}
-        assert header["started"] and header["ended"] and header["scenario"] and header["severity"]
+        assert all(header[name] for name in ("started", "ended", "scenario", "severity"))
         assert world.lease().holder is None

@@ -1,5 +1,6 @@
 """The Account API's model, called directly under a clock of the test's own."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -32,9 +33,14 @@ def service(organization: Organization) -> AccountService:
     return AccountService(organization, clock=Clock())
 
 
-def put(service: AccountService, account: str | None = MEMBER, caller: Caller = MANAGEMENT, **fields: Any) -> None:
-    whose = {} if account is None else {"AccountId": account}
-    service.call("PutAlternateContact", {**whose, "AlternateContactType": "SECURITY", **CONTACT, **fields}, caller)
+def put(
+    service: AccountService,
+    account: str | None = MEMBER,
+    caller: Caller = MANAGEMENT,
+    fields: Mapping[str, str | None] | None = None,
+) -> None:
+    whose = {"AlternateContactType": "SECURITY"} | ({} if account is None else {"AccountId": account})
+    service.call("PutAlternateContact", {**whose, **CONTACT, **(fields or {})}, caller)
 
 
 def refusal(service: AccountService, operation: str, parameters: dict[str, Any], caller: Caller) -> AccountError:
@@ -105,7 +111,7 @@ def test_an_alternate_contact_that_breaks_a_rule_is_refused(
 ) -> None:
     """Lengths, patterns and required fields are AWS's, and the refusal names the field."""
     with pytest.raises(AccountError) as refused:
-        put(service, **{field: value})
+        put(service, fields={field: value})
     assert refused.value.code == "ValidationException"
     assert [name for name, _ in refused.value.fields] == [field]
 
@@ -172,9 +178,9 @@ def test_a_lagging_service_answers_what_stood_there_before() -> None:
     clock = Clock()
     service = AccountService(make(1, 3), clock=clock, lag_s=2.0)
     named = {"AccountId": MEMBER, "AlternateContactType": "SECURITY"}
-    put(service, Name="Before")
+    put(service, fields={"Name": "Before"})
     clock.now = 2.0
-    put(service, Name="After")
+    put(service, fields={"Name": "After"})
     assert service.call("GetAlternateContact", named, MANAGEMENT)["AlternateContact"]["Name"] == "Before"
     assert (service.contacts()[MEMBER]["security"] or {})["Name"] == "After"
     clock.now = 4.0
@@ -187,7 +193,7 @@ def test_a_write_is_told_with_its_caller(organization: Organization) -> None:
     service = AccountService(organization, clock=Clock(), on_write=heard.append)
     put(service)
     with pytest.raises(AccountError):
-        put(service, Title="")
+        put(service, fields={"Title": ""})
     assert [(write.operation, write.account, write.kind, write.caller) for write in heard] == [
         ("PutAlternateContact", MEMBER, "security", MANAGEMENT)
     ]

@@ -60,7 +60,7 @@ def test_one_of_many_conditional_writers_wins(cloud: Cloud) -> None:
     )
     barrier = threading.Barrier(8)
 
-    def contend(number: int) -> bool:
+    def contend(number: int) -> int:
         barrier.wait()
         won = 0
         for name in range(5):

@@ -251,7 +251,7 @@ def test_an_unknown_account_cannot_be_edited(cloud: Cloud) -> None:
         ({"detail": {"requestParameters": {"contactType": [{"exists": False}]}}}, False),
         ({"detail": {"userIdentity": {"arn": [{"exists": True}]}}}, True),
         (
-            {"detail": {"userIdentity": {"arn": [{"anything-but": {"prefix": "arn:aws:sts::1:assumed-role/own/"}}]}}},
+            {"detail": {"userIdentity": {"arn": [{"anything-but": {"prefix": "arn:aws:sts::1:role/own/"}}]}}},
             True,
         ),
         ({"detail": {"userIdentity": {"arn": [{"anything-but": {"wildcard": "*/other/*"}}]}}}, False),

@@ -16,10 +16,11 @@ helper = CfnResource(log_level="CRITICAL", sleep_on_delete=0)
 @helper.create
 @helper.update
 def begin(event, context):
-    print(event["RequestType"], event["ResourceProperties"].get("Value"), event.get("OldResourceProperties", {}).get("Value"))
-    helper.Data["Said"] = event["ResourceProperties"].get("Value")
-    if event["ResourceProperties"].get("Value") == "bad": raise ValueError("not this value")
-    if event["ResourceProperties"].get("Value") == "replace": return "another-id"
+    value, old = [event.get(key, {}).get("Value") for key in ("ResourceProperties", "OldResourceProperties")]
+    print(event["RequestType"], value, old)
+    helper.Data["Said"] = value
+    if value == "bad": raise ValueError("not this value")
+    if value == "replace": return "another-id"
     return event.get("PhysicalResourceId") or "the-id"
 @helper.delete
 def end(event, context):

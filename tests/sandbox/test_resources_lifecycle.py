@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from sandbox.cloud import Cloud
-from sandbox.resources import _TYPES, lookup, steps
-from sandbox.resources.context import Context
+from sandbox.resources import TYPES, lookup, shapes, steps
+from sandbox.resources.api import ApiResource
+from sandbox.resources.context import Context, ResourceFailed
 from sandbox.resources.values import ARCHIVE, ASSET, SIGNATURE, Properties
 
 
@@ -26,6 +27,7 @@ def archive(text: str) -> Properties:
 
 
 MACHINE = {"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}
+STACK_SET = json.dumps({"Resources": {"R": {"Type": "AWS::Events::Rule", "Properties": {"EventPattern": {}}}}})
 RETENTION = {"id": "old", "status": "Enabled", "filter": {"prefix": ""}, "expiration": {"days": 7}}
 ENCRYPTED = {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "aws:kms"}, "bucketKeyEnabled": True}
 
@@ -250,7 +252,7 @@ LIVES = [
     ),
     Life(
         "aws:cloudformation/stackSet:StackSet",
-        {"templateBody": "{}", "permissionModel": "SELF_MANAGED"},
+        {"templateBody": STACK_SET, "permissionModel": "SERVICE_MANAGED"},
         {"description": "d"},
     ),
 ]
@@ -260,7 +262,8 @@ WITHOUT_END = {
     "aws:sns/topicPolicy:TopicPolicy",
 }
 """Deleting one of these gives its owner back a default: there is always one."""
-ELSEWHERE = {"aws:cloudformation/stack:Stack"}
+ELSEWHERE = {"aws:cloudformation/stack:Stack", "aws:cloudformation/stackSetInstance:StackSetInstance"}
+"""These are tried in `test_resources_special` and `test_stack_sets`."""
 
 
 @pytest.fixture
@@ -322,6 +325,46 @@ def test_life(life: Life, make: Any, context: Context) -> None:
     resource.delete(id, state, context)
 
 
+@pytest.mark.parametrize(
+    ("thing", "property", "value"),
+    [
+        ("function", "environment", {"variables": {"A": "1"}}),
+        ("function", "description", "d"),
+        ("role", "description", "d"),
+        ("queue", "visibilityTimeoutSeconds", 60),
+        ("machine", "tracingConfiguration", {"enabled": True}),
+        ("topic", "displayName", "d"),
+        ("rule", "description", "d"),
+    ],
+)
+def test_what_is_taken_away_goes(thing: str, property: str, value: Any, make: Any, context: Context) -> None:
+    """A property that is no longer declared leaves no trace: AWS answers as if it had never been there."""
+    life, resource = THINGS[thing], lookup(THINGS[thing].token)
+    assert isinstance(resource, ApiResource)
+    id, inputs, state = make(life)
+
+    def answer() -> dict[str, Any]:
+        found = shapes.at(resource.call(resource.reads, resource.asked(id, state), state, context), resource.found)
+        return {
+            name: item for name, item in found.items() if item and not name.startswith(("LastModified", "Response"))
+        }
+
+    before = answer()
+    resource.update(id, state, {**inputs, property: make.reference(value)}, context)
+    assert answer() != before
+    state = resource.update(id, {**state, property: value}, inputs, context)
+    assert property not in state
+    assert answer() == before
+
+
+def test_change_without_effect_is_loud(make: Any, context: Context) -> None:
+    """A change that the sandbox cannot make is refused by the property's name, never taken for made."""
+    life = THINGS["function"]
+    id, inputs, state = make(life)
+    with pytest.raises(ResourceFailed, match="cannot change publish in place"):
+        lookup(life.token).update(id, state, {**inputs, "publish": True}, context)
+
+
 def test_every_type_is_lived_through() -> None:
     """No type is known to the sandbox that is not tried here, but those that always leave a default."""
-    assert _TYPES.keys() - {life.token for life in LIVES} == WITHOUT_END | ELSEWHERE
+    assert TYPES.keys() - {life.token for life in LIVES} == WITHOUT_END | ELSEWHERE

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sandbox.scenario.members import Member
-from sandbox.scenario.policy import Policy
+from sandbox.scenario.policy import Contacts, Policy
 
 MANAGEMENT, ACCOUNT = "100000000001", "200000000001"
 DESK = {"Name": "Desk", "EmailAddress": "desk@example.com"}
@@ -77,6 +77,6 @@ def test_a_primary_contact_is_never_wanted_gone() -> None:
 
 def test_kinds_that_are_not_configured_do_not_count() -> None:
     """`contact_types` bounds what is compared."""
-    contacts = {MANAGEMENT: {"billing": DESK}, ACCOUNT: {"billing": None}}
+    contacts: Contacts = {MANAGEMENT: {"billing": DESK}, ACCOUNT: {"billing": None}}
     assert not Policy({"contact_types": ["security"]}).differences([member()], contacts, MANAGEMENT)
     assert Policy({}).differences([member()], contacts, MANAGEMENT) == {(ACCOUNT, "billing")}

@@ -14,6 +14,8 @@ from sandbox.scenario.ledger import Ledger
 from sandbox.scenario.stage import Stage
 from sandbox.scenario.turn import NOT_PLAYED, turn
 
+REPOSITORY = Path(__file__).parents[2]
+
 
 @dataclass
 class FakeCloud:
@@ -22,7 +24,7 @@ class FakeCloud:
     schedules: int = 1
     unsettled: Exception | None = None
     declared: list[str] = field(default_factory=list)
-    tagged: Callable[..., None] = lambda *_: None
+    tagged: Callable[..., object] = lambda *_: None
     waited: list[float] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=lambda: {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
 
@@ -66,7 +68,7 @@ def play(*steps: Any, cloud: FakeCloud | None = None, engine: FakeEngine | None 
     """The report's part for each step."""
     document = {"name": "x", "organization": {"accounts": 3}, "steps": list(steps), **changes}
     scenario, stand_in = validate(document), cloud or FakeCloud()
-    stage: Any = Stage(scenario, stand_in, engine or FakeEngine({}), Program(Path("/nowhere")), hears=print)  # type: ignore[arg-type]
+    stage: Any = Stage(scenario, stand_in, engine or FakeEngine({}), Program(REPOSITORY), hears=print)  # type: ignore[arg-type]
     ledger = Ledger(stand_in)  # type: ignore[arg-type]
     return [turn(stage, ledger, step, lambda: 0.0) for step in scenario.steps]
 
@@ -107,6 +109,12 @@ def test_a_deploy_that_left_nothing_leaves_nothing_to_play_with() -> None:
     assert schedule["error"] == NOT_PLAYED
 
 
+def test_a_stack_that_has_no_file_is_not_deployed() -> None:
+    """An engine would deploy it with an empty configuration."""
+    (told,) = play({"deploy": {"stack": "nowhere"}})
+    assert told["error"] == "UnusableProgram: there is no stack nowhere: no file Pulumi.nowhere.yaml"
+
+
 def test_a_deploy_that_failed_half_way_leaves_something_to_play_with() -> None:
     """A first run that failed has its rules and schedule all the same."""
     engine, cloud = FakeEngine(DeployFailed("the first run failed")), FakeCloud(declared=["table state"])
@@ -118,7 +126,7 @@ def test_steps_at_once_begin_together() -> None:
     """Each waits here for the others: one after the other they would never end."""
     meet = Barrier(3, timeout=5)
     tags = [{"tag_account": {"account": f"20000000000{n}", "tags": {}}} for n in (1, 2, 3)]
-    (told,) = play({"at_once": tags}, cloud=FakeCloud(tagged=lambda *_: meet.wait() and None))
+    (told,) = play({"at_once": tags}, cloud=FakeCloud(tagged=lambda *_: meet.wait()))
     assert told["ok"]
     assert [inner["step"] for inner in told["steps"]] == ["tag_account"] * 3
 

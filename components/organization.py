@@ -1,0 +1,48 @@
+"""What a declaration must know of the organization: its id, and where in it the members are.
+
+`get_organization` lists every account, thousands of requests for a large organization, at each
+preview, and without its list it knows no root. The path of one entity holds both ids, and costs as
+many requests as the entity is deep.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from .settings import SettingsRefused
+
+
+@dataclass(frozen=True)
+class Reach:
+    """An organization's id, and the ids of the units (or of its root) whose members are meant."""
+
+    organization: str
+    targets: tuple[str, ...]
+
+
+def reach(management: str, units: Sequence[str], opts: pulumi.InvokeOptions) -> Reach:
+    """Where these units are; the whole organization, if there are none.
+
+    Raises:
+        SettingsRefused: a unit does not exist.
+    """
+    if not units:
+        organization, root = _path(management, opts)[:2]
+        return Reach(organization, (root,))
+    for place, unit in enumerate(units):
+        try:
+            organization = _path(unit, opts)[0]
+        except Exception as error:  # an invoke raises no narrower one
+            where = f"orgsync:deployment.member_units.{place}"
+            raise SettingsRefused(
+                f"{where}: AWS Organizations does not show the unit {unit}; "
+                f"`aws organizations list-organizational-units-for-parent` shows those that exist ({error})"
+            ) from error
+    return Reach(organization, tuple(units))
+
+
+def _path(entity: str, opts: pulumi.InvokeOptions) -> list[str]:
+    """`[o-…, r-…, ou-…, …]` of a unit or an account."""
+    return aws.organizations.get_entity_path(entity_id=entity, opts=opts).entity_path.split("/")

@@ -1,0 +1,91 @@
+"""Who hears what AWS's own services pass on: chat channels, and User Notifications' configurations.
+
+moto has neither service. What a program declared of them is among the cloud's `extras`.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from moto.events.models import EventPattern
+
+Extras = Mapping[str, Mapping[str, Mapping[str, Any]]]
+Heard = dict[str, str | None]
+
+_CHANNELS = {
+    "aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration": "slackChannelId",
+    "aws:chatbot/teamsChannelConfiguration:TeamsChannelConfiguration": "channelId",
+}
+_RULES = "aws:notifications/eventRule:EventRule"
+_CONFIGURATIONS = "aws:notifications/notificationConfiguration:NotificationConfiguration"
+_ASSOCIATIONS = "aws:notifications/channelAssociation:ChannelAssociation"
+_SEVERITIES = ("high", "medium", "low")
+
+
+class NotShown(ValueError):
+    """A message that Amazon Q Developer in chat applications drops: it shows AWS's own and custom ones only."""
+
+
+def channels_of(topic: str, extras: Extras) -> list[str]:
+    """The chat channels that hear a topic, by their ids."""
+    return [
+        str(held[channel])
+        for token, channel in _CHANNELS.items()
+        for held in list(extras.get(token, {}).values())
+        if topic in held.get("snsTopicArns", ())
+    ]
+
+
+def shown(message: str, severity: str | None) -> Heard:
+    """What a chat channel shows of a message: a custom notification's title and text, or an alarm.
+
+    Raises:
+        NotShown: it is neither.
+    """
+    try:
+        document = json.loads(message)
+    except ValueError as error:
+        raise NotShown("it is no JSON") from error
+    if "AlarmName" in document:
+        return {"channel": "chat", "severity": severity, "subject": document["AlarmName"], "body": message}
+    if (document.get("version"), document.get("source")) != ("1.0", "custom"):
+        raise NotShown("it is no custom notification of version 1.0")
+    content = document.get("content", {})
+    text = [content.get("description"), *content.get("nextSteps", [])]
+    body = "\n".join(str(part) for part in text if part)
+    return {"channel": "chat", "severity": severity, "subject": content.get("title"), "body": body}
+
+
+def notified(event: Mapping[str, Any], extras: Extras) -> list[Heard]:
+    """What User Notifications passes on of an event: one notification for each configuration with a channel.
+
+    Its severity is the last word of the configuration's name, where that is one.
+    """
+    heard: list[Heard] = []
+    associations = list(extras.get(_ASSOCIATIONS, {}).values())
+    for rule in list(extras.get(_RULES, {}).values()):
+        arn = rule["notificationConfigurationArn"]
+        channels = [held["arn"] for held in associations if held["notificationConfigurationArn"] == arn]
+        configuration = extras.get(_CONFIGURATIONS, {}).get(arn)
+        if not channels or configuration is None or not _matches(rule, event):
+            continue
+        word = str(configuration["name"]).rsplit("-", 1)[-1]
+        text = event["detail"].get("configuration", {}).get("description", "")
+        heard.append(
+            {
+                "channel": "user_notifications",
+                "severity": word if word in _SEVERITIES else None,
+                "subject": configuration["description"],
+                "body": "\n".join([text, *(f"to {channel.rsplit(':', 1)[-1]}" for channel in channels)]),
+            }
+        )
+    return heard
+
+
+def _matches(rule: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+    if (rule["source"], rule["eventType"]) != (event["source"], event["detail-type"]):
+        return False
+    if event["region"] not in rule["regions"]:
+        return False
+    pattern = rule.get("eventPattern")
+    return not pattern or EventPattern.load(pattern).matches_event(dict(event))  # type: ignore[arg-type]

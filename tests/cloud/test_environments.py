@@ -1,0 +1,89 @@
+"""What differs between the stacks (deployment guide), and what production is kept from."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components import settings
+from components.place import Place
+
+ROOT = Path(__file__).parents[2]
+
+
+def of(stack):
+    return yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+
+
+def deployment(stack):
+    return settings.deployment(of(stack)["orgsync:deployment"])
+
+
+def test_retention_grows_with_what_is_at_stake():
+    """Logs and receipts: a week, a month, ninety days."""
+    assert [deployment(stack).log_retention_days for stack in ("dev", "staging", "prod")] == [7, 30, 90]
+    assert [deployment(stack).receipt_retention_days for stack in ("dev", "staging", "prod")] == [7, 30, 90]
+
+
+@pytest.mark.parametrize("part", ["plan", "process", "report", "deploy"])
+def test_limits_grow_too(part):
+    """Reduced in development, moderate in staging, high in production."""
+    dev, staging, prod = (getattr(deployment(stack).memory, part) for stack in ("dev", "staging", "prod"))
+    assert dev <= staging <= prod
+    assert dev < prod
+
+
+def test_development_is_talkative_and_production_is_not():
+    """Debug logs and news of success are for development; traces stop where they cost most."""
+    talk = {stack: deployment(stack) for stack in ("dev", "staging", "prod")}
+    assert [one.log_level for one in talk.values()] == ["DEBUG", "INFO", "INFO"]
+    assert [one.tracing for one in talk.values()] == [True, True, False]
+    hears = {stack: settings.contact_sync(of(stack)["orgsync:contact_sync"]) for stack in talk}
+    assert [one.notification_settings.notify_on_success for one in hears.values()] == [True, False, False]
+
+
+def test_production_is_strict():
+    """It can be restored to a point in time, is protected, and tolerates fewer throttled calls."""
+    dev, prod = deployment("dev"), deployment("prod")
+    assert (dev.point_in_time_recovery, prod.point_in_time_recovery) == (False, True)
+    assert (dev.protect, prod.protect) == (False, True)
+    assert prod.throttles_tolerated < dev.throttles_tolerated
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_everything_is_tagged_with_its_project_and_environment(stack):
+    """By the provider's default tags, so nothing can be forgotten."""
+    assert of(stack)["aws:defaultTags"] == {"tags": {"project": "orgsync", "environment": stack}}
+
+
+def test_no_trail_is_made_unless_it_is_asked_for(declare):
+    """Most organizations have one, and a second costs."""
+    for stack in ("dev", "staging", "prod"):
+        assert not declare(stack).of("Trail")
+
+
+def test_an_own_trail_logs_what_changes_everywhere(declare):
+    """In all regions, writes only, its files checked and encrypted under the system's key."""
+    program = declare("dev", deployment={"trail": True})
+    (trail,) = [r.inputs for r in program if r.type == "aws:cloudtrail/trail:Trail"]
+    assert trail["isMultiRegionTrail"] is True
+    assert trail["enableLogFileValidation"] is True
+    assert trail["eventSelectors"] == [{"readWriteType": "WriteOnly", "includeManagementEvents": True}]
+    assert trail["kmsKeyId"] == "arn:aws:any:us-east-1:100000000001:contact-sync"
+    # Members' own changes are wanted here, and become events only where a trail logs.
+    assert trail["isOrganizationTrail"] is True
+
+
+def test_only_the_trail_writes_into_its_bucket(declare, place: Place):
+    """CloudTrail is let in for this one trail, into this account's and the organization's folder."""
+    program = declare("dev", deployment={"trail": True})
+    (policy,) = [p.inputs["policy"] for p in program.of("BucketPolicy") if p.name.endswith("trail")]
+    statements = {s["Sid"]: s for s in json.loads(policy)["Statement"]}
+    writes = statements["TrailWrites"]
+    bucket = f"arn:aws:s3:::{place.trail_bucket_name}"
+    assert writes["Resource"] == [f"{bucket}/AWSLogs/{owner}/*" for owner in (place.account, place.organization)]
+    assert writes["Condition"]["ArnLike"]["aws:SourceArn"] == place.trail
+    assert statements["TlsOnly"]["Effect"] == "Deny"
+    (block,) = [b.inputs for b in program.of("BucketPublicAccessBlock") if b.name.endswith("trail")]
+    assert block["restrictPublicBuckets"] is True

@@ -1,0 +1,55 @@
+"""No partition and no region is written down but in the one place that knows them."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+KNOWS_REGIONS = ROOT / "components" / "place.py"
+REGION = re.compile(r"\b(af|ap|ca|cn|eu|il|me|mx|sa|us)-(gov-|iso[a-z]*-)?[a-z]+-\d\b")
+PARTITION = re.compile(r"\barn:aws(-cn|-us-gov)?:")
+
+
+def strings(source: str) -> Iterator[str]:
+    """Every string of a module that a machine reads: neither docstrings nor sentences for people."""
+    tree = ast.parse(source)
+    prose = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+            yield from [] if " " in node.value.strip() else [node.value]
+
+
+def written_down(source: str) -> list[str]:
+    return [text for text in strings(source) if REGION.search(text) or PARTITION.search(text)]
+
+
+def test_no_partition_and_no_region_is_written_down() -> None:
+    """What is declared and what runs take them from where they stand."""
+    files = [file for room in ("components", "handlers") for file in (ROOT / room).rglob("*.py")]
+    found = {str(file.relative_to(ROOT)): written_down(file.read_text()) for file in files if file != KNOWS_REGIONS}
+    assert {file: texts for file, texts in found.items() if texts} == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'bus = "arn:aws:events:"',
+        'bus = f"arn:aws-cn:events:{region}:x"',
+        'region: str = "us-east-1"',
+        'host = f"logs.eu-central-1.{suffix}"',
+        'def f(region="us-gov-west-1"): pass',
+    ],
+)
+def test_one_written_down_is_seen(line: str) -> None:
+    """A literal in any place of the code is found, alone or inside a formatted string."""
+    assert written_down(line)
+
+
+def test_what_people_read_may_name_one() -> None:
+    """A docstring and a sentence explain with examples."""
+    assert not written_down('"""Such as us-east-1."""\nraise ValueError("a region such as us-east-1")')

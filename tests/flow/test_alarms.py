@@ -1,0 +1,117 @@
+"""Every alarm that the program declares can fire: its metric is one that is really told, and somebody hears."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handlers.contact_sync.names import METRIC_NAMESPACE, Metric
+from sandbox.cloud import Cloud
+from sandbox.engine import open_engine
+from sandbox.organization import make
+
+ROOT = Path(__file__).parents[2]
+PREFIX = "orgsync-dev-contact-sync"
+CONTACTS = {"user_notifications_config": {"email_contacts": [{"address": "desk@example.com"}]}}
+
+TOLD_BY_AWS = {
+    ("AWS/Lambda", "Errors"): "FunctionName",
+    ("AWS/Lambda", "Throttles"): "FunctionName",
+    ("AWS/SNS", "NumberOfNotificationsFailed"): "TopicName",
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): "QueueName",
+    ("AWS/States", "ExecutionsFailed"): "StateMachineArn",
+}
+"""AWS's own metrics, each with the dimension under which it is told (CloudWatch's documentation of each service)."""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    """The whole system, deployed once."""
+    with Cloud(make(seed=3, count=2)) as opened:
+        with open_engine("inline", opened, ROOT) as engine:
+            engine.up("dev", {"notification_settings": CONTACTS})
+            opened.settle()
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def alarms(cloud: Cloud) -> dict[str, dict[str, Any]]:
+    found = cloud.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    return {alarm["AlarmName"].removeprefix(f"{PREFIX}-"): alarm for alarm in found}
+
+
+@pytest.fixture
+def rise(cloud: Cloud, alarms: dict[str, dict[str, Any]]) -> Callable[[str], None]:
+    """Feeds an alarm's metric until it must rise: a datum beyond the threshold, or silence where that is bad."""
+
+    def feed(name: str) -> None:
+        alarm = alarms[name]
+        if alarm["TreatMissingData"] == "breaching":
+            cloud.pass_time(alarm["Period"] * (alarm["EvaluationPeriods"] + 1))
+        else:
+            datum = {"MetricName": alarm["MetricName"], "Dimensions": alarm["Dimensions"]}
+            value = alarm["Threshold"] + 1
+            cloud.client("cloudwatch").put_metric_data(
+                Namespace=alarm["Namespace"], MetricData=[datum | {"Value": value}]
+            )
+        cloud.settle()
+
+    return feed
+
+
+def state(cloud: Cloud, alarm: dict[str, Any]) -> str:
+    (found,) = cloud.client("cloudwatch").describe_alarms(AlarmNames=[alarm["AlarmName"]])["MetricAlarms"]
+    return str(found["StateValue"])
+
+
+def test_no_alarm_rises_when_all_is_well(cloud: Cloud, alarms: dict[str, dict[str, Any]]) -> None:
+    """A first deployment wakes nobody, but those who asked to hear of success."""
+    assert [name for name, alarm in alarms.items() if state(cloud, alarm) != "OK"] == ["severity-low"]
+
+
+def test_every_alarm_watches_a_metric_that_is_told(cloud: Cloud, alarms: dict[str, dict[str, Any]]) -> None:
+    """AWS's metrics with the dimension that AWS gives them, ours with the one that Powertools gives."""
+    named = {
+        "FunctionName": {f["FunctionName"] for f in cloud.client("lambda").list_functions()["Functions"]},
+        "QueueName": set(cloud.dead_letters()),
+        "StateMachineArn": {
+            m["stateMachineArn"] for m in cloud.client("stepfunctions").list_state_machines()["stateMachines"]
+        },
+        "TopicName": {t["TopicArn"].rsplit(":", 1)[-1] for t in cloud.client("sns").list_topics()["Topics"]},
+        "service": {PREFIX},
+    }
+    for alarm in alarms.values():
+        (dimension,) = alarm["Dimensions"]
+        assert dimension["Value"] in named[dimension["Name"]], alarm["AlarmName"]
+        if alarm["Namespace"] == METRIC_NAMESPACE:
+            assert alarm["MetricName"] in set(Metric)
+        else:
+            assert TOLD_BY_AWS[alarm["Namespace"], alarm["MetricName"]] == dimension["Name"]
+
+
+def test_every_alarm_can_fire_and_is_heard(
+    cloud: Cloud, alarms: dict[str, dict[str, Any]], rise: Callable[[str], None]
+) -> None:
+    """Fed with its metric, each goes to ALARM; its topic, or User Notifications, hears of it."""
+    for name, alarm in alarms.items():
+        cloud.pass_time(10**7)
+        cloud.settle()
+        before = len(cloud.notifications)
+        assert state(cloud, alarm) == "OK" or alarm["TreatMissingData"] == "breaching", name
+        rise(name)
+        assert state(cloud, alarm) == "ALARM", name
+        if alarm["TreatMissingData"] == "breaching":
+            continue  # rose while time passed, and was heard then
+        heard = cloud.notifications[before:]
+        expected = (
+            ("user_notifications", None) if name.startswith("severity") else ("sns", f'ALARM: "{alarm["AlarmName"]}"')
+        )
+        assert any(n["channel"] == expected[0] and (n["subject"] or "").startswith(expected[1] or "") for n in heard), (
+            name
+        )
+    silent = [n for n in cloud.notifications if (n["subject"] or "").startswith(f'ALARM: "{PREFIX}-no-run"')]
+    assert len(silent) == 1
+    assert cloud.lost == []

@@ -1,0 +1,161 @@
+"""Members' own changes, from the member to its repair; and a stack whose own region is another."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from botocore.exceptions import ClientError
+
+from sandbox.cloud import Cloud, bus_access
+from sandbox.engine import open_engine
+from sandbox.organization import make
+from sandbox.scenario import Scenario, play
+from sandbox.scenario.configuration import QUICK
+
+ROOT = Path(__file__).parents[2]
+MEMBER, NEWCOMER, STRANGER = "200000000001", "300000000001", "999999999999"
+CONTACT = {"Name": "Stray", "Title": "Stray", "EmailAddress": "stray@example.com", "PhoneNumber": "555 0103"}
+BUS = "event-bus/orgsync-dev-contact-sync-members"
+
+Report = dict[str, Any]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Callable[..., Path]:
+    """The repository's program with another stack file: keys of `config` as they shall be."""
+
+    def with_config(**changes: Any) -> Path:
+        for name in ("__main__.py", "Pulumi.yaml"):
+            (tmp_path / name).write_text((ROOT / name).read_text())
+        stack = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())
+        stack["config"] |= {key.replace("__", ":"): value for key, value in changes.items()}
+        (tmp_path / "Pulumi.dev.yaml").write_text(yaml.safe_dump(stack))
+        return tmp_path
+
+    return with_config
+
+
+def rehearse(repository: Path, *steps: dict[str, Any]) -> Report:
+    document = {"name": "n", "organization": {"accounts": 3, "seed": 5}, "steps": [{"deploy": {}}, *steps]}
+    return play(Scenario.model_validate(document), engine="inline", repository=repository)
+
+
+def causes(report: Report) -> list[str]:
+    assert report["ok"], [step["error"] for step in report["steps"]]
+    return [run["cause"] for run in report["runs"]]
+
+
+def test_each_edit_is_put_right_by_its_own_event(rehearsed: Callable[[str], Report]) -> None:
+    """One run for each, which concerns that account and that kind and nothing else."""
+    report = rehearsed("member_events")
+    assert causes(report) == ["deploy", *["member_changed"] * 3, "account_joined", "member_changed"]
+    runs = [run for run in report["runs"] if run["cause"] == "member_changed"]
+    repaired = [[(one["account"], one["kind"], one["status"]) for one in run["receipts"]] for run in runs]
+    assert repaired == [
+        [(MEMBER, "security", "success")],
+        [("200000000002", "billing", "success")],
+        [("200000000003", "operations", "skipped")],
+        [(NEWCOMER, "operations", "success")],
+    ]
+    assert {run["initiator"].split(":")[4] for run in runs} == {one[0][0] for one in repaired}
+    assert report["leftovers"] == []
+
+
+def test_without_it_the_daily_pass_covers(program: Callable[..., Path]) -> None:
+    """Turned off by one key, a member's change starts nothing and is found by the schedule."""
+    repository = program(orgsync__deployment={"member_events": False})
+    report = rehearse(repository, {"edit_member": {"account": MEMBER, "security": CONTACT}}, {"schedule": {}})
+    assert causes(report) == ["deploy", "schedule"]
+    assert report["steps"][1]["runs"] == []
+    assert [(w["account"], w["kind"]) for w in report["writes"]][-1] == (MEMBER, "security")
+    assert report["converged"]
+
+
+def test_a_stack_of_another_region_hears_everything(program: Callable[..., Path]) -> None:
+    """The source's, the organization's and the members' events travel from where they are recorded."""
+    report = rehearse(
+        program(aws__region="eu-west-1"),
+        {"edit_source": {"security": CONTACT}},
+        {"edit_source": {"billing": CONTACT, "via": "console"}},
+        {"edit_member": {"account": MEMBER, "security": None}},
+        {"create_account": {"name": "new"}},
+        {"edit_member": {"account": NEWCOMER, "billing": None}},
+        {"schedule": {}},
+        {"destroy": {}},
+    )
+    assert causes(report) == [
+        "deploy",
+        "source_changed",
+        "source_changed",
+        "member_changed",
+        "account_created",
+        "member_changed",
+        "schedule",
+    ]
+    assert report["converged"]
+    assert report["dead_letters"]["orgsync-dev-contact-sync-unforwarded"] == 0
+    assert report["leftovers"] == []
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    """The program as it stands, deployed."""
+    with (
+        Cloud(make(seed=5, count=2)) as opened,
+        open_engine("inline", opened, program=ROOT) as engine,
+    ):
+        engine.up("dev", QUICK)
+        opened.settle(60)
+        yield opened
+
+
+def put(cloud: Cloud, account: str, source: str) -> Any:
+    bus = f"arn:aws:events:us-east-1:{cloud.organization.management}:{BUS}"
+    detail = {"eventSource": "account.amazonaws.com", "eventName": "PutAlternateContact"}
+    entry = {"EventBusName": bus, "Source": source, "DetailType": "AWS API Call via CloudTrail"}
+    return cloud.client("events", account=account).put_events(Entries=[entry | {"Detail": json.dumps(detail)}])
+
+
+@pytest.mark.parametrize(("account", "source"), [(STRANGER, "aws.account"), (STRANGER, "any"), (MEMBER, "any")])
+def test_a_forged_event_is_refused(cloud: Cloud, account: str, source: str) -> None:
+    """By the bus's own policy: a stranger whatever it says, a member what AWS has not sent."""
+    before = len(cloud.executions())
+    with pytest.raises(ClientError, match="AccessDenied"):
+        put(cloud, account, source)
+    cloud.settle(20)
+    assert len(cloud.executions()) == before
+
+
+def test_a_stranger_cannot_forward_a_true_event(cloud: Cloud) -> None:
+    """An account outside the organization is not let in with events that AWS did send there."""
+    bus = bus_access.bus_of(f"arn:aws:events:us-east-1:{cloud.organization.management}:{BUS}")
+    assert bus
+    event = {"source": "aws.account", "detail-type": "AWS API Call via CloudTrail"}
+    assert bus_access.lets_in(bus, MEMBER, event)
+    assert not bus_access.lets_in(bus, STRANGER, event)
+
+
+def test_what_a_member_cannot_forward_is_seen(cloud: Cloud) -> None:
+    """Where the bus lets nobody in any more, the event is left in the queue whose alarm somebody hears."""
+    events = cloud.client("events")
+    events.remove_permission(EventBusName=BUS.removeprefix("event-bus/"), RemoveAllPermissions=True)
+    cloud.edit_member(MEMBER, {"billing": CONTACT})
+    cloud.settle(20)
+    assert cloud.dead_letters()["orgsync-dev-contact-sync-dead-bells"] == 1
+    assert cloud.lost == []
+
+
+def test_an_unknown_unit_is_refused_before_anything_is_made(program: Callable[..., Path]) -> None:
+    """With its place in the stack file, and where to look."""
+    document = {"name": "n", "organization": {"accounts": 1}, "expect": "any", "steps": [{"deploy": {}}]}
+    repository = program(orgsync__deployment={"member_units": ["ou-abcd-11111111"]})
+    report = play(Scenario.model_validate(document), engine="inline", repository=repository)
+    error = report["steps"][0]["error"]
+    assert "orgsync:deployment.member_units.0" in error
+    assert "list-organizational-units-for-parent" in error
+    assert report["leftovers"] == []

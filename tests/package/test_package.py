@@ -1,0 +1,91 @@
+"""ContactSync as a Pulumi package: what other programs see of it, and what it does for them."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import components
+from components.__main__ import SCHEMA, schema
+from sandbox.cloud import Cloud
+from sandbox.engine import Engine, find_cli, open_engine
+from sandbox.organization import make
+
+PROGRAM = Path(__file__).parent / "program"
+COMMAND = "pulumi-resource-orgsync"
+
+
+def described(value: dict[str, Any]) -> bool:
+    return bool(value.get("description", "").strip())
+
+
+def test_the_committed_schema_is_current() -> None:
+    """What is published is what the code says; `make schema` writes it anew."""
+    assert json.loads(SCHEMA.read_text()) == schema()
+
+
+def test_the_version_stands_in_one_place() -> None:
+    """Package, project and code are of one version."""
+    assert schema()["version"] == components.__version__
+
+
+def test_every_argument_and_output_is_described() -> None:
+    """Nobody has to read the code to know what goes in and what comes out."""
+    (component,) = schema()["resources"].values()
+    properties = {**component["inputProperties"], **component["properties"]}
+    assert described(component)
+    assert not [name for name, value in properties.items() if not described(value)]
+
+
+def test_nothing_has_to_be_given() -> None:
+    """Every argument has a default."""
+    (component,) = schema()["resources"].values()
+    assert component["requiredInputs"] == []
+
+
+@pytest.fixture
+def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package's command where the engine looks for it, as an installation puts it there."""
+    command = tmp_path / COMMAND
+    command.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{Path(components.__file__).parent}' \"$@\"\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path), os.environ["PATH"]]))
+
+
+@pytest.fixture
+def cloud() -> Iterator[Cloud]:
+    with Cloud(make(seed=4, count=3)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def engine(cloud: Cloud, on_path: None) -> Iterator[Engine]:
+    if find_cli() is None:
+        pytest.skip("no Pulumi CLI on PATH or at .engine/pulumi: make engine")
+    with open_engine("pulumi", cloud, PROGRAM) as opened:
+        yield opened
+
+
+@pytest.mark.engine
+@pytest.mark.slow
+def test_another_program_keeps_its_contacts_in_step(engine: Engine, cloud: Cloud) -> None:
+    """A remote component from first `up` to `destroy`: it converges, changes nothing unasked, leaves nothing."""
+    deployed = engine.up()
+    cloud.settle()
+    assert deployed.outputs["initial_sync"]["Status"] == "completed"
+    assert deployed.outputs["initial_sync"]["Succeeded"] == "6"
+    contacts = cloud.account.contacts()
+    source = contacts.pop(cloud.organization.management)
+    for held in contacts.values():
+        assert (held["billing"], held["security"]) == (source["billing"], source["security"])
+
+    again = engine.up()
+    assert again.changes == 0, again.resources
+    assert len(cloud.executions()) == len({run["name"] for run in cloud.executions()}) == 1
+
+    engine.destroy()
+    assert cloud.leftovers() == []
