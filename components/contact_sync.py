@@ -37,7 +37,7 @@ class ContactSyncArgs(TypedDict):
     `orgsync:contact_sync` in a stack file and as a version in the configuration table."""
     deployment: NotRequired[dict[str, Any]]
     """How this stack runs: log level and retention, tracing, point-in-time recovery, protection, memory, whether
-    members' own changes are forwarded. The same document as `orgsync:deployment` in a stack file."""
+    members' own changes are forwarded, a trail of its own where the organization has none. The same document as `orgsync:deployment` in a stack file."""
 
 
 class ContactSync(pulumi.ComponentResource):
