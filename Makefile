@@ -8,6 +8,8 @@ SHELL := bash
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 PIP := -m pip --quiet --disable-pip-version-check install
 BIN := .venv/bin
+# Files stay whole: those of tests/flow share rehearsals that are played once.
+WORKERS ?= 2
 LOCKS := requirements/requirements.lock requirements/uv.lock
 
 help: ## what can be made
@@ -36,7 +38,7 @@ test: setup ## every gate; drives the real Pulumi engine where it can be built
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest $(PYTEST)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST)
 
 bench: setup ## how close a run comes to what AWS's quotas force, as ratios
 	$(BIN)/python bench/ratios.py

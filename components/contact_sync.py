@@ -37,7 +37,8 @@ class ContactSyncArgs(TypedDict):
     `orgsync:contact_sync` in a stack file and as a version in the configuration table."""
     deployment: NotRequired[dict[str, Any]]
     """How this stack runs: log level and retention, tracing, point-in-time recovery, protection, memory, whether
-    members' own changes are forwarded, a trail of its own where the organization has none. The same document as `orgsync:deployment` in a stack file."""
+    members' own changes are forwarded, a trail of its own where the organization has none. The same document as
+    `orgsync:deployment` in a stack file."""
 
 
 class ContactSync(pulumi.ComponentResource):
@@ -58,7 +59,8 @@ class ContactSync(pulumi.ComponentResource):
     discovery_parameter: pulumi.Output[str]
     """Name of the SSM parameter by which the `orgsync` command finds this stack."""
     initial_sync: pulumi.Output[dict[str, str]]
-    """What the last reconciliation by a deployment did: its run, status, severity and counts."""
+    """What the last reconciliation by a deployment did: `RunId`, `Status`, `Severity`, and the counts `Succeeded`,
+    `Skipped` and `Failed`."""
 
     def __init__(self, name: str, args: ContactSyncArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("orgsync:index:ContactSync", name, {}, opts)

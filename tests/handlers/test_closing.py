@@ -332,7 +332,7 @@ def test_a_bell_with_a_strange_time_still_comes_to_an_end(world, time):
         "source": "aws.account",
         "account": world.management,
         "time": time,
-        "detail": {"eventName": "PutAlternateContact", "requestParameters": {}},
+        "detail": {"eventName": "PutContactInformation", "requestParameters": {}},
     }
     assert world.run(bell=bell)["status"] == "completed"
     assert world.lease().holder is None

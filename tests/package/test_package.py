@@ -12,7 +12,7 @@ import pytest
 import components
 from components.__main__ import SCHEMA, schema
 from sandbox.cloud import Cloud
-from sandbox.engine import Engine, find_cli, open_engine
+from sandbox.engine import DeployFailed, Engine, find_cli, open_engine
 from sandbox.organization import make
 
 PROGRAM = Path(__file__).parent / "program"
@@ -88,4 +88,13 @@ def test_another_program_keeps_its_contacts_in_step(engine: Engine, cloud: Cloud
     assert len(cloud.executions()) == len({run["name"] for run in cloud.executions()}) == 1
 
     engine.destroy()
+    assert cloud.leftovers() == []
+
+
+@pytest.mark.engine
+@pytest.mark.slow
+def test_another_program_is_told_what_is_wrong(engine: Engine, cloud: Cloud) -> None:
+    """A mistake in the arguments fails the preview with its path and its remedy, as in a stack file of ours."""
+    with pytest.raises(DeployFailed, match=r"excluded_accounts\.0: must be an account id of 12 digits"):
+        engine.preview(config={"excluded_accounts": ["12"]})
     assert cloud.leftovers() == []
