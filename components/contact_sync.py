@@ -69,6 +69,12 @@ class ContactSync(pulumi.ComponentResource):
         config = settings.contact_sync(document)
         deployment = settings.deployment(args.get("deployment") or {})
         place = self._place(name)
+        hub = config.notification_settings.user_notifications_config.notification_hub_region
+        if hub:
+            place.check_region(
+                hub,
+                "orgsync:contact_sync notification_settings.user_notifications_config.notification_hub_region",
+            )
         reached = reach(place.account, deployment.member_units, self._asked) if deployment.member_events else None
         if reached:
             place = replace(place, organization=reached.organization)

@@ -20,6 +20,13 @@ LONGEST_PREFIX = 40
 ACCOUNT_EVENTS = {"aws": "us-east-1", "aws-cn": "cn-northwest-1", "aws-us-gov": "us-gov-west-1"}
 """The region in which a partition records Account Management and Organizations; the one place that names regions."""
 
+REGIONS = {
+    "aws-cn": r"cn-[a-z]+-\d",
+    "aws-us-gov": r"us-gov-[a-z]+-\d",
+    "aws": r"(af|ap|ca|eu|il|me|mx|sa|us)-(?!gov|iso)[a-z]+-\d",
+}
+"""What a partition's regions look like; new ones come every year, so their names are no list."""
+
 
 def short(*words: str) -> str:
     """Eight characters that stand for some words: part of a name that must not hold them."""
@@ -28,6 +35,10 @@ def short(*words: str) -> str:
 
 class NameTooLong(ValueError):
     """Project, stack and component name together leave no room for the names of the parts."""
+
+
+class RegionRefused(ValueError):
+    """A region of another partition, or of none: nothing there could speak with what stands here."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,17 @@ class Place:
             raise NameTooLong(
                 f"{self.prefix!r} has {len(self.prefix)} characters, {LONGEST_PREFIX} at most: shorten project or stack"
             )
+
+        self.check_region(self.region, "aws:region")
+
+    def check_region(self, region: str, path: str) -> None:
+        """See that a region belongs to this partition.
+
+        Raises:
+            RegionRefused: with the path in the stack file at which it stands.
+        """
+        if not re.fullmatch(REGIONS.get(self.partition, ""), region):
+            raise RegionRefused(f"{path}: {region!r} is no region of the partition {self.partition}; name one of it")
 
     @property
     def of_account_events(self) -> "Place":

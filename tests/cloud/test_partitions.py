@@ -3,9 +3,12 @@
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from components.place import Place, RegionRefused
 
 ROOT = Path(__file__).parents[2]
 KNOWS_REGIONS = ROOT / "components" / "place.py"
@@ -53,3 +56,27 @@ def test_one_written_down_is_seen(line: str) -> None:
 def test_what_people_read_may_name_one() -> None:
     """A docstring and a sentence explain with examples."""
     assert not written_down('"""Such as us-east-1."""\nraise ValueError("a region such as us-east-1")')
+
+
+@pytest.mark.parametrize(
+    ("partition", "region"),
+    [
+        ("aws", "cn-north-1"),
+        ("aws", "us-gov-west-1"),
+        ("aws", "us-iso-east-1"),
+        ("aws", "mars"),
+        ("aws-cn", "eu-west-1"),
+    ],
+)
+def test_a_region_outside_the_partition_is_refused_with_its_path(place: Place, partition: str, region: str) -> None:
+    """Before anything is declared, and the message says where it stands."""
+    with pytest.raises(RegionRefused, match=f"^aws:region: '{region}'"):
+        replace(place, partition=partition, region=region)
+
+
+@pytest.mark.parametrize(
+    "region", ["us-east-1", "eu-west-1", "ap-southeast-4", "il-central-1", "mx-central-1", "us-west-2"]
+)
+def test_a_region_of_the_partition_is_taken(place: Place, region: str) -> None:
+    """Also one that is newer than this program."""
+    assert replace(place, region=region).region == region
