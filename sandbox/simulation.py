@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from handlers.contact_sync.adapters.aws import ERRORS
 from handlers.contact_sync.config import ContactSyncConfig
 from handlers.contact_sync.core.contacts import Contact
-from handlers.contact_sync.core.errors import AccountError, AccountNotFound, UnknownUnit
+from handlers.contact_sync.core.errors import AccountError, ContactNotFound, UnknownUnit
 from handlers.contact_sync.core.pacing import Bucket, Pacer
 from handlers.contact_sync.core.receipts import Receipt
 from handlers.contact_sync.core.source import read_source
@@ -101,7 +101,7 @@ class SimulatedContacts:
                 return Contact.of(kind, answer["ContactInformation"])
             answer = await self._call("GetAlternateContact", account, AlternateContactType=kind.upper())
             return Contact.of(kind, answer["AlternateContact"])
-        except AccountNotFound:
+        except ContactNotFound:
             return None
 
     async def write(self, account: str, contact: Contact) -> None:
@@ -117,7 +117,7 @@ class SimulatedContacts:
         """See `Contacts.delete`."""
         try:
             await self._call("DeleteAlternateContact", account, AlternateContactType=kind.upper())
-        except AccountNotFound:
+        except ContactNotFound:
             return
 
     async def _call(self, operation: str, account: str | None, **parameters: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from handlers.contact_sync.adapters.aws import LONGEST_CALL
 from handlers.contact_sync.config import ContactSyncConfig
 from handlers.contact_sync.core.bell import hear
 from handlers.contact_sync.core.errors import (
@@ -35,7 +36,10 @@ from handlers.contact_sync.telemetry import logger, metrics
 # pass may meet its first drifted account at any point of its way.
 CHANGES = (Cause.SOURCE_CHANGED, Cause.MEMBER_CHANGED, Cause.ACCOUNT_CREATED, Cause.ACCOUNT_JOINED)
 LOOK_EVERY = 5.0
-"""Seconds between a worker's looks at whether its run was closed meanwhile: a closed run must not write."""
+"""Seconds between a worker's looks at whether its run was stopped meanwhile: a stopped run must not write."""
+
+GRACE = LOOK_EVERY + LONGEST_CALL + 1
+"""Seconds after which a stopped worker's last call has ended too."""
 
 SEVERITY_METRICS = {
     Severity.HIGH: Metric.SEVERITY_HIGH,
@@ -63,6 +67,10 @@ def close(
     if died and not run.closed and not run.error:
         run = replace(run, error=SystemFailure.__name__, detail=died)
     config = _config(run, services)
+    if died and run.batches and not run.closed:
+        # Its worker may still be at it, and the next run must not start, nor be counted, beside it.
+        services.states.stop(run_id)
+        asyncio.run(services.clock.sleep(GRACE))
     if not run.closed:
         services.states.keep(_forgotten(run, services), run_id)
     tally = Tally.of(services.states.receipts(run_id))
@@ -70,9 +78,6 @@ def close(
     if not run.closed:
         run = _end(run, tally, verdict, services)
     _notify(run, verdict, tally, services)
-    if died and run.batches:
-        # Its worker may still be at it: it sees within LOOK_EVERY that the run was closed.
-        asyncio.run(services.clock.sleep(LOOK_EVERY + 1))
     hand_over(run_id, services)
     return {"run_id": run_id, "status": run.status, "severity": run.severity, "counts": dict(run.counts)}
 
@@ -100,13 +105,21 @@ def _unplanned(run_id: str, bell: Any, started: str | None, services: Services) 
         request = hear(bell, run_id=run_id, management=services.management, writer=services.writer)
     except Refusal:
         return None
+    lease = services.states.lease()
+    for turn in (lease.holder, lease.pending):
+        if turn and turn.run_id != run_id and set(request.bells) <= set(turn.request.bells):
+            return None  # it died after another run had taken its bell over
     at = instant(started) or services.clock.now().isoformat(timespec="milliseconds")
     return Run(run_id, request.cause, started=at, rung=request.rung or at, initiator=request.initiator)
 
 
 def _config(run: Run, services: Services) -> ContactSyncConfig:
+    """The version the run kept; the newest for a run that died before it had one; else the defaults."""
     try:
-        return services.configs.at(run.config_version) if run.config_version else ContactSyncConfig()
+        if run.config_version:
+            return services.configs.at(run.config_version)
+        current = services.configs.current()
+        return current[1] if current else ContactSyncConfig()
     except ConfigurationUnreadable:
         return ContactSyncConfig()
 

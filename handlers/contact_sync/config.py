@@ -1,7 +1,7 @@
 """The configuration of contact sync: one shape in the stack file, the table and at run time.
 
-`pulumi preview`, the deploy's custom resource and `orgsync config` all validate with
-`parse`, so that nothing reaches the table that a run could not use. Keys are the spec's,
+`pulumi preview`, the deploy's custom resource and a run that reads the table all validate
+with `parse`, so that nothing reaches the table that a run could not use. Keys are the spec's,
 in snake_case. The model is frozen: a run keeps the version it has read to its end.
 """
 

@@ -35,6 +35,9 @@ def _helper() -> Any:
 
     def begin_or_go_back(event: dict[str, Any], _context: object) -> str:
         helper.Data.update(begin(event, services()))
+        # crhelper puts the event into a rule's input, which takes 8 KB: a list of exclusions would not fit.
+        event["ResourceProperties"].pop("Configuration")
+        event.pop("OldResourceProperties", None)
         return _identity(event)
 
     def look(event: dict[str, Any], _context: object) -> str | None:

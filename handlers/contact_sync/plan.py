@@ -25,8 +25,8 @@ from handlers.contact_sync.core.pacing import Pacer
 from handlers.contact_sync.core.receipts import Receipt, Status
 from handlers.contact_sync.core.request import Request, instant
 from handlers.contact_sync.core.run import Run, RunStatus
-from handlers.contact_sync.core.source import read_source, source_flaws
-from handlers.contact_sync.core.targets import Account, Selection, abandon, batches, select
+from handlers.contact_sync.core.source import Source, read_source, source_flaws
+from handlers.contact_sync.core.targets import Account, Left, Selection, abandon, batches, select
 from handlers.contact_sync.names import Metric, Outcome
 from handlers.contact_sync.runtime import Services, services
 from handlers.contact_sync.telemetry import logger, metrics, tracer
@@ -83,9 +83,7 @@ def plan(run_id: str, started: str, bell: Any, services: Services) -> dict[str, 
     )
     services.states.save(run, while_open=True)
     try:
-        if unreadable:
-            raise unreadable
-        run = asyncio.run(_gather(run, request, config, services))
+        run = asyncio.run(_gather(run, request, config, unreadable, services))
     except RunError as error:
         run = replace(run, error=error.code, detail=str(error))
     run = replace(run, planned=True)
@@ -139,29 +137,50 @@ def _see_that_the_holder_lives(services: Services) -> None:
         closing.close(holder.run_id, services, died=status, bell=closing.bell_of(holder))
 
 
-async def _gather(run: Run, request: Request, config: ContactSyncConfig, services: Services) -> Run:
-    """Read the source once and list the accounts; write receipts for the left and batches for the rest."""
+async def _gather(
+    run: Run, request: Request, config: ContactSyncConfig, unreadable: RunError | None, services: Services
+) -> Run:
+    """List the accounts and read the source once; write receipts for the left and batches for the rest.
+
+    Raises:
+        RunError: the run ends before any write; where the accounts were known, each has its receipts.
+    """
     services.organization.check_management()
-    pacer = Pacer(services.buckets(config), services.clock)
-    source = await read_source(services.contacts, request.kinds(), config, pacer, services.clock)
-    wrong = source_flaws(source)
-    selection = select(
-        request,
-        _accounts(request, services),
-        config,
-        management=services.management,
-        in_excluded_units=services.organization.accounts_below(config.excluded_units),
-        missing_at_source={kind for kind, contact in source.items() if contact is None},
-    )
-    if wrong:
-        selection = abandon(selection, SourceUnwritable)
-    services.states.keep(_receipts_of_the_left(selection, services), run.run_id)
-    if wrong:
-        raise SourceUnwritable("; ".join(map(str, wrong)))
+    accounts = list(_accounts(request, services))
+    try:
+        if unreadable:
+            raise unreadable
+        source, selection = await _choose(request, accounts, config, services)
+    except RunError as error:
+        everyone = select(request, accounts, config, management=services.management, in_excluded_units=())
+        services.states.keep(_receipts_of(abandon(everyone, type(error)).left, services), run.run_id)
+        raise
+    services.states.keep(_receipts_of(selection.left, services), run.run_id)
     cut = batches(selection.targets, BATCH)
     services.bucket.write_batches(run.run_id, cut)
     held = {kind: contact for kind, contact in source.items() if contact is not None}
     return replace(run, source=held, batches=len(cut))
+
+
+async def _choose(
+    request: Request, accounts: Iterable[Account], config: ContactSyncConfig, services: Services
+) -> tuple[Source, Selection]:
+    """The source, as it may be written, and what becomes of every account."""
+    below = services.organization.accounts_below(config.excluded_units)
+    pacer = Pacer(services.buckets(config), services.clock)
+    source = await read_source(services.contacts, request.kinds(), config, pacer, services.clock)
+    if wrong := source_flaws(source):
+        raise SourceUnwritable("; ".join(map(str, wrong)))
+    missing = {kind for kind, contact in source.items() if contact is None}
+    selection = select(
+        request,
+        accounts,
+        config,
+        management=services.management,
+        in_excluded_units=below,
+        missing_at_source=missing,
+    )
+    return source, selection
 
 
 def _accounts(request: Request, services: Services) -> Iterable[Account]:
@@ -170,9 +189,9 @@ def _accounts(request: Request, services: Services) -> Iterable[Account]:
     return [services.organization.account(account) or Account(account, "NOT_A_MEMBER") for account in request.accounts]
 
 
-def _receipts_of_the_left(selection: Selection, services: Services) -> Iterable[Receipt]:
+def _receipts_of(left: Iterable[Left], services: Services) -> Iterable[Receipt]:
     at = services.clock.now().isoformat(timespec="milliseconds")
-    return [Receipt(left.account, left.kind, Status.SKIPPED, at, error=left.why.__name__) for left in selection.left]
+    return [Receipt(one.account, one.kind, Status.SKIPPED, at, error=one.why.__name__) for one in left]
 
 
 def _planned(run: Run, services: Services) -> dict[str, Any]:

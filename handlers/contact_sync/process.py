@@ -11,7 +11,7 @@ from handlers.contact_sync.closing import LOOK_EVERY
 from handlers.contact_sync.config import ContactSyncConfig
 from handlers.contact_sync.core.pacing import Pacer
 from handlers.contact_sync.core.receipts import Receipt
-from handlers.contact_sync.core.run import Run
+from handlers.contact_sync.core.run import Run, RunStatus
 from handlers.contact_sync.core.targets import Target
 from handlers.contact_sync.core.turn import Means
 from handlers.contact_sync.core.worker import Progress, work
@@ -44,7 +44,7 @@ def process(run_id: str, batch: int, remaining: Callable[[], float], services: S
         `done`: whether every account of the batch has its receipts; if not, hand it in again.
     """
     run = services.states.run(run_id)
-    if run is None or run.closed:
+    if run is None or run.status is not RunStatus.IN_PROGRESS:
         return {"done": True}
     config = services.configs.at(run.config_version)
     left = _without_receipts(run_id, services.bucket.batch(run_id, batch), services)
@@ -80,8 +80,8 @@ async def _work(
     async def emit(receipts: Sequence[Receipt]) -> None:
         await asyncio.to_thread(services.states.keep, receipts, run.run_id)
 
-    async def closed() -> None:
-        while not await asyncio.to_thread(services.states.closed, run.run_id):
+    async def stopped() -> None:
+        while not await asyncio.to_thread(services.states.stopped, run.run_id):
             await services.clock.sleep(LOOK_EVERY)
 
     working = asyncio.ensure_future(
@@ -94,11 +94,12 @@ async def _work(
             patience=max(remaining() - LET_GO, 0),
         )
     )
-    watching = asyncio.ensure_future(closed())
+    watching = asyncio.ensure_future(stopped())
     await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
     watching.cancel()
     if working.done():
         return working.result()
     working.cancel()
     await asyncio.wait((working,))
+    watching.result()  # a look that failed says nothing of the run: raised, the batch is done again
     return Progress(done=True, circuit=None, throttles={})

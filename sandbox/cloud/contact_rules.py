@@ -59,6 +59,6 @@ def _judge(rule: _Rule, value: object) -> str | None:
         return "must be a string"
     if not rule.shortest <= len(value) <= rule.longest:
         return f"'{value}' must be {rule.shortest} to {rule.longest} characters long"
-    if rule.pattern and not re.fullmatch(rule.pattern, value):
+    if rule.pattern and not re.fullmatch(rule.pattern, value, re.ASCII):
         return f"'{value}' must match {rule.pattern}"
     return None

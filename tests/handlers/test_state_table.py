@@ -66,13 +66,13 @@ def test_a_closed_header_is_not_overwritten_by_an_open_one(states):
     assert states.save(closed, while_open=True)
     assert not states.save(run(planned=True), while_open=True)
     assert states.run("run-1") == closed
-    assert states.closed("run-1")
+    assert states.stopped("run-1")
 
 
 def test_an_open_circuit_is_noted_in_the_header(states):
     """The rest of the header stays."""
     states.save(run(planned=True, batches=2))
-    assert not states.closed("run-1")
+    assert not states.stopped("run-1")
     states.open_circuit("run-1", "AccessDenied")
     assert states.run("run-1") == run(planned=True, batches=2, circuit="AccessDenied")
 

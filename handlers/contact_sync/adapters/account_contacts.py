@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.contact_sync.core.contacts import Contact
-from handlers.contact_sync.core.errors import AccountError, AccountNotFound
+from handlers.contact_sync.core.errors import AccountError, ContactNotFound
 from handlers.contact_sync.names import Kind
 
 from . import aws
@@ -37,7 +37,7 @@ class AccountContacts:
             alternate = {"AlternateContactType": kind.upper()}
             answer = await self._call(self._client.get_alternate_contact, account, whose | alternate)
             return Contact.of(kind, answer["AlternateContact"])
-        except AccountNotFound:
+        except ContactNotFound:
             # ResourceNotFoundException of a Get means that there is no such contact.
             return None
 
@@ -58,7 +58,7 @@ class AccountContacts:
         try:
             alternate = {"AlternateContactType": kind.upper()}
             await self._call(self._client.delete_alternate_contact, account, self._member(account) | alternate)
-        except AccountNotFound:
+        except ContactNotFound:
             return
 
     def _member(self, account: str) -> dict[str, Any]:

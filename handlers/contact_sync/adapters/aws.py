@@ -12,6 +12,7 @@ from handlers.contact_sync.core.errors import (
     AccountError,
     AccountNotFound,
     Conflicted,
+    ContactNotFound,
     ContactRefused,
     NetworkFailed,
     ServiceFailed,
@@ -20,10 +21,12 @@ from handlers.contact_sync.core.errors import (
 )
 
 CONNECTIONS = 32
+LONGEST_CALL = 10
+"""Seconds after which a call to Account Management counts as unanswered."""
 
 # Account Management is retried by the core alone, so that a receipt's count of retries is true.
 COUNTED = Config(
-    retries={"total_max_attempts": 1}, max_pool_connections=CONNECTIONS, connect_timeout=5, read_timeout=20
+    retries={"total_max_attempts": 1}, max_pool_connections=CONNECTIONS, connect_timeout=3, read_timeout=LONGEST_CALL
 )
 PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 8}, max_pool_connections=CONNECTIONS)
 
@@ -36,7 +39,7 @@ ERRORS: dict[str, type[AccountError]] = {
     "ConcurrentModificationException": Conflicted,
     "InternalServerException": ServiceFailed,
     "ServiceException": ServiceFailed,
-    "ResourceNotFoundException": AccountNotFound,
+    "ResourceNotFoundException": ContactNotFound,
     "AccountNotFoundException": AccountNotFound,
     "TargetNotFoundException": AccountNotFound,
 }

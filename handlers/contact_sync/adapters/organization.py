@@ -1,27 +1,55 @@
 """AWS Organizations: who the members are, where they stand, how they are tagged."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.contact_sync.core.errors import NotManagementAccount, UnknownUnit
+from handlers.contact_sync.core.errors import (
+    NotManagementAccount,
+    OrganizationUnreadable,
+    UnexpectedAnswer,
+    UnknownUnit,
+)
 from handlers.contact_sync.core.targets import Account
 
 from . import aws
 
+Asked = ParamSpec("Asked")
+Answer = TypeVar("Answer")
+
 PAGE = 20  # ListAccounts takes no more
 
 
+def _named(ask: Callable[Asked, Answer]) -> Callable[Asked, Answer]:
+    """Let AWS's failures leave as ours, with AWS's name for them."""
+
+    @wraps(ask)
+    def asked(*arguments: Asked.args, **named: Asked.kwargs) -> Answer:
+        try:
+            return ask(*arguments, **named)
+        except ClientError as error:
+            raise OrganizationUnreadable(f"{error.operation_name}: {aws.code_of(error)}") from error
+        except BotoCoreError as error:
+            raise OrganizationUnreadable(type(error).__name__) from error
+
+    return asked
+
+
 class Organization:
-    """The organization of the management account; botocore's own retries answer its throttling."""
+    """The organization of the management account; botocore's own retries answer its throttling.
+
+    Raises:
+        OrganizationUnreadable: AWS did not answer, or refused; from every method of a run's planning.
+    """
 
     def __init__(self, management: str) -> None:
         self._management = management
         self._client = aws.client("organizations")
 
+    @_named
     def check_management(self) -> None:
         """See that this account manages an organization.
 
@@ -35,12 +63,13 @@ class Organization:
         if found != self._management:
             raise NotManagementAccount(f"{self._management} is managed by {found}")
 
-    def accounts(self) -> Iterator[Account]:
+    @_named
+    def accounts(self) -> list[Account]:
         """Every account of the organization, in every state; empty pages may come before the last."""
         pages = self._client.get_paginator("list_accounts").paginate(PaginationConfig={"PageSize": PAGE})
-        for page in pages:
-            yield from map(_account, page["Accounts"])
+        return [_account(found) for page in pages for found in page["Accounts"]]
 
+    @_named
     def account(self, account: str) -> Account | None:
         """One account; None when it is no member."""
         try:
@@ -48,6 +77,7 @@ class Organization:
         except self._client.exceptions.AccountNotFoundException:
             return None
 
+    @_named
     def accounts_below(self, units: Iterable[str]) -> frozenset[str]:
         """Ids of the accounts in any of these units or below.
 
@@ -75,8 +105,8 @@ class Organization:
         """See `Membership.state`."""
         try:
             found = await asyncio.to_thread(self.account, account)
-        except (ClientError, BotoCoreError) as error:
-            raise aws.translated(error, account) from error
+        except OrganizationUnreadable as error:
+            raise UnexpectedAnswer(f"{account}: {error}") from error
         return found.state if found else None
 
     def _unit(self, unit: str) -> str:

@@ -22,6 +22,7 @@ from . import aws
 LEASE_KEY = {"sync_id": "lease", "item": "organization"}
 HEADER = "run"
 RECEIPT = "receipt#"
+OPEN = [RunStatus.IN_PROGRESS, RunStatus.STOPPED]
 
 Answer = TypeVar("Answer")
 
@@ -73,9 +74,7 @@ class StateTable:
     def save(self, run: Run, *, while_open: bool = False) -> bool:
         """Write a header. With `while_open` only over one that has not ended; says whether it was written."""
         condition = (
-            {"ConditionExpression": Attr("status").not_exists() | Attr("status").eq(RunStatus.IN_PROGRESS)}
-            if while_open
-            else {}
+            {"ConditionExpression": Attr("status").not_exists() | Attr("status").is_in(OPEN)} if while_open else {}
         )
         try:
             self._table.put_item(Item=self._header(run), **condition)
@@ -93,8 +92,17 @@ class StateTable:
             ExpressionAttributeValues={":cause": cause},
         )
 
-    def closed(self, run_id: str) -> bool:
-        """Whether the run has ended; a reading of one attribute, for a worker that looks often."""
+    def stop(self, run_id: str) -> None:
+        """Tell a run's worker, should it still live, to write no more."""
+        self._table.update_item(
+            Key={"sync_id": run_id, "item": HEADER},
+            UpdateExpression="SET #status = :stopped",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":stopped": RunStatus.STOPPED},
+        )
+
+    def stopped(self, run_id: str) -> bool:
+        """Whether the run may write no more; a reading of one attribute, for a worker that looks often."""
         answer = self._table.get_item(
             Key={"sync_id": run_id, "item": HEADER},
             ConsistentRead=True,

@@ -16,7 +16,7 @@ class Breaker:
 
     def __init__(self, limit: int = LIMIT, cause: str | None = None) -> None:
         self._limit = limit
-        self._ends: dict[int, str | None] = {}
+        self._ends: dict[int, tuple[str | None, bool]] = {}
         self._next = 0
         self._alike: str | None = None
         self._count = 0
@@ -28,11 +28,16 @@ class Breaker:
         """Whether to stop."""
         return self.cause is not None
 
-    def record(self, position: int, failure: str | None) -> None:
-        """The account at a position is done: with a failure's code, or None when it went well."""
-        self._ends[position] = failure
+    def record(self, position: int, failure: str | None, *, tried: bool = True) -> None:
+        """The account at a position is done: with a failure's code, or None when it went well.
+
+        One that was left alone without a call (`tried` false) says nothing of whether calls help.
+        """
+        self._ends[position] = (failure, tried)
         while self._next in self._ends:
-            self._count_in(self._ends.pop(self._next))
+            failure, tried = self._ends.pop(self._next)
+            if tried:
+                self._count_in(failure)
             self._next += 1
 
     def _count_in(self, failure: str | None) -> None:

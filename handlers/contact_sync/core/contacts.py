@@ -100,7 +100,7 @@ def flaws(contact: Contact) -> tuple[Flaw, ...]:
                 found.append(Flaw(contact.kind, name, "is required"))
         elif len(value) > limit.longest:
             found.append(Flaw(contact.kind, name, f"is longer than {limit.longest} characters"))
-        elif limit.pattern and not re.fullmatch(limit.pattern, value):
+        elif limit.pattern and not re.fullmatch(limit.pattern, value, re.ASCII):
             found.append(Flaw(contact.kind, name, f"must be {limit.shape}"))
     if (
         contact.kind is Kind.PRIMARY

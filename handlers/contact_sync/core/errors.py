@@ -112,13 +112,19 @@ class UnknownUnit(ConfigurationError):
 class ConfigurationUnreadable(ConfigurationError):
     """The newest version in the configuration table is not a valid configuration."""
 
-    remedy = "Deploy again, or write a valid version with `orgsync config`; do not edit the table by hand."
+    remedy = "Deploy again, the table holds versions that deployments wrote; do not edit the table by hand."
 
 
 class NotManagementAccount(ConfigurationError):
     """The stack does not stand in the organization's management account."""
 
     remedy = "Deploy with the management account's credentials: only it can write every member."
+
+
+class OrganizationUnreadable(RunError):
+    """AWS Organizations did not say which accounts there are, or where they stand."""
+
+    remedy = "Check the plan function's role (organizations:List* and Describe*), then run `orgsync sync`."
 
 
 class SourceUnreadable(RunError):
@@ -195,6 +201,12 @@ class UnexpectedAnswer(AccountError):
     """AWS answered with an error that orgsync does not know."""
 
     remedy = "Look for the code in the process function's log and report it, so that it gets a name."
+
+
+class ContactNotFound(AccountError):
+    """AWS has no such contact for the account."""
+
+    remedy = "Nothing to do: the next pass compares it again."
 
 
 class AccountNotFound(AccountError):

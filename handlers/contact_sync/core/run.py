@@ -10,9 +10,14 @@ from .contacts import Contact
 
 
 class RunStatus(StrEnum):
-    """`merged` marks a bell that another run answers; it is no run of its own."""
+    """Where a run is.
+
+    `stopped`: it died, its worker must write no more, and its end is being counted.
+    `merged` marks a bell that another run answers; it is no run of its own.
+    """
 
     IN_PROGRESS = "in_progress"
+    STOPPED = "stopped"
     COMPLETED = "completed"
     FAILED = "failed"
     MERGED = "merged"
@@ -56,5 +61,5 @@ class Run:
 
     @property
     def closed(self) -> bool:
-        """Whether it has ended; a closed run writes nothing any more."""
-        return self.status is not RunStatus.IN_PROGRESS
+        """Whether it has ended."""
+        return self.status not in (RunStatus.IN_PROGRESS, RunStatus.STOPPED)

@@ -17,6 +17,7 @@ from .errors import (
     AccountError,
     AccountNotFound,
     CircuitOpen,
+    ContactNotFound,
     ContactRefused,
     Excluded,
     ExclusionUnknown,
@@ -24,6 +25,7 @@ from .errors import (
     NotVerified,
     OrgsyncError,
     Skip,
+    UnexpectedAnswer,
 )
 from .pacing import Pacer
 from .ports import Clock, Contacts, Membership
@@ -57,6 +59,7 @@ class Turn:
         self._account = account
         self._means = means
         self._breaker = breaker
+        self._asked: asyncio.Future[str | None] | None = None
         self._caller = Caller(means.pacer, means.clock, means.config.retry_config.delays(), throttles)
 
     async def receipts(self, kinds: Sequence[Kind]) -> list[Receipt]:
@@ -88,6 +91,7 @@ class Turn:
         wanted = self._means.source.get(kind)
         attempt = _Attempt(self._account, kind, self._means, self._caller)
         written: tuple[str, ...] = ()
+        failure: OrgsyncError
         try:
             self._stop_if_open()
             changed = difference(wanted, await attempt.read())
@@ -97,10 +101,13 @@ class Turn:
                 written = changed
                 await attempt.verify(wanted)
             return self._receipt(kind, changed=written, retries=attempt.retries)
-        except (AccessDenied, AccountNotFound, ContactRefused) as error:
-            return self._receipt(kind, error=await self._or_no_longer_active(error), retries=attempt.retries)
+        except (AccessDenied, AccountNotFound, ContactNotFound, ContactRefused) as error:
+            failure = await self._or_no_longer_active(error)
         except OrgsyncError as error:
-            return self._receipt(kind, changed=written, error=error, retries=attempt.retries)
+            failure = error
+        except Exception as error:  # whatever one account's answer brings up, the others finish
+            failure = UnexpectedAnswer(type(error).__name__)
+        return self._receipt(kind, changed=written, error=failure, retries=attempt.retries)
 
     def _stop_if_open(self) -> None:
         if self._breaker.open:
@@ -108,8 +115,10 @@ class Turn:
 
     async def _or_no_longer_active(self, error: AccountError) -> OrgsyncError:
         """AWS refuses calls on an account that was closed meanwhile in more than one way: ask what it is."""
+        if self._asked is None:  # once, however many kinds were refused
+            self._asked = asyncio.ensure_future(self._means.membership.state(self._account))
         try:
-            state = await self._means.membership.state(self._account)
+            state = await self._asked
         except AccountError:
             return error
         return error if state == ACTIVE else NotActive("the account closed or left during the run")

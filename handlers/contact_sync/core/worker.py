@@ -64,7 +64,9 @@ async def work(
         while waiting and not stop():
             position, target = waiting.pop()
             receipts = await Turn(target.account, means, breaker, throttles).receipts(target.kinds)
-            breaker.record(position, next((r.error for r in receipts if r.status is Status.FAILED), None))
+            failure = next((receipt.error for receipt in receipts if receipt.status is Status.FAILED), None)
+            tried = any(receipt.status is not Status.SKIPPED for receipt in receipts)
+            breaker.record(position, failure, tried=tried)
             await emit(receipts)
             finished += 1
 
