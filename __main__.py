@@ -1,17 +1,18 @@
 """The cloud's table of contents: read the stack's configuration, build its system, say what it made."""
 
 import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env
 
 from components.contact_sync import ContactSync
+from components.settings import stack_file
 
-config = pulumi.Config("orgsync")
+# `pulumi.Config` answers for one key only and never lists them, so a misspelt one would go unseen. The engine
+# hands all of them on by the environment; whoever runs the program in a process of its own sets them there.
+own = stack_file({**get_config_env(), **CONFIG.get()})
 
 contact_sync = ContactSync(
     "contact-sync",
-    {
-        "contact_sync": config.get_object("contact_sync", {}),
-        "deployment": config.get_object("deployment", {}),
-    },
+    {"contact_sync": own.get("contact_sync", {}), "deployment": own.get("deployment", {})},
 )
 
 pulumi.export("state_machine_arn", contact_sync.state_machine_arn)

@@ -8,7 +8,6 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from handlers.contact_sync.config import ContactSyncConfig
 from handlers.contact_sync.names import Entry, Env, discovery_parameter
 
 from . import rights, settings
@@ -81,7 +80,7 @@ class ContactSync(pulumi.ComponentResource):
 
         stores = Stores(name, place, deployment, opts=below)
         notifications = Notifications(name, place, config.notification_settings, key=stores.key.arn, opts=below)
-        functions = self._functions(name, place, config, deployment, stores, notifications)
+        functions = self._functions(name, place, deployment, stores, notifications)
         pipeline = Pipeline(
             name,
             place,
@@ -169,7 +168,6 @@ class ContactSync(pulumi.ComponentResource):
         self,
         name: str,
         place: Place,
-        config: ContactSyncConfig,
         deployment: settings.Deployment,
         stores: Stores,
         notifications: Notifications,
@@ -189,7 +187,6 @@ class ContactSync(pulumi.ComponentResource):
                 state_table=arns[2],
                 dead_invocations=arns[3],
                 topics=tuple(arns[4:]),
-                kinds=config.contact_types,
             )
         )
         environment: dict[str, pulumi.Input[str]] = {

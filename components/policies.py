@@ -3,10 +3,10 @@
 What resources let in is `resource_policies`. A wildcard stands only under a comment that gives its reason.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from handlers.contact_sync.names import ALTERNATES, Kind
+from handlers.contact_sync.names import ALTERNATES, manifest_key, report_key
 
 from .place import Place
 from .settings import canonical
@@ -51,39 +51,33 @@ def key_use(place: Place, key: str, *services: str) -> Statement:
     )
 
 
-def read_configuration(table: str) -> Statement:
-    """Read the configuration's versions."""
-    return allow("ReadConfiguration", ["dynamodb:GetItem", "dynamodb:Query"], table)
+def configuration(table: str, *operations: str) -> Statement:
+    """These operations on the configuration's versions."""
+    return allow("Configuration", [f"dynamodb:{operation}" for operation in operations], table)
 
 
-def write_configuration(table: str) -> Statement:
-    """Read the configuration and add a version."""
-    return allow("WriteConfiguration", ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], table)
+def state(table: str, *operations: str) -> Statement:
+    """These operations on runs, receipts and the lease. Nobody deletes (items expire) or looks into an index."""
+    return allow("State", [f"dynamodb:{operation}" for operation in operations], table)
 
 
-def read_state(table: str) -> Statement:
-    """Read runs, receipts and the lease."""
-    actions = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
-    # An index has a name of its own below its table.
-    return allow("ReadState", actions, [table, f"{table}/index/*"])
-
-
-def write_state(table: str) -> Statement:
-    """Write runs, receipts and the lease; nothing is deleted but a lease, receipts expire."""
-    actions = ("BatchWriteItem", "ConditionCheckItem", "DeleteItem", "PutItem", "UpdateItem")
-    return allow("WriteState", [f"dynamodb:{action}" for action in actions], table)
-
-
-def read_runs(place: Place) -> Statement:
-    """Read the batches and reports of any run."""
+def read_batches(place: Place) -> Statement:
+    """Read the batches of any run."""
     # Runs name themselves as they start.
-    return allow("ReadRuns", ["s3:GetObject"], f"{place.bucket}/runs/*")
+    return allow("ReadBatches", ["s3:GetObject"], f"{place.bucket}/runs/*/batches/*")
 
 
-def write_runs(place: Place) -> Statement:
-    """Write the batches and the report of any run."""
+def write_batches(place: Place) -> Statement:
+    """Write the batches of any run and their list."""
     # Runs name themselves as they start.
-    return allow("WriteRuns", ["s3:PutObject"], f"{place.bucket}/runs/*")
+    written = [f"{place.bucket}/runs/*/batches/*", f"{place.bucket}/{manifest_key('*')}"]
+    return allow("WriteBatches", ["s3:PutObject"], written)
+
+
+def write_reports(place: Place) -> Statement:
+    """Write the report of any run."""
+    # Runs name themselves as they start.
+    return allow("WriteReports", ["s3:PutObject"], f"{place.bucket}/{report_key('*')}")
 
 
 def own_account(place: Place) -> str:
@@ -98,30 +92,26 @@ def organization(place: Place) -> str:
     return place.organization or "o-*"
 
 
-def contact_actions(kinds: Collection[Kind], *verbs: str) -> tuple[list[str], list[str], Condition]:
-    """Actions on the primary contact and on alternates, as far as these kinds are kept, and which alternates.
+def alternates_only() -> Condition:
+    """Every alternate there is, whichever of them are kept: `contact_types` may change while a run is under way.
 
     A condition on a key with several values must be ForAnyValue or ForAllValues [doc]. AWS's example
     has the types in capitals; should they come otherwise, they match all the same.
     """
-    primary = [f"account:{verb}ContactInformation" for verb in verbs if verb != "Delete"]
-    alternates = [f"account:{verb}AlternateContact" for verb in verbs]
-    types = sorted(kind.upper() for kind in kinds if kind in ALTERNATES)
-    only: Condition = {"ForAnyValue:StringEqualsIgnoreCase": {"account:AlternateContactTypes": types}}
-    return (primary if Kind.PRIMARY in kinds else []), (alternates if types else []), only
+    types = sorted(kind.upper() for kind in ALTERNATES)
+    return {"ForAnyValue:StringEqualsIgnoreCase": {"account:AlternateContactTypes": types}}
 
 
-def read_source(place: Place, kinds: Collection[Kind]) -> list[Statement]:
-    """Read the management account's own contacts of these kinds."""
-    primary, alternates, only = contact_actions(kinds, "Get")
+def read_source(place: Place) -> list[Statement]:
+    """Read the management account's own contacts."""
     return [
-        *([allow("ReadSource", primary, own_account(place))] if primary else []),
-        *([allow("ReadSourceAlternates", alternates, own_account(place), only)] if alternates else []),
+        allow("ReadSource", ["account:GetContactInformation"], own_account(place)),
+        allow("ReadSourceAlternates", ["account:GetAlternateContact"], own_account(place), alternates_only()),
     ]
 
 
-def write_members(place: Place, kinds: Collection[Kind]) -> list[Statement]:
-    """Read and write members' contacts of these kinds, and never the management account's.
+def write_members(place: Place) -> list[Statement]:
+    """Read and write members' contacts, and never the management account's.
 
     A primary contact cannot be deleted, and no statement here could.
     """
@@ -132,21 +122,21 @@ def write_members(place: Place, kinds: Collection[Kind]) -> list[Statement]:
         # Every path in the organization, so that a member of another one is refused twice.
         "ForAnyValue:StringLike": {"account:AccountResourceOrgPaths": [f"{organization(place)}/*"]},
     }
-    primary, alternates, only = contact_actions(kinds, "Get", "Put", "Delete")
+    primary = ["account:GetContactInformation", "account:PutContactInformation"]
+    alternates = [f"account:{verb}AlternateContact" for verb in ("Get", "Put", "Delete")]
     writes = ["account:DeleteAlternateContact", "account:PutAlternateContact", "account:PutContactInformation"]
-    never = {"Sid": "NeverTheSource", "Effect": "Deny", "Action": writes, "Resource": own_account(place)}
     return [
-        *([allow("KeepMembers", primary, members, inside)] if primary else []),
-        *([allow("KeepMembersAlternates", alternates, members, {**inside, **only})] if alternates else []),
-        never,
+        allow("KeepMembers", primary, members, inside),
+        allow("KeepMembersAlternates", alternates, members, {**inside, **alternates_only()}),
+        {"Sid": "NeverTheSource", "Effect": "Deny", "Action": writes, "Resource": own_account(place)},
     ]
 
 
-def see_members(place: Place) -> Statement:
-    """See one member's state and tags; its ARN names the one organization of this account."""
+def see_members(place: Place, *operations: str) -> Statement:
+    """These operations on one member, such as seeing its state; its ARN names the one organization of this account."""
     # Members come and go without a deployment.
     members = f"arn:{place.partition}:organizations::{place.account}:account/{organization(place)}/*"
-    return allow("SeeMembers", ["organizations:DescribeAccount", "organizations:ListTagsForResource"], members)
+    return allow("SeeMembers", [f"organizations:{operation}" for operation in operations], members)
 
 
 def walk_organization(place: Place) -> list[Statement]:
@@ -166,16 +156,20 @@ def walk_organization(place: Place) -> list[Statement]:
     return [allow("ListOrganization", whole, "*"), allow("WalkOrganization", below, units)]
 
 
-def start_runs(place: Place) -> list[Statement]:
-    """Start a run and see whether one still lives (the lease's holder may have died)."""
-    return [
-        allow("StartRuns", ["states:StartExecution"], place.state_machine),
-        allow("SeeRuns", ["states:DescribeExecution"], place.executions),
-    ]
+def start_runs(place: Place) -> Statement:
+    """Start a run; a second time changes nothing."""
+    return allow("StartRuns", ["states:StartExecution"], place.state_machine)
+
+
+def see_runs(place: Place) -> Statement:
+    """See whether a run still lives, and what its execution answered. A run's own: its children are none."""
+    return allow("SeeRuns", ["states:DescribeExecution"], place.executions[0])
 
 
 def publish(topics: Iterable[str]) -> Statement:
     """Send notifications."""
+    # An owner's `fallback_sns_topic` may be encrypted under a key of the owner's, which the configuration does
+    # not name, so no statement here can cover it: that key's own policy must let these roles in.
     return allow("Notify", ["sns:Publish"], topics)
 
 
@@ -208,7 +202,7 @@ def pipeline(place: Place, key: str, functions: Iterable[str]) -> list[Statement
     return [
         allow("Functions", ["lambda:InvokeFunction"], [place.function(function) for function in functions]),
         # Runs name themselves as they start.
-        allow("Batches", ["s3:GetObject"], f"{place.bucket}/runs/*"),
+        allow("Batches", ["s3:GetObject"], f"{place.bucket}/{manifest_key('*')}"),
         # A Distributed Map starts its children as executions of the machine itself.
         allow("Children", ["states:StartExecution"], place.state_machine),
         allow("WatchChildren", ["states:DescribeExecution", "states:StopExecution"], place.executions),

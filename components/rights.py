@@ -1,8 +1,10 @@
-"""What each function may do: the statements of `policies`, put together by role."""
+"""What each function may do: the statements of `policies`, put together by role.
+
+Each is exactly what the function calls, and what Lambda does in its name: a rehearsal in which every call
+occurs proves both directions (`tests/flow/test_rights.py`).
+"""
 
 from dataclasses import dataclass
-
-from handlers.contact_sync.names import Kind
 
 from . import policies
 from .place import Place
@@ -12,14 +14,13 @@ Statements = list[policies.Statement]
 
 @dataclass(frozen=True)
 class Stored:
-    """ARNs of what holds a system's data and of the topics that its report speaks to; the kinds it keeps."""
+    """ARNs of what holds a system's data and of the topics that its report speaks to."""
 
     key: str
     config_table: str
     state_table: str
     dead_invocations: str
     topics: tuple[str, ...]
-    kinds: tuple[Kind, ...] = tuple(Kind)
 
 
 def plan(place: Place, stored: Stored) -> Statements:
@@ -28,15 +29,16 @@ def plan(place: Place, stored: Stored) -> Statements:
     A plan that finds the lease with a dead run closes that run as `report` would, and tells of it.
     """
     return [
-        *policies.read_source(place, stored.kinds),
-        policies.see_members(place),
+        *policies.read_source(place),
+        policies.see_members(place, "DescribeAccount"),
         *policies.walk_organization(place),
-        policies.read_configuration(stored.config_table),
-        policies.read_state(stored.state_table),
-        policies.write_state(stored.state_table),
-        policies.read_runs(place),
-        policies.write_runs(place),
-        *policies.start_runs(place),
+        policies.configuration(stored.config_table, "GetItem", "Query"),
+        policies.state(stored.state_table, "BatchWriteItem", "GetItem", "PutItem", "Query"),
+        policies.read_batches(place),
+        policies.write_batches(place),
+        policies.write_reports(place),
+        policies.start_runs(place),
+        policies.see_runs(place),
         policies.publish(stored.topics),
         policies.key_use(place, stored.key, "dynamodb", "s3", "sns"),
     ]
@@ -45,12 +47,11 @@ def plan(place: Place, stored: Stored) -> Statements:
 def process(place: Place, stored: Stored) -> Statements:
     """One batch: the only role that writes contacts. The source's values come from the run's header."""
     return [
-        *policies.write_members(place, stored.kinds),
-        policies.see_members(place),
-        policies.read_configuration(stored.config_table),
-        policies.read_state(stored.state_table),
-        policies.write_state(stored.state_table),
-        policies.read_runs(place),
+        *policies.write_members(place),
+        policies.see_members(place, "DescribeAccount", "ListTagsForResource"),
+        policies.configuration(stored.config_table, "GetItem"),
+        policies.state(stored.state_table, "BatchWriteItem", "GetItem", "Query", "UpdateItem"),
+        policies.read_batches(place),
         policies.key_use(place, stored.key, "dynamodb", "s3"),
     ]
 
@@ -58,12 +59,11 @@ def process(place: Place, stored: Stored) -> Statements:
 def report(place: Place, stored: Stored) -> Statements:
     """Receipts → outcome: tells, and hands the lease to the pending request by starting its run."""
     return [
-        policies.read_configuration(stored.config_table),
-        policies.read_state(stored.state_table),
-        policies.write_state(stored.state_table),
-        policies.read_runs(place),
-        policies.write_runs(place),
-        *policies.start_runs(place),
+        policies.configuration(stored.config_table, "GetItem"),
+        policies.state(stored.state_table, "BatchWriteItem", "GetItem", "PutItem", "Query"),
+        policies.read_batches(place),
+        policies.write_reports(place),
+        policies.start_runs(place),
         policies.publish(stored.topics),
         policies.dead_letters(stored.dead_invocations),
         policies.key_use(place, stored.key, "dynamodb", "s3", "sns", "sqs"),
@@ -73,9 +73,10 @@ def report(place: Place, stored: Stored) -> Statements:
 def deploy(place: Place, stored: Stored) -> Statements:
     """CloudFormation's request → configuration version and run, looked at until it ends."""
     return [
-        policies.write_configuration(stored.config_table),
-        policies.read_state(stored.state_table),
-        *policies.start_runs(place),
+        policies.configuration(stored.config_table, "PutItem", "Query"),
+        policies.state(stored.state_table, "GetItem"),
+        policies.start_runs(place),
+        policies.see_runs(place),
         *policies.polling(place, "deploy"),
         policies.dead_letters(stored.dead_invocations),
         policies.key_use(place, stored.key, "dynamodb", "sqs"),

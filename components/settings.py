@@ -13,6 +13,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from handlers.contact_sync import config
 from handlers.contact_sync.names import FailOn
 
+PROJECT = "orgsync"
+DOCUMENTS = ("contact_sync", "deployment")
+"""What a stack file may hold under the project's name."""
+
 # What CloudWatch Logs accepts (PutRetentionPolicy).
 RETENTIONS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
@@ -73,6 +77,32 @@ class SettingsRefused(ValueError):
     """Settings that cannot be declared; one line a mistake: its path, what is wrong, what is allowed."""
 
 
+def stack_file(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The project's own documents in a stack's configuration, by their names without `orgsync:`.
+
+    A key that is misspelt must not pass for one that is not given: without its exclusions a
+    system would write where it must not.
+
+    Args:
+        values: the whole configuration as the engine hands it to a program: full keys, values as JSON text.
+
+    Raises:
+        SettingsRefused: with a line for each key that is none of ours, and each value that is no mapping.
+    """
+    own = {key: value for key, value in values.items() if key.partition(":")[0] == PROJECT}
+    allowed = [f"{PROJECT}:{name}" for name in DOCUMENTS]
+    lines = [f"{key}: is not a key here; allowed: {', '.join(allowed)}" for key in sorted(own.keys() - set(allowed))]
+    documents = {key.partition(":")[2]: _mapping(own[key]) for key in allowed if key in own}
+    lines += [
+        f"{PROJECT}:{name}: must be a mapping; write {{}} or leave the key out for the defaults"
+        for name, document in documents.items()
+        if document is None
+    ]
+    if lines:
+        raise SettingsRefused("\n".join(lines))
+    return {name: document for name, document in documents.items() if document is not None}
+
+
 def deployment(document: Mapping[str, Any]) -> Deployment:
     """Validate `orgsync:deployment`.
 
@@ -105,6 +135,15 @@ def canonical(document: Any) -> str:
     The engine hands numbers on as floats when the component is used from another program.
     """
     return json.dumps(_whole(document), sort_keys=True, separators=(",", ":"))
+
+
+def _mapping(text: Any) -> dict[str, Any] | None:
+    """The mapping that a configuration value holds; None where it holds anything else."""
+    try:
+        value = json.loads(text)
+    except (TypeError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _whole(value: Any) -> Any:

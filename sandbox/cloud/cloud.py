@@ -198,6 +198,11 @@ class Cloud(Happenings):
         """Requests for services or operations that are not emulated; each was refused."""
         return self._front.unknown
 
+    @property
+    def requests(self) -> set[tuple[str, str, str, str]]:
+        """Who asked what of whom: caller's ARN, botocore's service and operation, table name or object path."""
+        return set(self._front.requests)
+
     def logs(self, function: str) -> list[str]:
         """Every line that a function has written, whether or not it has a log group."""
         return list(self._logs[function])

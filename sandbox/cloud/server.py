@@ -23,16 +23,23 @@ log = logging.getLogger(__name__)
 
 
 class Front:
-    """The WSGI application; `unknown` collects what was asked for and is not emulated."""
+    """The WSGI application; `unknown` collects what was asked for and is not emulated.
+
+    `requests` is the set of what was asked: the caller's ARN, botocore's service and operation, and
+    the subject (`wire.subject`). What the sandbox asks itself is not in it.
+    """
 
     def __init__(self, account_api: AccountApi, callers: Callers, faults: Faults) -> None:
         self._account_api, self._callers, self._faults = account_api, callers, faults
         self._moto = DomainDispatcherApplication(create_backend_app)
         self.unknown: list[str] = []
+        self.requests: set[tuple[str, str, str, str]] = set()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         asked = wire.read(environ)
         caller = self._callers.behind(asked.access_key)
+        if asked.service and asked.operation and not caller.sandbox:
+            self.requests.add((caller.arn, asked.service, asked.operation, wire.subject(environ, asked)))
         if asked.service == "account":
             try:
                 return _send(self._account_api.answer(environ, caller), start_response)

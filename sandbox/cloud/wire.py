@@ -1,6 +1,7 @@
 """What an AWS request is about: its service, operation and caller, from nothing but its wire form."""
 
 import io
+import json
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -63,6 +64,16 @@ def read(environ: dict[str, Any]) -> Asked:
     key, region, signing_name = signed.groups()
     service = _SERVICE_OF_SIGNING_NAME.get(signing_name, signing_name)
     return Asked(service, _operation(environ, service), region, key)
+
+
+def subject(environ: dict[str, Any], asked: Asked) -> str:
+    """What a request is about, where one action serves for several things: a table's name, an object's path."""
+    if asked.service == "s3":
+        return str(environ.get("PATH_INFO", ""))
+    if asked.service != "dynamodb":
+        return ""
+    document = json.loads(body(environ) or b"{}")
+    return str(document.get("TableName") or next(iter(document.get("RequestItems", {})), ""))
 
 
 def body(environ: dict[str, Any]) -> bytes:

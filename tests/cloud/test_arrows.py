@@ -38,9 +38,14 @@ def test_the_rooms_keep_their_directions(rooms):
     ("file", "line", "contract"),
     [
         ("handlers/contact_sync/names.py", "import boto3", "Only adapters speak to AWS"),
+        ("handlers/contact_sync/closing.py", "import boto3", "Only adapters speak to AWS"),
+        ("handlers/contact_sync/telemetry.py", "import boto3", "Only adapters speak to AWS"),
+        ("handlers/contact_sync/closing.py", "import handlers.contact_sync.plan", "A function's rooms look down only"),
+        ("handlers/contact_sync/closing.py", "import crhelper", "Only deploy knows crhelper"),
         ("handlers/contact_sync/names.py", "import pulumi", "What is zipped never imports Pulumi"),
         ("handlers/contact_sync/config.py", "import components.place", "The command on top"),
         ("components/place.py", "import handlers.contact_sync.runtime", "Components know of the handlers only"),
+        ("components/place.py", "import handlers.contact_sync.closing", "Components know of the handlers only"),
         ("components/place.py", "import sandbox", "The command on top"),
     ],
 )

@@ -1,13 +1,12 @@
 """What others' linters say of the documents, and what only we know of them."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
 from components import deploy_sync, pipeline, policies, resource_policies, rights
 from components.settings import InitialSync, canonical
-from handlers.contact_sync.names import Kind, Outcome
+from handlers.contact_sync.names import Outcome
 from tests import linting
 
 KEY = "arn:aws:kms:us-east-1:100000000001:key/00000000-0000-4000-8000-000000000000"
@@ -157,28 +156,28 @@ def test_the_machine_knows_every_outcome_of_a_plan(place):
     assert choose["Default"] == "No Run"
 
 
-@pytest.mark.parametrize(
-    ("kinds", "actions_on", "types"),
-    [
-        ((Kind.PRIMARY,), {"ContactInformation"}, None),
-        ((Kind.BILLING, Kind.SECURITY), {"AlternateContact"}, ["BILLING", "SECURITY"]),
-        (tuple(Kind), {"ContactInformation", "AlternateContact"}, ["BILLING", "OPERATIONS", "SECURITY"]),
-    ],
-)
-def test_contacts_are_touched_of_configured_kinds_only(place, stored, kinds, actions_on, types):
-    """Rights follow `contact_types`: an alternate's type is a condition, the primary contact has actions of its own."""
-    stored = replace(stored, kinds=kinds)
+def test_every_kind_of_contact_may_be_touched_and_no_other(place, stored):
+    """An alternate's type is a condition that lists all three, the primary contact has actions of its own."""
     for statements in (rights.plan(place, stored), rights.process(place, stored)):
         contacts = [s for s in statements if s["Effect"] == "Allow" and any("Contact" in a for a in s["Action"])]
         assert {
             action.split(":")[1].removeprefix("Get").removeprefix("Put").removeprefix("Delete")
             for action in actions(contacts)
-        } == actions_on
+        } == {"ContactInformation", "AlternateContact"}
         for statement in contacts:
             condition = statement.get("Condition", {})
             alternate = "AlternateContact" in statement["Action"][0]
             only = condition.get("ForAnyValue:StringEqualsIgnoreCase", {}).get("account:AlternateContactTypes")
-            assert only == (types if alternate else None)
+            assert only == (["BILLING", "OPERATIONS", "SECURITY"] if alternate else None)
+
+
+def test_a_change_of_contact_types_changes_no_right(declare):
+    """A run keeps its configuration to its end, also where the kinds that it works on are taken out meanwhile."""
+    whole, less = (
+        {role.name: role.inputs["policy"] for role in declare(contact_sync=document).of("RolePolicy")}
+        for document in ({}, {"contact_types": ["billing"]})
+    )
+    assert whole == less
 
 
 def test_members_are_those_of_our_organization(place, stored):

@@ -331,3 +331,27 @@ class Context:
 
     def get_remaining_time_in_millis(self):
         return 60_000
+
+
+def test_what_waits_in_a_polling_rule_is_small(world, monkeypatch):
+    """crhelper puts the event into a rule's input, which takes 8,192 characters: exclusions stay out of it."""
+    document = QUICK | {"excluded_accounts": [f"{number:012d}" for number in range(1000)]}
+    event = request("Update", 1, document) | {
+        "OldResourceProperties": {"Configuration": json.dumps(QUICK)},
+        "LogicalResourceId": "Sync",
+        "ResponseURL": "https://127.0.0.1/answer",
+    }
+    helper = begin_alone(world, monkeypatch)
+    helper._event = event
+    helper._update_func(event, None)
+    assert len(json.dumps(event)) < 2000
+    assert world.services.configs.current()[1].excluded_accounts[-1] == "000000000999"
+
+
+def begin_alone(world, monkeypatch):
+    """crhelper's object with our functions, outside any invocation."""
+    monkeypatch.setattr(deploy, "services", lambda: world.services)
+    deploy._helper.cache_clear()
+    helper = deploy._helper()
+    deploy._helper.cache_clear()
+    return helper

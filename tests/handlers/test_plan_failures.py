@@ -99,3 +99,21 @@ def test_another_account_than_the_management_account_is_a_configuration_error(wo
     answer = world.run()
     assert (answer["status"], world.header().error) == ("failed", "NotManagementAccount")
     assert world.differing() == world.members
+
+
+@pytest.mark.parametrize("why", ["UnknownUnit", "SourceUnreadable", "ConfigurationUnreadable"])
+def test_a_run_that_ends_while_planning_leaves_receipts(world, why):
+    """Every account says why it was left alone, and nothing was written."""
+    if why == "UnknownUnit":
+        world.configure(excluded_units=["/Nowhere"])
+    elif why == "SourceUnreadable":
+        world.refuse("GetContactInformation", world.management, "AccessDeniedException")
+    else:
+        item = {"config_key": "default", "version": 9, "contact_types": ["x"], "written_at": "x", "written_by": "hand"}
+        world.table("config").put_item(Item=item)
+    world.run()
+    assert world.header().error == why
+    assert set(world.ends().values()) == {("skipped", why)}
+    assert {account for account, _ in world.ends()} == set(world.members)
+    assert world.header().counts == {"success": 0, "failed": 0, "skipped": 3 * 4}
+    assert world.account.writes == []

@@ -1,10 +1,12 @@
 """Process: one batch of accounts, worked on until each has its receipts; doing it again is harmless."""
 
+import asyncio
 import threading
 
 import pytest
 
 from handlers.contact_sync.core.run import RunStatus
+from handlers.contact_sync.core.worker import work
 from handlers.contact_sync.process import BEGIN_NO_MORE, process
 from sandbox.organization import KINDS
 
@@ -185,3 +187,32 @@ def test_a_deletion_at_the_source_reaches_the_members(world):
     for receipt in world.receipts():
         assert receipt.status == "success"
         assert list(receipt.changed) == sorted(before[receipt.account]["billing"] or {})
+
+
+def test_a_look_that_fails_is_no_end_of_the_run(world, monkeypatch):
+    """Where the header cannot be read the batch is raised and done again; nobody is forgotten for it."""
+    world.ring()
+    looks = iter([OSError("no table"), *[False] * 1000])
+
+    def stopped(_run_id):
+        look = next(looks)
+        if isinstance(look, Exception):
+            raise look
+        return look
+
+    monkeypatch.setattr(world.services.states, "stopped", stopped)
+    monkeypatch.setattr("handlers.contact_sync.process.work", slow(work))
+    with pytest.raises(OSError, match="no table"):
+        world.work()
+    world.work()
+    assert set(world.ends().values()) == {("success", None)}
+
+
+def slow(original):
+    """The worker, begun late enough for a look to come first."""
+
+    async def worked(*arguments, **named):
+        await asyncio.sleep(0.2)
+        return await original(*arguments, **named)
+
+    return worked

@@ -319,3 +319,51 @@ def test_another_tools_throttles_are_lived_with():
     result, _service = worked(org, refuse=rules, latency=0.05)
     assert {receipt.status for receipt in result.receipts} == {Status.SUCCESS}
     assert result.progress.throttles[Operation.GET_ALTERNATE] == 30
+
+
+def test_skips_neither_open_nor_close_the_circuit():
+    """An account left alone says nothing of whether calls help: the row of refusals goes on across it."""
+    org = organization(60)
+    for account in org.accounts[::9]:
+        account.tags = {"contacts": "own"}
+    refuse = Refusals(("*", "*", "AccessDeniedException", 10**6))
+    result, _service = worked(org, {"excluded_tags": {"contacts": "own"}}, refuse=refuse)
+    assert result.progress.circuit == "AccessDenied"
+
+
+def test_one_accounts_unforeseen_answer_fails_that_account_alone():
+    """What nobody thought of is that account's failure, by name, and the others finish."""
+    org = organization(4)
+    strange = org.accounts[1].id
+
+    class Strange(SimulatedContacts):
+        async def read(self, account, kind):
+            if account == strange:
+                raise KeyError("AlternateContact")
+            return await super().read(account, kind)
+
+    service = AccountService(org, clock=now)
+    result = run(bring_into_step(org, service, parse({}), contacts=Strange(service)))
+    ends = {(r.account, r.status, r.error) for r in result.receipts}
+    others = {(a.id, Status.SUCCESS, None) for a in org.accounts if a.id != strange}
+    assert ends == {*others, (strange, Status.FAILED, "UnexpectedAnswer")}
+
+
+def test_a_receipt_names_what_was_written_though_reading_back_was_refused():
+    """The write happened, whatever came after it."""
+    org = organization(1)
+    account = org.accounts[0].id
+    reads = []
+
+    def refuse(operation, target):
+        if operation == "GetAlternateContact" and target == account:
+            reads.append(operation)
+            if len(reads) > 1:
+                return AccountError("AccessDeniedException", "by the test")
+        return None
+
+    result, service = worked(org, {"contact_types": ["security"]}, refuse=refuse)
+    assert [write["kind"] for write in service.writes] == ["security"]
+    receipt = by(result, account)
+    assert (receipt.status, receipt.error) == (Status.FAILED, "AccessDenied")
+    assert receipt.changed
