@@ -134,7 +134,7 @@ def canonical(document: Any) -> str:
 
     The engine hands numbers on as floats when the component is used from another program.
     """
-    return json.dumps(_whole(document), sort_keys=True, separators=(",", ":"))
+    return json.dumps(config.whole(document), sort_keys=True, separators=(",", ":"))
 
 
 def _mapping(text: Any) -> dict[str, Any] | None:
@@ -144,16 +144,6 @@ def _mapping(text: Any) -> dict[str, Any] | None:
     except (TypeError, ValueError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def _whole(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, Mapping):
-        return {key: _whole(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_whole(item) for item in value]
-    return value
 
 
 def _explain(mistake: Any) -> str:

@@ -83,7 +83,7 @@ TeamsChannelId = Annotated[
 class Frozen(BaseModel):
     """A part of the configuration: no key but those it knows, and never changed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class NotificationRules(Frozen):

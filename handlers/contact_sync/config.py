@@ -5,26 +5,26 @@ with `parse`, so that nothing reaches the table that a run could not use. Keys a
 in snake_case. The model is frozen: a run keeps the version it has read to its end.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from .audience import Frozen, NotificationSettings
 from .names import Kind, Operation
+from .schedule import schedule as schedule_that_fires
 
 AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
-
-
-def _schedule(value: str) -> str:
-    """EventBridge Scheduler's `rate()` and `cron()`; a rate of zero never fires."""
-    rate = re.fullmatch(r"rate\((\d+) (minute|minutes|hour|hours|day|days)\)", value)
-    if rate and int(rate[1]) > 0 and (int(rate[1]) == 1) == (not rate[2].endswith("s")):
-        return value
-    if re.fullmatch(r"cron\(\S+( \S+){5}\)", value):
-        return value
-    raise ValueError("write rate(1 day), rate(12 hours) or cron(minutes hours day month weekday year)")
 
 
 def _unit(value: str) -> str:
@@ -40,6 +40,14 @@ def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(values)) != len(values):
         raise ValueError("name each entry once")
     return values
+
+
+def _listed(value: Any) -> Any:
+    """One tag value is a list of one."""
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+TagValues = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
 
 
 class RetryConfig(Frozen):
@@ -96,14 +104,12 @@ class ContactSyncConfig(Frozen):
     contact_types: Annotated[tuple[Kind, ...], AfterValidator(_unique)] = Field(default=tuple(Kind), min_length=1)
     excluded_accounts: Annotated[tuple[AccountId, ...], AfterValidator(_unique)] = ()
     excluded_units: Annotated[tuple[Annotated[str, AfterValidator(_unit)], ...], AfterValidator(_unique)] = ()
-    excluded_tags: Mapping[Annotated[str, Field(min_length=1, max_length=128)], str | tuple[str, ...]] = Field(
-        default_factory=dict
-    )
+    excluded_tags: Mapping[Annotated[str, Field(min_length=1, max_length=128)], TagValues] = Field(default_factory=dict)
     on_source_delete: Literal["ignore", "propagate", "alert"] = "alert"
     retry_config: RetryConfig = RetryConfig()
     verify_config: VerifyConfig = VerifyConfig()
     pacing: Mapping[Operation, Pace] = Field(default_factory=dict)
-    schedule: Annotated[str, AfterValidator(_schedule)] = "rate(1 day)"
+    schedule: Annotated[str, AfterValidator(schedule_that_fires)] = "rate(1 day)"
     notification_settings: NotificationSettings = NotificationSettings()
     paused: bool = False
 
@@ -123,9 +129,18 @@ def parse(document: Mapping[str, Any]) -> ContactSyncConfig:
         ConfigurationRefused: with one line a mistake: its path, what is wrong, what is allowed.
     """
     try:
-        return ContactSyncConfig.model_validate(document)
+        text = json.dumps(whole(document))
+    except TypeError as error:
+        raise ConfigurationRefused(f"contact_sync: {error}: use text, numbers, lists and mappings only") from error
+    try:
+        # As JSON and strictly: text is no number and no truth, but a list may stand for a tuple.
+        return ContactSyncConfig.model_validate_json(text)
     except ValidationError as error:
-        lines = [_explain(mistake) for mistake in error.errors(include_url=False)]
+        mistakes = error.errors(include_url=False)
+        # A list with a wrong entry is also counted as too short: one mistake, not two.
+        inside = {mistake["loc"][:-1] for mistake in mistakes}
+        told = [m for m in mistakes if not (m["type"] == "too_short" and m["loc"] in inside)]
+        lines = list(dict.fromkeys(_explain(mistake) for mistake in told))
     # Raised outside the handler: pydantic's own error repeats the input, and the chain is printed.
     raise ConfigurationRefused("\n".join(lines))
 
@@ -135,9 +150,35 @@ def _explain(mistake: Any) -> str:
     message = mistake["msg"].removeprefix("Value error, ")
     if mistake["type"] == "extra_forbidden":
         message = f"is not a key here; allowed: {', '.join(_keys_beside(mistake['loc']))}"
-    elif path.startswith("excluded_accounts") and mistake["type"] == "string_pattern_mismatch":
+    elif path.startswith("excluded_accounts."):
         message = "must be an account id of 12 digits, in quotes"
+    elif path.startswith("excluded_tags.") and mistake["loc"][-1] != "[key]":
+        path = ".".join(str(step) for step in mistake["loc"][:2])
+        message = "must be a value in quotes, or a list of such values"
+    elif mistake["type"] in PLAINLY:
+        message = f"must be {PLAINLY[mistake['type']]}"
     return f"{path}: {message}"
+
+
+PLAINLY = {
+    "string_type": "text, in quotes where it looks like a number",
+    "tuple_type": "a list",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+}
+"""What a type's mistake means to someone who writes YAML."""
+
+
+def whole(value: Any) -> Any:
+    """The same document with whole numbers written whole: Pulumi's engine hands all numbers on as floats."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: whole(item) for key, item in value.items()}
+    return [whole(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _keys_beside(path: tuple[str | int, ...]) -> list[str]:

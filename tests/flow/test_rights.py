@@ -1,0 +1,172 @@
+"""Every right of a function is one that it uses, and what it uses is its right."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.cloud import Cloud
+from sandbox.engine import open_engine
+from sandbox.inline import InlineEngine
+from sandbox.organization import make
+
+ROOT = Path(__file__).parents[2]
+PREFIX = "orgsync-dev-contact-sync"
+FUNCTIONS = ("plan", "process", "report", "deploy")
+
+# Two of twelve accounts are left alone: enough remain to open the circuit, which takes ten failures.
+CONFIG = {
+    "excluded_tags": {"contacts": "own"},
+    "on_source_delete": "propagate",
+    "verify_config": {"delay": 0},
+    "retry_config": {"base_delay": 0},
+}
+IN_THEIR_NAME = {
+    "kms": "the services that keep the data ask for the key",
+    "logs": "Lambda writes what a function prints",
+    "sqs": "Lambda leaves an invocation that failed for good in the queue",
+    "xray": "Lambda's own daemon sends the segments",
+}
+"""Services that a function never calls itself, and who does so with its role."""
+
+IAM_NAMES = {"stepfunctions": "states"}
+"""Where a service's prefix in a policy is not botocore's name of it."""
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Right:
+    """An action, and the resource or pattern of resources for which it is allowed."""
+
+    action: str
+    resource: str
+
+
+@dataclass(frozen=True)
+class Use:
+    """An action that was asked for; what it was about, where one action serves for several things."""
+
+    action: str
+    subject: str
+
+    def is_a(self, right: Right) -> bool:
+        """Whether this right covers it."""
+        if self.action != right.action:
+            return False
+        if self.action.startswith("dynamodb:"):
+            return right.resource.endswith(f":table/{self.subject}")
+        if self.action.startswith("s3:"):
+            return fnmatchcase(f"arn:aws:s3:::{self.subject.removeprefix('/')}", right.resource)
+        return True
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """By function: what its role's policy allows, and what it asked for."""
+
+    rights: dict[str, set[Right]]
+    uses: dict[str, set[Use]]
+
+
+def play(cloud: Cloud, engine: InlineEngine) -> None:
+    """A story in which every function comes to each of its calls."""
+    accounts = cloud.organization.accounts
+    # By path and by id: the one is walked to, the other looked up.
+    cloud.move_account(accounts[0].id, "/Left/Alone")
+    cloud.move_account(accounts[1].id, "/Apart")
+    cloud.tag_account(accounts[1].id, {"contacts": "own"})
+    root = cloud.client("organizations").list_roots()["Roots"][0]["Id"]
+    units = cloud.client("organizations").list_organizational_units_for_parent(ParentId=root)["OrganizationalUnits"]
+    left = next(unit["Id"] for unit in units if unit["Name"] == "Left")
+
+    # Refused, so the deployment asks the execution why there is no run.
+    engine.up("dev", {**CONFIG, "paused": True})
+    engine.up("dev", {**CONFIG, "excluded_units": ["/Left/Alone", left]})
+    cloud.settle()
+    cloud.create_account("one more")
+    cloud.settle()
+
+    # Its worker dies for good, and a second bell waits meanwhile: the report notes who was forgotten and hands over.
+    cloud.faults.add({"function": "process", "crash": "before"})
+    cloud.fire_schedules()
+    cloud.edit_source({"operations": None})
+    cloud.settle()
+    cloud.faults.clear()
+    cloud.fire_schedules()
+    cloud.settle()
+
+    # All are refused alike: each is asked for its state, and the circuit opens.
+    cloud.faults.add({"operation": "PutAlternateContact", "error": "AccessDeniedException"})
+    changed = {"Name": "Desk", "Title": "Desk", "EmailAddress": "desk@example.com", "PhoneNumber": "+15550100"}
+    cloud.edit_source({"security": changed})
+    cloud.settle()
+    cloud.faults.clear()
+
+    # Nothing closes this run, until the next bell finds its lease.
+    cloud.faults.add({"function": "report", "crash": "before"})
+    cloud.fire_schedules()
+    cloud.settle()
+    cloud.faults.clear()
+    cloud.fire_schedules()
+    cloud.settle()
+
+
+@pytest.fixture(scope="module")
+def rehearsed() -> Iterator[Rehearsed]:
+    with Cloud(make(seed=3, count=12)) as cloud, open_engine("inline", cloud, ROOT) as engine:
+        assert isinstance(engine, InlineEngine)
+        play(cloud, engine)
+        records = [record for record in engine._stacks["dev"].values() if record.type == "aws:iam/rolePolicy:RolePolicy"]
+        policies = {record.inputs["role"]: json.loads(record.inputs["policy"])["Statement"] for record in records}
+        yield Rehearsed(
+            {function: rights(policies[f"{PREFIX}-{function}"]) for function in FUNCTIONS},
+            {function: uses(cloud, f"{PREFIX}-{function}") for function in FUNCTIONS},
+        )
+
+
+def rights(statements: Sequence[dict[str, Any]]) -> set[Right]:
+    return {
+        Right(action, resource)
+        for statement in statements
+        if statement["Effect"] == "Allow"
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    }
+
+
+def uses(cloud: Cloud, role: str) -> set[Use]:
+    return {
+        Use(f"{IAM_NAMES.get(service, service)}:{operation}", subject)
+        for caller, service, operation, subject in cloud.requests
+        if caller.split("/")[1] == role
+    }
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_what_a_function_asks_for_is_its_right(rehearsed: Rehearsed, function: str) -> None:
+    """Nothing would be refused where IAM judges."""
+    rights, uses = rehearsed.rights[function], rehearsed.uses[function]
+    assert {use for use in uses if not any(use.is_a(right) for right in rights)} == set()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_right_of_a_function_is_used(rehearsed: Rehearsed, function: str) -> None:
+    """What it never calls itself is what a service does in its name."""
+    rights, uses = rehearsed.rights[function], rehearsed.uses[function]
+    unused = {right for right in rights if not any(use.is_a(right) for use in uses)}
+    assert {right for right in unused if right.action.split(":")[0] not in IN_THEIR_NAME} == set()
+
+
+def test_a_right_too_few_or_too_many_is_seen() -> None:
+    """An action on the other table, or on an object elsewhere, is another thing."""
+    table, batches = "arn:aws:dynamodb:us-east-1:100000000001:table/state", "arn:aws:s3:::runs/runs/*/batches/*"
+    assert Use("dynamodb:GetItem", "state").is_a(Right("dynamodb:GetItem", table))
+    assert not Use("dynamodb:GetItem", "config").is_a(Right("dynamodb:GetItem", table))
+    assert not Use("dynamodb:PutItem", "state").is_a(Right("dynamodb:GetItem", table))
+    assert Use("s3:GetObject", "/runs/runs/one/batches/00000.json").is_a(Right("s3:GetObject", batches))
+    assert not Use("s3:GetObject", "/runs/runs/one/report.jsonl").is_a(Right("s3:GetObject", batches))
