@@ -78,13 +78,18 @@ class Events:
         self,
         source: str,
         detail_type: str,
-        detail: Mapping[str, Any],
+        detail: Any,
         account: str,
         region: str,
         *,
         times: int = 1,
     ) -> None:
-        """Put an event on a default bus as AWS itself does; a duplicate has the same id."""
+        """Put an event on a default bus as AWS itself does; a duplicate has the same id.
+
+        A detail that is no JSON object reaches no rule: EventBridge answers MalformedDetail.
+        """
+        if not isinstance(detail, Mapping):
+            return
         event = _event(source, detail_type, detail, account, region)
         for _ in range(times):
             self._put(event, account, region, "default")

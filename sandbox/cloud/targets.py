@@ -21,7 +21,9 @@ from .errors import UnknownTarget
 Client = Callable[[str, str, str], Any]
 """A boto3 client for a delivery: service, region and account of the target."""
 
-_PASSING = frozenset({"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"})
+_PASSING = frozenset(
+    {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "ExecutionLimitExceeded"}
+)
 
 
 class DeliveryFailed(Exception):

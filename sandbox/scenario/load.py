@@ -95,6 +95,8 @@ class _OnceLoader(yaml.SafeLoader):
         """As the parent's, which keeps the last of two equal keys and says nothing."""
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be text", key.start_mark)
             if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
                 said = f"the key {key.value!r} stands twice in one place; the first would be lost"
                 raise yaml.constructor.ConstructorError(None, None, said, key.start_mark)
