@@ -16,7 +16,7 @@ from .forwarding import Forwarding
 from .function import Function, Layer
 from .member_events import MemberEvents
 from .notifications import Notifications
-from .organization import reach
+from .organization import check_excluded, reach
 from .pipeline import FUNCTION_SECONDS, Pipeline
 from .place import Place
 from .stores import Stores
@@ -74,6 +74,7 @@ class ContactSync(pulumi.ComponentResource):
                 hub,
                 "orgsync:contact_sync notification_settings.user_notifications_config.notification_hub_region",
             )
+        check_excluded(place.account, config.excluded_units, self._asked)
         reached = reach(place.account, deployment.member_units, self._asked) if deployment.member_events else None
         if reached:
             place = replace(place, organization=reached.organization)

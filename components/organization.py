@@ -43,6 +43,31 @@ def reach(management: str, units: Sequence[str], opts: pulumi.InvokeOptions) -> 
     return Reach(organization, tuple(units))
 
 
+def check_excluded(management: str, units: Sequence[str], opts: pulumi.InvokeOptions) -> None:
+    """See that every excluded unit exists, be it named by its path or by its id.
+
+    Raises:
+        SettingsRefused: one does not: what it was to exclude cannot be told, and every run would fail.
+    """
+    for place, unit in enumerate(units):
+        try:
+            if unit.startswith("/"):
+                _walk(_path(management, opts)[1], unit.removeprefix("/").split("/"), opts)
+            else:
+                _path(unit, opts)
+        except Exception as error:  # an invoke raises no narrower one
+            raise SettingsRefused(
+                f"orgsync:contact_sync excluded_units.{place}: AWS Organizations does not show the unit {unit}; "
+                f"correct its path or id, or take it out ({error})"
+            ) from error
+
+
+def _walk(parent: str, names: Sequence[str], opts: pulumi.InvokeOptions) -> None:
+    """From a root or unit down a path of names."""
+    for name in names:
+        parent = aws.organizations.get_organizational_unit(parent_id=parent, name=name, opts=opts).id
+
+
 def _path(entity: str, opts: pulumi.InvokeOptions) -> list[str]:
     """`[o-…, r-…, ou-…, …]` of a unit or an account."""
     return aws.organizations.get_entity_path(entity_id=entity, opts=opts).entity_path.split("/")

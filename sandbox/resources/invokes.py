@@ -78,6 +78,16 @@ def _entity_path(arguments: Properties, context: Context) -> Properties:
     return {"entityId": entity, "entityPath": "/".join([organization, *path, ""]), "id": entity}
 
 
+def _organizational_unit(arguments: Properties, context: Context) -> Properties:
+    client = context.client("organizations", "us-east-1")
+    parent, name = arguments["parentId"], arguments["name"]
+    pages = client.get_paginator("list_organizational_units_for_parent").paginate(ParentId=parent)
+    for unit in (found for page in pages for found in page["OrganizationalUnits"]):
+        if unit["Name"] == name:
+            return {"parentId": parent, "name": name, "id": unit["Id"], "arn": unit["Arn"]}
+    raise LookupError(f"no unit {name!r} below {parent}")
+
+
 _BLOCKS = {"actions": "Action", "notActions": "NotAction", "resources": "Resource", "notResources": "NotResource"}
 
 
@@ -111,5 +121,9 @@ _ANSWERS: dict[str, tuple[frozenset[str], Callable[[Properties, Context], Proper
     "aws:index/getPartition:getPartition": (frozenset({"id"}), _partition),
     "aws:organizations/getOrganization:getOrganization": (frozenset({"returnOrganizationOnly"}), _organization),
     "aws:organizations/getEntityPath:getEntityPath": (frozenset({"entityId"}), _entity_path),
+    "aws:organizations/getOrganizationalUnit:getOrganizationalUnit": (
+        frozenset({"parentId", "name"}),
+        _organizational_unit,
+    ),
     "aws:iam/getPolicyDocument:getPolicyDocument": (frozenset({"statements", "version", "policyId"}), _policy_document),
 }
