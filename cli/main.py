@@ -3,6 +3,7 @@
 import click
 
 from .operate import status, sync
+from .plan import plan
 from .sandbox import sandbox
 
 EPILOG = """
@@ -31,6 +32,7 @@ def main() -> None:
     """
 
 
+main.add_command(plan)
 main.add_command(sync)
 main.add_command(status)
 main.add_command(sandbox)

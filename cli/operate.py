@@ -27,17 +27,29 @@ KINDS = [kind.value for kind in Kind]
 
 stack_option = click.option("--stack", help="Which stack, where several are deployed (its Pulumi name).")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+account_option = click.option(
+    "--account", "accounts", multiple=True, metavar="ID", help="Only this account; may be repeated."
+)
+kind_option = click.option(
+    "--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only this kind; may be repeated."
+)
+
+
+def checked(accounts: tuple[str, ...]) -> tuple[str, ...]:
+    """The account ids that were given.
+
+    Raises:
+        Wrong: one of them is none.
+    """
+    for account in accounts:
+        if not re.fullmatch("[0-9]{12}", account):
+            raise Wrong(f"--account {account}: an account id has 12 digits")
+    return accounts
 
 
 @click.command()
-@click.option("--account", "accounts", multiple=True, metavar="ID", help="Only this account; may be repeated.")
-@click.option(
-    "--kind",
-    "kinds",
-    multiple=True,
-    type=click.Choice([kind.value for kind in Kind]),
-    help="Only this kind; may be repeated.",
-)
+@account_option
+@kind_option
 @click.option("--wait/--no-wait", default=True, help="Wait for the run's end (default), or only ask for it.")
 @stack_option
 @json_option
@@ -48,12 +60,9 @@ def sync(accounts: tuple[str, ...], kinds: tuple[str, ...], wait: bool, stack: s
     way yours waits and joins whatever else was asked for. Exit code 0: every account is in
     step or left alone on purpose; 1: something failed.
     """
-    for account in accounts:
-        if not (re.fullmatch("[0-9]{12}", account)):
-            raise Wrong(f"--account {account}: an account id has 12 digits")
     found = find(stack)
     run_id = f"operator-{uuid.uuid4()}"
-    detail = {"initiator": found.operator, "accounts": list(accounts), "kinds": list(kinds)}
+    detail = {"initiator": found.operator, "accounts": list(checked(accounts)), "kinds": list(kinds)}
     found.pipeline.start(run_id, {"source": BELL_SOURCE, "detail-type": Bell.OPERATOR, "detail": detail})
     if not wait:
         click.echo(json.dumps({"run_id": run_id}) if as_json else f"asked for: orgsync status {run_id}")
@@ -85,17 +94,16 @@ def status(run_id: str | None, stack: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_document(run) for run in runs], indent=2))
         return
-    table = _table("run", "started", "cause", "status", "severity", "in step", "failed", "left alone")
+    rows = table("run", "started", "cause", "status", "severity", "in step", "failed", "left alone")
     for run in runs:
         counts = [str(run.counts.get(status, 0)) for status in (Status.SUCCESS, Status.FAILED, Status.SKIPPED)]
-        table.add_row(run.run_id, run.started[:19], run.cause, run.status, run.severity or "", *counts)
-    _console().print(table if runs else f"No run in the last {DAYS} days.")
+        rows.add_row(run.run_id, run.started[:19], run.cause, run.status, run.severity or "", *counts)
+    console().print(rows if runs else f"No run in the last {DAYS} days.")
 
 
 def _wait_for(run_id: str, stack: Stack) -> Run:
     """The run that answers ours, when it has ended; progress goes to stderr."""
-    console = Console(stderr=True)
-    with console.status("waiting for the run"):
+    with Console(stderr=True).status("waiting for the run"):
         while True:
             run = _follow(run_id, stack)
             if run and run.closed:
@@ -123,29 +131,29 @@ def _show(run: Run, receipts: list[Receipt], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({**_document(run), "receipts": [vars(receipt) for receipt in receipts]}, indent=2))
         return
-    console = _console()
-    console.print(f"{run.run_id}: {run.status}, {run.scenario or 'not ended yet'}, asked for by {run.cause}")
-    console.print(", ".join(f"{count} {status}" for status, count in run.counts.items()))
+    out = console()
+    out.print(f"{run.run_id}: {run.status}, {run.scenario or 'not ended yet'}, asked for by {run.cause}")
+    out.print(", ".join(f"{count} {status}" for status, count in run.counts.items()))
     codes = sorted({receipt.error for receipt in receipts if receipt.error} | ({run.error} if run.error else set()))
-    table = _table("account", "kind", "status", "why", "retries")
+    rows = table("account", "kind", "status", "why", "retries")
     for receipt in receipts:
         if receipt.status is Status.FAILED:
-            table.add_row(receipt.account, receipt.kind, receipt.status, receipt.error, str(receipt.retries))
-    if table.row_count:
-        console.print(table)
+            rows.add_row(receipt.account, receipt.kind, receipt.status, receipt.error, str(receipt.retries))
+    if rows.row_count:
+        out.print(rows)
     for code in codes:
-        console.print(f"{code}: {meaning_of(code)}\n  {remedy_of(code)}")
+        out.print(f"{code}: {meaning_of(code)}\n  {remedy_of(code)}")
     if run.error and run.detail:
-        console.print(f"Named by the run: {run.detail}")
+        out.print(f"Named by the run: {run.detail}")
 
 
-def _table(*columns: str) -> Table:
-    table = Table(header_style="dim", box=None, pad_edge=False)
+def table(*columns: str) -> Table:
+    made = Table(header_style="dim", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, no_wrap=True)
-    return table
+        made.add_column(column, no_wrap=True)
+    return made
 
 
-def _console() -> Console:
+def console() -> Console:
     """A run's id must stay whole, to be copied: lines of a file or a pipe are as long as they have to be."""
     return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.contact_sync.adapters import aws
+from handlers.contact_sync.adapters.config_table import ConfigTable
 from handlers.contact_sync.adapters.pipeline import Pipeline
 from handlers.contact_sync.adapters.state_table import StateTable
 from handlers.contact_sync.names import discovery_parameter
@@ -21,6 +22,8 @@ class Stack:
     """What the command works with."""
 
     name: str
+    management: str
+    configs: ConfigTable
     states: StateTable
     pipeline: Pipeline
     operator: str
@@ -35,7 +38,7 @@ def find(name: str | None) -> Stack:
     """
     try:
         found = _parameters()
-        operator = str(aws.client("sts").get_caller_identity()["Arn"])
+        caller = aws.client("sts").get_caller_identity()
     except (ClientError, BotoCoreError) as error:
         raise Wrong(f"AWS cannot be asked ({type(error).__name__}): are there credentials and a region?") from error
     if name is None and len(found) == 1:
@@ -46,8 +49,14 @@ def find(name: str | None) -> Stack:
         )
         raise Wrong(f"{known}; name one with --stack" if found else known)
     document = json.loads(found[name])
-    states = StateTable(document["state_table"], RETENTION_DAYS)
-    return Stack(name, states, Pipeline(document["state_machine_arn"]), operator)
+    return Stack(
+        name,
+        caller["Account"],
+        ConfigTable(document["config_table"]),
+        StateTable(document["state_table"], RETENTION_DAYS),
+        Pipeline(document["state_machine_arn"]),
+        caller["Arn"],
+    )
 
 
 def _parameters() -> dict[str, str]:

@@ -19,6 +19,7 @@ steps:
       account: "200000000002"
       billing: {Name: X, Title: Y, EmailAddress: x@example.com, PhoneNumber: "555"}
       via: management
+  - command: orgsync plan --json
   - command: orgsync sync --account 200000000002 --kind billing --json
   - command: orgsync status
   - fault: {operation: GetAlternateContact, account: "200000000001", error: AccessDeniedException}
@@ -43,10 +44,18 @@ def test_without_a_stack_it_says_so(commands: list[dict[str, Any]]) -> None:
     assert "no stack is deployed" in commands[0]["error"]
 
 
+def test_plan_tells_what_differs_and_writes_nothing(commands: list[dict[str, Any]]) -> None:
+    """Account, kind and fields of the one drifted contact; sync finds it as it was."""
+    told = json.loads(commands[1]["output"])
+    assert [(one["account"], one["kind"]) for one in told["would_write"]] == [("200000000002", "billing")]
+    assert told["would_write"][0]["fields"] == json.loads(commands[2]["output"])["receipts"][0]["changed"]
+    assert (told["in_step"], told["unknown"]) == (11, [])
+
+
 def test_sync_concerns_what_was_named_and_waits_for_its_end(commands: list[dict[str, Any]]) -> None:
     """One account and kind: one receipt, written, by the operator's own ARN."""
-    run = json.loads(commands[1]["output"])
-    assert commands[1]["exit"] == 0
+    run = json.loads(commands[2]["output"])
+    assert commands[2]["exit"] == 0
     assert [(r["account"], r["kind"], r["status"]) for r in run["receipts"]] == [("200000000002", "billing", "success")]
     assert run["receipts"][0]["changed"]
     assert (run["cause"], run["status"]) == ("operator", "completed")
@@ -55,20 +64,20 @@ def test_sync_concerns_what_was_named_and_waits_for_its_end(commands: list[dict[
 
 def test_status_lists_the_runs_with_their_whole_ids(commands: list[dict[str, Any]]) -> None:
     """An id can be copied into the next command."""
-    run = json.loads(commands[1]["output"])["run_id"]
-    assert run in commands[2]["output"]
-    assert "deploy-" in commands[2]["output"]
+    run = json.loads(commands[2]["output"])["run_id"]
+    assert run in commands[3]["output"]
+    assert "deploy-" in commands[3]["output"]
 
 
 def test_a_failed_account_ends_with_1_and_with_what_to_do(commands: list[dict[str, Any]]) -> None:
     """The account, the class and its remedy."""
-    assert commands[3]["exit"] == 1
+    assert commands[4]["exit"] == 1
     for said in ("200000000001", "AccessDenied", "trusted access"):
-        assert said in commands[3]["output"]
+        assert said in commands[4]["output"]
 
 
 def test_a_wrong_call_starts_nothing(commands: list[dict[str, Any]]) -> None:
     """A wrong id and an unknown run end with 2 and name what is wrong."""
-    assert [command["exit"] for command in commands[4:]] == [2, 2]
-    assert "12 digits" in commands[4]["error"]
-    assert "no-such-run" in commands[5]["error"]
+    assert [command["exit"] for command in commands[5:]] == [2, 2]
+    assert "12 digits" in commands[5]["error"]
+    assert "no-such-run" in commands[6]["error"]

@@ -121,7 +121,9 @@ def rehearsed() -> Iterator[Rehearsed]:
     with Cloud(make(seed=3, count=12)) as cloud, open_engine("inline", cloud, ROOT) as engine:
         assert isinstance(engine, InlineEngine)
         play(cloud, engine)
-        records = [record for record in engine._stacks["dev"].values() if record.type == "aws:iam/rolePolicy:RolePolicy"]
+        records = [
+            record for record in engine._stacks["dev"].values() if record.type == "aws:iam/rolePolicy:RolePolicy"
+        ]
         policies = {record.inputs["role"]: json.loads(record.inputs["policy"])["Statement"] for record in records}
         yield Rehearsed(
             {function: rights(policies[f"{PREFIX}-{function}"]) for function in FUNCTIONS},
