@@ -125,6 +125,8 @@ def _process(place: Place) -> dict[str, Any]:
             },
         },
         "ResultPath": None,
+        # A list of batches that could not be read once; batches that are done cost little again.
+        "Retry": RETRY,
         "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Report Failure"}],
         "Next": "Report",
     }

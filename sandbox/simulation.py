@@ -102,6 +102,8 @@ class SimulatedContacts:
             answer = await self._call("GetAlternateContact", account, AlternateContactType=kind.upper())
             return Contact.of(kind, answer["AlternateContact"])
         except ContactNotFound:
+            if kind is Kind.PRIMARY and account is not None:
+                raise
             return None
 
     async def write(self, account: str, contact: Contact) -> None:

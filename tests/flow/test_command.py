@@ -55,10 +55,11 @@ def test_json_is_one_document_on_stdout() -> None:
 def test_a_rehearsal_that_does_not_end_as_expected_ends_with_1(tmp_path: Path) -> None:
     """An end that the scenario did not expect is a failure, however well every step went."""
     file = tmp_path / "expects.yaml"
-    file.write_text((SCENARIOS / "one_account.yaml").read_text() + "expect: diverged\n")
+    denied = "faults: [{operation: PutAlternateContact, error: AccessDeniedException}]\n"
+    file.write_text(f"name: denied\norganization: {{accounts: 1}}\n{denied}steps: [{{deploy: {{}}}}]\n")
     told = orgsync("sandbox", "run", str(file), "--engine", "inline")
     assert told.returncode == 1, told.stderr
-    assert "converged (expected: diverged)" in told.stdout
+    assert "diverged (expected: converged)" in told.stdout
 
 
 @pytest.mark.slow

@@ -335,3 +335,11 @@ def test_no_event_breaks_the_ear(name, path, inner, value):
     assert request.bells
     assert all(account.isdecimal() and len(account) == 12 for account in request.accounts)
     assert Request.from_json(json.loads(json.dumps(request.to_json()))) == request
+
+
+def test_the_management_account_is_nobodys_new_account():
+    """A result that names the source as created is made up."""
+    event = copy.deepcopy(EVENTS["account-created"])
+    event["detail"]["serviceEventDetails"]["createAccountStatus"]["accountId"] = MANAGEMENT
+    with pytest.raises(errors.MalformedBell):
+        ask(event)

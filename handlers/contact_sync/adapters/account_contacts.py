@@ -38,7 +38,9 @@ class AccountContacts:
             answer = await self._call(self._client.get_alternate_contact, account, whose | alternate)
             return Contact.of(kind, answer["AlternateContact"])
         except ContactNotFound:
-            # ResourceNotFoundException of a Get means that there is no such contact.
+            # No such contact is an answer; only a member without a primary one cannot be.
+            if kind is Kind.PRIMARY and account is not None:
+                raise
             return None
 
     async def write(self, account: str, contact: Contact) -> None:

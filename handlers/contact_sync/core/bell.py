@@ -151,7 +151,7 @@ def _organizations(bell: Detail, detail: Detail, run_id: str, management: str) -
         if state == "FAILED":
             raise AccountCreationFailed("the account was not created")
         account = _text(status, "accountId")
-        if state != "SUCCEEDED" or account is None or not ACCOUNT_ID.fullmatch(account):
+        if state != "SUCCEEDED" or account in (None, management) or not ACCOUNT_ID.fullmatch(account or ""):
             raise MalformedBell("the event does not say which account was created")
         return Request(Cause.ACCOUNT_CREATED, who, rung, accounts={account: EVERY_KIND}, bells=bells)
     # No sample of this event has been seen: its name may stand in either place, with or
