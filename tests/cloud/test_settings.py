@@ -14,7 +14,13 @@ from sandbox.program import Program
 
 ROOT = Path(__file__).parents[2]
 EXCLUDING = {"excluded_accounts": ["200000000001"]}
-MISSPELT = ["orgsync:contact-sync", "orgsync:contactsync", "orgsync:contact_sync.schedule", "orgsync:deploy", "orgsync:"]
+MISSPELT = [
+    "orgsync:contact-sync",
+    "orgsync:contactsync",
+    "orgsync:contact_sync.schedule",
+    "orgsync:deploy",
+    "orgsync:",
+]
 
 
 def test_the_two_documents_are_read():

@@ -2,11 +2,11 @@ from datetime import datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.world import aws_in_memory, make_world
 
 from handlers.contact_sync.core.contacts import fields_of
 from handlers.contact_sync.core.errors import class_of
 from handlers.contact_sync.names import BELL_SOURCE, Bell, Kind
+from tests.world import aws_in_memory, make_world
 
 CODES = ("AccessDeniedException", "ValidationException", "InternalServerException", "TooManyRequestsException")
 
@@ -44,8 +44,11 @@ def test_every_operation_leaves_what_an_auditor_asks_for(
         assert header.status in ("completed", "failed")
         assert (header.error is not None) == source_fails
         receipts = world.receipts()
-        wanted = set() if source_fails else {(member, kind) for member in world.members for kind in Kind}
-        assert {(receipt.account, receipt.kind) for receipt in receipts} == wanted
+        everyone = {(member, kind) for member in world.members for kind in Kind}
+        assert {(receipt.account, receipt.kind) for receipt in receipts} == everyone
+        assert len(receipts) == len(everyone)
+        if source_fails:
+            assert {(receipt.status, receipt.error) for receipt in receipts} == {("skipped", "SourceUnreadable")}
         for receipt in receipts:
             assert datetime.fromisoformat(receipt.at).tzinfo is not None
             assert set(receipt.changed) <= set(fields_of(receipt.kind))
