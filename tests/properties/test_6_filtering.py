@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.world import aws_in_memory, make_world
 
 from handlers.contact_sync.names import Kind
+from tests.world import aws_in_memory, make_world
 
 UNITS = ("/Sandbox", "/Workloads", "/Workloads/Prod", "/Security")
 

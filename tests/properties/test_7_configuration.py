@@ -3,10 +3,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.world import aws_in_memory, make_world
 
 from handlers.contact_sync.config import ConfigurationRefused
 from handlers.contact_sync.names import Kind
+from tests.world import aws_in_memory, make_world
 
 SCRAPS = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=8), st.lists(st.text(max_size=4)))
 WRONG = st.one_of(
