@@ -10,6 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.contact_sync.core.errors import (
     NotManagementAccount,
     OrganizationUnreadable,
+    Temporary,
+    Throttled,
     UnexpectedAnswer,
     UnknownUnit,
 )
@@ -24,16 +26,19 @@ PAGE = 20  # ListAccounts takes no more
 
 
 def _named(ask: Callable[Asked, Answer]) -> Callable[Asked, Answer]:
-    """Let AWS's failures leave as ours, with AWS's name for them."""
+    """Let AWS's refusals leave as ours, with AWS's name for them.
+
+    What may pass leaves as it is: the state machine plans again, and closes the run if it lasts.
+    """
 
     @wraps(ask)
     def asked(*arguments: Asked.args, **named: Asked.kwargs) -> Answer:
         try:
             return ask(*arguments, **named)
         except ClientError as error:
+            if isinstance(aws.translated(error, None), Temporary | Throttled):
+                raise
             raise OrganizationUnreadable(f"{error.operation_name}: {aws.code_of(error)}") from error
-        except BotoCoreError as error:
-            raise OrganizationUnreadable(type(error).__name__) from error
 
     return asked
 
@@ -107,6 +112,8 @@ class Organization:
             found = await asyncio.to_thread(self.account, account)
         except OrganizationUnreadable as error:
             raise UnexpectedAnswer(f"{account}: {error}") from error
+        except (ClientError, BotoCoreError) as error:
+            raise aws.translated(error, account) from error
         return found.state if found else None
 
     def _unit(self, unit: str) -> str:
