@@ -33,7 +33,7 @@ def plan(place: Place, stored: Stored) -> Statements:
         policies.see_members(place, "DescribeAccount"),
         *policies.walk_organization(place),
         policies.configuration(stored.config_table, "GetItem", "Query"),
-        policies.state(stored.state_table, "BatchWriteItem", "GetItem", "PutItem", "Query"),
+        policies.state(stored.state_table, "BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"),
         policies.read_batches(place),
         policies.write_batches(place),
         policies.write_reports(place),
@@ -59,8 +59,8 @@ def process(place: Place, stored: Stored) -> Statements:
 def report(place: Place, stored: Stored) -> Statements:
     """Receipts → outcome: tells, and hands the lease to the pending request by starting its run."""
     return [
-        policies.configuration(stored.config_table, "GetItem"),
-        policies.state(stored.state_table, "BatchWriteItem", "GetItem", "PutItem", "Query"),
+        policies.configuration(stored.config_table, "GetItem", "Query"),
+        policies.state(stored.state_table, "BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"),
         policies.read_batches(place),
         policies.write_reports(place),
         policies.start_runs(place),

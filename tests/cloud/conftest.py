@@ -1,5 +1,6 @@
 """The program under Pulumi's mocks: what it declares, without an engine and without a cloud."""
 
+import asyncio
 import json
 import runpy
 import zipfile
@@ -82,6 +83,8 @@ def declare(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Program]:
         config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
         config |= {f"orgsync:{key}": value for key, value in changes.items()}
         cloud = _Cloud(region)
+        # The SDK asks for the thread's loop, which a test before this one may have taken away (asyncio.run does).
+        asyncio.set_event_loop(asyncio.new_event_loop())
         pulumi.runtime.set_mocks(cloud, project="orgsync", stack=stack, preview=False)
         pulumi.runtime.set_all_config({key: json.dumps(value) for key, value in config.items()})
         with pytest.MonkeyPatch.context() as patch:

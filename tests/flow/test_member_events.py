@@ -50,6 +50,7 @@ def causes(report: Report) -> list[str]:
     return [run["cause"] for run in report["runs"]]
 
 
+@pytest.mark.xdist_group("member_events")
 def test_each_edit_is_put_right_by_its_own_event(rehearsed: Callable[[str], Report]) -> None:
     """One run for each, which concerns that account and that kind and nothing else."""
     report = rehearsed("member_events")
@@ -102,6 +103,17 @@ def test_a_stack_of_another_region_hears_everything(program: Callable[..., Path]
     assert report["leftovers"] == []
 
 
+def test_an_unknown_unit_is_refused_before_anything_is_made(program: Callable[..., Path]) -> None:
+    """With its place in the stack file, and where to look."""
+    document = {"name": "n", "organization": {"accounts": 1}, "expect": "any", "steps": [{"deploy": {}}]}
+    repository = program(orgsync__deployment={"member_units": ["ou-abcd-11111111"]})
+    report = play(Scenario.model_validate(document), engine="inline", repository=repository)
+    error = report["steps"][0]["error"]
+    assert "orgsync:deployment.member_units.0" in error
+    assert "list-organizational-units-for-parent" in error
+    assert report["leftovers"] == []
+
+
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Cloud]:
     """The program as it stands, deployed."""
@@ -148,14 +160,3 @@ def test_what_a_member_cannot_forward_is_seen(cloud: Cloud) -> None:
     cloud.settle(20)
     assert cloud.dead_letters()["orgsync-dev-contact-sync-dead-bells"] == 1
     assert cloud.lost == []
-
-
-def test_an_unknown_unit_is_refused_before_anything_is_made(program: Callable[..., Path]) -> None:
-    """With its place in the stack file, and where to look."""
-    document = {"name": "n", "organization": {"accounts": 1}, "expect": "any", "steps": [{"deploy": {}}]}
-    repository = program(orgsync__deployment={"member_units": ["ou-abcd-11111111"]})
-    report = play(Scenario.model_validate(document), engine="inline", repository=repository)
-    error = report["steps"][0]["error"]
-    assert "orgsync:deployment.member_units.0" in error
-    assert "list-organizational-units-for-parent" in error
-    assert report["leftovers"] == []

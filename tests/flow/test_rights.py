@@ -1,7 +1,8 @@
 """Every right of a function is one that it uses, and what it uses is its right."""
 
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from handlers.contact_sync.names import Operation
 from sandbox.cloud import Cloud
 from sandbox.engine import open_engine
 from sandbox.inline import InlineEngine
@@ -18,12 +20,14 @@ ROOT = Path(__file__).parents[2]
 PREFIX = "orgsync-dev-contact-sync"
 FUNCTIONS = ("plan", "process", "report", "deploy")
 
+DESK = {"Name": "Desk", "Title": "Desk", "EmailAddress": "desk@example.com", "PhoneNumber": "+15550100"}
 # Two of twelve accounts are left alone: enough remain to open the circuit, which takes ten failures.
 CONFIG = {
     "excluded_tags": {"contacts": "own"},
     "on_source_delete": "propagate",
     "verify_config": {"delay": 0},
     "retry_config": {"base_delay": 0},
+    "pacing": {str(operation): {"rate": 1000, "burst": 1000} for operation in Operation},
 }
 IN_THEIR_NAME = {
     "kms": "the services that keep the data ask for the key",
@@ -78,42 +82,53 @@ def play(cloud: Cloud, engine: InlineEngine) -> None:
     accounts = cloud.organization.accounts
     # By path and by id: the one is walked to, the other looked up.
     cloud.move_account(accounts[0].id, "/Left/Alone")
-    cloud.move_account(accounts[1].id, "/Apart")
     cloud.tag_account(accounts[1].id, {"contacts": "own"})
-    root = cloud.client("organizations").list_roots()["Roots"][0]["Id"]
-    units = cloud.client("organizations").list_organizational_units_for_parent(ParentId=root)["OrganizationalUnits"]
+    organizations = cloud.client("organizations")
+    root = organizations.list_roots()["Roots"][0]["Id"]
+    units = organizations.list_organizational_units_for_parent(ParentId=root)["OrganizationalUnits"]
     left = next(unit["Id"] for unit in units if unit["Name"] == "Left")
 
-    # Refused, so the deployment asks the execution why there is no run.
-    engine.up("dev", {**CONFIG, "paused": True})
+    # While its plan dies the run has no header, so the deployment asks what became of the execution.
+    cloud.faults.add({"function": "plan", "crash": "before", "times": 2})
     engine.up("dev", {**CONFIG, "excluded_units": ["/Left/Alone", left]})
-    cloud.settle()
     cloud.create_account("one more")
     cloud.settle()
 
-    # Its worker dies for good, and a second bell waits meanwhile: the report notes who was forgotten and hands over.
-    cloud.faults.add({"function": "process", "crash": "before"})
+    # A plan that never comes to its end: the report tells of a run that has no configuration version.
+    cloud.faults.add({"function": "plan", "crash": "before", "times": 3})
+    cloud.fire_schedules()
+    cloud.settle()
+
+    # A worker that dies for good, and a bell that waits: the report notes who was forgotten, and hands over.
+    cloud.faults.add({"function": "process", "crash": "before", "times": 3})
     cloud.fire_schedules()
     cloud.edit_source({"operations": None})
-    cloud.settle()
-    cloud.faults.clear()
-    cloud.fire_schedules()
     cloud.settle()
 
     # All are refused alike: each is asked for its state, and the circuit opens.
     cloud.faults.add({"operation": "PutAlternateContact", "error": "AccessDeniedException"})
-    changed = {"Name": "Desk", "Title": "Desk", "EmailAddress": "desk@example.com", "PhoneNumber": "+15550100"}
-    cloud.edit_source({"security": changed})
+    cloud.edit_source({"security": DESK})
     cloud.settle()
     cloud.faults.clear()
 
-    # Nothing closes this run, until the next bell finds its lease.
-    cloud.faults.add({"function": "report", "crash": "before"})
+    # The run's own report dies. The failure's event and the next bell both close it, and a bell waits for its
+    # lease; no notice is taken, so whoever comes second tells as well.
+    cloud.faults.add({"function": "report", "crash": "before", "times": 3})
     cloud.fire_schedules()
-    cloud.settle()
+    until(lambda: Use("dynamodb:UpdateItem", f"{PREFIX}-state") in uses(cloud, f"{PREFIX}-report"))
+    cloud.faults.add({"operation": "Publish", "error": "AccessDeniedException"})
+    cloud.fire_schedules()
+    until(lambda: Use("sns:Publish", "") in uses(cloud, f"{PREFIX}-plan"))
     cloud.faults.clear()
-    cloud.fire_schedules()
     cloud.settle()
+
+
+def until(seen: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for something to be seen."""
+    end = time.monotonic() + seconds
+    while not seen():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ DOCUMENTS = st.fixed_dictionaries(
             }
         ),
         "excluded_tags": st.dictionaries(
-            st.text("abc", min_size=1), st.text(max_size=5) | st.lists(st.text(max_size=5))
+            st.text("abc", min_size=1), st.text(max_size=5) | st.lists(st.text(max_size=5), min_size=1)
         ),
         "paused": st.booleans(),
         "notification_settings": st.fixed_dictionaries({"failure_threshold": st.integers(1, 99)}),
