@@ -8,7 +8,7 @@ SHELL := bash
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 PIP := -m pip --quiet --disable-pip-version-check install
 BIN := .venv/bin
-# Files stay whole: those of tests/flow share rehearsals that are played once.
+# Files stay whole, and so do the tests that look at one rehearsal (tests/conftest.py): it is played once.
 WORKERS ?= 2
 LOCKS := requirements/requirements.lock requirements/uv.lock
 
@@ -38,7 +38,7 @@ test: setup ## every gate; drives the real Pulumi engine where it can be built
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST)
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST)
 
 bench: setup ## how close a run comes to what AWS's quotas force, as ratios
 	$(BIN)/python bench/ratios.py

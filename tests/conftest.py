@@ -15,6 +15,14 @@ ENGINE_REQUIRED = os.environ.get("ORGSYNC_REQUIRE_ENGINE") == "1"
 engine_tests_passed: list[str] = []
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For xdist (`--dist loadgroup`): a file stays whole, but for the tests that name a group of their own."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A skipped engine test is a failure where the engine is required."""

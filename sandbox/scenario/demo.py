@@ -8,10 +8,19 @@ from .model import Scenario
 BURST = 10
 """Edits in one burst."""
 
+MOST_RUNS = 2
+"""Runs that answer a burst: one for its first edit, one more for all that ring while that lasts."""
+
 
 def demo(accounts: int) -> Scenario:
     """The story with this many member accounts; the first of them is the one that drifts."""
     return validate(_document(accounts))
+
+
+def broken_promises(report: dict[str, Any]) -> list[str]:
+    """What the story says beyond where every account ends, and its report shows to be untrue."""
+    runs = sum(len(step["runs"]) for step in report["steps"] if step["step"] == "at_once")
+    return [f"{BURST} edits in one burst set off {runs} runs, not at most {MOST_RUNS}"] if runs > MOST_RUNS else []
 
 
 def _document(accounts: int) -> dict[str, Any]:
@@ -24,7 +33,7 @@ def _document(accounts: int) -> dict[str, Any]:
         "steps": [
             {"note": "deploy; every account is brought into step for the first time", "deploy": {}},
             {"note": "the security contact changes at the source", "edit_source": {"security": desk}},
-            {"note": f"{BURST} edits in one burst, answered by at most two runs", "at_once": _burst()},
+            {"note": f"{BURST} edits in one burst, answered by at most {MOST_RUNS} runs", "at_once": _burst()},
             {
                 "note": "a member's contact is changed from the management account, as our own writes are: no bell",
                 "edit_member": _drift(),

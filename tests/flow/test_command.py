@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+
+from cli.sandbox import sandbox
 
 REPOSITORY = Path(__file__).parents[2]
 SCENARIOS = REPOSITORY / "tests" / "scenarios"
@@ -77,3 +80,16 @@ def test_the_demo_tells_the_story() -> None:
     assert [receipt["account"] for receipt in daily[0]["receipts"] if receipt["changed"]] == ["200000000001"]
     assert refused[0]["scenario"] == "configuration_errors"
     assert len(report["accounts"]) == 6
+
+
+@pytest.mark.parametrize(("runs", "code"), [(0, 0), (2, 0), (3, 1)])
+def test_the_demo_fails_if_the_burst_took_more_runs_than_it_says(
+    monkeypatch: pytest.MonkeyPatch, runs: int, code: int
+) -> None:
+    """However well every account ended."""
+    steps = [{"step": "deploy", "runs": ["0"]}, {"step": "at_once", "runs": [str(run) for run in range(runs)]}]
+    report = {"as_expected": True, "steps": steps}
+    monkeypatch.setattr("sandbox.scenario.play", lambda *_, **__: report)
+    told = CliRunner().invoke(sandbox, ["demo", "--json"])
+    assert (told.exit_code, json.loads(told.stdout)) == (code, report)
+    assert ("set off 3 runs, not at most 2" in told.stderr) == bool(code)

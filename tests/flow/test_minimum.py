@@ -14,15 +14,18 @@ from sandbox.scenario.members import Member
 from sandbox.scenario.policy import KINDS, Policy
 from sandbox.scenario.steps import Action
 
-FORETOLD = (
-    "one_account",
-    "sixty_accounts",
-    "casings",
-    "exclusions",
-    "source_deletion_ignore",
-    "source_deletion_propagate",
-    "source_deletion_alert",
-)
+FORETOLD = [
+    pytest.param(name, marks=pytest.mark.xdist_group(name))
+    for name in (
+        "one_account",
+        "sixty_accounts",
+        "casings",
+        "exclusions",
+        "source_deletion_ignore",
+        "source_deletion_propagate",
+        "source_deletion_alert",
+    )
+]
 
 Write = tuple[str, str, str]
 

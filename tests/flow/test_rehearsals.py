@@ -18,7 +18,10 @@ STEPS_THAT_FAIL = {
 CHANGE_SIDES = {"closing_account", "exclusions", "life_of_a_stack", "member_events", "newcomers"}
 """Scenarios in which accounts that were kept in step are left alone in the end."""
 
-pytestmark = [pytest.mark.parametrize("name", NAMES), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in NAMES]),
+    pytest.mark.slow,
+]
 
 
 @pytest.fixture

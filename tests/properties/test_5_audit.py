@@ -1,14 +1,17 @@
 from datetime import datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.contact_sync.core.contacts import fields_of
 from handlers.contact_sync.core.errors import class_of
 from handlers.contact_sync.names import BELL_SOURCE, Bell, Kind
-from tests.world import aws_in_memory, make_world
+from tests.world import empty, make_world
 
 CODES = ("AccessDeniedException", "ValidationException", "InternalServerException", "TooManyRequestsException")
+
+pytestmark = pytest.mark.usefixtures("aws")
 
 
 @given(
@@ -26,36 +29,36 @@ def test_every_operation_leaves_what_an_auditor_asks_for(
     configuration it kept; and for each target account which fields changed, when, after how
     many retries, or a named error.
     """
-    with aws_in_memory():
-        world = make_world(members)
-        version = world.configure()
-        for member, code, times in failures:
-            world.refuse("*", world.members[member % members], code, times)
-        if source_fails:
-            world.refuse("GetContactInformation", world.management, "AccessDeniedException")
-        bell = {"source": BELL_SOURCE, "detail-type": Bell.OPERATOR, "detail": {"initiator": who}}
-        world.run("run-1", bell)
+    empty()
+    world = make_world(members)
+    version = world.configure()
+    for member, code, times in failures:
+        world.refuse("*", world.members[member % members], code, times)
+    if source_fails:
+        world.refuse("GetContactInformation", world.management, "AccessDeniedException")
+    bell = {"source": BELL_SOURCE, "detail-type": Bell.OPERATOR, "detail": {"initiator": who}}
+    world.run("run-1", bell)
 
-        header = world.header()
-        assert header.initiator == who
-        assert header.cause == "operator"
-        assert header.config_version == version
-        assert datetime.fromisoformat(header.started) <= datetime.fromisoformat(header.ended)
-        assert header.status in ("completed", "failed")
-        assert (header.error is not None) == source_fails
-        receipts = world.receipts()
-        everyone = {(member, kind) for member in world.members for kind in Kind}
-        assert {(receipt.account, receipt.kind) for receipt in receipts} == everyone
-        assert len(receipts) == len(everyone)
-        if source_fails:
-            assert {(receipt.status, receipt.error) for receipt in receipts} == {("skipped", "SourceUnreadable")}
-        for receipt in receipts:
-            assert datetime.fromisoformat(receipt.at).tzinfo is not None
-            assert set(receipt.changed) <= set(fields_of(receipt.kind))
-            assert 0 <= receipt.retries <= 3
-            if receipt.status == "success":
-                assert receipt.error is None
-            else:
-                assert class_of(receipt.error).remedy
-        kinds_written = {(write["account"], write["kind"]) for write in world.account.writes}
-        assert {(r.account, r.kind) for r in receipts if r.changed and r.status == "success"} <= kinds_written
+    header = world.header()
+    assert header.initiator == who
+    assert header.cause == "operator"
+    assert header.config_version == version
+    assert datetime.fromisoformat(header.started) <= datetime.fromisoformat(header.ended)
+    assert header.status in ("completed", "failed")
+    assert (header.error is not None) == source_fails
+    receipts = world.receipts()
+    everyone = {(member, kind) for member in world.members for kind in Kind}
+    assert {(receipt.account, receipt.kind) for receipt in receipts} == everyone
+    assert len(receipts) == len(everyone)
+    if source_fails:
+        assert {(receipt.status, receipt.error) for receipt in receipts} == {("skipped", "SourceUnreadable")}
+    for receipt in receipts:
+        assert datetime.fromisoformat(receipt.at).tzinfo is not None
+        assert set(receipt.changed) <= set(fields_of(receipt.kind))
+        assert 0 <= receipt.retries <= 3
+        if receipt.status == "success":
+            assert receipt.error is None
+        else:
+            assert class_of(receipt.error).remedy
+    kinds_written = {(write["account"], write["kind"]) for write in world.account.writes}
+    assert {(r.account, r.kind) for r in receipts if r.changed and r.status == "success"} <= kinds_written

@@ -1,10 +1,13 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.contact_sync.names import Kind
-from tests.world import aws_in_memory, make_world
+from tests.world import empty, make_world
 
 UNITS = ("/Sandbox", "/Workloads", "/Workloads/Prod", "/Security")
+
+pytestmark = pytest.mark.usefixtures("aws")
 
 
 @given(
@@ -30,35 +33,35 @@ def test_only_configured_kinds_of_accounts_that_are_not_excluded_are_read_or_wri
     Excluded by id, by unit with all below, or by tag: the account is left as it was, not
     even read, and its receipts say so; kinds that are not configured stay untouched.
     """
-    with aws_in_memory():
-        world = make_world(8)
-        for account, ou, tag in zip(world.organization.accounts, (*UNITS, *units[4:]), tags, strict=True):
-            account.ou, account.tags = ou, tag
-        before = world.account.contacts()
-        world.configure(
-            contact_types=[str(kind) for kind in kinds],
-            excluded_accounts=[world.members[number] for number in sorted(excluded_ids)],
-            excluded_units=sorted(excluded_units),
-            excluded_tags=excluded_tags,
-        )
-        world.run()
+    empty()
+    world = make_world(8)
+    for account, ou, tag in zip(world.organization.accounts, (*UNITS, *units[4:]), tags, strict=True):
+        account.ou, account.tags = ou, tag
+    before = world.account.contacts()
+    world.configure(
+        contact_types=[str(kind) for kind in kinds],
+        excluded_accounts=[world.members[number] for number in sorted(excluded_ids)],
+        excluded_units=sorted(excluded_units),
+        excluded_tags=excluded_tags,
+    )
+    world.run()
 
-        out = {
-            account.id
-            for number, account in enumerate(world.organization.accounts)
-            if number in excluded_ids
-            or any(f"{account.ou}/".startswith(f"{unit}/") for unit in excluded_units)
-            or any(account.tags.get(key) in ([v] if isinstance(v, str) else v) for key, v in excluded_tags.items())
-        }
-        after = world.account.contacts()
-        ends = world.ends()
-        for member in world.members:
-            for kind in map(str, Kind):
-                synced = member not in out and kind in kinds
-                assert after[member][kind] == (before[world.management] if synced else before[member])[kind]
-                if kind in kinds:
-                    assert ends[member, kind] == (("skipped", "Excluded") if member in out else ("success", None))
-                else:
-                    assert (member, kind) not in ends
-        reads = sum(calls["made"] for name, calls in world.account.calls.items() if name.startswith("Get"))
-        assert reads == (len(world.members) - len(out)) * len(kinds) + len(world.account.writes)
+    out = {
+        account.id
+        for number, account in enumerate(world.organization.accounts)
+        if number in excluded_ids
+        or any(f"{account.ou}/".startswith(f"{unit}/") for unit in excluded_units)
+        or any(account.tags.get(key) in ([v] if isinstance(v, str) else v) for key, v in excluded_tags.items())
+    }
+    after = world.account.contacts()
+    ends = world.ends()
+    for member in world.members:
+        for kind in map(str, Kind):
+            synced = member not in out and kind in kinds
+            assert after[member][kind] == (before[world.management] if synced else before[member])[kind]
+            if kind in kinds:
+                assert ends[member, kind] == (("skipped", "Excluded") if member in out else ("success", None))
+            else:
+                assert (member, kind) not in ends
+    reads = sum(calls["made"] for name, calls in world.account.calls.items() if name.startswith("Get"))
+    assert reads == (len(world.members) - len(out)) * len(kinds) + len(world.account.writes)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from handlers.contact_sync.config import ConfigurationRefused
 from handlers.contact_sync.names import Kind
-from tests.world import aws_in_memory, make_world
+from tests.world import empty, make_world
 
 SCRAPS = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=8), st.lists(st.text(max_size=4)))
 WRONG = st.one_of(
@@ -24,6 +24,8 @@ WRONG = st.one_of(
     st.builds(lambda value: {"notification_settings": {"failure_threshold": value}}, st.integers(max_value=0)),
 )
 
+pytestmark = pytest.mark.usefixtures("aws")
+
 
 @given(wrong=WRONG, kinds=st.lists(st.sampled_from(Kind), min_size=1, unique=True), excluded=st.integers(0, 2))
 def test_a_wrong_configuration_is_refused_and_a_right_one_waits_for_the_next_run(
@@ -34,27 +36,27 @@ def test_a_wrong_configuration_is_refused_and_a_right_one_waits_for_the_next_run
     What is not valid is refused before anything is written, with the place in the message.
     What is valid and written while a run is under way touches the next run only.
     """
-    with aws_in_memory():
-        world = make_world(3)
-        first = world.configure()
-        with pytest.raises(ConfigurationRefused) as refused:
-            world.configure(**wrong)
-        assert next(iter(wrong)) in str(refused.value)
-        assert world.services.configs.current()[0] == first
+    empty()
+    world = make_world(3)
+    first = world.configure()
+    with pytest.raises(ConfigurationRefused) as refused:
+        world.configure(**wrong)
+    assert next(iter(wrong)) in str(refused.value)
+    assert world.services.configs.current()[0] == first
 
-        world.ring("run-1")
-        second = world.configure(
-            contact_types=[str(kind) for kind in kinds], excluded_accounts=sorted(world.members)[: excluded + 1]
-        )
-        world.work("run-1")
-        world.report("run-1")
-        assert second == first + 1
-        assert world.header("run-1").config_version == first
-        assert set(world.ends("run-1").values()) == {("success", None)}
-        assert world.differing() == []
+    world.ring("run-1")
+    second = world.configure(
+        contact_types=[str(kind) for kind in kinds], excluded_accounts=sorted(world.members)[: excluded + 1]
+    )
+    world.work("run-1")
+    world.report("run-1")
+    assert second == first + 1
+    assert world.header("run-1").config_version == first
+    assert set(world.ends("run-1").values()) == {("success", None)}
+    assert world.differing() == []
 
-        world.run("run-2")
-        assert world.header("run-2").config_version == second
-        skipped = {member for (member, _), end in world.ends("run-2").items() if end == ("skipped", "Excluded")}
-        assert skipped == set(sorted(world.members)[: excluded + 1])
-        assert {kind for _, kind in world.ends("run-2")} == set(map(str, kinds))
+    world.run("run-2")
+    assert world.header("run-2").config_version == second
+    skipped = {member for (member, _), end in world.ends("run-2").items() if end == ("skipped", "Excluded")}
+    assert skipped == set(sorted(world.members)[: excluded + 1])
+    assert {kind for _, kind in world.ends("run-2")} == set(map(str, kinds))

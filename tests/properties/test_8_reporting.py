@@ -1,12 +1,15 @@
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.contact_sync.names import Kind
-from tests.world import aws_in_memory, make_world
+from tests.world import empty, make_world
 
 ENDS = ("well", "AccessDeniedException", "ValidationException", "excluded", "SUSPENDED", "forgotten")
+
+pytestmark = pytest.mark.usefixtures("aws")
 
 
 @given(fates=st.lists(st.sampled_from(ENDS), min_size=1, max_size=6), again=st.integers(0, 2))
@@ -17,39 +20,39 @@ def test_the_report_has_every_target_account_once_with_its_status_time_and_error
     a worker that died), the run's report has one line for each account and kind, its counts
     are the lines' own, and reporting again changes nothing.
     """
-    with aws_in_memory():
-        world = make_world(len(fates))
-        by_fate = {fate: [a for a, f in zip(world.members, fates, strict=True) if f == fate] for fate in ENDS}
-        for code in ("AccessDeniedException", "ValidationException"):
-            for account in by_fate[code]:
-                world.refuse("*", account, code)
-        for account in world.organization.accounts:
-            if account.id in by_fate["SUSPENDED"]:
-                account.state = "SUSPENDED"
-        world.configure(excluded_accounts=by_fate["excluded"])
-        answer = world.ring()
-        if answer["outcome"] == "process":
-            world.work_without(by_fate["forgotten"])
-        for _ in range(again + 1):
-            world.report()
+    empty()
+    world = make_world(len(fates))
+    by_fate = {fate: [a for a, f in zip(world.members, fates, strict=True) if f == fate] for fate in ENDS}
+    for code in ("AccessDeniedException", "ValidationException"):
+        for account in by_fate[code]:
+            world.refuse("*", account, code)
+    for account in world.organization.accounts:
+        if account.id in by_fate["SUSPENDED"]:
+            account.state = "SUSPENDED"
+    world.configure(excluded_accounts=by_fate["excluded"])
+    answer = world.ring()
+    if answer["outcome"] == "process":
+        world.work_without(by_fate["forgotten"])
+    for _ in range(again + 1):
+        world.report()
 
-        lines = [json.loads(line) for line in world.objects()["runs/run-1/report.jsonl"].splitlines()]
-        header, receipts = lines[0], lines[1:]
-        expected = {
-            "well": ("success", None),
-            "AccessDeniedException": ("failed", "AccessDenied"),
-            "ValidationException": ("failed", "ContactRefused"),
-            "excluded": ("skipped", "Excluded"),
-            "SUSPENDED": ("skipped", "NotActive"),
-            "forgotten": ("failed", "WorkerDied"),
-        }
-        assert sorted((r["account"], r["kind"], r["status"], r["error"]) for r in receipts) == sorted(
-            (account, str(kind), *expected[fate])
-            for account, fate in zip(world.members, fates, strict=True)
-            for kind in Kind
-        )
-        assert all(receipt["at"] for receipt in receipts)
-        statuses = [receipt["status"] for receipt in receipts]
-        assert header["counts"] == {status: statuses.count(status) for status in ("success", "failed", "skipped")}
-        assert all(header[name] for name in ("started", "ended", "scenario", "severity"))
-        assert world.lease().holder is None
+    lines = [json.loads(line) for line in world.objects()["runs/run-1/report.jsonl"].splitlines()]
+    header, receipts = lines[0], lines[1:]
+    expected = {
+        "well": ("success", None),
+        "AccessDeniedException": ("failed", "AccessDenied"),
+        "ValidationException": ("failed", "ContactRefused"),
+        "excluded": ("skipped", "Excluded"),
+        "SUSPENDED": ("skipped", "NotActive"),
+        "forgotten": ("failed", "WorkerDied"),
+    }
+    assert sorted((r["account"], r["kind"], r["status"], r["error"]) for r in receipts) == sorted(
+        (account, str(kind), *expected[fate])
+        for account, fate in zip(world.members, fates, strict=True)
+        for kind in Kind
+    )
+    assert all(receipt["at"] for receipt in receipts)
+    statuses = [receipt["status"] for receipt in receipts]
+    assert header["counts"] == {status: statuses.count(status) for status in ("success", "failed", "skipped")}
+    assert all(header[name] for name in ("started", "ended", "scenario", "severity"))
+    assert world.lease().holder is None
