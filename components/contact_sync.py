@@ -74,7 +74,7 @@ class ContactSync(pulumi.ComponentResource):
                 hub,
                 "orgsync:contact_sync notification_settings.user_notifications_config.notification_hub_region",
             )
-        check_excluded(place.account, config.excluded_units, self._asked)
+        check_excluded(place.account, config, self._asked)
         reached = reach(place.account, deployment.member_units, self._asked) if deployment.member_events else None
         if reached:
             place = replace(place, organization=reached.organization)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from handlers.contact_sync.config import ContactSyncConfig
+
 from .settings import SettingsRefused
 
 
@@ -43,13 +45,22 @@ def reach(management: str, units: Sequence[str], opts: pulumi.InvokeOptions) -> 
     return Reach(organization, tuple(units))
 
 
-def check_excluded(management: str, units: Sequence[str], opts: pulumi.InvokeOptions) -> None:
-    """See that every excluded unit exists, be it named by its path or by its id.
+def check_excluded(management: str, config: ContactSyncConfig, opts: pulumi.InvokeOptions) -> None:
+    """See that every excluded account and unit exists, a unit be it named by its path or by its id.
 
     Raises:
-        SettingsRefused: one does not: what it was to exclude cannot be told, and every run would fail.
+        SettingsRefused: one does not. What a unit was to exclude cannot be told, and every run would fail; behind
+            an account's mistyped id stands one that was meant, and it would be written.
     """
-    for place, unit in enumerate(units):
+    for place, account in enumerate(config.excluded_accounts):
+        try:
+            aws.organizations.get_account(account_id=account, opts=opts)
+        except Exception as error:  # an invoke raises no narrower one
+            raise SettingsRefused(
+                f"orgsync:contact_sync excluded_accounts.{place}: AWS Organizations does not show the account "
+                f"{account}; correct its id, or take it out if it has left ({error})"
+            ) from error
+    for place, unit in enumerate(config.excluded_units):
         try:
             if unit.startswith("/"):
                 _walk(_path(management, opts)[1], unit.removeprefix("/").split("/"), opts)

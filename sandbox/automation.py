@@ -117,6 +117,7 @@ class PulumiEngine:
 
         try:
             with self.program.at_home():
+                self._context.begin()
                 return operation(hear)
         except CommandError as error:
             raise DeployFailed(_reason(reasons) or str(error)) from error

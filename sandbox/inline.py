@@ -34,6 +34,8 @@ class InlineEngine:
         self.program = program
         self._context = context
         self._stacks: dict[str, Records] = {}
+        self._providers: dict[str, Mapping[str, Any]] = {}
+        """Settings of the provider that a stack was last deployed with."""
 
     @classmethod
     @contextmanager
@@ -51,7 +53,7 @@ class InlineEngine:
         return self._deploy(stack, self._stacks.setdefault(stack, {}), config or {}, on_output, dry=False)
 
     def refresh(self, stack: str = "dev", on_output: OnOutput = silent) -> Deployed:
-        records = self._stacks.get(stack, {})
+        records = self._selected(stack)
         counts = dict.fromkeys(KINDS, 0)
         for urn, record in list(records.items()):
             now = lookup(record.type).read(record.id, record.state, self._context) if record.managed else record.state
@@ -66,11 +68,17 @@ class InlineEngine:
         return Deployed(counts)
 
     def destroy(self, stack: str = "dev", on_output: OnOutput = silent) -> Deployed:
-        records = self._stacks.get(stack, {})
+        records = self._selected(stack)
         doomed = list(records.values())
         _refuse_protected(doomed)
         self._remove(records, doomed, on_output)
         return Deployed({**dict.fromkeys(KINDS, 0), "delete": len(doomed)})
+
+    def _selected(self, stack: str) -> Records:
+        """What a stack holds, where it stands."""
+        self._context.begin()
+        configure(self._context, self._providers.get(stack, {}))
+        return self._stacks.get(stack, {})
 
     def _deploy(
         self, stack: str, records: Records, overlay: Mapping[str, Any], on_output: OnOutput, *, dry: bool
@@ -78,11 +86,13 @@ class InlineEngine:
         try:
             config = self.program.config(stack, overlay)
             settings = {key.removeprefix("aws:"): value for key, value in config.items() if key.startswith("aws:")}
-            provider = configure(self._context, settings, None)
+            self._context.begin()
+            configure(self._context, settings)
+            self._providers[stack] = settings
         except ValueError as error:
             raise DeployFailed(str(error)) from error
         self._context.root = self.program.root
-        registration = Registration(self._context, provider, records, on_output, dry=dry)
+        registration = Registration(self._context, settings, records, on_output, dry=dry)
         self._run(registration, stack, config, on_output)
         vanished = [record for urn, record in records.items() if urn not in registration.seen]
         _refuse_protected(vanished)

@@ -5,7 +5,6 @@ provider's own program. All types live in `sandbox.resources`; here is only the 
 """
 
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -48,12 +47,10 @@ def _told(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """One provider configuration; the engine's two (default and explicit) must agree."""
+    """The protocol's side of `sandbox.resources`, for whatever stack the engine works on."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self._configured = threading.Lock()
-        self._settings: dict[str, Any] | None = None
 
     # Introduction.
 
@@ -74,8 +71,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     @_told
     def Configure(self, request: Any, call: Any) -> Any:
-        with self._configured:
-            self._settings = configure(self.context, plain(request.args), self._settings)
+        configure(self.context, plain(request.args))
         return provider_pb2.ConfigureResponse(supportsPreview=True, supports_autonaming_configuration=True)
 
     def Cancel(self, request: Any, call: Any) -> Any:

@@ -17,7 +17,7 @@ from pulumi.runtime.proto import provider_pb2, resource_pb2
 
 from .engine import OnOutput
 from .resources import lookup, steps
-from .resources.context import Context, explained
+from .resources.context import Context, ResourceFailed, explained
 from .resources.invokes import invoke
 from .resources.settings import configure
 from .resources.values import Properties, plain, to_struct
@@ -106,7 +106,7 @@ class Registration(mocks.MockMonitor):
             return super().Invoke(request)  # type: ignore[no-untyped-call]
         try:
             answer = invoke(request.tok, plain(request.args), self._context)
-        except ClientError as refused:  # the program may answer it: as the engine hands it on
+        except (ClientError, ResourceFailed) as refused:  # the program may answer it: as the engine hands it on
             failure = provider_pb2.CheckFailure(reason=explained(refused))
             return resource_pb2.ResourceInvokeResponse(failures=[failure])
         return resource_pb2.ResourceInvokeResponse(**{"return": to_struct(answer)})
@@ -130,7 +130,7 @@ class Registration(mocks.MockMonitor):
             record, kind = self._managed(urn, request, inputs, old)
         else:
             if request.type.startswith(_PROVIDER):
-                configure(self._context, {**self._provider, **inputs}, self._provider)
+                configure(self._context, {**self._provider, **inputs})
             record = Record(
                 urn, request.type, request.name, False, request.name if request.custom else "", inputs, inputs
             )

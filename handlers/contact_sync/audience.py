@@ -41,7 +41,9 @@ Severities = Annotated[tuple[Severity, ...], Field(min_length=1), AfterValidator
 """The severities that somebody hears of."""
 
 _UUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
-Email = Annotated[str, AfterValidator(_shaped(r"[^@\s]{1,64}@[^@\s]+\.[^@\s]+", "an e-mail address"))]
+Email = Annotated[
+    str, AfterValidator(_shaped(r"[^@\s]{1,64}@[^@\s]+\.[^@\s]+", "an e-mail address such as security@example.com"))
+]
 Region = Annotated[str, AfterValidator(_shaped(r"[a-z]{2}(-[a-z]+)+-\d", "a region such as us-east-1"))]
 TopicArn = Annotated[
     str,
@@ -136,7 +138,7 @@ class Subscription(Frozen):
     @model_validator(mode="after")
     def _shape(self) -> "Subscription":
         shapes = {
-            "email": (r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"),
+            "email": (r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address such as security@example.com"),
             "sms": (r"\+[1-9]\d{6,14}", "a phone number such as +15550100"),
             "https": (r"https://\S+", "an https:// address"),
         }

@@ -37,7 +37,9 @@ def schedule(value: str) -> str:
         raise ValueError(f"one of day and weekday is ?, the other is not; {WANTED}")
     days, months = parsed["day"], parsed["month"]
     if days and months and min(days) > max(LONGEST_MONTHS[month] for month in months):
-        raise ValueError("no month that it names has such a day: it would never fire")
+        raise ValueError(
+            "no month that it names has such a day, so it would never fire: name an earlier day or another month"
+        )
     return value
 
 

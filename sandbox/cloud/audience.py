@@ -36,7 +36,7 @@ def channels_of(topic: str, extras: Extras) -> list[str]:
     ]
 
 
-def shown(message: str, severity: str | None) -> Heard:
+def shown(message: str, severity: str) -> Heard:
     """What a chat channel shows of a message: a custom notification's title and text, or an alarm.
 
     Raises:
@@ -74,7 +74,7 @@ def notified(event: Mapping[str, Any], extras: Extras) -> list[Heard]:
         heard.append(
             {
                 "channel": "user_notifications",
-                "severity": word if word in _SEVERITIES else None,
+                "severity": word if word in _SEVERITIES else "none",
                 "subject": configuration["description"],
                 "body": "\n".join([text, *(f"to {channel.rsplit(':', 1)[-1]}" for channel in channels)]),
             }

@@ -40,7 +40,8 @@ class Notifications:
         *args: Any,
         **kwargs: Any,
     ) -> str:
-        severity = (message_attributes or {}).get("severity", {}).get("Value")
+        # What says none, as an alarm's message does, passes the filter of whoever hears of high severity.
+        severity = (message_attributes or {}).get("severity", {}).get("Value", "high")
         channels = audience.channels_of(topic.arn, self._extras)
         if not channels:
             self.heard.append({"channel": "sns", "severity": severity, "subject": subject, "body": message})

@@ -36,16 +36,21 @@ def refusal(service: str, code: str, message: str) -> Response:
     status = status_of(service, code)
     if protocol in ("query", "rest-xml"):
         return _xml(status, code, message, wrapped=protocol == "query")
-    return json_response(status, {"__type": code, "message": message}, [("x-amzn-ErrorType", code)])
+    # What answers a call of Step Functions is read together with its request's id.
+    headers = [("x-amzn-ErrorType", code), ("x-amzn-RequestId", "sandbox")]
+    return json_response(status, {"__type": code, "message": message}, headers)
 
 
 def status_of(service: str, code: str) -> int:
-    """HTTP status of an error code: the model's, or what services commonly use."""
-    model = service_model(service)
-    if code in model.shape_names:
-        traits = model.shape_for(code).metadata.get("error", {})
-        return int(traits.get("httpStatusCode", 400))
-    return COMMON.get(code, 400)
+    """HTTP status of an error code: the model's, or what services commonly use.
+
+    Models of the JSON protocols name none: it is 400, but where the service itself failed.
+    """
+    model, common = service_model(service), COMMON.get(code, 400)
+    if code not in model.shape_names:
+        return common
+    stated = model.shape_for(code).metadata.get("error", {}).get("httpStatusCode")
+    return int(stated or (common if common >= 500 else 400))
 
 
 def json_response(status: int, document: Mapping[str, Any], headers: Iterable[tuple[str, str]] = ()) -> Response:

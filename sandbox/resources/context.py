@@ -25,6 +25,10 @@ class Cloud(Protocol):
         """A boto3 client into the cloud."""
 
 
+class UnusableProvider(ValueError):
+    """A provider setting that the sandbox cannot honour."""
+
+
 class ResourceFailed(Exception):
     """AWS refused to make, change or remove a resource; the message is for people."""
 
@@ -37,8 +41,28 @@ class Context:
     root: Path
     region: str = "us-east-1"
     default_tags: Mapping[str, str] = field(default_factory=dict)
+    _agreed: Mapping[str, Any] | None = None
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self) -> None:
+        """Another operation begins; its stack may have another provider."""
+        self._agreed = None
+
+    def agree(self, settings: Mapping[str, Any]) -> None:
+        """Take the region and default tags of an operation's provider.
+
+        Raises:
+            UnusableProvider: another provider of this operation has others.
+        """
+        with self._lock:
+            if self._agreed is not None and settings != self._agreed:
+                raise UnusableProvider(
+                    "the sandbox serves one AWS provider: give resources `region=`, not a second one"
+                )
+            self._agreed = settings
+            self.region = settings.get("region", self.region)
+            self.default_tags = (settings.get("defaultTags") or {}).get("tags", {})
 
     def client(self, service: str, region: str | None = None) -> Any:
         """The boto3 client of a service, made once a region; a client may be shared by threads."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from .context import Context, partition_of
+from .context import Context, ResourceFailed, partition_of
 from .values import Properties
 
 _SUFFIXES = {"aws": "amazonaws.com", "aws-cn": "amazonaws.com.cn", "aws-us-gov": "amazonaws.com"}
@@ -68,6 +68,25 @@ def _organization(_: Properties, context: Context) -> Properties:
     }
 
 
+def _account(arguments: Properties, context: Context) -> Properties:
+    client = context.client("organizations", "us-east-1")
+    id = arguments["accountId"]
+    found = client.describe_account(AccountId=id)["Account"]
+    tags = client.list_tags_for_resource(ResourceId=id)["Tags"]
+    return {
+        "accountId": id,
+        "arn": found["Arn"],
+        "email": found["Email"],
+        "id": id,
+        "joinedMethod": found["JoinedMethod"],
+        "joinedTimestamp": found["JoinedTimestamp"].isoformat(),
+        "name": found["Name"],
+        "parentId": client.list_parents(ChildId=id)["Parents"][0]["Id"],
+        "state": found["State"],
+        "tags": {tag["Key"]: tag["Value"] for tag in tags},
+    }
+
+
 def _entity_path(arguments: Properties, context: Context) -> Properties:
     client = context.client("organizations", "us-east-1")
     entity = arguments["entityId"]
@@ -85,7 +104,7 @@ def _organizational_unit(arguments: Properties, context: Context) -> Properties:
     for unit in (found for page in pages for found in page["OrganizationalUnits"]):
         if unit["Name"] == name:
             return {"parentId": parent, "name": name, "id": unit["Id"], "arn": unit["Arn"]}
-    raise LookupError(f"no unit {name!r} below {parent}")
+    raise ResourceFailed(f"no unit {name!r} below {parent}")
 
 
 _BLOCKS = {"actions": "Action", "notActions": "NotAction", "resources": "Resource", "notResources": "NotResource"}
@@ -120,6 +139,7 @@ _ANSWERS: dict[str, tuple[frozenset[str], Callable[[Properties, Context], Proper
     "aws:index/getRegion:getRegion": (frozenset({"id", "name", "region"}), _region),
     "aws:index/getPartition:getPartition": (frozenset({"id"}), _partition),
     "aws:organizations/getOrganization:getOrganization": (frozenset({"returnOrganizationOnly"}), _organization),
+    "aws:organizations/getAccount:getAccount": (frozenset({"accountId"}), _account),
     "aws:organizations/getEntityPath:getEntityPath": (frozenset({"entityId"}), _entity_path),
     "aws:organizations/getOrganizationalUnit:getOrganizationalUnit": (
         frozenset({"parentId", "name"}),

@@ -1,10 +1,10 @@
 """The settings of the AWS provider that mean something here."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from .context import Context
-from .values import Properties
+from .context import Context, UnusableProvider
 
 # Without meaning where there is no AWS to ask.
 _MEANINGLESS = frozenset(
@@ -19,15 +19,12 @@ _MEANINGLESS = frozenset(
 )
 
 
-class UnusableProvider(ValueError):
-    """A provider setting that the sandbox cannot honour."""
-
-
-def configure(context: Context, arguments: Properties, before: dict[str, Any] | None) -> dict[str, Any]:
-    """Take the settings of a provider into the context; answers them, to be given as `before` next time.
+def configure(context: Context, arguments: Mapping[str, Any]) -> None:
+    """Take the settings of a provider into the context.
 
     Every provider that a program declares arrives at the same sandbox, and a resource does not say
-    which one it belongs to: they have to agree. (A region of its own is a resource's `region`.)
+    which one it belongs to: those of one operation have to agree; the next may be another stack's.
+    (A region of its own is a resource's `region`.)
 
     Raises:
         UnusableProvider: for a setting not known here, or providers that differ.
@@ -37,11 +34,7 @@ def configure(context: Context, arguments: Properties, before: dict[str, Any] | 
     unknown = sorted(settings.keys() - {"region", "defaultTags"})
     if unknown:
         raise UnusableProvider(f"AWS provider: the sandbox does not know the setting {', '.join(unknown)}")
-    if before is not None and settings != before:
-        raise UnusableProvider("the sandbox serves one AWS provider: give resources `region=` instead of a second one")
-    context.region = settings.get("region", context.region)
-    context.default_tags = (settings.get("defaultTags") or {}).get("tags", {})
-    return settings
+    context.agree(settings)
 
 
 def _parsed(value: Any) -> Any:

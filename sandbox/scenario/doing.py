@@ -70,8 +70,8 @@ def _schedule(stage: Stage, _: Any) -> None:
 _HOW: dict[str, Callable[[Stage, Any], Result | None]] = {
     "deploy": Stage.deploy,
     "preview": Stage.preview,
-    "refresh": lambda stage, _: stage.refresh(),
-    "destroy": lambda stage, _: stage.destroy(),
+    "refresh": Stage.refresh,
+    "destroy": Stage.destroy,
     "edit_source": _edit_source,
     "edit_member": _edit_member,
     "create_account": _create,

@@ -12,8 +12,9 @@ from sandbox.program import Program
 from . import words
 from .audience import Audience, Nobody
 from .ledger import Ledger
-from .load import organization_of
+from .load import ScenarioRefused, organization_of
 from .model import Scenario
+from .references import missing_stacks
 from .report import report, standing
 from .stage import Stage
 from .turn import turn
@@ -34,7 +35,10 @@ def play(
 
     Raises:
         EngineMissing: `pulumi` was asked for by name, and there is none.
+        ScenarioRefused: a step names a stack that `repository` has no file of.
     """
+    if missing := missing_stacks(scenario, repository):
+        raise ScenarioRefused("\n".join(missing))
     told = audience or Nobody()
     quotas = scenario.quotas
     with (

@@ -7,11 +7,11 @@ from typing import Any
 from handlers.contact_sync.config import ConfigurationRefused, parse
 from sandbox.cloud import Cloud
 from sandbox.engine import Deployed, DeployFailed, Engine
-from sandbox.program import Program, UnusableProgram
+from sandbox.program import Program
 
 from .configuration import overlay
 from .model import Scenario
-from .steps import OnStack
+from .steps import OnDeployed, OnStack
 
 Document = dict[str, Any]
 
@@ -48,7 +48,7 @@ class Stage:
     def deploy(self, body: OnStack) -> Result:
         """Bring the stack up, or update it."""
         config = overlay(self.scenario, body.config)
-        whole = self._stack_file(body.stack, config)
+        whole = self.program.stack(body.stack, config)["config"]
         self.stack = body.stack
         self.regions.add(whole.get("aws:region", HOME_REGION))
         policy = whole.get(self.program.overlay_key) or {}
@@ -61,23 +61,15 @@ class Stage:
     def preview(self, body: OnStack) -> Result:
         """What a deploy with this configuration would change."""
         config = overlay(self.scenario, body.config)
-        self._stack_file(body.stack, config)
         return self._ask(lambda: self.engine.preview(body.stack, config, self.hears))
 
-    def refresh(self) -> Result:
+    def refresh(self, body: OnDeployed) -> Result:
         """Compare what was declared with what is there."""
-        return self._ask(lambda: self.engine.refresh(self.stack, self.hears))
+        return self._ask(lambda: self.engine.refresh(body.stack or self.stack, self.hears))
 
-    def destroy(self) -> Result:
+    def destroy(self, body: OnDeployed) -> Result:
         """Take away everything that was declared."""
-        return self._ask(lambda: self.engine.destroy(self.stack, self.hears))
-
-    def _stack_file(self, stack: str, config: Document) -> Document:
-        """The stack's whole configuration; an engine would take a missing file for an empty one."""
-        if not (self.program.root / f"Pulumi.{stack}.yaml").exists():
-            raise UnusableProgram(f"there is no stack {stack}: no file Pulumi.{stack}.yaml")
-        whole: Document = self.program.stack(stack, config)["config"]
-        return whole
+        return self._ask(lambda: self.engine.destroy(body.stack or self.stack, self.hears))
 
     def _ask(self, engine_does: Callable[[], Deployed]) -> Result:
         try:

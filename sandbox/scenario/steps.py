@@ -13,11 +13,20 @@ class Nothing(Strict):
     """A step that needs no more than its name."""
 
 
+StackName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
+
+
 class OnStack(Strict):
     """`deploy` and `preview`: which stack file, and what this one lays over the scenario's own `config`."""
 
-    stack: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")] = "dev"
+    stack: StackName = "dev"
     config: dict[str, Any] = Field(default_factory=dict)
+
+
+class OnDeployed(Strict):
+    """`refresh` and `destroy`: which of the stacks that stand; the last deployed, where none is named."""
+
+    stack: StackName | None = None
 
 
 class _Edit(Contacts):
@@ -87,8 +96,8 @@ class Action(Strict):
     clear_faults: Nothing | None = None
     command: Text | None = None
     preview: OnStack | None = None
-    refresh: Nothing | None = None
-    destroy: Nothing | None = None
+    refresh: OnDeployed | None = None
+    destroy: OnDeployed | None = None
 
     beside: ClassVar[frozenset[str]] = frozenset()
     """Keys that may stand beside the one that names the action."""
@@ -120,7 +129,7 @@ def actions(model: type[BaseModel]) -> list[str]:
     return [name for name in model.model_fields if name not in beside]
 
 
-_BY_THE_ENGINE = {"deploy", "preview", "refresh", "destroy"}
+BY_THE_ENGINE = {"deploy", "preview", "refresh", "destroy"}
 
 
 class Step(Action):
@@ -134,7 +143,7 @@ class Step(Action):
 
     @model_validator(mode="after")
     def _one_engine(self) -> "Step":
-        engine = [action.named for action in self.at_once or [] if action.named in _BY_THE_ENGINE]
+        engine = [action.named for action in self.at_once or [] if action.named in BY_THE_ENGINE]
         if len(engine) > 1:
             raise ValueError(f"the engine does one thing at a time, not {' and '.join(engine)}")
         return self

@@ -60,6 +60,7 @@ class _Cloud(pulumi.runtime.Mocks):
             "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": MANAGEMENT},
             "aws:index/getPartition:getPartition": {"partition": "aws"},
             "aws:index/getRegion:getRegion": {"region": self.region},
+            "aws:organizations/getAccount:getAccount": {"accountId": args.args.get("accountId")},
             "aws:organizations/getEntityPath:getEntityPath": {
                 "entityPath": f"{ORGANIZATION}/r-abcd/{args.args.get('entityId')}/"
             },

@@ -23,7 +23,10 @@ def told(report: dict[str, Any]) -> dict[str, Any]:
     return {**{key: report[key] for key in same}, "runs": runs, "writes": writes}
 
 
-@pytest.mark.parametrize("name", ["exclusions", "life_of_a_stack"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("life_of_a_stack", "two_stacks")],
+)
 def test_both_engines_come_to_the_same(
     name: str, scenario: Callable[[str], Scenario], rehearsed: Callable[[str], dict[str, Any]]
 ) -> None:

@@ -1,15 +1,17 @@
 """Stacks as their files have them, deployed: production refuses to be removed, a trail comes and goes."""
 
 import shutil
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
 
 from sandbox.cloud import Cloud
 from sandbox.engine import DeployFailed, find_cli, open_engine
 from sandbox.organization import make
+from sandbox.program import Program
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,6 +22,37 @@ pytestmark = pytest.mark.slow
 def cloud() -> Iterator[Cloud]:
     with Cloud(make(seed=5, count=2)) as opened:
         yield opened
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A second checkout: what is tracked and nothing else, but for the layer, which is built from the net."""
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    second = tmp_path / "elsewhere" / "checkout"
+    for name in filter(None, tracked.split("\0")):
+        (second / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, second / name)
+    (second / ".build").symlink_to(ROOT / ".build")
+    return second
+
+
+@pytest.mark.engine
+@pytest.mark.skipif(find_cli() is None, reason="no Pulumi CLI on PATH or at .engine/pulumi: make engine")
+def test_another_checkout_changes_nothing(cloud: Cloud, checkout: Path) -> None:
+    """Nor does a second `up` from the first; no run is started, and every output is the same."""
+    with open_engine("pulumi", cloud, ROOT) as engine:
+        first = engine.up("dev")
+        cloud.settle()
+        assert first.resources["create"] > 50
+        runs = len(cloud.executions())
+        for root in (ROOT, checkout):
+            engine.program = Program(root)
+            again = engine.up("dev")
+            cloud.settle()
+            assert again.changes == 0, again.resources
+            assert again.resources["same"] == first.resources["create"]
+            assert again.outputs == first.outputs
+        assert len(cloud.executions()) == runs
 
 
 @pytest.mark.parametrize("choice", ["inline", pytest.param("pulumi", marks=pytest.mark.engine)])
@@ -41,18 +74,9 @@ def test_production_refuses_to_be_destroyed(cloud: Cloud, choice: str) -> None:
         assert table["DeletionProtectionEnabled"] is True
 
 
-def test_a_trail_of_its_own_comes_and_goes(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_trail_of_its_own_comes_and_goes(cloud: Cloud, clone: Callable[[dict[str, Any]], Path]) -> None:
     """With `trail: true` there is one that logs; destroyed, neither it nor its bucket is left."""
-    clone = tmp_path / "clone"
-    for room in ("components", "handlers"):
-        shutil.copytree(ROOT / room, clone / room, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml"):
-        shutil.copy(ROOT / file, clone)
-    stack = yaml.safe_load((clone / "Pulumi.dev.yaml").read_text())
-    stack["config"]["orgsync:deployment"]["trail"] = True
-    (clone / "Pulumi.dev.yaml").write_text(yaml.safe_dump(stack))
-    (clone / ".build").symlink_to(ROOT / ".build")
-    with open_engine("inline", cloud, clone) as engine:
+    with open_engine("inline", cloud, clone({"orgsync:deployment": {"trail": True}})) as engine:
         engine.up("dev")
         cloud.settle()
         cloudtrail = cloud.client("cloudtrail")

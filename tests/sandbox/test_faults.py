@@ -6,6 +6,7 @@ import pytest
 
 from sandbox.cloud import SandboxError, UnknownFunction, UnknownOperation, WrongFault
 from sandbox.cloud.faults import Faults
+from sandbox.cloud.refusals import refusal
 
 ACCOUNT = "200000000001"
 
@@ -82,3 +83,21 @@ def test_a_fault_that_means_nothing_is_refused_at_once(
     """A typing mistake would otherwise be a rehearsal in which nothing goes wrong."""
     with pytest.raises(error):
         faults.add(fault)
+
+
+@pytest.mark.parametrize(
+    ("service", "code", "status"),
+    [
+        ("organizations", "ServiceException", 500),
+        ("organizations", "TooManyRequestsException", 400),
+        ("dynamodb", "InternalServerError", 500),
+        ("dynamodb", "ConditionalCheckFailedException", 400),
+        ("lambda", "TooManyRequestsException", 429),
+        ("s3", "SlowDown", 503),
+    ],
+)
+def test_a_refusal_has_the_status_of_its_service(service: str, code: str, status: int) -> None:
+    """botocore's own retries go by it."""
+    line, headers, _ = refusal(service, code, "no")
+    assert line.startswith(f"{status} ")
+    assert service == "s3" or "x-amzn-RequestId" in dict(headers)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.scenario import ScenarioRefused, load, validate
+from sandbox.scenario import ScenarioRefused, load, play, validate
 
 EVERYTHING: dict[str, Any] = {
     "name": "everything a file may say",
@@ -56,7 +56,7 @@ EVERYTHING: dict[str, Any] = {
         {"command": "orgsync plan --json"},
         {"preview": {}},
         {"refresh": {}},
-        {"destroy": {}},
+        {"destroy": {"stack": "dev"}},
     ],
 }
 
@@ -200,6 +200,16 @@ def test_ids_of_accounts_yet_to_come_are_not_judged() -> None:
     """Where accounts are created or join, an id that is not there yet may be meant."""
     steps = [{"join_account": {"name": "new"}}, {"close_account": "200000000003"}]
     assert validate(SMALL | {"steps": steps})
+
+
+def test_a_stack_that_has_no_file_is_refused_before_anything_is_started() -> None:
+    """An engine would deploy it with an empty configuration."""
+    steps = [{"deploy": {"stack": "nowhere"}}, {"at_once": [{"schedule": {}}, {"destroy": {"stack": "gone"}}]}]
+    with pytest.raises(ScenarioRefused) as refused:
+        play(validate(SMALL | {"steps": steps}))
+    first, second = str(refused.value).splitlines()
+    assert first.startswith("steps.0.deploy.stack: there is no file Pulumi.nowhere.yaml; stacks here: dev, prod")
+    assert second.startswith("steps.1.at_once.1.destroy.stack: there is no file Pulumi.gone.yaml")
 
 
 @pytest.mark.parametrize("document", [None, [], "text", 3])

@@ -109,12 +109,6 @@ def test_a_deploy_that_left_nothing_leaves_nothing_to_play_with() -> None:
     assert schedule["error"] == NOT_PLAYED
 
 
-def test_a_stack_that_has_no_file_is_not_deployed() -> None:
-    """An engine would deploy it with an empty configuration."""
-    (told,) = play({"deploy": {"stack": "nowhere"}})
-    assert told["error"] == "UnusableProgram: there is no stack nowhere: no file Pulumi.nowhere.yaml"
-
-
 def test_a_deploy_that_failed_half_way_leaves_something_to_play_with() -> None:
     """A first run that failed has its rules and schedule all the same."""
     engine, cloud = FakeEngine(DeployFailed("the first run failed")), FakeCloud(declared=["table state"])

@@ -1,0 +1,94 @@
+"""A stack file that cannot be meant is refused by the preview, with its place and what to do; nothing is made."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.cloud import Cloud
+from sandbox.engine import DeployFailed, Engine, find_cli, open_engine
+from sandbox.organization import make
+from sandbox.program import Program
+
+CONTACTS, RUNNING = "orgsync:contact_sync", "orgsync:deployment"
+NOTICES = "notification_settings"
+
+MISTAKES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "an account that nobody has": (
+        {CONTACTS: {"excluded_accounts": ["200000000001", "999999999999"]}},
+        ("contact_sync excluded_accounts.1", "999999999999", "correct its id, or take it out"),
+    ),
+    "what is no account id": (
+        {CONTACTS: {"excluded_accounts": ["web"]}},
+        ("contact_sync excluded_accounts.0", "12 digits"),
+    ),
+    "a unit that is not there": (
+        {CONTACTS: {"excluded_units": ["/Nowhere"]}},
+        ("contact_sync excluded_units.0", "/Nowhere", "correct its path or id"),
+    ),
+    "a unit's id that is not there": (
+        {RUNNING: {"member_units": ["ou-abcd-11111111"]}},
+        ("deployment.member_units.0", "ou-abcd-11111111", "list-organizational-units-for-parent"),
+    ),
+    "a schedule that never fires": (
+        {CONTACTS: {"schedule": "cron(0 6 31 2 ? *)"}},
+        ("contact_sync schedule", "would never fire"),
+    ),
+    "a wrong e-mail address": (
+        {CONTACTS: {NOTICES: {"user_notifications_config": {"email_contacts": [{"address": "desk at example"}]}}}},
+        (f"contact_sync {NOTICES}.user_notifications_config.email_contacts.0.address", "such as security@example.com"),
+    ),
+    "a Slack channel's name for its id": (
+        {CONTACTS: {NOTICES: {"slack_channels": [{"workspace": "T0123ABCDE", "channel": "#alerts"}]}}},
+        (f"contact_sync {NOTICES}.slack_channels.0.channel", "such as C0123456789"),
+    ),
+    "a Teams channel with a tenant's name": (
+        {
+            CONTACTS: {
+                NOTICES: {
+                    "teams_channels": [
+                        {"tenant": "example", "team": "0a1b2c3d-0000-4000-8000-000000000002", "channel": "19:a"}
+                    ]
+                }
+            }
+        },
+        (f"contact_sync {NOTICES}.teams_channels.0.tenant",),
+    ),
+    "a region of no partition of this account": (
+        {"aws:region": "cn-north-7x"},
+        ("aws:region", "cn-north-7x", "name one of it"),
+    ),
+    "a key that is misspelt": (
+        {"orgsync:contact_sink": {"paused": True}},
+        ("orgsync:contact_sink: is not a key here", "orgsync:contact_sync"),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    with Cloud(make(seed=5, count=2)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module", params=["inline", pytest.param("pulumi", marks=pytest.mark.engine)])
+def engine(request: pytest.FixtureRequest, cloud: Cloud) -> Iterator[Engine]:
+    if request.param == "pulumi" and find_cli() is None:
+        pytest.skip("no Pulumi CLI on PATH or at .engine/pulumi: make engine")
+    with open_engine(request.param, cloud, Path(__file__).parents[2]) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_it_is_refused_with_its_place_and_the_remedy(
+    mistake: str, engine: Engine, cloud: Cloud, clone: Callable[[dict[str, Any]], Path]
+) -> None:
+    """Before anything is made, by either engine."""
+    wrong, said = MISTAKES[mistake]
+    engine.program = Program(clone(wrong))
+    with pytest.raises(DeployFailed) as refused:
+        engine.preview("dev")
+    for part in said:
+        assert part in str(refused.value)
+    assert cloud.leftovers() == []
