@@ -13,8 +13,10 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [str(HERE.parent), *(path for path in sys.path if Path(path).resolve() != HERE)]
 
-from pulumi import ComponentResource  # noqa: E402
-from pulumi.provider.experimental import component_provider_host  # noqa: E402
+from pulumi import ComponentResource, Inputs, ResourceOptions  # noqa: E402
+from pulumi.errors import InputPropertyError  # noqa: E402
+from pulumi.provider import ConstructResult  # noqa: E402
+from pulumi.provider import main as serve  # noqa: E402
 from pulumi.provider.experimental.component import ComponentProvider  # noqa: E402
 
 from components import __version__  # noqa: E402
@@ -25,15 +27,38 @@ COMPONENTS: list[type[ComponentResource]] = [ContactSync]
 SCHEMA = HERE / "schema.json"
 
 
+class Package(ComponentProvider):
+    """The components, and their schema as Pulumi infers it from annotations and docstrings."""
+
+    def __init__(self) -> None:
+        super().__init__(COMPONENTS, PACKAGE, version=__version__)
+
+    def construct(
+        self, name: str, resource_type: str, inputs: Inputs, options: ResourceOptions | None = None
+    ) -> ConstructResult:
+        """Make a component.
+
+        Pulumi drops arguments that a component has not: misspelt, an exclusion would pass for one that is not given.
+
+        Raises:
+            InputPropertyError: an argument is none of the component's.
+        """
+        known = json.loads(self.schema or "{}")["resources"][resource_type]["inputProperties"]
+        given = {argument for argument, value in inputs.items() if value is not None}
+        for unknown in sorted(given - known.keys()):
+            raise InputPropertyError(unknown, f"{unknown}: is not an argument; allowed: {', '.join(sorted(known))}")
+        return super().construct(name, resource_type, inputs, options)
+
+
 def schema() -> dict[str, Any]:
-    """The package's schema as Pulumi infers it from annotations and docstrings."""
-    inferred: dict[str, Any] = json.loads(ComponentProvider(COMPONENTS, PACKAGE, version=__version__).schema or "{}")
+    """The package's schema."""
+    inferred: dict[str, Any] = json.loads(Package().schema or "{}")
     return inferred
 
 
 def main() -> None:
     """Serve the components until the engine that asked for them is done."""
-    component_provider_host(COMPONENTS, PACKAGE, version=__version__)
+    serve(Package(), sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ class PrivateBucket(pulumi.ComponentResource):
             force_destroy=not protect,
             opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )
-        below = pulumi.ResourceOptions(parent=self.bucket)
+        below = pulumi.ResourceOptions(parent=self)
         private = aws.s3.BucketPublicAccessBlock(
             name,
             bucket=self.bucket.id,
@@ -76,6 +76,6 @@ class PrivateBucket(pulumi.ComponentResource):
             bucket=self.bucket.id,
             policy=policy,
             # S3 refuses two changes of a bucket's access at once.
-            opts=pulumi.ResourceOptions(parent=self.bucket, depends_on=[private]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[private]),
         )
         self.register_outputs({})

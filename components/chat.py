@@ -74,7 +74,7 @@ class Chat(pulumi.ComponentResource):
             name,
             arn=topic.arn,
             policy=resource_policies.chat_topic_policy(self.place.arn("sns", physical)),
-            opts=pulumi.ResourceOptions(parent=topic),
+            opts=self.below,
         )
         return topic.arn
 

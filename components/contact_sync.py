@@ -32,12 +32,18 @@ class ContactSyncArgs(TypedDict):
     """Everything is optional: nothing given deploys something safe."""
 
     contact_sync: NotRequired[dict[str, Any]]
-    """What the owner decides about contacts: kinds, exclusions, pacing, schedule, who hears. The same document as
-    `orgsync:contact_sync` in a stack file and as a version in the configuration table."""
+    """What the owner decides about contacts, in the keys of `orgsync:contact_sync` in a stack file and of a version in
+    the configuration table: `contact_types` (of primary, billing, operations, security; all by default),
+    `excluded_accounts` (ids), `excluded_units` (paths or ids), `excluded_tags` (key to value or values),
+    `on_source_delete` (ignore, propagate or alert), `schedule` (a rate or cron expression), `notification_settings`
+    (who hears of what), `retry_config`, `verify_config`, `pacing` (calls per second by operation) and `paused`. A key
+    that is none of these is refused at preview."""
     deployment: NotRequired[dict[str, Any]]
-    """How this stack runs: log level and retention, tracing, point-in-time recovery, protection, memory, whether
-    members' own changes are forwarded, a trail of its own where the organization has none. The same document as
-    `orgsync:deployment` in a stack file."""
+    """How this stack runs, in the keys of `orgsync:deployment` in a stack file: `log_level`, `log_retention_days`,
+    `receipt_retention_days`, `tracing`, `point_in_time_recovery`, `protect`, `trail` (one of its own, where the
+    organization has none), `memory` (MB by function), `initial_sync` (what a deployment waits for and fails on),
+    `member_events` and `member_units` (whether and where members' own changes are forwarded) and
+    `throttles_tolerated`. A key that is none of these is refused at preview."""
 
 
 class ContactSync(pulumi.ComponentResource):
@@ -123,7 +129,8 @@ class ContactSync(pulumi.ComponentResource):
             place,
             document,
             deployment.initial_sync,
-            # Rules and schedule too: no event may fall between the first reconciliation and the first bell.
+            # Rules and schedule too: no event may fall between the first reconciliation and the first bell. Not
+            # members' own events: their stack set takes as long as the organization is large, and may be refused.
             needs=needs,
             opts=below,
         )

@@ -118,7 +118,7 @@ class Forwarding(pulumi.ComponentResource):
             role_arn=role.arn,
             retry_policy={"maximum_event_age_in_seconds": RETRY_SECONDS, "maximum_retry_attempts": RETRY_ATTEMPTS},
             dead_letter_config={"arn": queue.arn},
-            opts=pulumi.ResourceOptions(parent=rule, depends_on=[rights]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[rights]),
         )
 
     def _alarm(self, name: str, topic: pulumi.Input[str], dead_bells: pulumi.Input[str]) -> None:
@@ -153,5 +153,5 @@ class Forwarding(pulumi.ComponentResource):
             input=told(self.there),
             retry_policy={"maximum_event_age_in_seconds": RETRY_SECONDS, "maximum_retry_attempts": RETRY_ATTEMPTS},
             dead_letter_config={"arn": dead_bells},
-            opts=pulumi.ResourceOptions(parent=home),
+            opts=pulumi.ResourceOptions(parent=self),
         )

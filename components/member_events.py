@@ -139,7 +139,7 @@ class MemberEvents(pulumi.ComponentResource):
             description=f"{place.prefix}: members' changes of their own contacts",
             opts=pulumi.ResourceOptions(parent=self),
         )
-        below = pulumi.ResourceOptions(parent=bus)
+        below = pulumi.ResourceOptions(parent=self)
         policy = aws.cloudwatch.EventBusPolicy(
             f"{name}-members",
             event_bus_name=bus.name,
@@ -165,7 +165,7 @@ class MemberEvents(pulumi.ComponentResource):
             input_transformer={"input_paths": shape.paths, "input_template": shape.template},
             retry_policy={"maximum_event_age_in_seconds": RETRY_SECONDS, "maximum_retry_attempts": RETRY_ATTEMPTS},
             dead_letter_config={"arn": stores.dead_bells.arn},
-            opts=pulumi.ResourceOptions(parent=rule, depends_on=[triggers]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[triggers]),
         )
         return policy
 
@@ -193,5 +193,5 @@ class MemberEvents(pulumi.ComponentResource):
             deployment_targets={"organizational_unit_ids": list(targets)},
             stack_set_instance_region=place.of_account_events.region,
             operation_preferences={"failure_tolerance_percentage": 100, "max_concurrent_percentage": 100},
-            opts=pulumi.ResourceOptions(parent=stack_set, depends_on=needs, custom_timeouts=long),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=needs, custom_timeouts=long),
         )

@@ -54,7 +54,7 @@ class Notifications(pulumi.ComponentResource):
             name,
             arn=self.topic.arn,
             policy=resource_policies.topic_policy(place, place.arn("sns", place.name("notifications"))),
-            opts=pulumi.ResourceOptions(parent=self.topic),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         for subscription in settings.subscriptions:
             self._subscribe(name, subscription)
@@ -79,5 +79,5 @@ class Notifications(pulumi.ComponentResource):
             protocol=subscription.protocol,
             endpoint=subscription.endpoint,
             filter_policy=filter_policy(subscription.severities),
-            opts=pulumi.ResourceOptions(parent=self.topic),
+            opts=pulumi.ResourceOptions(parent=self),
         )

@@ -47,7 +47,7 @@ class Stores(pulumi.ComponentResource):
             name,
             name=f"alias/{place.prefix}",
             target_key_id=self.key.key_id,
-            opts=pulumi.ResourceOptions(parent=self.key),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         self.config_table = self._table(
             f"{name}-config", place.name("config"), settings, [("config_key", "S"), ("version", "N")], [], kept

@@ -97,7 +97,7 @@ class Triggers(pulumi.ComponentResource):
             input_transformer={"input_paths": shape.paths, "input_template": shape.template} if shape else None,
             retry_policy={"maximum_event_age_in_seconds": RETRY_SECONDS, "maximum_retry_attempts": RETRY_ATTEMPTS},
             dead_letter_config={"arn": self.stores.dead_bells.arn},
-            opts=pulumi.ResourceOptions(parent=rule, depends_on=rights),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=rights),
         )
 
     def _schedule(self, name: str, config: ContactSyncConfig, state_machine: aws.sfn.StateMachine) -> None:

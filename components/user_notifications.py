@@ -78,7 +78,6 @@ class UserNotifications(pulumi.ComponentResource):
             # Nothing can be notified of before there is a hub.
             opts=pulumi.ResourceOptions(parent=self, depends_on=hub),
         )
-        below = pulumi.ResourceOptions(parent=configuration)
         aws.notifications.EventRule(
             f"{name}-{part}",
             notification_configuration_arn=configuration.arn,
@@ -86,12 +85,12 @@ class UserNotifications(pulumi.ComponentResource):
             event_type="CloudWatch Alarm State Change",
             event_pattern=alarm.arn.apply(lambda arn: canonical(pattern(arn))),
             regions=[self.place.region],
-            opts=below,
+            opts=self.below,
         )
         for channel in hear:
             aws.notifications.ChannelAssociation(
                 f"{name}-{part}-{channel.name}",
                 notification_configuration_arn=configuration.arn,
                 arn=channel.arn,
-                opts=below,
+                opts=self.below,
             )

@@ -1,5 +1,6 @@
 """The directions between the rooms, and that breaking one is seen."""
 
+import ast
 import os
 import shutil
 import subprocess
@@ -57,3 +58,17 @@ def test_a_wrong_direction_is_seen(rooms, file, line, contract):
     assert seen.returncode != 0
     broken = " ".join(seen.stdout.split())
     assert f"{contract}" in broken.split("Broken contracts")[1], seen.stdout + seen.stderr
+
+
+def test_every_child_belongs_to_its_component() -> None:
+    """What depends on a component waits for its children, but not for theirs: a child's parent is `self`."""
+    parents = [
+        f"{file.name}:{word.value.lineno} {ast.unparse(word.value)}"
+        for file in sorted((ROOT / "components").glob("*.py"))
+        for call in ast.walk(ast.parse(file.read_text()))
+        if isinstance(call, ast.Call)
+        for word in call.keywords
+        if word.arg == "parent"
+    ]
+    assert len(parents) > 20
+    assert [parent for parent in parents if not parent.endswith(" self")] == []

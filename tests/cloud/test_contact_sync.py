@@ -61,8 +61,11 @@ def test_no_bell_is_lost_without_a_trace(dev):
 
 
 def test_the_first_reconciliation_comes_last(dev):
-    """The deploy's run starts when rules, schedule, rights and functions stand: no event falls between."""
-    order = [resource.type for resource in dev]
+    """The deploy's run starts when rules, schedule, rights and functions stand: no event falls between.
+
+    Members' own events are not waited for; the daily pass covers what they would have told.
+    """
+    order = [resource.type for resource in dev if "member" not in resource.name]
     stack = order.index("aws:cloudformation/stack:Stack")
     for needed in ("EventTarget", "Schedule", "RolePolicy", "Function", "StateMachine", "Permission", "TopicPolicy"):
         last = max(i for i, kind in enumerate(order) if kind.endswith(f":{needed}") and kind.startswith("aws:"))

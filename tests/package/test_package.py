@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pulumi.errors import InputPropertyError
+from pydantic import BaseModel
 
 import components
-from components.__main__ import SCHEMA, schema
+from components.__main__ import SCHEMA, Package, schema
+from components.settings import Deployment
+from handlers.contact_sync.config import ContactSyncConfig
 from sandbox.cloud import Cloud
 from sandbox.engine import DeployFailed, Engine, find_cli, open_engine
 from sandbox.organization import make
@@ -39,6 +43,20 @@ def test_every_argument_and_output_is_described() -> None:
     properties = {**component["inputProperties"], **component["properties"]}
     assert described(component)
     assert not [name for name, value in properties.items() if not described(value)]
+
+
+@pytest.mark.parametrize(("argument", "model"), [("contactSync", ContactSyncConfig), ("deployment", Deployment)])
+def test_every_key_of_a_document_is_named(argument: str, model: type[BaseModel]) -> None:
+    """An argument is a whole document: what it may hold stands in its description."""
+    (component,) = schema()["resources"].values()
+    description = component["inputProperties"][argument]["description"]
+    assert [key for key in model.model_fields if f"`{key}`" not in description] == []
+
+
+def test_an_argument_that_is_none_is_refused() -> None:
+    """Pulumi would drop it, and with it an exclusion."""
+    with pytest.raises(InputPropertyError, match="contactSink: is not an argument; allowed: contactSync, deployment"):
+        Package().construct("contacts", "orgsync:index:ContactSync", {"contactSink": {"excluded_units": ["/Sandbox"]}})
 
 
 def test_nothing_has_to_be_given() -> None:

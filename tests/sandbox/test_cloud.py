@@ -111,7 +111,7 @@ def test_an_index_is_queried_in_order(cloud: Cloud) -> None:
 
 
 def test_publications_are_kept_with_their_severity(cloud: Cloud) -> None:
-    """Nothing leaves: an HTTPS subscriber is not called."""
+    """Nothing leaves: an HTTPS subscriber is not called. What says no severity goes to whoever hears of high."""
     sns = cloud.client("sns")
     topic = sns.create_topic(Name="t")["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="https", Endpoint="https://example.com/hook")
@@ -120,7 +120,7 @@ def test_publications_are_kept_with_their_severity(cloud: Cloud) -> None:
     sns.publish(TopicArn=topic, Message="n")
     assert cloud.notifications == [
         {"channel": "sns", "severity": "high", "subject": "s", "body": "m"},
-        {"channel": "sns", "severity": None, "subject": None, "body": "n"},
+        {"channel": "sns", "severity": "high", "subject": None, "body": "n"},
     ]
 
 
