@@ -50,7 +50,7 @@ def process(place: Place, stored: Stored) -> Statements:
         *policies.write_members(place),
         policies.see_members(place, "DescribeAccount", "ListTagsForResource"),
         policies.configuration(stored.config_table, "GetItem"),
-        policies.state(stored.state_table, "BatchWriteItem", "GetItem", "Query", "UpdateItem"),
+        policies.state(stored.state_table, "BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"),
         policies.read_batches(place),
         policies.key_use(place, stored.key, "dynamodb", "s3"),
     ]

@@ -129,14 +129,15 @@ def _forgotten(run: Run, services: Services) -> Iterator[Receipt]:
     at = services.clock.now().isoformat(timespec="milliseconds")
     for number in range(run.batches):
         batch = services.bucket.batch(run.run_id, number)
-        kept = {
-            (receipt.account, receipt.kind)
-            for receipt in services.states.receipts(run.run_id, batch[0].account, batch[-1].account)
-        }
-        for target in batch:
-            for kind in target.kinds:
-                if (target.account, kind) not in kept:
-                    yield Receipt(target.account, kind, Status.FAILED, at, error=WorkerDied.__name__)
+        reach = (run.run_id, batch[0].account, batch[-1].account)
+        kept = {(receipt.account, receipt.kind) for receipt in services.states.receipts(*reach)}
+        left = [
+            (target.account, kind) for target in batch for kind in target.kinds if (target.account, kind) not in kept
+        ]
+        begun = services.states.begun(*reach) if left else {}
+        for account, kind in left:
+            changed = begun.get((account, kind), ())
+            yield Receipt(account, kind, Status.FAILED, at, changed, WorkerDied.__name__)
 
 
 def _end(run: Run, tally: Tally, verdict: Verdict, services: Services) -> Run:

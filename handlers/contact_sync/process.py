@@ -1,7 +1,7 @@
 """Entry: one batch of accounts → their receipts."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -13,9 +13,9 @@ from handlers.contact_sync.core.pacing import Pacer
 from handlers.contact_sync.core.receipts import Receipt
 from handlers.contact_sync.core.run import Run, RunStatus
 from handlers.contact_sync.core.targets import Target
-from handlers.contact_sync.core.turn import Means
+from handlers.contact_sync.core.turn import Fields, Means
 from handlers.contact_sync.core.worker import Progress, work
-from handlers.contact_sync.names import Metric
+from handlers.contact_sync.names import Kind, Metric
 from handlers.contact_sync.runtime import Services, services
 from handlers.contact_sync.telemetry import logger, metrics, tracer
 
@@ -47,8 +47,10 @@ def process(run_id: str, batch: int, remaining: Callable[[], float], services: S
     if run is None or run.status is not RunStatus.IN_PROGRESS:
         return {"done": True}
     config = services.configs.at(run.config_version)
-    left = _without_receipts(run_id, services.bucket.batch(run_id, batch), services)
-    progress = asyncio.run(_work(run, config, left, remaining, services))
+    targets = services.bucket.batch(run_id, batch)
+    begun = services.states.begun(run_id, targets[0].account, targets[-1].account)
+    left = _without_receipts(run_id, targets, services)
+    progress = asyncio.run(_work(run, config, left, begun, remaining, services))
     if progress.circuit and not run.circuit:
         services.states.open_circuit(run_id, progress.circuit)
     metrics.add_metric(Metric.THROTTLES, MetricUnit.Count, sum(progress.throttles.values()))
@@ -66,8 +68,17 @@ def _without_receipts(run_id: str, targets: Sequence[Target], services: Services
 
 
 async def _work(
-    run: Run, config: ContactSyncConfig, targets: Sequence[Target], remaining: Callable[[], float], services: Services
+    run: Run,
+    config: ContactSyncConfig,
+    targets: Sequence[Target],
+    begun: Mapping[tuple[str, Kind], Fields],
+    remaining: Callable[[], float],
+    services: Services,
 ) -> Progress:
+    async def begin(account: str, kind: Kind, fields: Fields) -> None:
+        at = services.clock.now().isoformat(timespec="milliseconds")
+        await asyncio.to_thread(services.states.begin, account, kind, fields, run.run_id, at)
+
     means = Means(
         services.contacts,
         services.organization,
@@ -75,6 +86,8 @@ async def _work(
         config,
         Pacer(services.buckets(config), services.clock),
         services.clock,
+        begin,
+        begun,
     )
 
     async def emit(receipts: Sequence[Receipt]) -> None:

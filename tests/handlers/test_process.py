@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from handlers.contact_sync.core.run import RunStatus
+from handlers.contact_sync.core.turn import NotKept
 from handlers.contact_sync.core.worker import work
 from handlers.contact_sync.process import BEGIN_NO_MORE, process
 from sandbox.organization import KINDS
@@ -42,6 +43,59 @@ def test_a_batch_done_again_works_on_what_lacks_receipts(world):
     made = world.account.calls["GetContactInformation"]["made"]
     assert made == calls["GetContactInformation"]["made"] + 1
     assert world.account.calls["GetAlternateContact"] == calls["GetAlternateContact"]
+
+
+def killed_before_its_receipts(world, monkeypatch):
+    """A worker that wrote, and whose receipts were never kept."""
+    planned(world)
+    with monkeypatch.context() as patch:
+
+        def die(*_):
+            raise ConnectionError
+
+        patch.setattr(world.services.states, "keep", die)
+        with pytest.raises(ConnectionError):
+            batch(world)
+    written = {(write["account"], write["kind"]) for write in world.account.writes}
+    assert written
+    assert world.receipts() == []
+    return written
+
+
+def test_what_a_dead_worker_wrote_stands_in_its_successors_receipts(world, monkeypatch):
+    """The account is in step when it is looked at again; that this run wrote it, and what, is not lost."""
+    written = killed_before_its_receipts(world, monkeypatch)
+    assert batch(world) == {"done": True}
+    changed = {(r.account, str(r.kind)): r.changed for r in world.receipts()}
+    assert {key for key in changed if changed[key]} >= written
+    assert all("EmailAddress" in changed[key] for key in written if key[1] != "primary")
+    assert set(world.ends().values()) == {("success", None)}
+    twice = [(write["account"], write["kind"]) for write in world.account.writes]
+    assert len(twice) == len(set(twice))
+
+
+def test_what_a_dead_worker_began_is_told_of_where_nobody_came_after_it(world, monkeypatch):
+    """A run that is closed says of each account that it may have been written, and in which fields."""
+    written = killed_before_its_receipts(world, monkeypatch)
+    world.report(error={"Error": "States.Timeout"})
+    assert set(world.ends().values()) == {("failed", "WorkerDied")}
+    assert {(r.account, str(r.kind)) for r in world.receipts() if r.changed} >= written
+
+
+def test_nothing_is_written_that_could_not_be_noted(world, monkeypatch):
+    """The batch fails, and is done again once the table answers."""
+    planned(world)
+    with monkeypatch.context() as patch:
+
+        def refuse(*_):
+            raise ConnectionError
+
+        patch.setattr(world.services.states, "begin", refuse)
+        with pytest.raises(NotKept):
+            batch(world)
+    assert world.account.writes == []
+    assert batch(world) == {"done": True}
+    assert world.differing() == []
 
 
 def test_a_closed_run_writes_nothing(world):

@@ -179,3 +179,19 @@ def test_the_lease_goes_round(states):
     assert states.exchange(lambda lease: release(lease, "next")) is None
     assert states.lease().holder is None
     assert isinstance(states.exchange(lambda lease: ring(lease, turn("run-3"), "unused")), Granted)
+
+
+def test_what_was_begun_is_found_again_and_is_no_receipt(states, world):
+    """By account and kind, within the bounds that are asked for; it expires and stands in no index."""
+    states.begin("000000000001", Kind.BILLING, ("Name", "Title"), "run-1", AT)
+    states.begin("000000000002", Kind.PRIMARY, ("City",), "run-1", AT)
+    states.begin("000000000003", Kind.PRIMARY, ("City",), "run-2", AT)
+    states.keep([receipt(1)], "run-1")
+    assert states.begun("run-1") == {
+        ("000000000001", Kind.BILLING): ("Name", "Title"),
+        ("000000000002", Kind.PRIMARY): ("City",),
+    }
+    assert list(states.begun("run-1", "000000000002", "000000000002")) == [("000000000002", Kind.PRIMARY)]
+    assert list(states.receipts("run-1")) == [receipt(1)]
+    noted = [item for item in world.table("state").scan()["Items"] if item["item"].startswith("begun#")]
+    assert all("expires_at" in item and not {"account", "day"} & item.keys() for item in noted)

@@ -22,6 +22,10 @@ from . import aws
 LEASE_KEY = {"sync_id": "lease", "item": "organization"}
 HEADER = "run"
 RECEIPT = "receipt#"
+BEGUN = "begun#"
+LAST = "9" * 12
+"""No account's id comes after it."""
+
 OPEN = [RunStatus.IN_PROGRESS, RunStatus.STOPPED]
 
 Answer = TypeVar("Answer")
@@ -126,14 +130,27 @@ class StateTable:
             for receipt in receipts:
                 batch.put_item(Item=self._receipt(receipt, run_id))
 
-    def receipts(self, run_id: str, first: str = "", last: str = "9" * 12) -> Iterator[Receipt]:
+    def receipts(self, run_id: str, first: str = "", last: str = LAST) -> Iterator[Receipt]:
         """A run's receipts, by account; `first` and `last` bound the account ids, both included."""
-        between = Key("item").between(f"{RECEIPT}{first}", f"{RECEIPT}{last}#~")
-        query = {"KeyConditionExpression": Key("sync_id").eq(run_id) & between, "ConsistentRead": True}
-        for item in self._query(query):
+        for item in self._by_account(RECEIPT, run_id, first, last):
             yield _as_receipt(item)
 
+    def begin(self, account: str, kind: Kind, fields: Iterable[str], run_id: str, at: str) -> None:
+        """Note which fields are about to be written, for a worker that finds them written and no receipt."""
+        # Of neither index: it lacks their keys.
+        note = {"sync_id": run_id, "item": f"{BEGUN}{account}#{kind}", "changed": list(fields)}
+        self._table.put_item(Item={**note, "expires_at": self._expiry(at)})
+
+    def begun(self, run_id: str, first: str = "", last: str = LAST) -> dict[tuple[str, Kind], tuple[str, ...]]:
+        """What a run's workers began to write, by account and kind, whatever became of it; bounds as of `receipts`."""
+        notes = ((item["item"].split("#"), item["changed"]) for item in self._by_account(BEGUN, run_id, first, last))
+        return {(account, Kind(kind)): tuple(fields) for (_, account, kind), fields in notes}
+
     # --- items ---------------------------------------------------------------------------
+
+    def _by_account(self, prefix: str, run_id: str, first: str, last: str) -> Iterator[dict[str, Any]]:
+        between = Key("item").between(f"{prefix}{first}", f"{prefix}{last}#~")
+        yield from self._query({"KeyConditionExpression": Key("sync_id").eq(run_id) & between, "ConsistentRead": True})
 
     def _query(self, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
         while True:

@@ -23,7 +23,8 @@ class Receipt:
     """The end of one account and kind in one run.
 
     Attributes:
-        changed: fields that were written (or deleted), sorted; empty when it was in step.
+        changed: fields that were written (or deleted), sorted; empty when it was in step. Of a worker that died,
+            those that it was about to write.
         error: code of the error class for skipped and failed, else None.
         retries: how often a temporary failure was tried again.
         at: when, ISO 8601 in UTC.

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from handlers.contact_sync.config import ContactSyncConfig
@@ -33,6 +33,15 @@ from .receipts import Receipt, Status
 from .targets import ACTIVE, excluded_by_tag
 
 Answer = TypeVar("Answer")
+Fields = tuple[str, ...]
+
+
+class NotKept(Exception):
+    """What a run must know could not be kept: to work on would be to work blind."""
+
+
+async def _nobody_takes_over(account: str, kind: Kind, fields: Fields) -> None:
+    """Where no other worker ever comes after this one."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,8 @@ class Means:
     Attributes:
         source: the source's contacts as the run read them; a kind it lacks is absent.
         config: the configuration version that the run keeps to its end.
+        begin: told of the fields of an account and kind just before they are written.
+        begun: what an earlier worker of this run began, and left no receipt of: it died in between.
     """
 
     contacts: Contacts
@@ -50,6 +61,8 @@ class Means:
     config: ContactSyncConfig
     pacer: Pacer
     clock: Clock
+    begin: Callable[[str, Kind, Fields], Awaitable[None]] = _nobody_takes_over
+    begun: Mapping[tuple[str, Kind], Fields] = field(default_factory=dict)
 
 
 class Turn:
@@ -90,17 +103,22 @@ class Turn:
     async def _bring_into_step(self, kind: Kind) -> Receipt:
         wanted = self._means.source.get(kind)
         attempt = _Attempt(self._account, kind, self._means, self._caller)
-        written: tuple[str, ...] = ()
+        written: Fields = ()
         failure: OrgsyncError
         try:
             self._stop_if_open()
             changed = difference(wanted, await attempt.read())
             if changed:
                 self._stop_if_open()
+                await self._begin(kind, changed)
                 await attempt.write(wanted)
                 written = changed
                 await attempt.verify(wanted)
+            else:
+                written = self._means.begun.get((self._account, kind), ())
             return self._receipt(kind, changed=written, retries=attempt.retries)
+        except NotKept:
+            raise
         except (AccessDenied, AccountNotFound, ContactNotFound, ContactRefused) as error:
             failure = await self._or_no_longer_active(error)
         except OrgsyncError as error:
@@ -108,6 +126,12 @@ class Turn:
         except Exception as error:  # whatever one account's answer brings up, the others finish
             failure = UnexpectedAnswer(type(error).__name__)
         return self._receipt(kind, changed=written, error=failure, retries=attempt.retries)
+
+    async def _begin(self, kind: Kind, fields: Fields) -> None:
+        try:
+            await self._means.begin(self._account, kind, fields)
+        except Exception as error:
+            raise NotKept(f"{self._account} {kind}: what was about to be written") from error
 
     def _stop_if_open(self) -> None:
         if self._breaker.open:
@@ -124,7 +148,7 @@ class Turn:
         return error if state == ACTIVE else NotActive("the account closed or left during the run")
 
     def _receipt(
-        self, kind: Kind, *, changed: tuple[str, ...] = (), error: OrgsyncError | None = None, retries: int = 0
+        self, kind: Kind, *, changed: Fields = (), error: OrgsyncError | None = None, retries: int = 0
     ) -> Receipt:
         status = Status.SUCCESS if error is None else Status.SKIPPED if isinstance(error, Skip) else Status.FAILED
         at = self._means.clock.now().isoformat(timespec="milliseconds")

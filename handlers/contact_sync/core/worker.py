@@ -52,7 +52,7 @@ async def work(
             receipt (doing them again is harmless); None waits for all of them.
 
     Raises:
-        Exception: whatever `emit` raises: a receipt that cannot be kept ends the work.
+        Exception: whatever `emit` raises, or `NotKept`: a receipt that cannot be kept ends the work.
     """
     breaker = Breaker(cause=circuit)
     throttles: Counter[Operation] = Counter()
