@@ -105,13 +105,14 @@ async def look(management: str, request: Request, config: ContactSyncConfig) -> 
     source = await read_source(looking, request.kinds(), config, pacer, clock)
     if wrong := source_flaws(source):
         raise RunError("the source cannot be written: " + "; ".join(map(str, wrong)))
-    named = [organization.account(one) or Account(one, "NOT_A_MEMBER") for one in request.accounts]
+    ids = () if request.everyone else request.accounts
+    named = [organization.account(one) or Account(one, "NOT_A_MEMBER") for one in ids]
     selection = select(
         request,
         organization.accounts() if request.everyone else named,
         config,
         management=management,
-        in_excluded_units=organization.accounts_below(config.excluded_units),
+        in_excluded_units=organization.accounts_below(config.excluded_units, ids),
         missing_at_source={kind for kind, contact in source.items() if contact is None},
     )
     receipts: list[Receipt] = []

@@ -68,7 +68,7 @@ class Chat(pulumi.ComponentResource):
     def _topic(self, name: str, severity: Severity, key: pulumi.Input[str]) -> pulumi.Output[str]:
         physical = self.place.name(f"chat-{severity}")
         topic = aws.sns.Topic(
-            name, name=physical, display_name=f"orgsync chat: {severity}", kms_master_key_id=key, opts=self.below
+            name, name=physical, display_name=f"orgsync chat {severity}", kms_master_key_id=key, opts=self.below
         )
         aws.sns.TopicPolicy(
             name,

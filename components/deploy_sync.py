@@ -11,13 +11,16 @@ import pulumi
 import pulumi_aws as aws
 
 from .place import Place
-from .settings import InitialSync, canonical
+from .settings import InitialSync, SettingsRefused, canonical
 
 WAIT_SECONDS = 3600
 """How long CloudFormation waits for a custom resource's answer: its most."""
 
 STACK_MINUTES = 2 * WAIT_SECONDS // 60
 """Creating, and taking back what could not be created."""
+
+TEMPLATE_BYTES = 51_200
+"""What CloudFormation takes of a template: some 2,900 excluded accounts."""
 
 ANSWERS = ("RunId", "Status", "Severity", "Succeeded", "Skipped", "Failed")
 """What the deploy function says of the run."""
@@ -46,7 +49,11 @@ def template(place: Place, configuration: Mapping[str, Any], sync: InitialSync) 
 
 
 class DeploySync(pulumi.ComponentResource):
-    """The stack; it stands on everything that a run and the first bell after it need."""
+    """The stack; it stands on everything that a run and the first bell after it need.
+
+    Raises:
+        SettingsRefused: the configuration is larger than a template may be.
+    """
 
     outcome: pulumi.Output[dict[str, str]]
     """`ANSWERS` of the last run that a deployment started, known when it has ended."""
@@ -62,11 +69,19 @@ class DeploySync(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("orgsync:contact_sync:DeploySync", name, None, opts)
+        body = canonical(template(place, configuration, sync))
+        if len(body.encode()) > TEMPLATE_BYTES:
+            raise SettingsRefused(
+                f"orgsync:contact_sync: {len(body.encode())} bytes with its CloudFormation template, {TEMPLATE_BYTES} "
+                "at most; exclude accounts by unit or tag rather than one by one"
+            )
         stack = aws.cloudformation.Stack(
             name,
             name=place.name("sync"),
-            template_body=canonical(template(place, configuration, sync)),
+            template_body=body,
             timeout_in_minutes=STACK_MINUTES,
+            # What is left of a failed creation could only be deleted, by hand, before another may begin.
+            on_failure="DELETE",
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=list(needs),

@@ -27,6 +27,9 @@ from .settings import canonical
 from .stores import DEAD_BELLS, Stores
 from .triggers import RETRY_ATTEMPTS, RETRY_SECONDS, Triggers
 
+LONGEST = "180m"
+"""How long the members of a large organization may take."""
+
 ROLE = "member-events"
 
 Document = dict[str, Any]
@@ -170,7 +173,6 @@ class MemberEvents(pulumi.ComponentResource):
         return policy
 
     def _forward(self, name: str, place: Place, targets: Sequence[str], needs: list[pulumi.Resource]) -> None:
-        long = pulumi.CustomTimeouts(create="180m", update="180m", delete="180m")
         stack_set = aws.cloudformation.StackSet(
             f"{name}-members",
             name=place.name("members"),
@@ -184,7 +186,7 @@ class MemberEvents(pulumi.ComponentResource):
             template_body=canonical(template(place)),
             # One member that refuses the role (a service control policy) must not keep it from the others.
             operation_preferences={"failure_tolerance_percentage": 100, "max_concurrent_percentage": 100},
-            opts=pulumi.ResourceOptions(parent=self, custom_timeouts=long),
+            opts=pulumi.ResourceOptions(parent=self, custom_timeouts=pulumi.CustomTimeouts(update=LONGEST)),
         )
         aws.cloudformation.StackSetInstance(
             f"{name}-members",
@@ -193,5 +195,11 @@ class MemberEvents(pulumi.ComponentResource):
             deployment_targets={"organizational_unit_ids": list(targets)},
             stack_set_instance_region=place.of_account_events.region,
             operation_preferences={"failure_tolerance_percentage": 100, "max_concurrent_percentage": 100},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=needs, custom_timeouts=long),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=needs,
+                # Other units replace it, and taking the former away afterwards would take what both have.
+                delete_before_replace=True,
+                custom_timeouts=pulumi.CustomTimeouts(create=LONGEST, update=LONGEST, delete=LONGEST),
+            ),
         )

@@ -33,8 +33,8 @@ def short(*words: str) -> str:
     return hashlib.sha256(" ".join(words).encode()).hexdigest()[:8]
 
 
-class NameTooLong(ValueError):
-    """Project, stack and component name together leave no room for the names of the parts."""
+class NameRefused(ValueError):
+    """Project, stack and component name together cannot begin the names of the parts."""
 
 
 class RegionRefused(ValueError):
@@ -55,10 +55,14 @@ class Place:
 
     def __post_init__(self) -> None:
         if len(self.prefix) > LONGEST_PREFIX:
-            raise NameTooLong(
+            raise NameRefused(
                 f"{self.prefix!r} has {len(self.prefix)} characters, {LONGEST_PREFIX} at most: shorten project or stack"
             )
-
+        if not re.fullmatch(r"(?!aws)[a-z][a-z0-9-]*", self.prefix):
+            raise NameRefused(
+                f"{self.prefix!r} is made of the names of project, stack and component: buckets, stack sets and keys "
+                "take small letters, digits and hyphens only, a letter first, and not aws; name them so"
+            )
         self.check_region(self.region, "aws:region")
 
     def check_region(self, region: str, path: str) -> None:

@@ -149,6 +149,7 @@ def walk_organization(place: Place) -> list[Statement]:
         "organizations:DescribeOrganizationalUnit",
         "organizations:ListAccountsForParent",
         "organizations:ListOrganizationalUnitsForParent",
+        "organizations:ListParents",
     ]
     # The root and units of the one organization, whichever they are.
     units = [f"{organizations}:{kind}/{organization(place)}/*" for kind in ("ou", "root")]

@@ -30,7 +30,7 @@ def plan(place: Place, stored: Stored) -> Statements:
     """
     return [
         *policies.read_source(place),
-        policies.see_members(place, "DescribeAccount"),
+        policies.see_members(place, "DescribeAccount", "ListParents"),
         *policies.walk_organization(place),
         policies.configuration(stored.config_table, "GetItem", "Query"),
         policies.state(stored.state_table, "BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"),

@@ -69,7 +69,8 @@ class Deployment(BaseModel):
     memory: MemorySizes = MemorySizes()
     initial_sync: InitialSync = InitialSync()
     member_events: bool = True
-    member_units: tuple[UnitId, ...] = ()
+    # CloudFormation takes no more units at once.
+    member_units: tuple[UnitId, ...] = Field(default=(), max_length=50)
     throttles_tolerated: int = Field(default=50, ge=1)
 
 

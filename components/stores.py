@@ -91,7 +91,14 @@ class Stores(pulumi.ComponentResource):
             range_key=attributes[1][0],
             attributes=[{"name": attribute, "type": kind} for attribute, kind in attributes],
             global_secondary_indexes=[
-                {"name": index, "hash_key": hash_key, "range_key": range_key, "projection_type": "ALL"}
+                {
+                    "name": index,
+                    "key_schemas": [
+                        {"attribute_name": hash_key, "key_type": "HASH"},
+                        {"attribute_name": range_key, "key_type": "RANGE"},
+                    ],
+                    "projection_type": "ALL",
+                }
                 for index, hash_key, range_key in indexes
             ]
             or None,

@@ -156,8 +156,8 @@ class SimulatedOrganization:
         """One account; None when it is no member."""
         return next((found for found in self.accounts() if found.id == account), None)
 
-    def accounts_below(self, units: Iterable[str]) -> Collection[str]:
-        """Ids of the accounts in these units (paths) or below."""
+    def accounts_below(self, units: Iterable[str], _named: Collection[str] = ()) -> Collection[str]:
+        """Ids of the accounts in these units (paths) or below; here they cost nothing, named or not."""
         found = set()
         known = {account.ou for account in self._organization.accounts}
         for unit in units:

@@ -42,7 +42,10 @@ Severities = Annotated[tuple[Severity, ...], Field(min_length=1), AfterValidator
 
 _UUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 Email = Annotated[
-    str, AfterValidator(_shaped(r"[^@\s]{1,64}@[^@\s]+\.[^@\s]+", "an e-mail address such as security@example.com"))
+    str,
+    AfterValidator(
+        _shaped(r"(?=.{6,254}$)[^@\s]{1,64}@[^@\s]+\.[^@\s]+", "an e-mail address such as security@example.com")
+    ),
 ]
 Region = Annotated[str, AfterValidator(_shaped(r"[a-z]{2}(-[a-z]+)+-\d", "a region such as us-east-1"))]
 TopicArn = Annotated[
@@ -188,7 +191,8 @@ class NotificationSettings(Frozen):
         where: dict[str, list[str]] = {
             "subscriptions": [f"{hears.protocol} {hears.endpoint}" for hears in self.subscriptions],
             "slack_channels": [hears.channel for hears in self.slack_channels],
-            "teams_channels": [hears.channel for hears in self.teams_channels],
+            # What makes a configuration of one finds it again by its team.
+            "teams_channels (one channel a team)": [hears.team for hears in self.teams_channels],
             "email_contacts": [hears.address for hears in contacts],
         }
         twice = [name for name, named in where.items() if len(set(named)) != len(named)]

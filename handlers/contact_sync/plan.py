@@ -166,7 +166,8 @@ async def _choose(
     request: Request, accounts: Iterable[Account], config: ContactSyncConfig, services: Services
 ) -> tuple[Source, Selection]:
     """The source, as it may be written, and what becomes of every account."""
-    below = services.organization.accounts_below(config.excluded_units)
+    named = () if request.everyone else request.accounts
+    below = services.organization.accounts_below(config.excluded_units, named)
     pacer = Pacer(services.buckets(config), services.clock)
     source = await read_source(services.contacts, request.kinds(), config, pacer, services.clock)
     if wrong := source_flaws(source):

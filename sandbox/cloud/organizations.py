@@ -7,7 +7,7 @@ ListAccounts answers at most 20 accounts a page, an empty page may come before t
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from moto.core.exceptions import JsonRESTError
+from moto.core.exceptions import JsonRESTError, ServiceException
 from moto.organizations.models import FakeAccount, OrganizationsBackend, organizations_backends
 
 from sandbox.organization import Account, Organization
@@ -118,8 +118,9 @@ class Organizations:
 
 
 def install(patches: Patches) -> None:
-    """Make moto's ListAccounts and account descriptions what AWS's are."""
+    """Make moto's ListAccounts, ListParents and account descriptions what AWS's are."""
     patches.replace(OrganizationsBackend, "list_accounts", _list_accounts)
+    patches.wrap(OrganizationsBackend, "list_parents", _list_parents)
     patches.wrap(FakeAccount, "describe", _describe)
 
 
@@ -145,6 +146,15 @@ def _list_accounts(
         return [account.describe() for account in accounts], None
     token = f"empty-{following}" if start == 0 else str(following)
     return [account.describe() for account in accounts], token
+
+
+def _list_parents(original: Callable[..., dict[str, Any]], backend: Any, **asked: Any) -> dict[str, Any]:
+    """Whoever is not there has a name of its own in this operation."""
+    try:
+        return original(backend, **asked)
+    except ServiceException as error:
+        said = "We can't find an organizational unit or account with the ChildId that you specified."
+        raise JsonRESTError("ChildNotFoundException", said) from error
 
 
 def _describe(original: Callable[..., dict[str, Any]], account: Any) -> dict[str, Any]:

@@ -18,8 +18,8 @@ class StackState(Protocol):
 
 class Stack(Resource):
     token = "aws:cloudformation/stack:Stack"
-    handled = frozenset({"name", "parameters", "templateBody", "timeoutInMinutes"})
-    held = frozenset({"capabilities", "disableRollback", "iamRoleArn", "onFailure"})
+    handled = frozenset({"name", "onFailure", "parameters", "templateBody", "timeoutInMinutes"})
+    held = frozenset({"capabilities", "disableRollback", "iamRoleArn"})
     computed = frozenset({"outputs"})
     volatile = computed
     replace_on = frozenset({"name", "region", "disableRollback", "onFailure"})
@@ -33,9 +33,9 @@ class Stack(Resource):
         state = cloudformation.create(**self._request(inputs), region=inputs["region"])
         if state.status != "CREATE_COMPLETE":
             failure = _failure(name, state)
-            # AWS keeps the ruins of a failed creation, and nothing but a deletion can follow: without
-            # it the next deployment would fail on the name.
-            cloudformation.delete(name)
+            # Else AWS keeps the ruins, nothing but a deletion can follow, and the name is in use.
+            if inputs.get("onFailure") == "DELETE":
+                cloudformation.delete(name)
             raise failure
         return state.id, {**inputs, "outputs": state.outputs}
 

@@ -135,3 +135,10 @@ def test_a_mistake_in_the_stack_file_fails_the_preview(declare, changes, said):
     with pytest.raises(SettingsRefused) as refused:
         declare("dev", **changes)
     assert said in str(refused.value)
+
+
+def test_a_configuration_that_no_template_can_hold_is_refused(declare):
+    """CloudFormation takes some 50 KB; the remedy is not to name every account."""
+    everyone = [f"{200_000_000_000 + number}" for number in range(4000)]
+    with pytest.raises(SettingsRefused, match="exclude accounts by unit or tag"):
+        declare("dev", contact_sync={"excluded_accounts": everyone})

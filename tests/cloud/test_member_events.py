@@ -157,6 +157,13 @@ def test_units_narrow_it_down(declare):
     assert program.one("StackSetInstance").inputs["deploymentTargets"] == {"organizationalUnitIds": units}
 
 
+def test_more_units_than_cloudformation_takes_are_refused(declare):
+    """Fifty in one call; a unit above them says the same."""
+    units = [f"ou-abcd-{number:08}" for number in range(51)]
+    with pytest.raises(SettingsRefused, match=r"orgsync:deployment\.member_units: .*50"):
+        declare("dev", deployment={"member_units": units})
+
+
 def test_a_unit_of_another_shape_is_refused(declare):
     """With its place, before anything is asked or declared."""
     with pytest.raises(SettingsRefused, match=r"orgsync:deployment\.member_units\.0"):

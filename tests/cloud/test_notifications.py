@@ -125,9 +125,19 @@ def test_functions_know_every_topic_and_may_publish_there(loud):
         ({"teams_channels": [TEAMS | {"channel": "19:abc@thread.tacv2"}]}, "teams_channels.0.channel", "still encoded"),
         ({"fallback_sns_topic": "central"}, "fallback_sns_topic", "arn:aws:sns"),
         ({"slack_channels": [SLACK, SLACK]}, "notification_settings", "each destination once in slack_channels"),
+        (
+            {"teams_channels": [TEAMS, TEAMS | {"channel": "19%3abcdef%40thread.tacv2"}]},
+            "notification_settings",
+            "one channel a team",
+        ),
         ({"slack_channels": [SLACK | {"severities": ["loud"]}]}, "slack_channels.0.severities.0", "'high'"),
         (
             {"user_notifications_config": {"email_contacts": [{"address": "desk"}]}},
+            "user_notifications_config.email_contacts.0.address",
+            "an e-mail address",
+        ),
+        (
+            {"user_notifications_config": {"email_contacts": [{"address": "a@b.c"}]}},
             "user_notifications_config.email_contacts.0.address",
             "an e-mail address",
         ),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.place import Place, RegionRefused
+from components.place import LONGEST_PREFIX, NameRefused, Place, RegionRefused
 
 ROOT = Path(__file__).parents[2]
 KNOWS_REGIONS = ROOT / "components" / "place.py"
@@ -80,3 +80,17 @@ def test_a_region_outside_the_partition_is_refused_with_its_path(place: Place, p
 def test_a_region_of_the_partition_is_taken(place: Place, region: str) -> None:
     """Also one that is newer than this program."""
     assert replace(place, region=region).region == region
+
+
+@pytest.mark.parametrize("prefix", ["orgsync-Dev-x", "orgsync-my_stack-x", "1st-dev-x", "orgsync-v1.2-x", "aws-dev-x"])
+def test_a_name_that_some_service_refuses_is_refused_first(place: Place, prefix: str) -> None:
+    """S3 knows no capitals, a stack set no underscore or leading digit, SQS no dot, KMS keeps `aws` to itself."""
+    with pytest.raises(NameRefused, match="small letters"):
+        replace(place, prefix=prefix)
+
+
+def test_a_name_without_room_for_its_parts_is_refused(place: Place) -> None:
+    """A bucket's name is the longest that is made of it."""
+    assert len(replace(place, prefix="a" * LONGEST_PREFIX).bucket_name) <= 63
+    with pytest.raises(NameRefused, match="40 at most"):
+        replace(place, prefix="a" * (LONGEST_PREFIX + 1))

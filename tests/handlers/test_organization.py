@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from handlers.contact_sync.adapters import aws
-from handlers.contact_sync.adapters.organization import PAGE, Organization
+from handlers.contact_sync.adapters.organization import FEW, PAGE, Organization
 from handlers.contact_sync.core import errors
 from handlers.contact_sync.core.targets import Account
 from tests.loopback import served
@@ -87,6 +87,18 @@ def test_accounts_below_a_unit_are_found_at_any_depth(client, organization):
     assert organization.accounts_below([]) == frozenset()
 
 
+def test_a_few_named_accounts_are_asked_where_they_stand(client, organization, monkeypatch):
+    """The same answer for them, whoever else is in the units."""
+    sandbox = unit(client, "Sandbox")
+    deep, other = create(client, "deep", unit(client, "Team A", sandbox)), create(client, "other")
+    many = [create(client, f"lab-{number}", sandbox) for number in range(FEW + 1)]
+    assert organization.accounts_below(["/Sandbox"], many) >= set(many)
+    monkeypatch.setattr(organization, "_pages", lambda *_: pytest.fail("walked the units"))
+    for units in ([sandbox], [sandbox, sandbox]):
+        assert organization.accounts_below(units, [deep, other]) == {deep}
+    assert organization.accounts_below([], [deep]) == frozenset()
+
+
 @pytest.mark.parametrize("path", ["/Nowhere", "/Sandbox/Nowhere", "/sandbox", "ou-ab12-34cd56ef"])
 def test_an_unknown_unit_is_named(client, organization, path):
     """A unit that does not exist excludes nobody knows whom: it is an error that names it."""
@@ -118,6 +130,13 @@ def organizations_endpoint(aws_cloud, monkeypatch):
     with served(answer) as address:
         monkeypatch.setenv("AWS_ENDPOINT_URL_ORGANIZATIONS", address)
         yield script, asked
+
+
+def test_whoever_is_no_member_is_in_no_unit(organizations_endpoint):
+    """As Organizations says of an account that left, or never was."""
+    script, _ = organizations_endpoint
+    script += [(200, {"OrganizationalUnit": {"Id": "ou-abcd-11111111"}}), (400, {"__type": "ChildNotFoundException"})]
+    assert Organization(MANAGEMENT).accounts_below(["ou-abcd-11111111"], ["299999999999"]) == frozenset()
 
 
 def test_empty_pages_are_no_end(organizations_endpoint):

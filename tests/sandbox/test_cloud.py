@@ -46,6 +46,8 @@ def test_units_states_and_tags_are_those_of_the_organization(cloud: Cloud) -> No
     )
     assert client.list_tags_for_resource(ResourceId=MEMBER)["Tags"] == [{"Key": "team", "Value": "new"}]
     assert client.describe_account(AccountId=MEMBER)["Account"]["State"] == "SUSPENDED"
+    with pytest.raises(ClientError, match="ChildNotFoundException"):
+        client.list_parents(ChildId="299999999999")
 
 
 def test_one_of_many_conditional_writers_wins(cloud: Cloud) -> None:

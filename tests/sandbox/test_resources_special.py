@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.cloud import Cloud
+from sandbox.cloud import Cloud, StackError
 from sandbox.resources import UnknownResourceType, lookup, steps
 from sandbox.resources.context import Context, ResourceFailed
 from sandbox.resources.invokes import UnknownInvoke, invoke
@@ -60,12 +60,15 @@ def test_stack_lives(context: Context, declare_function: Any) -> None:
     assert stack.read(id, state, context) is None
 
 
-def test_failed_stack_says_why_and_leaves_its_name(context: Context, declare_function: Any) -> None:
-    """A stack that fails to be created fails with its resource's reason, and can be tried again."""
+def test_failed_stack_says_why_and_is_in_the_way(context: Context, declare_function: Any) -> None:
+    """A stack that fails to be created fails with its resource's reason; its name is free again if so declared."""
     function = declare_function(ANSWERS)
-    with pytest.raises(ResourceFailed, match=r"stack s: ROLLBACK_COMPLETE: .*the desk is closed"):
-        create(context, STACK, name="s", templateBody=template(function, "closed"))
-    create(context, STACK, name="s", templateBody=template(function, "open"))
+    for name, more in (("stays", {}), ("goes", {"onFailure": "DELETE"})):
+        with pytest.raises(ResourceFailed, match=rf"stack {name}: ROLLBACK_COMPLETE: .*the desk is closed"):
+            create(context, STACK, name=name, templateBody=template(function, "closed"), **more)
+    with pytest.raises(StackError, match="already exists"):
+        create(context, STACK, name="stays", templateBody=template(function, "open"))
+    create(context, STACK, name="goes", templateBody=template(function, "open"))
 
 
 def test_failed_update_of_a_stack_says_why(context: Context, declare_function: Any) -> None:

@@ -1,7 +1,7 @@
 """AWS Organizations: who the members are, where they stand, how they are tagged."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -23,6 +23,8 @@ Asked = ParamSpec("Asked")
 Answer = TypeVar("Answer")
 
 PAGE = 20  # ListAccounts takes no more
+FEW = 10
+"""Accounts that are looked up one by one: units are five deep at most."""
 
 
 def _named(ask: Callable[Asked, Answer]) -> Callable[Asked, Answer]:
@@ -83,13 +85,19 @@ class Organization:
             return None
 
     @_named
-    def accounts_below(self, units: Iterable[str]) -> frozenset[str]:
+    def accounts_below(self, units: Iterable[str], named: Collection[str] = ()) -> frozenset[str]:
         """Ids of the accounts in any of these units or below.
+
+        Args:
+            named: the only accounts that matter, where not all do. Where a few stand takes fewer
+                requests to find out than who else is in a large unit.
 
         Raises:
             UnknownUnit: a unit does not exist, so what it excludes cannot be told.
         """
         waiting = [self._unit(unit) for unit in units]
+        if waiting and 0 < len(named) <= FEW:
+            return frozenset(account for account in named if not self._above(account).isdisjoint(waiting))
         found: set[str] = set()
         while waiting:
             parent = waiting.pop()
@@ -130,6 +138,19 @@ class Organization:
                 raise UnknownUnit(unit)
             parent = below[name]
         return parent
+
+    def _above(self, account: str) -> set[str]:
+        """Ids of the units above an account, and of its root; none of whoever is no member."""
+        above: set[str] = set()
+        child = account
+        while not child.startswith("r-"):
+            try:
+                (parent,) = self._client.list_parents(ChildId=child)["Parents"]
+            except self._client.exceptions.ChildNotFoundException:
+                return set()
+            child = parent["Id"]
+            above.add(child)
+        return above
 
     def _children(self, parent: str) -> Iterator[Mapping[str, Any]]:
         return self._pages("list_organizational_units_for_parent", "OrganizationalUnits", parent)
