@@ -2,30 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
-from handlers.contact_sync.names import Entry, Env, discovery_parameter
+from handlers.contact_sync.names import discovery_parameter
 
-from . import rights, settings
+from . import settings
 from .deploy_sync import DeploySync
 from .forwarding import Forwarding
-from .function import Function, Layer
+from .function import Function
+from .functions import declare_functions
 from .member_events import MemberEvents
 from .notifications import Notifications
 from .organization import check_excluded, reach
-from .pipeline import FUNCTION_SECONDS, Pipeline
+from .pipeline import Pipeline
 from .place import Place
 from .stores import Stores
 from .trail import Trail
 from .triggers import Triggers
 from .watch import Watch, dashboard_address
-
-DEPLOY_SECONDS = 5 * 60
-"""A custom resource's request, or one look at the run that it waits for."""
 
 
 class ContactSyncArgs(TypedDict):
@@ -87,7 +84,7 @@ class ContactSync(pulumi.ComponentResource):
 
         stores = Stores(name, place, deployment, opts=below)
         notifications = Notifications(name, place, config.notification_settings, key=stores.key.arn, opts=below)
-        functions = self._functions(name, place, deployment, stores, notifications)
+        functions = declare_functions(name, place, deployment, stores, notifications, opts=below)
         pipeline = Pipeline(
             name,
             place,
@@ -171,68 +168,6 @@ class ContactSync(pulumi.ComponentResource):
             region=aws.get_region(opts=self._asked).region,
             account=aws.get_caller_identity(opts=self._asked).account_id,
         )
-
-    def _functions(
-        self,
-        name: str,
-        place: Place,
-        deployment: settings.Deployment,
-        stores: Stores,
-        notifications: Notifications,
-    ) -> Mapping[str, Function]:
-        """plan, process, report and deploy, each with rights of its own and the same environment."""
-        layer = Layer(f"{name}-dependencies", place, opts=pulumi.ResourceOptions(parent=self))
-        stored = pulumi.Output.all(
-            stores.key.arn,
-            stores.config_table.arn,
-            stores.state_table.arn,
-            stores.dead_invocations.arn,
-            *notifications.topics,
-        ).apply(
-            lambda arns: rights.Stored(
-                key=arns[0],
-                config_table=arns[1],
-                state_table=arns[2],
-                dead_invocations=arns[3],
-                topics=tuple(arns[4:]),
-            )
-        )
-        environment: dict[str, pulumi.Input[str]] = {
-            Env.MANAGEMENT_ACCOUNT_ID: place.account,
-            Env.CONFIG_TABLE_NAME: stores.config_table.name,
-            Env.STATE_TABLE_NAME: stores.state_table.name,
-            Env.RUN_BUCKET_NAME: stores.bucket.bucket,
-            **notifications.environment,
-            Env.STATE_MACHINE_ARN: place.state_machine,
-            Env.WRITER_ROLE_NAME: place.name("process"),
-            Env.ENVIRONMENT: place.stack,
-            Env.LOG_LEVEL: deployment.log_level,
-            Env.RECEIPT_RETENTION_DAYS: str(deployment.receipt_retention_days),
-        }
-        shapes = {
-            # What it may do, how long, and whether services invoke it without waiting for its answer.
-            "plan": (Entry.PLAN, rights.plan, FUNCTION_SECONDS, False),
-            "process": (Entry.PROCESS, rights.process, FUNCTION_SECONDS, False),
-            "report": (Entry.REPORT, rights.report, FUNCTION_SECONDS, True),
-            "deploy": (Entry.DEPLOY, rights.deploy, DEPLOY_SECONDS, True),
-        }
-        return {
-            part: Function(
-                f"{name}-{part}",
-                part,
-                place,
-                deployment,
-                entry=entry,
-                timeout=seconds,
-                layer=layer.arn,
-                key=stores.key.arn,
-                environment=environment,
-                statements=stored.apply(partial(may, place)),
-                dead_letters=stores.dead_invocations if asynchronous else None,
-                opts=pulumi.ResourceOptions(parent=self),
-            )
-            for part, (entry, may, seconds, asynchronous) in shapes.items()
-        }
 
     def _discovery(self, name: str, place: Place, functions: Mapping[str, Function]) -> pulumi.Output[str]:
         """The one parameter by which the command finds what stands here."""
