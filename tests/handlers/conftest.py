@@ -5,12 +5,13 @@ import pytest
 from sandbox.cloud.account import AccountError, Caller
 from tests import world as worlds
 from tests.loopback import served
+from tests.memory import aws_in_memory
 
 
 @pytest.fixture
 def aws_cloud():
     """AWS in memory, with nothing in it."""
-    with worlds.aws_in_memory():
+    with aws_in_memory():
         yield
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.world import aws_in_memory
+from tests.memory import aws_in_memory
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from handlers.contact_sync.core.contacts import fields_of
 from handlers.contact_sync.core.errors import class_of
 from handlers.contact_sync.names import BELL_SOURCE, Bell, Kind
-from tests.world import empty, make_world
+from tests.memory import empty
+from tests.world import make_world
 
 CODES = ("AccessDeniedException", "ValidationException", "InternalServerException", "TooManyRequestsException")
 

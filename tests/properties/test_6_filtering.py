@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.contact_sync.names import Kind
-from tests.world import empty, make_world
+from tests.memory import empty
+from tests.world import make_world
 
 UNITS = ("/Sandbox", "/Workloads", "/Workloads/Prod", "/Security")
 

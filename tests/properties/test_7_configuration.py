@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from handlers.contact_sync.config import ConfigurationRefused
 from handlers.contact_sync.names import Kind
-from tests.world import empty, make_world
+from tests.memory import empty
+from tests.world import make_world
 
 SCRAPS = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=8), st.lists(st.text(max_size=4)))
 WRONG = st.one_of(
