@@ -104,8 +104,7 @@ class ContactSync(pulumi.ComponentResource):
         )
         needs: list[pulumi.Resource] = [stores, notifications, *functions.values(), pipeline, triggers]
         if place.of_account_events != place:
-            topic, dead_bells = notifications.topic.arn, stores.dead_bells.arn
-            needs.append(Forwarding(name, place, topic=topic, dead_bells=dead_bells, opts=below))
+            needs.append(Forwarding(name, place, dead_bells=stores.dead_bells.arn, opts=below))
         if deployment.trail:
             needs.append(Trail(name, place, deployment, key=stores.key.arn, opts=below))
         if reached:

@@ -14,10 +14,11 @@ import pulumi_aws as aws
 from . import policies, resource_policies
 from .bells import Pattern, patterns
 from .place import Place
-from .resource_policies import ALARM_ELSEWHERE
 from .triggers import RETRY_ATTEMPTS, RETRY_SECONDS
 
 QUEUE = "unforwarded"
+ALARM_ELSEWHERE = "forwarding-failed"
+"""The rule that brings home the alarm of the other region."""
 
 
 def alarm_raised(there: Place) -> Pattern:
@@ -30,7 +31,7 @@ def alarm_raised(there: Place) -> Pattern:
 
 
 def told(there: Place) -> str:
-    """What the topic's subscribers read of it: a JSON string, as an input without paths must be one."""
+    """What is read of it at home: a JSON string, as an input without paths must be one."""
     return json.dumps(
         f"Account events could not be forwarded from {there.region}. They wait in the queue {there.name(QUEUE)} "
         "there; the daily pass covers what they told of. Read one for its error, mend the cause, redrive the queue."
@@ -45,7 +46,6 @@ class Forwarding(pulumi.ComponentResource):
         name: str,
         place: Place,
         *,
-        topic: pulumi.Input[str],
         dead_bells: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -68,7 +68,7 @@ class Forwarding(pulumi.ComponentResource):
         queue = self._queue(f"{name}-{QUEUE}")
         for part, pattern in (patterns() | {ALARM_ELSEWHERE: alarm_raised(self.there)}).items():
             self._rule(f"{name}-forward-{part}", part, pattern, role, queue, rights)
-        self._alarm(name, topic, dead_bells)
+        self._alarm(name, dead_bells)
         self.register_outputs({})
 
     def _queue(self, name: str) -> aws.sqs.Queue:
@@ -79,7 +79,7 @@ class Forwarding(pulumi.ComponentResource):
             description=f"{self.place.prefix}: events that could not be forwarded",
             enable_key_rotation=True,
             deletion_window_in_days=30,
-            policy=resource_policies.key_policy(self.there),
+            policy=resource_policies.queue_key_policy(self.there),
             opts=pulumi.ResourceOptions(parent=self),
         )
         return aws.sqs.Queue(
@@ -88,7 +88,7 @@ class Forwarding(pulumi.ComponentResource):
             name=self.there.name(QUEUE),
             message_retention_seconds=14 * 24 * 3600,
             kms_master_key_id=key.arn,
-            policy=resource_policies.queue_policy(self.there, self.there.arn("sqs", self.there.name(QUEUE))),
+            policy=resource_policies.bells_policy(self.there, self.there.arn("sqs", self.there.name(QUEUE))),
             opts=pulumi.ResourceOptions(parent=self),
         )
 
@@ -121,7 +121,7 @@ class Forwarding(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[rights]),
         )
 
-    def _alarm(self, name: str, topic: pulumi.Input[str], dead_bells: pulumi.Input[str]) -> None:
+    def _alarm(self, name: str, dead_bells: pulumi.Input[str]) -> None:
         aws.cloudwatch.MetricAlarm(
             f"{name}-{QUEUE}",
             region=self.there.region,
@@ -149,7 +149,9 @@ class Forwarding(pulumi.ComponentResource):
             f"{name}-{ALARM_ELSEWHERE}",
             rule=home.name,
             target_id=ALARM_ELSEWHERE,
-            arn=topic,
+            # Among the bells that nobody took, over which an alarm of this region stands. EventBridge could tell
+            # the topic itself only if the topic let every rule of every account in [doc].
+            arn=dead_bells,
             input=told(self.there),
             retry_policy={"maximum_event_age_in_seconds": RETRY_SECONDS, "maximum_retry_attempts": RETRY_ATTEMPTS},
             dead_letter_config={"arn": dead_bells},

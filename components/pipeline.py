@@ -162,10 +162,13 @@ class Pipeline(pulumi.ComponentResource):
         role = aws.iam.Role(
             name,
             name=place.name("pipeline"),
-            assume_role_policy=resource_policies.trust(place, "states.amazonaws.com", place.state_machine),
+            # A Distributed Map's children run as a machine of their own: its name, and their label.
+            assume_role_policy=resource_policies.trust(
+                place, "states.amazonaws.com", [place.state_machine, f"{place.state_machine}/*"]
+            ),
             opts=below,
         )
-        traces = [policies.traces()] if settings.tracing else []
+        traces = [policies.traces(sampling=True)] if settings.tracing else []
         rights = aws.iam.RolePolicy(
             name,
             name="what-it-does",

@@ -34,10 +34,11 @@ def logs(place: Place, function: str) -> Statement:
     return allow("OwnLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], group)
 
 
-def traces() -> Statement:
-    """Send X-Ray segments."""
+def traces(sampling: bool = False) -> Statement:
+    """Send X-Ray segments; a state machine also asks which of its executions to trace."""
+    asks = ["xray:GetSamplingRules", "xray:GetSamplingTargets"] if sampling else []
     # X-Ray has no resources to name.
-    return allow("Traces", ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "*")
+    return allow("Traces", ["xray:PutTelemetryRecords", "xray:PutTraceSegments", *asks], "*")
 
 
 def key_use(place: Place, key: str, *services: str) -> Statement:
@@ -64,20 +65,25 @@ def state(table: str, *operations: str) -> Statement:
 def read_batches(place: Place) -> Statement:
     """Read the batches of any run."""
     # Runs name themselves as they start.
-    return allow("ReadBatches", ["s3:GetObject"], f"{place.bucket}/runs/*/batches/*")
+    return allow("ReadBatches", ["s3:GetObject"], f"{place.bucket}/runs/*/batches/*", in_own_account(place))
 
 
 def write_batches(place: Place) -> Statement:
     """Write the batches of any run and their list."""
     # Runs name themselves as they start.
     written = [f"{place.bucket}/runs/*/batches/*", f"{place.bucket}/{manifest_key('*')}"]
-    return allow("WriteBatches", ["s3:PutObject"], written)
+    return allow("WriteBatches", ["s3:PutObject"], written, in_own_account(place))
 
 
 def write_reports(place: Place) -> Statement:
     """Write the report of any run."""
     # Runs name themselves as they start.
-    return allow("WriteReports", ["s3:PutObject"], f"{place.bucket}/{report_key('*')}")
+    return allow("WriteReports", ["s3:PutObject"], f"{place.bucket}/{report_key('*')}", in_own_account(place))
+
+
+def in_own_account(place: Place) -> dict[str, dict[str, str]]:
+    """A bucket's ARN names no account: ours, and not one that took the name when ours was gone."""
+    return {"StringEquals": {"s3:ResourceAccount": place.account}}
 
 
 def own_account(place: Place) -> str:
@@ -125,10 +131,12 @@ def write_members(place: Place) -> list[Statement]:
     primary = ["account:GetContactInformation", "account:PutContactInformation"]
     alternates = [f"account:{verb}AlternateContact" for verb in ("Get", "Put", "Delete")]
     writes = ["account:DeleteAlternateContact", "account:PutAlternateContact", "account:PutContactInformation"]
+    # By itself, and as the member of the organization that it is too.
+    source = [own_account(place), f"{own_account(place)}/{organization(place)}/{place.account}"]
     return [
         allow("KeepMembers", primary, members, inside),
         allow("KeepMembersAlternates", alternates, members, {**inside, **alternates_only()}),
-        {"Sid": "NeverTheSource", "Effect": "Deny", "Action": writes, "Resource": own_account(place)},
+        {"Sid": "NeverTheSource", "Effect": "Deny", "Action": writes, "Resource": source},
     ]
 
 
@@ -182,18 +190,24 @@ def dead_letters(queue: str) -> Statement:
 def polling(place: Place, function: str) -> list[Statement]:
     """What crhelper does while it waits: a rule named after the resource that rings its own function."""
     # The rule's name is the logical id and eight random characters.
-    rule = place.arn("events", f"rule/{place.logical_id}*")
+    rule = place.arn("events", f"rule/{place.logical_id}{'?' * 8}")
     target = place.function(function)
     return [
         allow("PollingRule", ["events:DeleteRule", "events:PutRule", "events:RemoveTargets"], rule),
-        allow("PollingTarget", ["events:PutTargets"], rule, {"ForAllValues:ArnEquals": {"events:TargetArn": target}}),
+        allow(
+            "PollingTarget",
+            ["events:PutTargets"],
+            rule,
+            # Of no target at all, everything would hold.
+            {"ForAllValues:ArnEquals": {"events:TargetArn": target}, "Null": {"events:TargetArn": "false"}},
+        ),
         allow(
             "PollingRings",
             ["lambda:AddPermission"],
             target,
             {"StringEquals": {"lambda:Principal": "events.amazonaws.com"}},
         ),
-        # Taking a permission away has no principal to compare with.
+        # Taking a permission away names no principal; that the request is compared with one all the same is not known.
         allow("PollingEnds", ["lambda:RemovePermission"], target),
     ]
 
@@ -203,11 +217,10 @@ def pipeline(place: Place, key: str, functions: Iterable[str]) -> list[Statement
     return [
         allow("Functions", ["lambda:InvokeFunction"], [place.function(function) for function in functions]),
         # Runs name themselves as they start.
-        allow("Batches", ["s3:GetObject"], f"{place.bucket}/{manifest_key('*')}"),
+        allow("Batches", ["s3:GetObject"], f"{place.bucket}/{manifest_key('*')}", in_own_account(place)),
         # A Distributed Map starts its children as executions of the machine itself.
         allow("Children", ["states:StartExecution"], place.state_machine),
         allow("WatchChildren", ["states:DescribeExecution", "states:StopExecution"], place.executions),
-        allow("RedriveChildren", ["states:RedriveExecution"], place.executions),
         key_use(place, key, "s3"),
         # Log delivery belongs to the account, not to a group: AWS documents these actions with "*" only.
         allow(

@@ -7,17 +7,16 @@ from .bells import member_calls
 from .place import Place
 from .policies import Statement, document
 
-ALARM_ELSEWHERE = "forwarding-failed"
-"""The rule that publishes the alarm of another region."""
+NAMES_NO_SOURCE = ("chatbot.amazonaws.com", "lambda.amazonaws.com")
+"""Services that name neither account nor source when they wear a role, or are not known to. Chat's may do nothing."""
 
 
-def trust(place: Place, service: str, source: str | None = None) -> str:
-    """Who may wear a role: one service, on behalf of this account (and of one source where it names one)."""
+def trust(place: Place, service: str, source: str | list[str] | None = None) -> str:
+    """Who may wear a role: one service, on behalf of this account (and of a source where it names one)."""
     when: dict[str, Any] = {"StringEquals": {"aws:SourceAccount": place.account}}
     if source:
         when["ArnLike"] = {"aws:SourceArn": source}
-    # Lambda itself sends neither key when it wears a function's role.
-    condition = {} if service == "lambda.amazonaws.com" else {"Condition": when}
+    condition = {} if service in NAMES_NO_SOURCE else {"Condition": when}
     return document(
         {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"} | condition,
     )
@@ -27,9 +26,14 @@ def _ours(place: Place, sources: str | list[str]) -> Mapping[str, Any]:
     return {"StringEquals": {"aws:SourceAccount": place.account}, "ArnLike": {"aws:SourceArn": sources}}
 
 
+def _rules(place: Place) -> Mapping[str, Any]:
+    """EventBridge on behalf of our rules: it names the rule, whose ARN has the account, and no account besides."""
+    return {"ArnLike": {"aws:SourceArn": place.rule()}}
+
+
 def _members(place: Place) -> list[Mapping[str, Any]]:
-    """The condition under which members' rules leave what they could not forward; none where none forward."""
-    if not place.organization:
+    """The condition under which members' rules leave here what they could not forward; none where they leave none."""
+    if not place.organization or place != place.of_account_events:
         return []
     ours = {"StringEquals": {"aws:SourceOrgID": place.organization}, "ArnLike": {"aws:SourceArn": place.member_rule}}
     return [ours]
@@ -40,32 +44,10 @@ def key_policy(place: Place, trail: bool = False) -> str:
 
     In a key's policy `"Resource": "*"` means the key itself.
     """
-    use = ["kms:Decrypt", "kms:GenerateDataKey"]
     # Every function of the system has a log group of its own.
     groups = [f"log-group:/aws/lambda/{place.name('*')}", f"log-group:/aws/vendedlogs/states/{place.prefix}"]
-    services: list[Statement] = [
-        # Rules leave dead letters in the encrypted queue.
-        {"Sid": "Rules", "Principal": {"Service": "events.amazonaws.com"}, "Condition": _ours(place, place.rule())},
-        # Alarms publish to the encrypted topic, which they cannot under AWS's own key.
-        {
-            "Sid": "Alarms",
-            "Principal": {"Service": "cloudwatch.amazonaws.com"},
-            "Condition": _ours(place, place.alarms),
-        },
-        *(
-            {"Sid": "Members", "Principal": {"Service": "events.amazonaws.com"}, "Condition": condition}
-            for condition in _members(place)
-        ),
-    ]
     return document(
-        {
-            # Without the account's root the key could never be managed again; identities still need a policy.
-            "Sid": "Account",
-            "Effect": "Allow",
-            "Principal": {"AWS": f"arn:{place.partition}:iam::{place.account}:root"},
-            "Action": "kms:*",  # Managing a key is all of it; narrower, nobody could change what was forgotten.
-            "Resource": "*",  # The key itself.
-        },
+        _key_account(place),
         {
             "Sid": "Logs",
             "Effect": "Allow",
@@ -77,25 +59,65 @@ def key_policy(place: Place, trail: bool = False) -> str:
                 "ArnLike": {"kms:EncryptionContext:aws:logs:arn": [place.arn("logs", group) for group in groups]}
             },
         },
-        *([_trail_key_use(place)] if trail else []),
-        # The key itself, again.
-        *({"Effect": "Allow", "Action": use, "Resource": "*"} | service for service in services),
+        *(_trail_key_use(place) if trail else []),
+        # Alarms publish to the encrypted topic, which they cannot under AWS's own key.
+        _key_use("Alarms", "cloudwatch.amazonaws.com", _ours(place, place.alarms)),
+        *_dead_letter_key_use(place),
     )
 
 
-def _trail_key_use(place: Place) -> Statement:
-    """CloudTrail encrypts the own trail's files: its own encryption context names the trail."""
+def queue_key_policy(place: Place) -> str:
+    """Who may use the key over what could not be forwarded: those who leave it there, and this account."""
+    return document(_key_account(place), *_dead_letter_key_use(place))
+
+
+def _key_account(place: Place) -> Statement:
+    # Without the account's root the key could never be managed again; identities still need a policy.
+    return {
+        "Sid": "Account",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:{place.partition}:iam::{place.account}:root"},
+        "Action": "kms:*",  # Managing a key is all of it; narrower, nobody could change what was forgotten.
+        "Resource": "*",  # The key itself.
+    }
+
+
+def _key_use(sid: str, service: str, when: Mapping[str, Any]) -> Statement:
+    return {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+        "Resource": "*",  # The key itself.
+        "Condition": when,
+    }
+
+
+def _dead_letter_key_use(place: Place) -> list[Statement]:
+    """Rules leave dead letters in the encrypted queue."""
+    return [
+        _key_use("Rules", "events.amazonaws.com", _rules(place)),
+        *(_key_use("Members", "events.amazonaws.com", condition) for condition in _members(place)),
+    ]
+
+
+def _trail_key_use(place: Place) -> list[Statement]:
+    """CloudTrail looks at the key, and encrypts the own trail's files: its encryption context names the trail."""
     when = _ours(place, place.trail)
     like = {**when["ArnLike"], "kms:EncryptionContext:aws:cloudtrail:arn": place.trail}
-    return {
-        "Sid": "Trail",
-        "Effect": "Allow",
-        "Principal": {"Service": "cloudtrail.amazonaws.com"},
-        # The family of actions as CloudTrail documents it.
-        "Action": "kms:GenerateDataKey*",
-        "Resource": "*",  # The key itself.
-        "Condition": {**when, "ArnLike": like},
-    }
+    trail: Statement = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}}
+    return [
+        {
+            **trail,
+            "Sid": "Trail",
+            # The family of actions as CloudTrail documents it.
+            "Action": "kms:GenerateDataKey*",
+            "Resource": "*",  # The key itself.
+            "Condition": {**when, "ArnLike": like},
+        },
+        # The key itself, of which a look has no context.
+        {**trail, "Sid": "TrailLooks", "Action": "kms:DescribeKey", "Resource": "*", "Condition": when},
+    ]
 
 
 def bucket_policy(place: Place) -> str:
@@ -135,8 +157,13 @@ def _bucket_tls_only(bucket: str) -> Statement:
     }
 
 
-def queue_policy(place: Place, queue: str) -> str:
-    """A dead-letter queue: our rules may leave events in it; roles come with policies of their own."""
+def invocations_policy(queue: str) -> str:
+    """The queue of invocations that failed for good: our roles leave them, by policies of their own; all by TLS."""
+    return document(_queue_tls_only(queue))
+
+
+def bells_policy(place: Place, queue: str) -> str:
+    """A queue of events that nobody took: our rules may leave them there, and members' own; all by TLS."""
     leave: Statement = {
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
@@ -144,17 +171,29 @@ def queue_policy(place: Place, queue: str) -> str:
         "Resource": queue,
     }
     return document(
-        leave | {"Sid": "Rules", "Condition": _ours(place, place.rule())},
+        leave | {"Sid": "Rules", "Condition": _rules(place)},
         *(leave | {"Sid": "Members", "Condition": condition} for condition in _members(place)),
+        _queue_tls_only(queue),
     )
+
+
+def _queue_tls_only(queue: str) -> Statement:
+    return {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",  # A denial is for everyone.
+        "Action": "sqs:*",  # And for everything.
+        "Resource": queue,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
 
 
 def members_bus_policy(place: Place) -> str:
     """The bus of members' own events: accounts of this organization may put events there, and AWS's own only.
 
-    Nobody can make up an event whose source begins with `aws.` [doc], so what arrives was forwarded by
-    a rule. `ForAllValues` lets pass what comes without these keys: that a forwarded event has them is
-    [inferred].
+    Nobody can make up an event whose source begins with `aws.` [doc], and what arrives must have been
+    forwarded by a rule. `ForAllValues` lets pass what comes without these keys: that a forwarded event
+    has them is [inferred].
     """
     return document(
         {
@@ -164,7 +203,11 @@ def members_bus_policy(place: Place) -> str:
             "Action": "events:PutEvents",
             "Resource": place.members_bus,
             "Condition": {
-                "StringEquals": {"aws:PrincipalOrgID": place.organization},
+                "StringEquals": {
+                    "aws:PrincipalOrgID": place.organization,
+                    # A rule of theirs whose target is this bus, and no call of theirs.
+                    "events:eventBusInvocation": "true",
+                },
                 "ForAllValues:StringEquals": {
                     "events:detail-type": member_calls(place)["detail-type"],
                     "events:source": member_calls(place)["source"],
@@ -175,16 +218,8 @@ def members_bus_policy(place: Place) -> str:
 
 
 def topic_policy(place: Place, topic: str) -> str:
-    """The notification topic: our alarms may publish, and the rule that tells of one in another region; all by TLS."""
+    """The notification topic: our alarms may publish; all by TLS."""
     return document(
-        {
-            "Sid": "AlarmElsewhere",
-            "Effect": "Allow",
-            "Principal": {"Service": "events.amazonaws.com"},
-            "Action": "sns:Publish",
-            "Resource": topic,
-            "Condition": _ours(place, place.rule(ALARM_ELSEWHERE)),
-        },
         {
             "Sid": "Alarms",
             "Effect": "Allow",

@@ -1,5 +1,8 @@
 """Where a system keeps things: the two tables, the run bucket, the dead-letter queues, and the key over them all."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pulumi
 import pulumi_aws as aws
 
@@ -69,8 +72,10 @@ class Stores(pulumi.ComponentResource):
             protect=settings.protect,
             opts=pulumi.ResourceOptions(parent=self),
         ).bucket
-        self.dead_bells = self._queue(f"{name}-dead-bells", place, DEAD_BELLS)
-        self.dead_invocations = self._queue(f"{name}-dead-invocations", place, "dead-invocations")
+        bells = partial(resource_policies.bells_policy, place)
+        self.dead_bells = self._queue(f"{name}-dead-bells", place, DEAD_BELLS, bells)
+        invocations = resource_policies.invocations_policy
+        self.dead_invocations = self._queue(f"{name}-dead-invocations", place, "dead-invocations", invocations)
         self.register_outputs({})
 
     def _table(
@@ -110,12 +115,12 @@ class Stores(pulumi.ComponentResource):
             opts=opts,
         )
 
-    def _queue(self, name: str, place: Place, part: str) -> aws.sqs.Queue:
+    def _queue(self, name: str, place: Place, part: str, policy: Callable[[str], str]) -> aws.sqs.Queue:
         return aws.sqs.Queue(
             name,
             name=place.name(part),
             message_retention_seconds=DEAD_LETTER_DAYS * 24 * 3600,
             kms_master_key_id=self.key.arn,
-            policy=resource_policies.queue_policy(place, place.arn("sqs", place.name(part))),
+            policy=policy(place.arn("sqs", place.name(part))),
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -64,8 +64,8 @@ class Triggers(pulumi.ComponentResource):
             function=report.name,
             action="lambda:InvokeFunction",
             principal="events.amazonaws.com",
+            # The rule's ARN names the account; asked for the account besides, EventBridge could not call [doc].
             source_arn=self.place.rule("run-died"),
-            source_account=self.place.account,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self._rule(name, "run-died", run_died(self.place), report.arn, [permission])

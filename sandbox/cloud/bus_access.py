@@ -26,15 +26,17 @@ def bus_of(arn: str) -> EventBus | None:
     return events_backends[account][region].event_buses.get(resource.removeprefix("event-bus/"))
 
 
-def lets_in(bus: EventBus, sender: str, event: Mapping[str, Any]) -> bool:
+def lets_in(bus: EventBus, sender: str, event: Mapping[str, Any], *, forwarded: bool) -> bool:
     """Whether an account may put an event on a bus; its own account always may.
 
     Args:
         event: as EventBridge carries it, `source` and `detail-type` among its keys.
+        forwarded: whether a rule does it, and no call of PutEvents.
     """
     if sender == bus.account_id:
         return True
     context = {
+        "events:eventBusInvocation": str(forwarded).lower(),
         "aws:PrincipalOrgID": organization_of(sender),
         "events:source": str(event.get("source", "")),
         "events:detail-type": str(event.get("detail-type", "")),
@@ -70,7 +72,8 @@ def require(bus: EventBus, sender: str, entry: Mapping[str, Any]) -> None:
     Raises:
         JsonRESTError: AccessDeniedException, as the API answers.
     """
-    if not lets_in(bus, sender, {"source": entry.get("Source"), "detail-type": entry.get("DetailType")}):
+    event = {"source": entry.get("Source"), "detail-type": entry.get("DetailType")}
+    if not lets_in(bus, sender, event, forwarded=False):
         raise JsonRESTError(
             "AccessDeniedException", f"account {sender} is not authorized to perform: events:PutEvents on {bus.arn}"
         )

@@ -181,7 +181,7 @@ class Events:
         if bus is None:
             raise DeliveryFailed("NO_RESOURCE", f"there is no event bus {delivery.arn}")
         sender = delivery.sender.source_arn.split(":")[4]
-        if not bus_access.lets_in(bus, sender, delivery.event):
+        if not bus_access.lets_in(bus, sender, delivery.event, forwarded=True):
             raise DeliveryFailed("NO_PERMISSIONS", f"{delivery.arn} does not let account {sender} put events")
         self._put(delivery.event, bus.account_id, bus.region, bus.name, forwarded=True)
 

@@ -128,18 +128,26 @@ class Targets:
         if sender.by_role:
             self.require_role(sender)
             return
-        account = sender.source_arn.split(":")[4]
-        context = {
-            "aws:SourceArn": sender.source_arn,
-            "aws:SourceAccount": account,
-            "aws:SourceOrgID": bus_access.organization_of(account),
-        }
+        context = _named_by(sender, action.partition(":")[0])
         if not resource_policy.allows(policy, sender.principal, action, context):
             raise DeliveryFailed("NO_PERMISSIONS", f"{arn} does not let {sender.principal} do {action}")
 
     def _for(self, arn: str, service: str) -> Any:
         _, _, _, region, account = arn.split(":")[:5]
         return self._client(service, region, account)
+
+
+def _named_by(sender: Sender, service: str) -> dict[str, str]:
+    """What a delivery names of its source: of a rule not the account, and to SNS nothing at all."""
+    account = sender.source_arn.split(":")[4]
+    whole = {
+        "aws:SourceAccount": account,
+        "aws:SourceArn": sender.source_arn,
+        "aws:SourceOrgID": bus_access.organization_of(account),
+    }
+    if sender.principal != "events.amazonaws.com":
+        return whole
+    return {} if service == "sns" else {key: value for key, value in whole.items() if key != "aws:SourceAccount"}
 
 
 def kind_of(arn: str) -> str:

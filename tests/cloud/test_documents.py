@@ -1,6 +1,7 @@
 """What others' linters say of the documents, and what only we know of them."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -78,14 +79,16 @@ def test_only_the_worker_writes_contacts_and_never_the_source(identities, place)
     assert [role for role, statements in identities.items() if actions(statements) & writes] == ["process"]
     denied = [statement for statement in identities["process"] if statement["Effect"] == "Deny"]
     assert actions(denied, "Deny") == writes
-    assert denied[0]["Resource"] == "arn:aws:account::100000000001:account"
+    own = "arn:aws:account::100000000001:account"
+    assert denied[0]["Resource"] == [own, f"{own}/{place.organization}/100000000001"]
 
 
 def test_a_service_comes_in_only_for_this_account(place):
     """Every service that a resource's policy lets in is held to our account, our members or our own log groups."""
     documents = [
-        resource_policies.key_policy(place),
-        resource_policies.queue_policy(place, "arn:q"),
+        resource_policies.key_policy(place, trail=True),
+        resource_policies.queue_key_policy(place),
+        resource_policies.bells_policy(place, "arn:q"),
         resource_policies.topic_policy(place, "arn:t"),
         resource_policies.trust(place, "events.amazonaws.com", place.rule()),
         resource_policies.trust(place, "scheduler.amazonaws.com"),
@@ -96,17 +99,47 @@ def test_a_service_comes_in_only_for_this_account(place):
             ours = condition.get("StringEquals", {})
             if ours == {"aws:SourceOrgID": place.organization}:
                 assert condition["ArnLike"] == {"aws:SourceArn": place.member_rule}
-            elif "aws:SourceAccount" in ours:
-                assert ours["aws:SourceAccount"] == place.account
             else:
-                assert "kms:EncryptionContext:aws:logs:arn" in condition["ArnLike"]
+                sources = condition.get("ArnLike", {}).values()
+                named = json.dumps([*sources, *ours.values()])
+                assert f":{place.account}:" in named or f'"{place.account}"' in named
+
+
+def test_eventbridge_is_asked_for_its_rule_and_not_for_the_account(place):
+    """It names no account; a resource that asked for it would let no event in."""
+    documents = [
+        resource_policies.key_policy(place),
+        resource_policies.queue_key_policy(place),
+        resource_policies.bells_policy(place, "arn:q"),
+    ]
+    statements = [s for document in documents for s in json.loads(document)["Statement"]]
+    rules = [s for s in statements if s["Principal"] == {"Service": "events.amazonaws.com"}]
+    assert len(rules) == 6
+    for statement in rules:
+        assert "aws:SourceAccount" not in json.dumps(statement)
+        assert "aws:SourceArn" in statement["Condition"]["ArnLike"]
+
+
+def test_members_leave_dead_letters_only_where_their_rules_are(place):
+    """Members' rules stand where account events happen: elsewhere neither queue nor key lets them in."""
+    elsewhere = replace(place, region="eu-west-1")
+    for policy in (resource_policies.key_policy, resource_policies.queue_key_policy):
+        assert "Members" in policy(place)
+        assert "Members" not in policy(elsewhere)
+    assert "Members" not in resource_policies.bells_policy(elsewhere, "arn:q")
+
+
+def test_nobody_but_our_roles_leaves_failed_invocations(place):
+    """Their rights are their own policies': the queue itself lets nobody in."""
+    statements = json.loads(resource_policies.invocations_policy("arn:q"))["Statement"]
+    assert [statement["Effect"] for statement in statements] == ["Deny"]
 
 
 def test_crhelper_may_make_rules_of_its_own_name_only(identities, place):
     """The deploy function's right to make rules ends at the name that crhelper gives them in this stack."""
     rules = [s for s in identities["deploy"] if any(a.startswith("events:") for a in s["Action"])]
     assert {resource for s in rules for resource in s["Resource"]} == {
-        "arn:aws:events:us-east-1:100000000001:rule/OrgsyncDevContactSync*"
+        "arn:aws:events:us-east-1:100000000001:rule/OrgsyncDevContactSync????????"
     }
     (custom,) = deploy_sync.template(place, {}, SYNC)["Resources"]
     assert custom == "OrgsyncDevContactSync"

@@ -34,7 +34,7 @@ def test_every_account_event_is_forwarded_to_rules_that_match_it(abroad):
 
 
 def test_what_could_not_be_forwarded_is_told(abroad):
-    """The alarm abroad reaches the topic at home by a rule on its change of state."""
+    """The alarm abroad is known at home by a rule on its change of state: in the queue over which an alarm stands."""
     (alarm,) = [alarm.inputs for alarm in abroad.of("MetricAlarm") if "region" in alarm.inputs]
     (home,) = [
         rule.inputs
@@ -44,7 +44,7 @@ def test_what_could_not_be_forwarded_is_told(abroad):
     assert json.loads(home["eventPattern"])["detail"]["alarmName"] == [alarm["name"]]
     targets = [target.inputs for target in abroad.of("EventTarget") if target.inputs["rule"] == home["name"]]
     (told,) = [target for target in targets if "region" not in target]
-    assert told["arn"] == "arn:aws:any:us-east-1:100000000001:contact-sync"
+    assert told["arn"] == "arn:aws:any:us-east-1:100000000001:contact-sync-dead-bells"
     assert "unforwarded" in json.loads(told["input"])
 
 

@@ -113,7 +113,7 @@ def test_the_bus_lets_in_the_organization_with_aws_own_events_only(place):
     (statement,) = json.loads(text)["Statement"]
     assert (statement["Action"], statement["Resource"]) == ("events:PutEvents", BUS)
     assert statement["Condition"] == {
-        "StringEquals": {"aws:PrincipalOrgID": ORGANIZATION},
+        "StringEquals": {"aws:PrincipalOrgID": ORGANIZATION, "events:eventBusInvocation": "true"},
         "ForAllValues:StringEquals": {
             "events:detail-type": ["AWS API Call via CloudTrail"],
             "events:source": ["aws.account"],

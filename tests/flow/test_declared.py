@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from components.resource_policies import NAMES_NO_SOURCE
 from sandbox.cloud import Cloud
 from sandbox.engine import open_engine
 from sandbox.inline import InlineEngine
@@ -19,11 +20,9 @@ LOUD = {
     "slack_channels": [{"workspace": "T0123ABCDE", "channel": "C0123ABCDE"}],
     "user_notifications_config": {"email_contacts": [{"address": "desk@example.com"}]},
 }
-TRUSTED_BY_ACCOUNT_ONLY = ("chatbot.amazonaws.com",)
-"""Services of which it is not documented what source they name."""
-
 pytestmark = pytest.mark.slow
 
+MANAGEMENT = "100000000001"
 Inputs = dict[str, Any]
 
 
@@ -93,10 +92,10 @@ def test_a_service_is_let_in_for_our_own_sources_only(declared: list[tuple[str, 
             for service in services(statement):
                 if service.startswith("logs."):
                     assert "kms:EncryptionContext:aws:logs:arn" in when, who
-                elif service != "lambda.amazonaws.com":  # which sends no source when it wears a function's role
-                    assert "aws:SourceAccount" in when or "aws:SourceOrgID" in when, who
-                    assert "aws:SourceArn" in when or service in TRUSTED_BY_ACCOUNT_ONLY, who
+                elif service not in NAMES_NO_SOURCE:
+                    assert "aws:SourceArn" in when, who
+                    assert MANAGEMENT in when or "aws:SourceOrgID" in when, who
     for kind, name, inputs in declared:
         if kind == "aws:lambda/permission:Permission":
-            assert inputs["sourceArn"], name
-            assert inputs["sourceAccount"], name
+            assert f":{MANAGEMENT}:" in inputs["sourceArn"], name
+            assert "sourceAccount" not in inputs, f"{name}: EventBridge names no account"

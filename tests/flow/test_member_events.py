@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from botocore.exceptions import ClientError
 
 from sandbox.cloud import Cloud, bus_access
@@ -21,23 +20,9 @@ CONTACT = {"Name": "Stray", "Title": "Stray", "EmailAddress": "stray@example.com
 BUS = "event-bus/orgsync-dev-contact-sync-members"
 
 Report = dict[str, Any]
+Clone = Callable[[dict[str, Any]], Path]
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def program(tmp_path: Path) -> Callable[..., Path]:
-    """The repository's program with another stack file: keys of `config` as they shall be."""
-
-    def with_config(**changes: Any) -> Path:
-        for name in ("__main__.py", "Pulumi.yaml"):
-            (tmp_path / name).write_text((ROOT / name).read_text())
-        stack = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())
-        stack["config"] |= {key.replace("__", ":"): value for key, value in changes.items()}
-        (tmp_path / "Pulumi.dev.yaml").write_text(yaml.safe_dump(stack))
-        return tmp_path
-
-    return with_config
 
 
 def rehearse(repository: Path, *steps: dict[str, Any]) -> Report:
@@ -67,9 +52,9 @@ def test_each_edit_is_put_right_by_its_own_event(rehearsed: Callable[[str], Repo
     assert report["leftovers"] == []
 
 
-def test_without_it_the_daily_pass_covers(program: Callable[..., Path]) -> None:
+def test_without_it_the_daily_pass_covers(clone: Clone) -> None:
     """Turned off by one key, a member's change starts nothing and is found by the schedule."""
-    repository = program(orgsync__deployment={"member_events": False})
+    repository = clone({"orgsync:deployment": {"member_events": False}})
     report = rehearse(repository, {"edit_member": {"account": MEMBER, "security": CONTACT}}, {"schedule": {}})
     assert causes(report) == ["deploy", "schedule"]
     assert report["steps"][1]["runs"] == []
@@ -77,10 +62,10 @@ def test_without_it_the_daily_pass_covers(program: Callable[..., Path]) -> None:
     assert report["converged"]
 
 
-def test_a_stack_of_another_region_hears_everything(program: Callable[..., Path]) -> None:
+def test_a_stack_of_another_region_hears_everything(clone: Clone) -> None:
     """The source's, the organization's and the members' events travel from where they are recorded."""
     report = rehearse(
-        program(aws__region="eu-west-1"),
+        clone({"aws:region": "eu-west-1"}),
         {"edit_source": {"security": CONTACT}},
         {"edit_source": {"billing": CONTACT, "via": "console"}},
         {"edit_member": {"account": MEMBER, "security": None}},
@@ -103,10 +88,22 @@ def test_a_stack_of_another_region_hears_everything(program: Callable[..., Path]
     assert report["leftovers"] == []
 
 
-def test_an_unknown_unit_is_refused_before_anything_is_made(program: Callable[..., Path]) -> None:
+def test_a_failure_to_forward_is_heard_of_at_home(clone: Clone) -> None:
+    """The alarm abroad comes home as a bell that nobody took: the alarm over those reaches the topic."""
+    raised = {"alarmName": "orgsync-dev-contact-sync-unforwarded", "state": {"value": "ALARM"}}
+    event = {"source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change", "detail": raised}
+    report = rehearse(clone({"aws:region": "eu-west-1"}), {"event": event})
+    assert causes(report) == ["deploy"]
+    assert report["dead_letters"]["orgsync-dev-contact-sync-dead-bells"] == 1
+    alarms = [heard["subject"] for heard in report["notifications"] if heard["subject"].startswith("ALARM")]
+    assert alarms == ['ALARM: "orgsync-dev-contact-sync-dead-bells" in eu-west-1']
+    assert report["lost"] == []
+
+
+def test_an_unknown_unit_is_refused_before_anything_is_made(clone: Clone) -> None:
     """With its place in the stack file, and where to look."""
     document = {"name": "n", "organization": {"accounts": 1}, "expect": "any", "steps": [{"deploy": {}}]}
-    repository = program(orgsync__deployment={"member_units": ["ou-abcd-11111111"]})
+    repository = clone({"orgsync:deployment": {"member_units": ["ou-abcd-11111111"]}})
     report = play(Scenario.model_validate(document), engine="inline", repository=repository)
     error = report["steps"][0]["error"]
     assert "orgsync:deployment.member_units.0" in error
@@ -148,8 +145,9 @@ def test_a_stranger_cannot_forward_a_true_event(cloud: Cloud) -> None:
     bus = bus_access.bus_of(f"arn:aws:events:us-east-1:{cloud.organization.management}:{BUS}")
     assert bus
     event = {"source": "aws.account", "detail-type": "AWS API Call via CloudTrail"}
-    assert bus_access.lets_in(bus, MEMBER, event)
-    assert not bus_access.lets_in(bus, STRANGER, event)
+    assert bus_access.lets_in(bus, MEMBER, event, forwarded=True)
+    assert not bus_access.lets_in(bus, MEMBER, event, forwarded=False)
+    assert not bus_access.lets_in(bus, STRANGER, event, forwarded=True)
 
 
 def test_what_a_member_cannot_forward_is_seen(cloud: Cloud) -> None:
