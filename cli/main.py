@@ -1,6 +1,10 @@
 """The `orgsync` command: its rooms, and how it ends."""
 
+from typing import Any
+
 import click
+
+from handlers.contact_sync.core.errors import OrgsyncError
 
 from .operate import status, sync
 from .plan import plan
@@ -21,7 +25,19 @@ Exit codes
 """
 
 
-@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Rooms(click.Group):
+    """Commands whose named failures end in one line that says what to do."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OrgsyncError as error:
+            raise click.ClickException(f"{error.code}: {error}. {error.remedy}") from error
+
+
+@click.group(
+    cls=Rooms, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="orgsync", prog_name="orgsync")
 def main() -> None:
     """Keep the contacts of every account of an AWS organization equal to one source of truth.

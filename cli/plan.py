@@ -85,10 +85,7 @@ def plan(accounts: tuple[str, ...], kinds: tuple[str, ...], stack: str | None, a
     chosen = checked(accounts)
     everyone = frozenset() if chosen else wanted
     request = Request(Cause.OPERATOR, None, None, everyone, dict.fromkeys(chosen, wanted)).only(config.contact_types)
-    try:
-        looking, receipts = asyncio.run(look(found.management, request, config))
-    except RunError as error:
-        raise click.ClickException(f"{error.code}: {error}. {error.remedy}") from error
+    looking, receipts = asyncio.run(look(found.management, request, config))
     _show(looking, receipts, as_json)
     raise SystemExit(int(any(receipt.status is Status.FAILED for receipt in receipts)))
 

@@ -26,6 +26,9 @@ steps:
   - command: orgsync sync
   - command: orgsync sync --account 12
   - command: orgsync status no-such-run
+  - fault: {operation: Query, error: AccessDeniedException}
+  - command: orgsync status
+  - command: orgsync plan
 """
 
 
@@ -78,6 +81,14 @@ def test_a_failed_account_ends_with_1_and_with_what_to_do(commands: list[dict[st
 
 def test_a_wrong_call_starts_nothing(commands: list[dict[str, Any]]) -> None:
     """A wrong id and an unknown run end with 2 and name what is wrong."""
-    assert [command["exit"] for command in commands[5:]] == [2, 2]
+    assert [command["exit"] for command in commands[5:7]] == [2, 2]
     assert "12 digits" in commands[5]["error"]
     assert "no-such-run" in commands[6]["error"]
+
+
+def test_what_the_operator_may_not_read_is_named(commands: list[dict[str, Any]]) -> None:
+    """The call, AWS's word for it and what to do; no traceback."""
+    for command in commands[-2:]:
+        assert command["exit"] == 1
+        assert "StoreFailed: Query: AccessDeniedException. Check the rights" in command["error"]
+        assert "Traceback" not in command["error"]

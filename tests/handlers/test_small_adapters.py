@@ -5,9 +5,12 @@ import json
 import pytest
 
 from handlers.contact_sync.adapters import aws
+from handlers.contact_sync.adapters.config_table import ConfigTable
 from handlers.contact_sync.adapters.notifier import Notifier
 from handlers.contact_sync.adapters.pipeline import Pipeline
-from handlers.contact_sync.core.errors import NotificationFailed
+from handlers.contact_sync.adapters.run_bucket import RunBucket
+from handlers.contact_sync.adapters.state_table import StateTable
+from handlers.contact_sync.core.errors import NotificationFailed, StoreFailed
 from handlers.contact_sync.core.notice import Notice
 from handlers.contact_sync.core.run import Run
 from handlers.contact_sync.core.targets import Target
@@ -120,3 +123,24 @@ def test_a_missing_variable_is_named(aws_cloud, monkeypatch, missing):
     services.cache_clear()
     with pytest.raises(KeyError, match=str(missing)):
         services()
+
+
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:nowhere"
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda: StateTable("nowhere", 90).lease(), "GetItem: ResourceNotFoundException"),
+        (lambda: list(StateTable("nowhere", 90).receipts("run-1")), "Query: ResourceNotFoundException"),
+        (lambda: StateTable("nowhere", 90).stop("run-1"), "UpdateItem: ResourceNotFoundException"),
+        (lambda: ConfigTable("nowhere").current(), "Query: ResourceNotFoundException"),
+        (lambda: RunBucket("nowhere").batch("run-1", 0), "GetObject: NoSuchBucket"),
+        (lambda: RunBucket("nowhere").write_report("run-1", []), "PutObject: NoSuchBucket"),
+        (lambda: Pipeline(MACHINE).start("run-1", {}), "StartExecution: StateMachineDoesNotExist"),
+    ],
+)
+def test_a_store_that_refuses_is_named_as_ours(aws_cloud, ask, said):
+    """The operation and AWS's word for it; botocore's own errors go no further than the adapters."""
+    with pytest.raises(StoreFailed, match=f"^{said}$"):
+        ask()

@@ -1,5 +1,7 @@
 """boto3 clients, and AWS's failures as ours."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -16,6 +18,7 @@ from handlers.contact_sync.core.errors import (
     ContactRefused,
     NetworkFailed,
     ServiceFailed,
+    StoreFailed,
     Throttled,
     UnexpectedAnswer,
 )
@@ -59,6 +62,21 @@ def client(service: str, config: Config = PATIENT) -> Any:
 def code_of(error: ClientError) -> str:
     """AWS's name for a failure."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """Let what AWS refuses of the stack's own stores leave as ours: the operation and AWS's name for it, no content.
+
+    Raises:
+        StoreFailed: AWS refused, or did not answer.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise StoreFailed(f"{error.operation_name}: {code_of(error)}") from error
+    except BotoCoreError as error:
+        raise StoreFailed(type(error).__name__) from error
 
 
 def translated(error: ClientError | BotoCoreError, account: str | None) -> AccountError:

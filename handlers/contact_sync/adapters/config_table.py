@@ -19,7 +19,11 @@ BOOKKEEPING = frozenset({"config_key", "version", "written_at", "written_by", "g
 
 
 class ConfigTable:
-    """Versions under one key; items are never changed, only added."""
+    """Versions under one key; items are never changed, only added.
+
+    Raises:
+        StoreFailed: the table did not answer, or refused; from every method.
+    """
 
     def __init__(self, table_name: str) -> None:
         self._table: Any = aws.session().resource("dynamodb", config=aws.PATIENT).Table(table_name)
@@ -33,6 +37,7 @@ class ConfigTable:
         item = self._newest()
         return None if item is None else (int(item["version"]), _read(item))
 
+    @aws.answered()
     def at(self, version: int) -> ContactSyncConfig:
         """One version, as a run that has started keeps it.
 
@@ -53,6 +58,7 @@ class ConfigTable:
         items = [item for item in self._latest(3) if item["written_by"] != by]
         return len(items) > 1 and _plain(items[1]) == document and not items[0].get("goes_back", False)
 
+    @aws.answered()
     def write(self, document: Mapping[str, Any], *, at: str, by: str, goes_back: bool = False) -> int:
         """Add a version, unless the newest says the same; returns the version's number.
 
@@ -82,6 +88,7 @@ class ConfigTable:
     def _newest(self) -> dict[str, Any] | None:
         return next(iter(self._latest(1)), None)
 
+    @aws.answered()
     def _latest(self, count: int) -> list[dict[str, Any]]:
         answer = self._table.query(
             KeyConditionExpression=Key("config_key").eq(CONFIG_KEY),

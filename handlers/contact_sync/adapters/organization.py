@@ -30,16 +30,17 @@ FEW = 10
 def _named(ask: Callable[Asked, Answer]) -> Callable[Asked, Answer]:
     """Let AWS's refusals leave as ours, with AWS's name for them.
 
-    What may pass leaves as it is: the state machine plans again, and closes the run if it lasts.
+    What may pass leaves under its own name: the state machine plans again, and closes the run if it lasts.
     """
 
     @wraps(ask)
     def asked(*arguments: Asked.args, **named: Asked.kwargs) -> Answer:
         try:
             return ask(*arguments, **named)
-        except ClientError as error:
-            if isinstance(aws.translated(error, None), Temporary | Throttled):
-                raise
+        except (ClientError, BotoCoreError) as error:
+            failure = aws.translated(error, None)
+            if isinstance(failure, Temporary | Throttled) or not isinstance(error, ClientError):
+                raise failure from error
             raise OrganizationUnreadable(f"{error.operation_name}: {aws.code_of(error)}") from error
 
     return asked
@@ -49,7 +50,8 @@ class Organization:
     """The organization of the management account; botocore's own retries answer its throttling.
 
     Raises:
-        OrganizationUnreadable: AWS did not answer, or refused; from every method of a run's planning.
+        OrganizationUnreadable: AWS refused; from every method of a run's planning.
+        AccountError: AWS did not answer, or not now; likewise.
     """
 
     def __init__(self, management: str) -> None:
@@ -120,8 +122,6 @@ class Organization:
             found = await asyncio.to_thread(self.account, account)
         except OrganizationUnreadable as error:
             raise UnexpectedAnswer(f"{account}: {error}") from error
-        except (ClientError, BotoCoreError) as error:
-            raise aws.translated(error, account) from error
         return found.state if found else None
 
     def _unit(self, unit: str) -> str:

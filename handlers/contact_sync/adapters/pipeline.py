@@ -8,12 +8,17 @@ from . import aws
 
 
 class Pipeline:
-    """Executions of one state machine; a run's id is its execution's name."""
+    """Executions of one state machine; a run's id is its execution's name.
+
+    Raises:
+        StoreFailed: Step Functions did not answer, or refused; from every method.
+    """
 
     def __init__(self, state_machine_arn: str) -> None:
         self._arn = state_machine_arn
         self._client = aws.client("stepfunctions")
 
+    @aws.answered()
     def start(self, run_id: str, bell: Mapping[str, Any]) -> None:
         """Start a run; starting it a second time changes nothing."""
         try:
@@ -25,6 +30,7 @@ class Pipeline:
         """RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED, …; None when it was never started."""
         return self.outcome(run_id)[0]
 
+    @aws.answered()
     def outcome(self, run_id: str) -> tuple[str | None, dict[str, Any]]:
         """A run's status (see `status`) and, once it succeeded, the state machine's output."""
         execution = f"{self._arn.replace(':stateMachine:', ':execution:')}:{run_id}"

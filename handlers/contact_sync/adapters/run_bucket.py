@@ -11,7 +11,11 @@ from . import aws
 
 
 class RunBucket:
-    """Batches and reports of runs; objects expire by the bucket's own rule."""
+    """Batches and reports of runs; objects expire by the bucket's own rule.
+
+    Raises:
+        StoreFailed: S3 did not answer, or refused; from every method.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -27,11 +31,13 @@ class RunBucket:
             self._put(batch_key(run_id, number), [{"account": t.account, "kinds": t.kinds} for t in batch])
         self._put(manifest_key(run_id), [{"run_id": run_id, "batch": number} for number in range(len(batches))])
 
+    @aws.answered()
     def batch(self, run_id: str, number: int) -> tuple[Target, ...]:
         """The targets of one batch, by account id."""
         body = self._client.get_object(Bucket=self.name, Key=batch_key(run_id, number))["Body"]
         return tuple(Target(item["account"], tuple(Kind(kind) for kind in item["kinds"])) for item in json.load(body))
 
+    @aws.answered()
     def write_report(self, run_id: str, lines: Iterable[Any]) -> None:
         """Write a run's report as JSON lines."""
         text = "".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in lines)
@@ -39,6 +45,7 @@ class RunBucket:
             Bucket=self.name, Key=report_key(run_id), Body=text.encode(), ContentType="application/jsonl"
         )
 
+    @aws.answered()
     def _put(self, key: str, document: Any) -> None:
         body = json.dumps(document, separators=(",", ":")).encode()
         self._client.put_object(Bucket=self.name, Key=key, Body=body, ContentType="application/json")

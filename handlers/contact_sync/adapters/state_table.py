@@ -32,7 +32,11 @@ Answer = TypeVar("Answer")
 
 
 class StateTable:
-    """Runs and their receipts; everything but the lease expires after `retention_days`."""
+    """Runs and their receipts; everything but the lease expires after `retention_days`.
+
+    Raises:
+        StoreFailed: the table did not answer, or refused; from every method.
+    """
 
     def __init__(self, table_name: str, retention_days: int) -> None:
         self._table: Any = aws.session().resource("dynamodb", config=aws.PATIENT).Table(table_name)
@@ -40,6 +44,7 @@ class StateTable:
 
     # --- the lease -----------------------------------------------------------------------
 
+    @aws.answered()
     def exchange(self, decide: Callable[[Lease], tuple[Lease, Answer]]) -> Answer:
         """Change the lease as `decide` says of what is really stored; decides again when another came first."""
         while True:
@@ -64,17 +69,20 @@ class StateTable:
                 if aws.code_of(error) != "ConditionalCheckFailedException":
                     raise
 
+    @aws.answered()
     def lease(self) -> Lease:
         """The lease as it stands."""
         return _lease(self._table.get_item(Key=LEASE_KEY, ConsistentRead=True).get("Item", {}))
 
     # --- headers -------------------------------------------------------------------------
 
+    @aws.answered()
     def run(self, run_id: str) -> Run | None:
         """A run's header; None when there is none (yet)."""
         item = self._table.get_item(Key={"sync_id": run_id, "item": HEADER}, ConsistentRead=True).get("Item")
         return _run(item) if item else None
 
+    @aws.answered()
     def save(self, run: Run, *, while_open: bool = False) -> bool:
         """Write a header. With `while_open` only over one that has not ended; says whether it was written."""
         condition = (
@@ -88,6 +96,7 @@ class StateTable:
                 return False
             raise
 
+    @aws.answered()
     def open_circuit(self, run_id: str, cause: str) -> None:
         """Note for the run's other batches that calling AWS does not help."""
         self._table.update_item(
@@ -96,6 +105,7 @@ class StateTable:
             ExpressionAttributeValues={":cause": cause},
         )
 
+    @aws.answered()
     def stop(self, run_id: str) -> None:
         """Tell a run's worker, should it still live, to write no more."""
         self._table.update_item(
@@ -105,6 +115,7 @@ class StateTable:
             ExpressionAttributeValues={":stopped": RunStatus.STOPPED},
         )
 
+    @aws.answered()
     def stopped(self, run_id: str) -> bool:
         """Whether the run may write no more; a reading of one attribute, for a worker that looks often."""
         answer = self._table.get_item(
@@ -124,6 +135,7 @@ class StateTable:
 
     # --- receipts ------------------------------------------------------------------------
 
+    @aws.answered()
     def keep(self, receipts: Iterable[Receipt], run_id: str) -> None:
         """Write receipts; writing one again changes nothing but its time."""
         with self._table.batch_writer(overwrite_by_pkeys=["sync_id", "item"]) as batch:
@@ -135,6 +147,7 @@ class StateTable:
         for item in self._by_account(RECEIPT, run_id, first, last):
             yield _as_receipt(item)
 
+    @aws.answered()
     def begin(self, account: str, kind: Kind, fields: Iterable[str], run_id: str, at: str) -> None:
         """Note which fields are about to be written, for a worker that finds them written and no receipt."""
         # Of neither index: it lacks their keys.
@@ -154,7 +167,8 @@ class StateTable:
 
     def _query(self, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
         while True:
-            answer = self._table.query(**query)
+            with aws.answered():
+                answer = self._table.query(**query)
             yield from answer["Items"]
             if "LastEvaluatedKey" not in answer:
                 return

@@ -139,6 +139,14 @@ class SystemFailure(RunError):
     remedy = "Run `orgsync sync` once AWS answers; if it repeats, follow docs/runbook.md."
 
 
+class StoreFailed(OrgsyncError):
+    """The stack's own tables, bucket or state machine did not answer, or refused."""
+
+    remedy = (
+        "Check the rights of whoever asked, and the key's; if AWS failed, ask again: doing anything again is harmless."
+    )
+
+
 class DeploySyncFailed(OrgsyncError):
     """The deploy's own run ended in a way that fails the deployment."""
 
