@@ -25,7 +25,7 @@ DAYS = 7
 WIDTH = 200
 KINDS = [kind.value for kind in Kind]
 
-stack_option = click.option("--stack", help="Which stack, where several are deployed (its Pulumi name).")
+stack_option = click.option("--stack", help="Which, where several are deployed: its Pulumi stack or its prefix.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 account_option = click.option(
     "--account", "accounts", multiple=True, metavar="ID", help="Only this account; may be repeated."

@@ -1,7 +1,8 @@
-"""A deployed stack, found through the one SSM parameter that it leaves behind."""
+"""A deployed system, found through the one SSM parameter that it leaves behind."""
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -31,7 +32,7 @@ class Stack:
 
 
 def find(name: str | None) -> Stack:
-    """The stack of that name, or the only one that there is.
+    """The system of that Pulumi stack, or of that prefix of its resources' names, or the only one that there is.
 
     Raises:
         Wrong: there is none, or there are several and none was named.
@@ -41,16 +42,15 @@ def find(name: str | None) -> Stack:
         caller = aws.client("sts").get_caller_identity()
     except (ClientError, BotoCoreError) as error:
         raise Wrong(f"AWS cannot be asked ({type(error).__name__}): are there credentials and a region?") from error
-    if name is None and len(found) == 1:
-        name = next(iter(found))
-    if name is None or name not in found:
-        known = (
-            f"stacks here: {', '.join(sorted(found))}" if found else "no stack is deployed in this account and region"
-        )
-        raise Wrong(f"{known}; name one with --stack" if found else known)
-    document = json.loads(found[name])
+    if not found:
+        raise Wrong("no stack is deployed in this account and region")
+    meant = [prefix for prefix, document in found.items() if name in (None, prefix, document["stack"])]
+    if len(meant) != 1:
+        known = [f"{prefix} (stack {document['stack']})" for prefix, document in sorted(found.items())]
+        raise Wrong(f"deployed here: {', '.join(known)}; name one with --stack")
+    document = found[meant[0]]
     return Stack(
-        name,
+        meant[0],
         caller["Account"],
         ConfigTable(document["config_table"]),
         StateTable(document["state_table"], RETENTION_DAYS),
@@ -59,7 +59,8 @@ def find(name: str | None) -> Stack:
     )
 
 
-def _parameters() -> dict[str, str]:
+def _parameters() -> dict[str, Any]:
     path = discovery_parameter("")
     pages = aws.client("ssm").get_paginator("get_parameters_by_path").paginate(Path=path)
-    return {found["Name"].removeprefix(path): found["Value"] for page in pages for found in page["Parameters"]}
+    parameters = [found for page in pages for found in page["Parameters"]]
+    return {found["Name"].removeprefix(path): json.loads(found["Value"]) for found in parameters}

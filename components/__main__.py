@@ -18,6 +18,7 @@ from pulumi.errors import InputPropertyError  # noqa: E402
 from pulumi.provider import ConstructResult  # noqa: E402
 from pulumi.provider import main as serve  # noqa: E402
 from pulumi.provider.experimental.component import ComponentProvider  # noqa: E402
+from pulumi.provider.server import ComponentInitError  # noqa: E402
 
 from components import __version__  # noqa: E402
 from components.contact_sync import ContactSync  # noqa: E402
@@ -47,7 +48,14 @@ class Package(ComponentProvider):
         given = {argument for argument, value in inputs.items() if value is not None}
         for unknown in sorted(given - known.keys()):
             raise InputPropertyError(unknown, f"{unknown}: is not an argument; allowed: {', '.join(sorted(known))}")
-        return super().construct(name, resource_type, inputs, options)
+        try:
+            return super().construct(name, resource_type, inputs, options)
+        except ComponentInitError as error:
+            # What the owner got wrong is no failure of the program: it is told as it stands, without a traceback.
+            if isinstance(error.inner, ValueError):
+                said = str(error.inner)
+                raise InputPropertyError("deployment" if "deployment" in said else "contactSync", said) from error
+            raise
 
 
 def schema() -> dict[str, Any]:

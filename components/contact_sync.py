@@ -61,16 +61,19 @@ class ContactSync(pulumi.ComponentResource):
     discovery_parameter: pulumi.Output[str]
     """Name of the SSM parameter by which the `orgsync` command finds this stack."""
     initial_sync: pulumi.Output[dict[str, str]]
-    """What the last reconciliation by a deployment did: `RunId`, `Status`, `Severity`, and the counts `Succeeded`,
-    `Skipped` and `Failed`."""
+    """What the last reconciliation by a deployment did: `RunId`, `Status` (`completed`, `partial`, `failed`, `started`,
+    `handed_over`, `paused` or `unchanged`), `Severity`, `Scenario`, `Error` (the class of a run that failed), and the
+    counts `Succeeded`, `Skipped` and `Failed`, of accounts and kinds."""
 
     def __init__(self, name: str, args: ContactSyncArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("orgsync:index:ContactSync", name, {}, opts)
         below = pulumi.ResourceOptions(parent=self)
-        document = args.get("contact_sync") or {}
+        given = settings.arguments(args)
+        document = given["contact_sync"]
         config = settings.contact_sync(document)
-        deployment = settings.deployment(args.get("deployment") or {})
+        deployment = settings.deployment(given["deployment"])
         place = self._place(name)
+        place.check_topic(config.notification_settings.fallback_sns_topic)
         hub = config.notification_settings.user_notifications_config.notification_hub_region
         if hub:
             place.check_region(
@@ -130,7 +133,7 @@ class ContactSync(pulumi.ComponentResource):
             needs=needs,
             opts=below,
         )
-        Watch(name, place, deployment, config, topic=notifications.topic.arn, first_run=sync, opts=below)
+        Watch(name, place, deployment, config, topics=notifications.alarm_topics, first_run=sync, opts=below)
 
         self.state_machine_arn = pipeline.state_machine.arn
         self.config_table = stores.config_table.name
@@ -160,24 +163,27 @@ class ContactSync(pulumi.ComponentResource):
 
     def _place(self, name: str) -> Place:
         """Where the provider of this component's children stands."""
+        caller = aws.get_caller_identity(opts=self._asked)
         return Place(
             prefix=f"{pulumi.get_project()}-{pulumi.get_stack()}-{name}",
             stack=pulumi.get_stack(),
-            partition=aws.get_partition(opts=self._asked).partition,
+            # The account's own: what the provider calls the partition follows the region, right or wrong.
+            partition=caller.arn.split(":")[1],
             region=aws.get_region(opts=self._asked).region,
-            account=aws.get_caller_identity(opts=self._asked).account_id,
+            account=caller.account_id,
         )
 
     def _discovery(self, name: str, place: Place, functions: Mapping[str, Function]) -> pulumi.Output[str]:
         """The one parameter by which the command finds what stands here."""
         parameter = aws.ssm.Parameter(
             name,
-            name=discovery_parameter(place.stack),
+            name=discovery_parameter(place.prefix),
             type="String",
             description=f"Where the orgsync command finds {place.prefix}",
             # Names only, and legible in a preview: no secret is among them.
             insecure_value=pulumi.Output.json_dumps(
                 {
+                    "stack": place.stack,
                     "state_machine_arn": self.state_machine_arn,
                     "config_table": self.config_table,
                     "state_table": self.state_table,

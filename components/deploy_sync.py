@@ -22,7 +22,7 @@ STACK_MINUTES = 2 * WAIT_SECONDS // 60
 TEMPLATE_BYTES = 51_200
 """What CloudFormation takes of a template: some 2,900 excluded accounts."""
 
-ANSWERS = ("RunId", "Status", "Severity", "Succeeded", "Skipped", "Failed")
+ANSWERS = ("RunId", "Status", "Severity", "Scenario", "Error", "Succeeded", "Skipped", "Failed")
 """What the deploy function says of the run."""
 
 

@@ -74,6 +74,18 @@ class Place:
         if not re.fullmatch(REGIONS.get(self.partition, ""), region):
             raise RegionRefused(f"{path}: {region!r} is no region of the partition {self.partition}; name one of it")
 
+    def check_topic(self, topic: str | None) -> None:
+        """See that a topic of the owner's is one that the functions can reach: they publish in their own region.
+
+        Raises:
+            RegionRefused: it is elsewhere.
+        """
+        if topic and topic.split(":")[1:4:2] != [self.partition, self.region]:
+            raise RegionRefused(
+                f"orgsync:contact_sync notification_settings.fallback_sns_topic: {topic} is not in {self.region} "
+                f"of the partition {self.partition}; name a topic there"
+            )
+
     @property
     def of_account_events(self) -> "Place":
         """The same system in the region where account events happen; itself, where that is its own region."""

@@ -170,6 +170,14 @@ def start_runs(place: Place) -> Statement:
     return allow("StartRuns", ["states:StartExecution"], place.state_machine)
 
 
+def see_stack(place: Place) -> Statement:
+    """See whether the stack that holds the custom resource is being rolled back."""
+    # CloudFormation ends a stack's ARN with an id of its own.
+    return allow(
+        "SeeStack", ["cloudformation:DescribeStacks"], place.arn("cloudformation", f"stack/{place.name('sync')}/*")
+    )
+
+
 def see_runs(place: Place) -> Statement:
     """See whether a run still lives, and what its execution answered. A run's own: its children are none."""
     return allow("SeeRuns", ["states:DescribeExecution"], place.executions[0])

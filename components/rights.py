@@ -77,6 +77,7 @@ def deploy(place: Place, stored: Stored) -> Statements:
         policies.state(stored.state_table, "GetItem"),
         policies.start_runs(place),
         policies.see_runs(place),
+        policies.see_stack(place),
         *policies.polling(place, "deploy"),
         policies.dead_letters(stored.dead_invocations),
         policies.key_use(place, stored.key, "dynamodb", "sqs"),

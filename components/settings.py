@@ -5,9 +5,11 @@ Both are validated before anything is declared, so a mistake fails the preview.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+import pulumi
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from handlers.contact_sync import config
@@ -23,7 +25,23 @@ RETENTIONS = (
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
 
-UnitId = Annotated[str, Field(pattern=r"^ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}$")]
+
+def _unit_id(value: str) -> str:
+    if not re.fullmatch(r"ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}", value):
+        raise ValueError(
+            "must be a unit's id such as ou-ab12-34cd56ef; "
+            "`aws organizations list-organizational-units-for-parent` shows it"
+        )
+    return value
+
+
+def _units_once(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("name each unit once")
+    return values
+
+
+UnitId = Annotated[str, AfterValidator(_unit_id)]
 
 Memory = Annotated[int, Field(ge=128, le=10240)]
 
@@ -70,7 +88,7 @@ class Deployment(BaseModel):
     initial_sync: InitialSync = InitialSync()
     member_events: bool = True
     # CloudFormation takes no more units at once.
-    member_units: tuple[UnitId, ...] = Field(default=(), max_length=50)
+    member_units: Annotated[tuple[UnitId, ...], AfterValidator(_units_once)] = Field(default=(), max_length=50)
     throttles_tolerated: int = Field(default=50, ge=1)
 
 
@@ -102,6 +120,35 @@ def stack_file(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     if lines:
         raise SettingsRefused("\n".join(lines))
     return {name: document for name, document in documents.items() if document is not None}
+
+
+def arguments(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The component's two documents, by their names; one that is not given, or None, is empty.
+
+    Raises:
+        SettingsRefused: for an argument that is none of them, or no mapping, or holds what is known only once something
+            is made: what is configured must be known before.
+    """
+    unknown = sorted(given.keys() - set(DOCUMENTS))
+    lines = [f"{name}: is not an argument here; allowed: {', '.join(DOCUMENTS)}" for name in unknown]
+    documents = {name: given.get(name) for name in DOCUMENTS}
+    for name, document in documents.items():
+        if document is not None and not isinstance(document, Mapping):
+            lines.append(f"{name}: must be a mapping")
+        lines += [f"{path}: must be written out: an Output is known only later" for path in _outputs(document, name)]
+    if lines:
+        raise SettingsRefused("\n".join(lines))
+    return {name: dict(document or {}) for name, document in documents.items()}
+
+
+def _outputs(value: Any, path: str) -> list[str]:
+    """Where in a document something stands that is known only later."""
+    if isinstance(value, pulumi.Output):
+        return [path]
+    inside = (
+        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
+    )
+    return [found for key, item in inside for found in _outputs(item, f"{path}.{key}")]
 
 
 def deployment(document: Mapping[str, Any]) -> Deployment:

@@ -70,6 +70,18 @@ class Pipeline:
         self.executions[run_id] |= {"status": status, "answer": answer or {}}
 
 
+class Stacks:
+    """CloudFormation of which only matters whether it undoes an update."""
+
+    def __init__(self):
+        self.undoes = False
+
+    def rolls_back(self, _stack_id):
+        if isinstance(self.undoes, Exception):
+            raise self.undoes
+        return self.undoes
+
+
 class World:
     """An organization, what AWS keeps for the stack, and the services that work on both."""
 
@@ -79,7 +91,7 @@ class World:
         self.management = self.organization.management
         self.members = [account.id for account in self.organization.accounts]
         self.refusals = []  # (operation or "*", account or "*" for every member, code, how often)
-        self.clock, self.pipeline = Clock(), Pipeline()
+        self.clock, self.pipeline, self.stacks = Clock(), Pipeline(), Stacks()
         self.account = AccountService(self.organization, clock=time.monotonic, refuse=lambda *call: self.refuses(*call))
         self._make()
         numbers = itertools.count(1)
@@ -96,6 +108,7 @@ class World:
             bucket=RunBucket("runs"),
             pipeline=self.pipeline,
             notifier=Notifier(self.topic),
+            stacks=self.stacks,
         )
 
     def refuses(self, operation, account):

@@ -10,13 +10,16 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
 from crhelper import CfnResource
 
 from handlers.contact_sync.config import parse
-from handlers.contact_sync.core.errors import DeploySyncFailed, Paused, SystemFailure, remedy_of
+from handlers.contact_sync.core.errors import DeploySyncFailed, Paused, StoreFailed, SystemFailure, remedy_of
 from handlers.contact_sync.core.run import Run, RunStatus
-from handlers.contact_sync.names import BELL_SOURCE, Bell, DeployStatus, FailOn
+from handlers.contact_sync.names import BELL_SOURCE, Bell, DeployStatus, FailOn, Metric
 from handlers.contact_sync.runtime import Services, services
+from handlers.contact_sync.telemetry import logger, metrics
 
 PATIENCE = timedelta(minutes=50)
 """CloudFormation waits an hour at most; a larger organization's run goes on without it."""
@@ -24,7 +27,8 @@ PATIENCE = timedelta(minutes=50)
 Properties = dict[str, Any]
 
 
-def handler(event: dict[str, Any], context: object) -> None:
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Answer a request of CloudFormation, or one of crhelper's own polls."""
     _helper()(event, context)
 
@@ -65,7 +69,7 @@ def begin(event: dict[str, Any], services: Services) -> dict[str, str]:
     """Write the configuration and start the run; asked again for the same request, it changes nothing.
 
     Returns:
-        What the custom resource's attributes say so far: `RunId`, `Status`, `Started`.
+        What the custom resource's attributes say so far, and when it `Started`.
 
     Raises:
         ConfigurationRefused: the configuration is not valid; nothing was written.
@@ -75,20 +79,65 @@ def begin(event: dict[str, Any], services: Services) -> dict[str, str]:
     now = services.clock.now().isoformat(timespec="seconds")
     before = event.get("OldResourceProperties", {}).get("Configuration")
     if event["RequestType"] == "Update" and before and json.loads(before) == document:
-        # Only how to wait has changed: there is nothing to reconcile.
-        return {**_NOTHING, "RunId": "none", "Status": DeployStatus.UNCHANGED, "Started": now}
-    # A failed update is rolled back by sending the configuration before it once more. That
-    # must succeed, or the stack is stuck, so it starts its run without waiting for the end.
+        # Only how to wait has changed: there is nothing to reconcile, and what the last run did stands.
+        return {**_last(services), "Started": now}
     run_id = f"deploy-{event['RequestId']}"
-    going_back = event["RequestType"] == "Update" and services.configs.goes_back(document, by=run_id)
-    services.configs.write(document, at=now, by=run_id, goes_back=going_back)
+    # Asked before anything is done: it takes no part in what follows, and must not fail half of it.
+    going_back = event["RequestType"] == "Update" and _goes_back(event["StackId"], services)
+    services.configs.write(document, at=now, by=run_id)
     bell = {"source": BELL_SOURCE, "detail-type": Bell.DEPLOY, "detail": {"initiator": event["StackId"]}}
     services.pipeline.start(run_id, bell)
+    # From here on silence is bad news, and an alarm takes it for that: nothing has ended yet.
+    metrics.add_metric(Metric.RUNS, MetricUnit.Count, 0)
     status = DeployStatus.STARTED if going_back else DeployStatus.RUNNING
     return {**_NOTHING, "RunId": run_id, "Status": status, "Started": now}
 
 
-_NOTHING = {"Severity": "none", "Succeeded": "0", "Skipped": "0", "Failed": "0"}
+_NOTHING = {
+    "RunId": "none",
+    "Severity": "none",
+    "Scenario": "none",
+    "Error": "none",
+    "Succeeded": "0",
+    "Skipped": "0",
+    "Failed": "0",
+}
+
+
+def _goes_back(stack_id: str, services: Services) -> bool:
+    """Whether CloudFormation undoes a failed update, by sending the configuration before it once more.
+
+    That must succeed, or the stack is stuck, so it starts its run without waiting for the end; nor is it
+    waited for where CloudFormation does not say.
+    """
+    try:
+        return services.stacks.rolls_back(stack_id)
+    except StoreFailed as error:
+        logger.warning("the stack cannot be asked whether it rolls back", reason=str(error))
+        return True
+
+
+def _last(services: Services) -> dict[str, str]:
+    """What the run of the newest configuration did, if it has ended."""
+    author = services.configs.author()
+    run = _answering(author, services)[1] if author else None
+    return _answers(run) if run and run.closed else {**_NOTHING, "Status": DeployStatus.UNCHANGED}
+
+
+def _answers(run: Run) -> dict[str, str]:
+    """What the custom resource's attributes say of a run that has ended."""
+    failed = run.counts.get("failed", 0)
+    partial = run.status is RunStatus.COMPLETED and failed > 0
+    return {
+        "RunId": run.run_id,
+        "Status": DeployStatus.PARTIAL if partial else str(run.status),
+        "Severity": run.severity or "none",
+        "Scenario": run.scenario or "none",
+        "Error": run.error or "none",
+        "Succeeded": str(run.counts.get("success", 0)),
+        "Skipped": str(run.counts.get("skipped", 0)),
+        "Failed": str(failed),
+    }
 
 
 def progress(properties: Properties, data: dict[str, str], services: Services) -> dict[str, str] | None:
@@ -97,7 +146,7 @@ def progress(properties: Properties, data: dict[str, str], services: Services) -
     Raises:
         DeploySyncFailed: the run ended in a way that the owner lets fail the deployment.
     """
-    if data["Status"] in (DeployStatus.STARTED, DeployStatus.UNCHANGED):
+    if data["Status"] != DeployStatus.RUNNING:
         return {"Status": data["Status"]}
     if properties.get("Wait") == "start":
         return {"Status": DeployStatus.STARTED}
@@ -105,19 +154,12 @@ def progress(properties: Properties, data: dict[str, str], services: Services) -
     run_id, run = _answering(data["RunId"], services)
     if run is None or not run.closed:
         if run is None and (refused := _refused(run_id, fail_on, services)):
-            return {"Status": refused}
+            return refused
         waited = services.clock.now() - datetime.fromisoformat(data["Started"])
         return {"Status": DeployStatus.HANDED_OVER} if waited > PATIENCE else None
     if _fails(run, fail_on):
         raise DeploySyncFailed(_reason(run))
-    return {
-        "RunId": run.run_id,
-        "Status": str(run.status),
-        "Severity": run.severity or "none",
-        "Succeeded": str(run.counts.get("success", 0)),
-        "Skipped": str(run.counts.get("skipped", 0)),
-        "Failed": str(run.counts.get("failed", 0)),
-    }
+    return _answers(run)
 
 
 def _answering(run_id: str, services: Services) -> tuple[str, Run | None]:
@@ -129,16 +171,16 @@ def _answering(run_id: str, services: Services) -> tuple[str, Run | None]:
     return run_id, run
 
 
-def _refused(run_id: str, fail_on: FailOn, services: Services) -> str | None:
+def _refused(run_id: str, fail_on: FailOn, services: Services) -> dict[str, str] | None:
     """What an execution that ended without a run came to: paused is as configured, all else is a failure."""
     status, answer = services.pipeline.outcome(run_id)
     if status in (None, "RUNNING"):
         return None
     reason = answer.get("refusal", {}).get("reason") or SystemFailure.__name__
     if reason == Paused.__name__:
-        return DeployStatus.PAUSED
+        return {"Status": DeployStatus.PAUSED}
     if fail_on is FailOn.NEVER:
-        return str(RunStatus.FAILED)
+        return {"Status": str(RunStatus.FAILED), "Error": reason}
     raise DeploySyncFailed(f"{reason}. {remedy_of(reason)}")
 
 

@@ -81,9 +81,14 @@ class Outcome(StrEnum):
 
 
 class DeployStatus(StrEnum):
-    """What the deploy's first synchronisation came to, besides a run's own `completed` and `failed`."""
+    """What the deploy's own run came to, besides a run's own `completed` and `failed`.
+
+    `partial` is a completed run in which accounts failed; `started` was not waited for; `handed_over` goes on
+    without CloudFormation, whose hour was over; `paused` and `unchanged` started none.
+    """
 
     RUNNING = "running"
+    PARTIAL = "partial"
     STARTED = "started"
     UNCHANGED = "unchanged"
     HANDED_OVER = "handed_over"
@@ -157,6 +162,6 @@ def report_key(run_id: str) -> str:
     return f"runs/{run_id}/report.jsonl"
 
 
-def discovery_parameter(stack: str) -> str:
-    """Name of the one SSM parameter by which the command finds a deployed stack."""
-    return f"/orgsync/{SYSTEM}/{stack}"
+def discovery_parameter(prefix: str) -> str:
+    """Name of the one SSM parameter by which the command finds a deployed system; `prefix` is that of its names."""
+    return f"/orgsync/{SYSTEM}/{prefix}"

@@ -15,6 +15,7 @@ from handlers.contact_sync.adapters.notifier import Notifier
 from handlers.contact_sync.adapters.organization import Organization
 from handlers.contact_sync.adapters.pipeline import Pipeline
 from handlers.contact_sync.adapters.run_bucket import RunBucket
+from handlers.contact_sync.adapters.stacks import Stacks
 from handlers.contact_sync.adapters.state_table import StateTable
 from handlers.contact_sync.config import ContactSyncConfig, Pace
 from handlers.contact_sync.core.pacing import Bucket
@@ -54,6 +55,7 @@ class Services:
     bucket: RunBucket
     pipeline: Pipeline
     notifier: Notifier
+    stacks: Stacks
 
     def buckets(self, config: ContactSyncConfig) -> Mapping[Operation, Bucket]:
         """Token buckets for a configuration's paces; a warm function goes on with those it has."""
@@ -88,4 +90,5 @@ def services() -> Services:
         bucket=RunBucket(env[Env.RUN_BUCKET_NAME]),
         pipeline=Pipeline(env[Env.STATE_MACHINE_ARN]),
         notifier=Notifier.of(env[Env.TOPIC_ARN], env.get(Env.CHAT_TOPIC_ARNS, ""), env.get(Env.FALLBACK_TOPIC_ARN, "")),
+        stacks=Stacks(),
     )

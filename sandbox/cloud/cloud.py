@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +20,7 @@ from handlers.contact_sync.names import Entry
 from sandbox.lambda_process import Spec
 from sandbox.organization import Organization
 
-from . import dynamodb, leftovers, metrics, organizations, s3
+from . import dynamodb, leftovers, metrics, organizations, s3, stacks_api
 from .account import AccountService, Caller
 from .account_api import AccountApi
 from .alarms import Alarms
@@ -154,6 +155,8 @@ class Cloud(Happenings):
         opening.callback(self._schedules.close)
         custom_resources = CustomResources(responses, self._invoke)
         self.cloudformation = CloudFormation(custom_resources, self._work, self.organization.management)
+        described = partial(stacks_api.describe_stacks, stacks=self.cloudformation)
+        self._front.answers["cloudformation", "DescribeStacks"] = described
 
     def client(self, service: str, region: str = HOME_REGION, account: str | None = None) -> Any:
         """A boto3 client of the sandbox itself, for the management account or another one.

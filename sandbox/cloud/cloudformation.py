@@ -100,7 +100,7 @@ class CloudFormation:
         if stack.state.status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"):
             raise StackError(f"Stack [{name}] is in {stack.state.status} state and can not be updated")
         before = {logical: copy.copy(made) for logical, made in stack.made.items()}
-        stack.state.reason = ""
+        stack.state.reason, stack.state.status = "", "UPDATE_IN_PROGRESS"
         with self._work.running(f"stack {name}"):
             try:
                 replaced = self._apply(stack, parsed, values)
@@ -167,6 +167,7 @@ class CloudFormation:
 
     def _roll_back(self, stack: _Stack, before: dict[str, Made]) -> str:
         """Bring back what was there; a resource that failed is asked too, with its old properties."""
+        stack.state.status = "UPDATE_ROLLBACK_IN_PROGRESS"
         failed = False
         for logical, made in list(stack.made.items()):
             if logical not in before:

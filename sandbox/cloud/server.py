@@ -6,7 +6,7 @@ is silently somewhere else.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from threading import Thread
 from typing import Any
 
@@ -26,12 +26,14 @@ class Front:
     """The WSGI application; `unknown` collects what was asked for and is not emulated.
 
     `requests` is the set of what was asked: the caller's ARN, botocore's service and operation, and
-    the subject (`wire.subject`). What the sandbox asks itself is not in it.
+    the subject (`wire.subject`). What the sandbox asks itself is not in it. `answers` are the operations
+    (botocore's service and operation) of which moto knows less than the sandbox itself.
     """
 
     def __init__(self, account_api: AccountApi, callers: Callers, faults: Faults) -> None:
         self._account_api, self._callers, self._faults = account_api, callers, faults
         self._moto = DomainDispatcherApplication(create_backend_app)
+        self.answers: dict[tuple[str | None, str | None], Callable[[dict[str, Any]], refusals.Response]] = {}
         self.unknown: list[str] = []
         self.requests: set[tuple[str, str, str, str]] = set()
 
@@ -52,6 +54,8 @@ class Front:
             if code:
                 message = f"{asked.operation} was refused by a fault of the rehearsal"
                 return _send(refusals.refusal(asked.service, code, message), start_response)
+        if own := self.answers.get((asked.service, asked.operation)):
+            return _send(own(environ), start_response)
         # moto would otherwise look for the access key in every account there is.
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = caller.account
         try:

@@ -25,7 +25,8 @@ def do(stage: Stage, action: Action, timeout_s: float) -> Result:
 
 
 def _command(stage: Stage, line: str, timeout_s: float) -> Result:
-    ran = command.run(line, stage.cloud.environment, timeout_s)
+    region = {"AWS_REGION": stage.region, "AWS_DEFAULT_REGION": stage.region}
+    ran = command.run(line, {**stage.cloud.environment, **region}, timeout_s)
     error = None if ran.exit == 0 else ran.complaint.strip() or f"`{line}` ended with exit code {ran.exit}"
     return Result(output=ran.output, exit=ran.exit, error=error)
 

@@ -40,6 +40,8 @@ class Stage:
     stack: str = "dev"
     config: Document | None = None
     """All that stood under `orgsync:contact_sync` at the last deploy that could be used at all."""
+    region: str = HOME_REGION
+    """Where the last stack was deployed, and its operator works."""
     regions: set[str] = field(default_factory=lambda: {HOME_REGION})
     """Where stacks were deployed."""
     came_to_nothing: bool = False
@@ -50,7 +52,8 @@ class Stage:
         config = overlay(self.scenario, body.config)
         whole = self.program.stack(body.stack, config)["config"]
         self.stack = body.stack
-        self.regions.add(whole.get("aws:region", HOME_REGION))
+        self.region = whole.get("aws:region", HOME_REGION)
+        self.regions.add(self.region)
         policy = whole.get(self.program.overlay_key) or {}
         if _usable(policy):
             self.config = policy

@@ -57,8 +57,10 @@ class _Cloud(pulumi.runtime.Mocks):
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
         known = {
-            "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": MANAGEMENT},
-            "aws:index/getPartition:getPartition": {"partition": "aws"},
+            "aws:index/getCallerIdentity:getCallerIdentity": {
+                "accountId": MANAGEMENT,
+                "arn": f"arn:aws:sts::{MANAGEMENT}:assumed-role/deployer/me",
+            },
             "aws:index/getRegion:getRegion": {"region": self.region},
             "aws:organizations/getAccount:getAccount": {"accountId": args.args.get("accountId")},
             "aws:organizations/getEntityPath:getEntityPath": {

@@ -73,11 +73,12 @@ def test_the_first_reconciliation_comes_last(dev):
 
 
 def test_the_command_finds_the_stack_through_one_parameter(dev):
-    """The parameter of the stack's name holds the physical names that the command needs."""
+    """The parameter of the system's prefix holds its stack and the physical names that the command needs."""
     parameter = dev.one("Parameter").inputs
-    assert parameter["name"] == discovery_parameter("dev")
+    assert parameter["name"] == discovery_parameter("orgsync-dev-contact-sync")
     found = json.loads(parameter["insecureValue"])
     assert set(found) == {
+        "stack",
         "state_machine_arn",
         "config_table",
         "state_table",

@@ -1,11 +1,13 @@
 """What a stack file may hold: a key that nobody reads must not pass."""
 
 import json
+import re
 from pathlib import Path
 
+import pulumi
 import pytest
 
-from components.settings import SettingsRefused, stack_file
+from components.settings import SettingsRefused, arguments, deployment, stack_file
 from sandbox.cloud import Cloud
 from sandbox.engine import DeployFailed, open_engine
 from sandbox.inline import InlineEngine
@@ -54,3 +56,51 @@ def test_the_preview_fails_on_a_misspelt_key(key):
         with pytest.raises(DeployFailed, match=f"{key}: is not a key here; allowed: orgsync:contact_sync"):
             engine.preview("dev", EXCLUDING)
         assert cloud.leftovers() == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"contactsync": {"excluded_accounts": ["200000000001"]}},
+            "contactsync: is not an argument here; allowed: con",
+        ),
+        ({"contact_sync": ["billing"]}, "contact_sync: must be a mapping"),
+        (
+            {"deployment": {"memory": {"plan": pulumi.Output.from_input(512)}}},
+            "deployment.memory.plan: must be written",
+        ),
+        (
+            {"contact_sync": {"excluded_units": [pulumi.Output.from_input("/A")]}},
+            "contact_sync.excluded_units.0: must be",
+        ),
+    ],
+)
+def test_an_argument_that_cannot_be_meant_is_refused(given, said):
+    """Misspelt it would be as if nothing were excluded; what is known only later cannot be judged at preview."""
+    with pytest.raises(SettingsRefused, match=re.escape(said)):
+        arguments(given)
+
+
+def test_nothing_given_is_empty():
+    """None is nothing too: other languages send it."""
+    nothing = {"contact_sync": {}, "deployment": {}}
+    assert arguments({}) == arguments({"contact_sync": None, "deployment": None}) == nothing
+
+
+@pytest.mark.parametrize("unit", ["/Sandbox", "ou-AB12-34cd56ef", "ou-ab12", "r-ab12", "ou-ab12-34cd56ef\n", ""])
+def test_a_member_unit_is_named_by_its_id(unit):
+    """Who wrote anything else is told what an id looks like and where to find it, not a pattern."""
+    with pytest.raises(SettingsRefused) as refused:
+        deployment({"member_units": ["ou-ab12-34cd56ef", unit]})
+    assert str(refused.value) == (
+        "orgsync:deployment.member_units.1: must be a unit's id such as ou-ab12-34cd56ef; "
+        "`aws organizations list-organizational-units-for-parent` shows it"
+    )
+
+
+def test_a_member_unit_is_named_once():
+    """Twice the same is one too many: another was meant."""
+    with pytest.raises(SettingsRefused) as refused:
+        deployment({"member_units": ["ou-ab12-34cd56ef", "ou-ab12-00000000", "ou-ab12-34cd56ef"]})
+    assert str(refused.value) == "orgsync:deployment.member_units: name each unit once"

@@ -12,6 +12,7 @@ from sandbox.cloud import Cloud
 from sandbox.engine import DeployFailed, find_cli, open_engine
 from sandbox.organization import make
 from sandbox.program import Program
+from sandbox.scenario.configuration import QUICK
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,6 +54,20 @@ def test_another_checkout_changes_nothing(cloud: Cloud, checkout: Path) -> None:
             assert again.resources["same"] == first.resources["create"]
             assert again.outputs == first.outputs
         assert len(cloud.executions()) == runs
+
+
+def test_going_back_to_an_earlier_configuration_is_waited_for(cloud: Cloud) -> None:
+    """It looks as a rollback by CloudFormation does, and is none: its run's outcome is the deployment's."""
+    member = cloud.organization.accounts[0].id
+    desk = {"Name": "Desk", "Title": "Security", "EmailAddress": "desk@example.com", "PhoneNumber": "555 0101"}
+    with open_engine("inline", cloud, ROOT) as engine:
+        engine.up("dev", QUICK)
+        engine.up("dev", {**QUICK, "excluded_accounts": [member]})
+        cloud.edit_source({"security": desk})
+        cloud.settle()
+        cloud.faults.add({"operation": "PutAlternateContact", "error": "AccessDeniedException"})
+        outcome = engine.up("dev", QUICK).outputs["initial_sync"]
+    assert (outcome["Status"], outcome["Scenario"], outcome["Failed"]) == ("partial", "permission_errors", "1")
 
 
 @pytest.mark.parametrize("choice", ["inline", pytest.param("pulumi", marks=pytest.mark.engine)])

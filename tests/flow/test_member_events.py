@@ -72,6 +72,7 @@ def test_a_stack_of_another_region_hears_everything(clone: Clone) -> None:
         {"create_account": {"name": "new"}},
         {"edit_member": {"account": NEWCOMER, "billing": None}},
         {"schedule": {}},
+        {"command": "orgsync status --stack dev"},
         {"destroy": {}},
     )
     assert causes(report) == [

@@ -55,9 +55,13 @@ MISTAKES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         },
         (f"contact_sync {NOTICES}.teams_channels.0.tenant",),
     ),
-    "a region of no partition of this account": (
-        {"aws:region": "cn-north-7x"},
-        ("aws:region", "cn-north-7x", "name one of it"),
+    "a region of another partition than the account's": (
+        {"aws:region": "cn-north-1"},
+        ("aws:region", "cn-north-1", "no region of the partition aws;"),
+    ),
+    "a fallback topic in another region": (
+        {CONTACTS: {NOTICES: {"fallback_sns_topic": "arn:aws:sns:eu-west-1:100000000001:central"}}},
+        (f"contact_sync {NOTICES}.fallback_sns_topic", "eu-west-1", "name a topic there"),
     ),
     "a key that is misspelt": (
         {"orgsync:contact_sink": {"paused": True}},

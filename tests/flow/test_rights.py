@@ -91,7 +91,10 @@ def play(cloud: Cloud, engine: InlineEngine) -> None:
 
     # While its plan dies the run has no header, so the deployment asks what became of the execution.
     cloud.faults.add({"function": "plan", "crash": "before", "times": 2})
-    engine.up("dev", {**CONFIG, "excluded_units": ["/Left/Alone", left]})
+    config = {**CONFIG, "excluded_units": ["/Left/Alone", left]}
+    engine.up("dev", config)
+    # Of an update it is asked whether it undoes another.
+    engine.up("dev", {**config, "schedule": "rate(2 days)"})
     cloud.create_account("one more")
     cloud.settle()
 

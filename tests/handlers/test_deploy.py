@@ -119,6 +119,8 @@ def test_the_deploy_waits_for_its_run(world):
         "RunId": "deploy-request-1",
         "Status": "completed",
         "Severity": "low",
+        "Scenario": "success_completion",
+        "Error": "none",
         "Succeeded": "3",
         "Skipped": "0",
         "Failed": "0",
@@ -250,6 +252,7 @@ def test_a_rollback_does_not_wait(world, times):
     begin(request(number=1), world.services)
     begin(request("Update", 2, QUICK | {"schedule": "rate(2 hours)"}), world.services)
     back = request("Update", 3)
+    world.stacks.undoes = True
     for _ in range(times):
         data = begin(back, world.services)
     assert data["Status"] == "started"
@@ -259,22 +262,55 @@ def test_a_rollback_does_not_wait(world, times):
     assert versions(world) == [1, 2, 3]
 
 
-def test_what_was_rolled_back_is_waited_for_when_deployed_again(world):
-    """Nobody rolls a rollback back: deploying the same configuration after one is a new attempt."""
-    wanted = QUICK | {"schedule": "rate(2 hours)"}
-    begin(request(number=1), world.services)
-    begin(request("Update", 2, wanted), world.services)
-    begin(request("Update", 3), world.services)
-    data = begin(request("Update", 4, wanted), world.services)
-    assert data["Status"] == "running"
-    assert begin(request("Update", 5), world.services)["Status"] == "started"
+def test_going_back_to_an_earlier_configuration_is_no_rollback(world):
+    """Only CloudFormation knows whether it undoes an update: an owner who does is waited for like any other."""
+    for number, document in enumerate([QUICK, QUICK | {"schedule": "rate(2 hours)"}, QUICK], start=1):
+        data = begin(request("Update" if number > 1 else "Create", number, document), world.services)
+        assert data["Status"] == "running"
 
 
-def test_a_new_configuration_is_no_rollback(world):
-    """An update to what never stood there waits for its run."""
+def test_a_rollback_that_cannot_be_told_is_not_waited_for(world):
+    """A stack whose rollback fails is stuck, and a run that is not waited for is none the worse."""
     begin(request(number=1), world.services)
+    world.stacks.undoes = errors.StoreFailed("DescribeStacks: AccessDenied")
     data = begin(request("Update", 2, QUICK | {"schedule": "rate(2 hours)"}), world.services)
-    assert data["Status"] == "running"
+    assert data["Status"] == "started"
+    assert "deploy-request-2" in world.pipeline.executions
+
+
+def test_another_way_of_waiting_leaves_what_the_last_run_did(world):
+    """Nothing is reconciled, so the outcome of the configuration's own run stands."""
+    begin(request(number=1), world.services)
+    update = request("Update", 2, Wait="start") | {"OldResourceProperties": {"Configuration": json.dumps(QUICK)}}
+    assert begin(update, world.services)["Status"] == "unchanged"
+    ended_run(world, status=RunStatus.COMPLETED, scenario="partial_failure", counts={"success": 5, "failed": 1})
+    data = begin(update, world.services)
+    assert (data["RunId"], data["Status"], data["Failed"]) == ("deploy-request-1", "partial", "1")
+    assert poll(world, update, data) == {"Status": "partial"}
+    assert list(world.pipeline.executions) == ["deploy-request-1"]
+
+
+def test_a_run_in_which_accounts_failed_is_called_partial(world):
+    """With how grave it was, of which scenario, and how many."""
+    event = request()
+    data = begin(event, world.services)
+    ended_run(world, status=RunStatus.COMPLETED, scenario="permission_errors", counts={"success": 9, "failed": 3})
+    answer = poll(world, event, data)
+    assert (answer["Status"], answer["Scenario"], answer["Error"], answer["Failed"]) == (
+        "partial",
+        "permission_errors",
+        "none",
+        "3",
+    )
+
+
+def test_a_failed_run_that_must_not_fail_the_deploy_is_named(world):
+    """Its class stands in the outputs, as it would in the reason."""
+    event = request(FailOn="never")
+    data = begin(event, world.services)
+    ended_run(world, error="SourceUnwritable", scenario="configuration_errors")
+    answer = poll(world, event, data)
+    assert (answer["Status"], answer["Error"]) == ("failed", "SourceUnwritable")
 
 
 @pytest.fixture

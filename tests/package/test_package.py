@@ -20,6 +20,7 @@ from sandbox.engine import DeployFailed, Engine, find_cli, open_engine
 from sandbox.organization import make
 
 PROGRAM = Path(__file__).parent / "program"
+IMPORTING = Path(__file__).parent / "imported"
 COMMAND = "pulumi-resource-orgsync"
 
 
@@ -78,6 +79,18 @@ def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def cloud() -> Iterator[Cloud]:
     with Cloud(make(seed=4, count=3)) as opened:
         yield opened
+
+
+@pytest.mark.slow
+def test_a_program_in_python_imports_it_as_often_as_it_likes(cloud: Cloud) -> None:
+    """Two systems in one stack, each with its own names; nothing given is everything."""
+    with open_engine("inline", cloud, IMPORTING) as engine:
+        outputs = engine.up().outputs
+        assert (outputs["whole"]["Status"], outputs["whole"]["Succeeded"]) == ("completed", "12")
+        assert (outputs["billing"]["Status"], outputs["billing"]["Skipped"]) == ("completed", "1")
+        assert len(set(outputs["parameters"])) == 2
+        engine.destroy()
+    assert cloud.leftovers() == []
 
 
 @pytest.fixture

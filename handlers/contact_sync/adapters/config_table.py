@@ -15,7 +15,7 @@ from handlers.contact_sync.names import CONFIG_KEY
 from . import aws
 
 # What stands in an item beside the configuration itself.
-BOOKKEEPING = frozenset({"config_key", "version", "written_at", "written_by", "goes_back"})
+BOOKKEEPING = frozenset({"config_key", "version", "written_at", "written_by"})
 
 
 class ConfigTable:
@@ -49,21 +49,14 @@ class ConfigTable:
             raise ConfigurationUnreadable(f"version {version} is gone")
         return _read(item)
 
-    def goes_back(self, document: Mapping[str, Any], by: str) -> bool:
-        """Whether writing a document means going back to the version before the newest.
-
-        Asked again after `by` has written it, the answer is the same. Nobody goes back from
-        where somebody has just gone back to: that is a second attempt.
-        """
-        items = [item for item in self._latest(3) if item["written_by"] != by]
-        return len(items) > 1 and _plain(items[1]) == document and not items[0].get("goes_back", False)
+    def author(self) -> str | None:
+        """Who wrote the newest version; None before the first deploy."""
+        newest = self._newest()
+        return None if newest is None else str(newest["written_by"])
 
     @aws.answered()
-    def write(self, document: Mapping[str, Any], *, at: str, by: str, goes_back: bool = False) -> int:
+    def write(self, document: Mapping[str, Any], *, at: str, by: str) -> int:
         """Add a version, unless the newest says the same; returns the version's number.
-
-        Args:
-            goes_back: see the method of that name; kept with the version.
 
         Raises:
             ConfigurationRefused: the document is not valid; nothing was written.
@@ -75,7 +68,7 @@ class ConfigTable:
             if newest is not None and _document(newest) == plain:
                 return int(newest["version"])
             version = int(newest["version"]) + 1 if newest else 1
-            note = {"written_at": at, "written_by": by, "goes_back": goes_back}
+            note = {"written_at": at, "written_by": by}
             item = {"config_key": CONFIG_KEY, "version": version, **note, **plain}
             try:
                 self._table.put_item(Item=item, ConditionExpression="attribute_not_exists(config_key)")
@@ -85,19 +78,15 @@ class ConfigTable:
                 if aws.code_of(error) != "ConditionalCheckFailedException":
                     raise
 
-    def _newest(self) -> dict[str, Any] | None:
-        return next(iter(self._latest(1)), None)
-
     @aws.answered()
-    def _latest(self, count: int) -> list[dict[str, Any]]:
+    def _newest(self) -> dict[str, Any] | None:
         answer = self._table.query(
             KeyConditionExpression=Key("config_key").eq(CONFIG_KEY),
             ScanIndexForward=False,
-            Limit=count,
+            Limit=1,
             ConsistentRead=True,
         )
-        items: list[dict[str, Any]] = answer["Items"]
-        return items
+        return next(iter(answer["Items"]), None)
 
 
 def _document(item: Mapping[str, Any]) -> dict[str, Any]:

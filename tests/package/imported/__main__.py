@@ -1,0 +1,23 @@
+"""Another team's program in Python: two systems in one stack, one of them with nothing given, in its own component."""
+
+import pulumi
+
+from components.contact_sync import ContactSync
+
+
+class Platform(pulumi.ComponentResource):
+    """What a platform team wraps others' components in."""
+
+    def __init__(self) -> None:
+        super().__init__("platform:index:Platform", "platform")
+        below = pulumi.ResourceOptions(parent=self)
+        self.whole = ContactSync("whole", {}, below)
+        labs = {"contact_types": ["billing"], "excluded_accounts": ["200000000001"]}
+        self.billing = ContactSync("bills", {"contact_sync": labs, "deployment": None}, below)
+        self.register_outputs({})
+
+
+platform = Platform()
+pulumi.export("whole", platform.whole.initial_sync)
+pulumi.export("billing", platform.billing.initial_sync)
+pulumi.export("parameters", [platform.whole.discovery_parameter, platform.billing.discovery_parameter])
