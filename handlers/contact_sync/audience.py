@@ -41,12 +41,20 @@ Severities = Annotated[tuple[Severity, ...], Field(min_length=1), AfterValidator
 """The severities that somebody hears of."""
 
 _UUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
-Email = Annotated[
-    str,
-    AfterValidator(
-        _shaped(r"(?=.{6,254}$)[^@\s]{1,64}@[^@\s]+\.[^@\s]+", "an e-mail address such as security@example.com")
-    ),
-]
+# Lengths are those of the DNS and of mail (RFC 5321); a name without a dot or a top-level domain reaches nobody.
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_TOP = r"(?:xn--[A-Za-z0-9-]{1,59}|[A-Za-z]{2,63})"
+_DOMAIN = rf"(?=[A-Za-z0-9.-]{{1,253}}(?![A-Za-z0-9.-]))(?:{_LABEL}\.)+{_TOP}(?![A-Za-z0-9.-])"
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_EMAIL = rf"(?=.{{6,254}}$)(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_DOMAIN}"
+_AN_EMAIL = "an e-mail address such as security@example.com"
+
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_PORT = r"(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
+# SNS signs in to an endpoint with the name and password before its host.
+_HTTPS = rf"https://(?:[^\s@/?#]+@)?(?:{_DOMAIN}|{_OCTET}(?:\.{_OCTET}){{3}})(?::{_PORT})?(?:[/?]\S*)?"
+
+Email = Annotated[str, AfterValidator(_shaped(_EMAIL, _AN_EMAIL))]
 Region = Annotated[str, AfterValidator(_shaped(r"[a-z]{2}(-[a-z]+)+-\d", "a region such as us-east-1"))]
 TopicArn = Annotated[
     str,
@@ -130,6 +138,12 @@ class UserNotificationsConfig(Frozen):
     email_contacts: tuple[EmailContact, ...] = ()
     notification_rules: NotificationRules = NotificationRules()
 
+    @model_validator(mode="after")
+    def _heard(self) -> "UserNotificationsConfig":
+        if self.email_contacts and "EMAIL" not in self.delivery_channels:
+            raise ValueError("email_contacts hear nothing unless delivery_channels has EMAIL")
+        return self
+
 
 class Subscription(Frozen):
     """Who hears through the SNS topic: an e-mail address, a phone number or an HTTPS address."""
@@ -141,9 +155,9 @@ class Subscription(Frozen):
     @model_validator(mode="after")
     def _shape(self) -> "Subscription":
         shapes = {
-            "email": (r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address such as security@example.com"),
+            "email": (_EMAIL, _AN_EMAIL),
             "sms": (r"\+[1-9]\d{6,14}", "a phone number such as +15550100"),
-            "https": (r"https://\S+", "an https:// address"),
+            "https": (_HTTPS, "an https:// address such as https://example.com/path"),
         }
         pattern, wanted = shapes[self.protocol]
         if not re.fullmatch(pattern, self.endpoint):

@@ -1,12 +1,14 @@
 """EventBridge Scheduler's expressions: `rate(…)` and `cron(…)`, and whether one can ever fire."""
 
 import re
+from calendar import monthrange
 from collections.abc import Mapping
 
 WANTED = "write rate(1 day), rate(12 hours) or cron(minutes hours day month weekday year) with one day ?"
 MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 WEEKDAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
-LONGEST_MONTHS = dict(zip(range(1, 13), (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31), strict=True))
+LONGEST_RATE = 366  # days
+MINUTES = {"minute": 1, "hour": 60, "day": 24 * 60}
 
 # A cron expression's fields in their order: lowest and highest number.
 FIELDS: Mapping[str, tuple[int, int]] = {
@@ -18,6 +20,18 @@ FIELDS: Mapping[str, tuple[int, int]] = {
     "year": (1970, 2199),
 }
 
+NEAREST = re.compile(r"([1-9]|[12][0-9]|3[01])W")
+"""The working day nearest to a day of the month, within that month."""
+
+NTH = re.compile(rf"([1-7]|(?i:{'|'.join(WEEKDAYS)}))#([1-5])")
+"""A weekday, and which of its month's: SUN#1 is the first Sunday."""
+
+# What may be a whole field besides numbers. FRIL is not among it: nothing says that EventBridge takes a name before L.
+FORMS = {
+    "day": (re.compile(rf"\?|L|LW|{NEAREST.pattern}"), "L, LW or 1W to 31W"),
+    "weekday": (re.compile(rf"\?|L|[1-7]L|{NTH.pattern}"), "L, 1L to 7L or one such as MON#1"),
+}
+
 
 def schedule(value: str) -> str:
     """Take an expression that can fire.
@@ -25,8 +39,10 @@ def schedule(value: str) -> str:
     Raises:
         ValueError: it is none, or it never fires; the message says what to write.
     """
-    rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)(s?)\)", value)
+    rate = re.fullmatch(r"rate\(([0-9]{1,9}) (minute|hour|day)(s?)\)", value)
     if rate and int(rate[1]) > 0 and (int(rate[1]) == 1) == (not rate[3]):
+        if int(rate[1]) * MINUTES[rate[2]] > LONGEST_RATE * MINUTES["day"]:
+            raise ValueError(f"a rate's period is at most {LONGEST_RATE} days; {WANTED}")
         return value
     cron = re.fullmatch(r"cron\((.+)\)", value)
     fields = cron[1].split(" ") if cron else []
@@ -35,23 +51,37 @@ def schedule(value: str) -> str:
     parsed = {name: _numbers(text, name) for name, text in zip(FIELDS, fields, strict=True)}
     if (fields[2] == "?") == (fields[4] == "?"):
         raise ValueError(f"one of day and weekday is ?, the other is not; {WANTED}")
-    days, months = parsed["day"], parsed["month"]
-    if days and months and min(days) > max(LONGEST_MONTHS[month] for month in months):
+    # The past counts too: a stored version is parsed again later, and must stay what it was.
+    dated = ((year, month) for year in sorted(parsed["year"]) for month in parsed["month"])
+    if not any(_fires(parsed["day"], fields[4], year, month) for year, month in dated):
         raise ValueError(
-            "no month that it names has such a day, so it would never fire: name an earlier day or another month"
+            "no month that it names has such a day, so it would never fire: "
+            "name an earlier day, or other months or years"
         )
     return value
 
 
+def _fires(days: set[int], weekday: str, year: int, month: int) -> bool:
+    """Whether a month has one of these days or, with none, the weekday n#k; L, LW, nL and plain ones each month has."""
+    first, length = monthrange(year, month)
+    nth = NTH.fullmatch(weekday)
+    if nth:
+        # Sunday is 1 in an expression; Monday is 0 in Python's calendar.
+        before = (_number(nth[1], "weekday") - 2 - first) % 7
+        return before + 7 * (int(nth[2]) - 1) < length
+    return not days or min(days) <= length
+
+
 def _numbers(text: str, field: str) -> set[int]:
-    """The numbers that a field names; none for what only a calendar can tell (L, W, #) and for `?`."""
-    if field in ("day", "weekday") and re.fullmatch(r"\?|L|\d+L|\d+W|LW|\d#\d", text):
-        return set()
+    """The numbers that a field names, n for nW; none for what only a calendar can tell (L, #) and for `?`."""
+    if field in FORMS and FORMS[field][0].fullmatch(text):
+        nearest = NEAREST.fullmatch(text)
+        return {int(nearest[1])} if nearest else set()
     named: set[int] = set()
     for part in text.split(","):
         bounds, _, step = part.partition("/")
         low, high = _bounds(bounds, field)
-        if step and not (step.isdecimal() and int(step) > 0):
+        if step and not (re.fullmatch(r"[0-9]{1,9}", step) and int(step) > 0):
             raise ValueError(f"{field}: {part} is no step; {WANTED}")
         named |= set(range(low, (FIELDS[field][1] if step and low == high else high) + 1, int(step or 1)))
     return named
@@ -73,6 +103,7 @@ def _number(text: str, field: str) -> int:
     names = {"month": MONTHS, "weekday": WEEKDAYS}.get(field, [])
     if text.upper() in names:
         return names.index(text.upper()) + 1
-    if not text.isdecimal():
-        raise ValueError(f"{field}: {text!r} is no number of it; {WANTED}")
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        besides = f"; the whole field may also be {FORMS[field][1]}" if field in FORMS else ""
+        raise ValueError(f"{field}: {text!r} is no number of it{besides}; {WANTED}")
     return int(text)

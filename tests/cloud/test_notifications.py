@@ -146,6 +146,16 @@ def test_functions_know_every_topic_and_may_publish_there(loud):
             "user_notifications_config.notification_hub_region",
             "us-east-1",
         ),
+        (
+            {
+                "user_notifications_config": {
+                    "delivery_channels": ["SLACK"],
+                    "email_contacts": [{"address": "desk@example.com"}],
+                }
+            },
+            "user_notifications_config",
+            "unless delivery_channels has EMAIL",
+        ),
     ],
 )
 def test_an_id_of_the_wrong_shape_fails_the_preview(declare, hears, path, remedy):

@@ -108,6 +108,20 @@ MISTAKES = {
     "a minute that no hour has": ({"schedule": "cron(61 6 * * ? *)"}, "schedule", "within 0-59"),
     "a day that no such month has": ({"schedule": "cron(0 0 31 2,4 ? *)"}, "schedule", "never fire"),
     "a range backwards": ({"schedule": "cron(0 9-6 * * ? *)"}, "schedule", "within 0-23"),
+    "a rate of decades": ({"schedule": "rate(100000 days)"}, "schedule", "at most 366 days"),
+    "a sixth Monday": ({"schedule": "cron(0 6 ? * 2#6 *)"}, "schedule", "MON#1"),
+    "contacts without their channel": (
+        {
+            "notification_settings": {
+                "user_notifications_config": {
+                    "delivery_channels": ["SLACK"],
+                    "email_contacts": [{"address": "security@example.com"}],
+                }
+            }
+        },
+        "notification_settings.user_notifications_config",
+        "email_contacts hear nothing unless delivery_channels has EMAIL",
+    ),
     "what JSON does not have": ({"excluded_units": {1, 2}}, "contact_sync", "lists and mappings"),
 }
 
@@ -156,6 +170,123 @@ def test_the_specs_own_document_is_valid():
         },
     }
     assert parse(document).excluded_accounts == ("123456789012", "234567890123")
+
+
+ADDRESSES = [
+    "security@example.com",
+    "security@example.co.uk",
+    "security@example.xn--p1ai",
+    "security+aws@example.com",
+    "o'neil@example.com",
+    "first.last@mail.eu-west.example.com",
+    "{a}!#$%&*/=?^_`|~-@example.com",
+    "S@1.2-3.Example",
+    f"{'a' * 64}@example.com",
+    f"a@{'b' * 63}.{'c' * 63}.{'d' * 63}.{'e' * 56}.com",
+]
+NO_ADDRESSES = [
+    "<security@example.com>",
+    "mailto:a@b.com",
+    "security@example.com.",
+    "security@example.com\n",
+    " security@example.com",
+    "a@b..com",
+    "a@.b.com",
+    "a@example.com;",
+    "a,b@c.de",
+    "a@b@c.de",
+    "a b@c.de",
+    "a@-x.com",
+    "a@x-.com",
+    "a@x_y.com",
+    "a@x.c",
+    "a@x.123",
+    "a@localhost",
+    "a@[127.0.0.1]",
+    "@example.com",
+    ".a@example.com",
+    "a.@example.com",
+    "a..b@example.com",
+    '"a"@example.com',
+    "é@example.com",
+    "a@exämple.com",
+    f"{'a' * 65}@example.com",
+    f"a@{'b' * 64}.com",
+    f"a@{'b' * 63}.{'c' * 63}.{'d' * 63}.{'e' * 57}.com",
+]
+
+
+def heard_by(address):
+    """The two places where an e-mail address may stand, with their paths."""
+    return [
+        ({"subscriptions": [{"protocol": "email", "endpoint": address}]}, "subscriptions.0"),
+        (
+            {"user_notifications_config": {"email_contacts": [{"address": address}]}},
+            "user_notifications_config.email_contacts.0.address",
+        ),
+    ]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_that_mail_can_reach_is_taken(address):
+    """Tags, apostrophes and subdomains too, up to the lengths that mail knows; in both places alike."""
+    for settings, _ in heard_by(address):
+        parse({"notification_settings": settings})
+
+
+@pytest.mark.parametrize("address", NO_ADDRESSES)
+def test_an_address_that_no_mail_can_reach_is_refused(address):
+    """Nobody would hear, and nobody would know; in both places alike."""
+    for settings, place in heard_by(address):
+        with pytest.raises(ConfigurationRefused, match=rf"{place}: .*an e-mail address such as security@example\.com"):
+            parse({"notification_settings": settings})
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://example.com",
+        "https://hooks.eu-west.example.com:8443/a/b?token=x%20y",
+        "https://example.com?token=x",
+        "https://192.0.2.7:65535/",
+        "https://desk:secret@example.com/hook",
+    ],
+)
+def test_an_https_endpoint_is_a_host_and_what_it_is_asked_for(endpoint):
+    """Its port, path and query are its owner's, and so is the name and password that SNS signs in with."""
+    parse({"notification_settings": {"subscriptions": [{"protocol": "https", "endpoint": endpoint}]}})
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://",
+        "https://?",
+        "https:///path",
+        "https://:443",
+        "https://.",
+        "https://localhost",
+        "https://example..com",
+        "https://-example.com",
+        "https://example.com.",
+        "https://example.com:",
+        "https://example.com:0",
+        "https://example.com:65536",
+        "https://example.com:port",
+        "https://example.com/a b",
+        "https://example.com/\n",
+        "https://256.0.2.7",
+        "https://192.0.2",
+        "https://a@b@example.com",
+        "https://@example.com",
+        "HTTPS//example.com",
+        f"https://{'.'.join(['a' * 63] * 4)}.com",
+    ],
+)
+def test_an_https_endpoint_without_a_host_is_refused(endpoint):
+    """SNS would have nobody to call."""
+    with pytest.raises(ConfigurationRefused, match=r"subscriptions\.0: .*such as https://example\.com/path"):
+        parse({"notification_settings": {"subscriptions": [{"protocol": "https", "endpoint": endpoint}]}})
 
 
 @pytest.mark.parametrize("mistake", sorted(MISTAKES))

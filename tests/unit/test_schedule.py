@@ -1,0 +1,123 @@
+"""Schedules: what EventBridge Scheduler takes and what can fire; the rest is refused with what to write."""
+
+from calendar import monthrange
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.contact_sync.schedule import WEEKDAYS, schedule
+
+FIRE = [
+    "rate(366 days)",
+    "rate(8784 hours)",
+    "rate(527040 minutes)",
+    "cron(0 6 L * ? *)",
+    "cron(0 6 LW 2 ? 2027)",
+    "cron(0 6 1W * ? *)",
+    "cron(0 6 31W 1,2 ? *)",
+    "cron(0 6 29W 2 ? 2028)",
+    "cron(0 6 ? * L *)",
+    "cron(0 6 ? * 1L *)",
+    "cron(0 6 ? 2 7L 2027)",
+    "cron(0 6 ? * 3#2 *)",
+    "cron(0 6 ? * MON#1 *)",
+    "cron(0 6 ? * fri#5 *)",
+    "cron(0 6 ? 2 4#4 2027)",
+    "cron(0 6 29 2 ? *)",
+    "cron(0 6 29 2 ? 2027-2028)",
+    "cron(0 6 29,28 2 ? 2027)",
+    "cron(0 6 29 2 ? 2000)",
+    "cron(0 6 ? 2 TUE#5 2000)",
+]
+NEVER_FIRE = [
+    "cron(0 6 30 2 ? *)",
+    "cron(0 6 31 4,6,9,11 ? *)",
+    "cron(0 6 31W 4,6,9,11 ? *)",
+    "cron(0 6 30W FEB ? *)",
+    "cron(0 0 29 2 ? 2027)",
+    "cron(0 0 29W 2 ? 2025-2027)",
+    "cron(0 0 29 2 ? 2100)",
+    "cron(0 0 29 2 ? 2025/4)",
+    "cron(0 0 ? 2 1#5 2025-2027)",
+    # February 2028 has 29 days and begins on a Tuesday: of Tuesdays only it has five.
+    "cron(0 0 ? 2 MON#5 2028)",
+]
+IN_DAY = ["3#2", "9L", "6L", "0W", "32W", "99W", "W", "LL", "WL", "L-3", "1,L", "1W,15W", "MON", "MONW", "٣W"]
+IN_WEEKDAY = ["0#1", "8#1", "1#0", "1#6", "9#9", "#1", "3#", "0L", "8L", "9L", "15L", "LW", "3W", "W", "FRIL", "XXX#1"]
+IN_WEEKDAY += ["3#1,6#3", "2L,6L", "JAN#1", "٣#1"]
+LONGER = ["rate(367 days)", "rate(8785 hours)", "rate(527041 minutes)", "rate(100000 days)", "rate(999999999 days)"]
+
+
+@pytest.mark.parametrize("expression", FIRE)
+def test_what_fires_on_some_date_is_taken(expression):
+    """One date in the months and years named is enough, be it long past: a stored version is parsed again later."""
+    assert schedule(expression) == expression
+
+
+@pytest.mark.parametrize("expression", NEVER_FIRE)
+def test_what_fires_on_no_date_is_refused(expression):
+    """No month of the years named has such a day."""
+    with pytest.raises(ValueError, match="never fire: name an earlier day, or other months or years"):
+        schedule(expression)
+
+
+@pytest.mark.parametrize("day", IN_DAY)
+def test_a_day_has_its_own_forms(day):
+    """Of L, W and # a day of the month knows L, LW and nW, each by itself."""
+    with pytest.raises(ValueError, match=r"^day: .*L, LW or 1W to 31W"):
+        schedule(f"cron(0 6 {day} * ? *)")
+
+
+@pytest.mark.parametrize("weekday", IN_WEEKDAY)
+def test_a_weekday_has_its_own_forms(weekday):
+    """Of L, W and # a weekday knows L, nL and n#k, each by itself."""
+    with pytest.raises(ValueError, match=r"^weekday: .*L, 1L to 7L or one such as MON#1"):
+        schedule(f"cron(0 6 ? * {weekday} *)")
+
+
+@pytest.mark.parametrize("form", ["L", "1W", "1#1"])
+@pytest.mark.parametrize("place", [0, 1, 3, 5])
+def test_no_other_field_has_such_forms(form, place):
+    """Only days can be counted from a month's end or by their weekday."""
+    fields = ["0", "6", "1", "*", "?", "*"]
+    fields[place] = form
+    with pytest.raises(ValueError, match="is no number of it"):
+        schedule(f"cron({' '.join(fields)})")
+
+
+@pytest.mark.parametrize("expression", LONGER)
+def test_a_rate_comes_once_a_year_at_least(expression):
+    """A period that nobody lives to see is a slip of the pen."""
+    with pytest.raises(ValueError, match=r"at most 366 days; write rate\(1 day\)"):
+        schedule(expression)
+
+
+@pytest.mark.parametrize("expression", ["rate({} days)", "cron({} 6 * * ? *)", "cron(0/{} 6 * * ? *)"])
+def test_a_number_that_python_would_not_read_is_refused_in_our_words(expression):
+    """Python refuses to read thousands of digits, in words that help nobody here."""
+    with pytest.raises(ValueError, match=r"write rate\(1 day\)"):
+        schedule(expression.format("9" * 5000))
+
+
+@given(
+    year=st.integers(1970, 2199),
+    month=st.integers(1, 12),
+    weekday=st.integers(0, 6),
+    count=st.integers(1, 5),
+    named=...,
+)
+def test_a_months_weekdays_are_those_of_its_calendar(
+    year: int, month: int, weekday: int, count: int, named: bool
+) -> None:
+    """A weekday's nth day is taken exactly where the month has so many of it."""
+    days = [date(year, month, day) for day in range(1, monthrange(year, month)[1] + 1)]
+    # A week begins on Sunday there, on Monday here.
+    found = [day for day in days if (day.weekday() + 1) % 7 == weekday]
+    expression = f"cron(0 6 ? {month} {WEEKDAYS[weekday] if named else weekday + 1}#{count} {year})"
+    if count <= len(found):
+        assert schedule(expression) == expression
+    else:
+        with pytest.raises(ValueError, match="never fire"):
+            schedule(expression)
