@@ -1,9 +1,11 @@
 """When somebody has to be woken: every alarm as a pure document."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from handlers.contact_sync.audience import Severity
 from handlers.contact_sync.names import METRIC_NAMESPACE, Metric
 
 from .place import Place
@@ -25,7 +27,10 @@ _UNITS = {"minute": 60, "hour": HOUR, "day": DAY}
 
 @dataclass(frozen=True)
 class Alarm:
-    """One metric against one threshold; seconds, and whether silence is bad news."""
+    """One metric against one threshold; seconds, and whether silence is bad news.
+
+    `of_topic`: it tells of a topic that fails, so it must be heard without that topic.
+    """
 
     description: str
     namespace: str
@@ -37,6 +42,7 @@ class Alarm:
     period: int = 300
     periods: int = 1
     silence: str = "notBreaching"
+    of_topic: bool = False
 
     def arguments(self) -> dict[str, Any]:
         """As `MetricAlarm` takes it, but for its name and who hears."""
@@ -57,7 +63,7 @@ class Alarm:
 def severity_alarm(place: Place, severity: str) -> Alarm:
     """Rises when a run of this severity was told of: what User Notifications follows, as no API sends it a message."""
     metric = Metric[f"SEVERITY_{severity.upper()}"]
-    what = f"A contact sync run of {severity} severity: `orgsync runs` shows it, its notice says what to do"
+    what = f"A contact sync run of {severity} severity: `{_status(place)}` shows it, its notice says what to do"
     return _ours(place, metric, what, period=60)
 
 
@@ -74,8 +80,10 @@ def schedule_period(expression: str) -> int:
     return DAY if weekday in "*?" else 7 * DAY
 
 
-def alarms(place: Place, settings: Deployment, schedule: str, paused: bool = False) -> dict[str, Alarm]:
-    """Every alarm of a system, by the part of its name that is its own."""
+def alarms(
+    place: Place, settings: Deployment, schedule: str, paused: bool = False, chat: Sequence[Severity] = ()
+) -> dict[str, Alarm]:
+    """Every alarm of a system, by the part of its name that is its own; `chat` has a topic for each severity."""
     found = {f"{function}-errors": _of_function(place, function, "Errors", "failed") for function in FUNCTIONS}
     found |= {
         f"{function}-throttled": _of_function(place, function, "Throttles", "throttled") for function in FUNCTIONS
@@ -83,13 +91,13 @@ def alarms(place: Place, settings: Deployment, schedule: str, paused: bool = Fal
     found |= {queue: _dead_letters(place, queue) for queue in QUEUES}
     found |= {
         "executions-failed": Alarm(
-            "A run's state machine failed: `orgsync runs` shows it closed, its execution says why",
+            f"A run's state machine failed: `{_status(place)}` shows it closed, its execution says why",
             "AWS/States",
             "ExecutionsFailed",
             {"StateMachineArn": place.state_machine},
         ),
         "runs-failed": _ours(
-            place, Metric.RUNS_FAILED, "A run failed: the report in the run bucket holds its receipts"
+            place, Metric.RUNS_FAILED, f"A run failed: `{_status(place)}` shows it, its report holds its receipts"
         ),
         "first-write-late": _ours(
             place,
@@ -107,14 +115,23 @@ def alarms(place: Place, settings: Deployment, schedule: str, paused: bool = Fal
             period=900,
         ),
         "notifications-failed": _ours(
-            place, Metric.NOTIFICATIONS_FAILED, "A run's notification was not accepted: look at the topic"
+            place,
+            Metric.NOTIFICATIONS_FAILED,
+            f"A topic did not take a run's notice: the log of {place.name('report')} or {place.name('plan')} says why; "
+            "does the topic exist, do its policy and its key let those functions in?",
+            of_topic=True,
         ),
-        "deliveries-failed": Alarm(
-            "A subscriber could not be reached: look at the topic's delivery status",
-            "AWS/SNS",
-            "NumberOfNotificationsFailed",
-            {"TopicName": place.name("notifications")},
+        "deliveries-failed": _deliveries(
+            place.name("notifications"),
+            "is each subscription confirmed, does each address exist, does each endpoint answer?",
         ),
+    }
+    found |= {
+        f"deliveries-failed-chat-{severity}": _deliveries(
+            place.name(f"chat-{severity}"),
+            "do its chat channels exist, is Amazon Q Developer still a member of them, and may it post there?",
+        )
+        for severity in chat
     }
     quiet = 2 * schedule_period(schedule)
     if quiet <= LONGEST_LOOK and not paused:
@@ -123,6 +140,8 @@ def alarms(place: Place, settings: Deployment, schedule: str, paused: bool = Fal
             place,
             Metric.RUNS,
             f"No run has ended for {hours} h, two periods of the schedule: is it enabled, are there dead letters?",
+            # A deployment tells of none at all when it starts one: the clock begins there.
+            statistic="SampleCount",
             comparison="LessThanThreshold",
             period=HOUR,
             periods=hours,
@@ -148,6 +167,22 @@ def _dead_letters(place: Place, queue: str) -> Alarm:
         {"QueueName": place.name(queue)},
         statistic="Maximum",
     )
+
+
+def _deliveries(topic: str, check: str) -> Alarm:
+    # No delivery status is logged: why SNS failed is known to nobody, so this says what to look at.
+    return Alarm(
+        f"Who listens to {topic} could not be reached: {check}",
+        "AWS/SNS",
+        "NumberOfNotificationsFailed",
+        {"TopicName": topic},
+        of_topic=True,
+    )
+
+
+def _status(place: Place) -> str:
+    """The command that shows the runs of the last days, wherever it is read."""
+    return f"orgsync status --stack {place.stack}"
 
 
 def _ours(place: Place, metric: Metric, description: str, **rest: Any) -> Alarm:

@@ -1,7 +1,8 @@
 """Chat: Slack and Teams channels through Amazon Q Developer in chat applications, a topic for each severity.
 
 A channel hears whole topics and cannot filter, so a severity has a topic of its own. What is
-published there is the documented custom notification; Amazon Q Developer drops other text.
+published there is the documented custom notification, and alarms where the severity is high:
+Amazon Q Developer shows both and drops other text.
 """
 
 from dataclasses import dataclass
@@ -67,13 +68,19 @@ class Chat(pulumi.ComponentResource):
 
     def _topic(self, name: str, severity: Severity, key: pulumi.Input[str]) -> pulumi.Output[str]:
         physical = self.place.name(f"chat-{severity}")
+        arn = self.place.arn("sns", physical)
         topic = aws.sns.Topic(
             name, name=physical, display_name=f"orgsync chat {severity}", kms_master_key_id=key, opts=self.below
         )
         aws.sns.TopicPolicy(
             name,
             arn=topic.arn,
-            policy=resource_policies.chat_topic_policy(self.place.arn("sns", physical)),
+            # Whoever hears of high severity hears alarms too, as subscribers do.
+            policy=(
+                resource_policies.topic_policy(self.place, arn)
+                if severity == "high"
+                else resource_policies.chat_topic_policy(arn)
+            ),
             opts=self.below,
         )
         return topic.arn

@@ -26,6 +26,23 @@ def filter_policy(severities: Sequence[Severity]) -> str | None:
     return canonical({"severity": [*severities, *alarms]})
 
 
+NOBODY_HEARS = (
+    "orgsync:contact_sync notification_settings: nobody hears of failures or alarms; "
+    "name a subscription, a chat channel or an e-mail contact"
+)
+
+
+def somebody_hears(settings: NotificationSettings) -> bool:
+    """Whether anybody is named who hears of high severity.
+
+    The owner's fallback does not count: it hears what the stack's own topic refuses, and a topic without
+    subscribers refuses nothing.
+    """
+    heard = [settings.chat_severities, *(one.severities for one in settings.subscriptions)]
+    heard += [one.severities for one in settings.user_notifications_config.email_contacts]
+    return any("high" in severities for severities in heard)
+
+
 class Notifications(pulumi.ComponentResource):
     """The encrypted topic with the subscriptions of the stack file, and what goes elsewhere."""
 
@@ -35,6 +52,9 @@ class Notifications(pulumi.ComponentResource):
 
     topics: list[pulumi.Input[str]]
     """ARNs of every topic that a run may be told through."""
+
+    alarm_topics: list[pulumi.Input[str]]
+    """ARNs of the stack's topics that hear alarms: its own, and that of chat channels which hear of high severity."""
 
     def __init__(
         self,
@@ -47,6 +67,8 @@ class Notifications(pulumi.ComponentResource):
     ) -> None:
         super().__init__("orgsync:contact_sync:Notifications", name, None, opts)
         below = pulumi.ResourceOptions(parent=self)
+        if not somebody_hears(settings):
+            pulumi.log.warn(NOBODY_HEARS)
         self.topic = aws.sns.Topic(
             name, name=place.name("notifications"), display_name="orgsync", kms_master_key_id=key, opts=below
         )
@@ -64,6 +86,7 @@ class Notifications(pulumi.ComponentResource):
         chat_topics = chat.topics if chat else {}
         fallback = settings.fallback_sns_topic
         self.topics = [self.topic.arn, *chat_topics.values(), *([fallback] if fallback else [])]
+        self.alarm_topics = [self.topic.arn, *(arn for severity, arn in chat_topics.items() if severity == "high")]
         self.environment = {
             Env.TOPIC_ARN: self.topic.arn,
             Env.CHAT_TOPIC_ARNS: pulumi.Output.json_dumps(chat_topics, sort_keys=True),

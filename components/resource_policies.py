@@ -218,7 +218,7 @@ def members_bus_policy(place: Place) -> str:
 
 
 def topic_policy(place: Place, topic: str) -> str:
-    """The notification topic: our alarms may publish; all by TLS."""
+    """A topic that hears alarms: ours may publish besides this account's own roles; all by TLS."""
     return document(
         {
             "Sid": "Alarms",
@@ -233,7 +233,7 @@ def topic_policy(place: Place, topic: str) -> str:
 
 
 def chat_topic_policy(topic: str) -> str:
-    """A topic that chat channels hear: nobody but this account's own roles publishes, by TLS."""
+    """A topic for chat that hears no alarms: nobody but this account's own roles publishes, by TLS."""
     return document(_topic_tls_only(topic))
 
 

@@ -1,5 +1,6 @@
 """What can be seen of a system: its dashboard, its alarms and the questions its logs answer."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
@@ -9,6 +10,7 @@ from handlers.contact_sync.config import ContactSyncConfig
 from handlers.contact_sync.names import METRIC_NAMESPACE, Metric
 
 from .alarms import FUNCTIONS, QUEUES, alarms
+from .forwarding import QUEUE as UNFORWARDED
 from .place import Place
 from .settings import Deployment, canonical
 
@@ -31,11 +33,7 @@ def dashboard(place: Place) -> dict[str, Any]:
         ),
         ("Function errors", _of_functions(place, "Errors"), "Sum"),
         ("Function durations (ms)", _of_functions(place, "Duration"), "Maximum"),
-        (
-            "Dead letters",
-            [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", place.name(queue)] for queue in QUEUES],
-            "Maximum",
-        ),
+        ("Dead letters", _dead_letters(place), "Maximum"),
     ]
     return {
         "widgets": [
@@ -67,6 +65,13 @@ def _of_functions(place: Place, metric: str) -> list[list[str]]:
     return [["AWS/Lambda", metric, "FunctionName", place.name(function)] for function in FUNCTIONS]
 
 
+def _dead_letters(place: Place) -> list[list[Any]]:
+    """The queues here and, where account events happen elsewhere, the one there: a metric may name its own region."""
+    depth, there = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName"], place.of_account_events
+    elsewhere = [[*depth, there.name(UNFORWARDED), {"region": there.region}]] if there != place else []
+    return [*([*depth, place.name(queue)] for queue in QUEUES), *elsewhere]
+
+
 def dashboard_address(place: Place) -> str:
     """Where a browser finds the dashboard; only the commercial partition has this domain."""
     console = f"https://{place.region}.console.aws.amazon.com/cloudwatch/home"
@@ -88,7 +93,10 @@ def queries() -> dict[str, str]:
 
 
 class Watch(pulumi.ComponentResource):
-    """Dashboard, alarms and saved queries."""
+    """Dashboard, alarms and saved queries.
+
+    `topics` hear every alarm. One that tells of a topic also goes to the owner's fallback, where there is one.
+    """
 
     def __init__(
         self,
@@ -97,7 +105,7 @@ class Watch(pulumi.ComponentResource):
         settings: Deployment,
         config: ContactSyncConfig,
         *,
-        topic: pulumi.Input[str],
+        topics: Sequence[pulumi.Input[str]],
         first_run: pulumi.Resource,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -108,13 +116,16 @@ class Watch(pulumi.ComponentResource):
         aws.cloudwatch.Dashboard(
             name, dashboard_name=place.prefix, dashboard_body=canonical(dashboard(place)), opts=below
         )
-        for part, alarm in alarms(place, settings, config.schedule, config.paused).items():
+        hears = config.notification_settings
+        fallback = [hears.fallback_sns_topic] if hears.fallback_sns_topic else []
+        for part, alarm in alarms(place, settings, config.schedule, config.paused, hears.chat_severities).items():
+            told = [*topics, *(fallback if alarm.of_topic else [])]
             aws.cloudwatch.MetricAlarm(
                 f"{name}-{part}",
                 name=place.name(part),
                 **alarm.arguments(),
-                alarm_actions=[topic],
-                ok_actions=[topic],
+                alarm_actions=told,
+                ok_actions=told,
                 opts=after_a_run if alarm.silence == "breaching" else below,
             )
         for part, query in queries().items():

@@ -1,15 +1,37 @@
-"""When somebody is woken."""
+"""When somebody is woken, who hears of it, and what it says."""
 
+import json
+import re
+import shlex
+from dataclasses import replace
 from pathlib import Path
 
+import click
+import pulumi
 import pytest
 import yaml
 
-from components import alarms, settings, watch
-from handlers.contact_sync.names import METRIC_NAMESPACE, Metric
+from cli.main import main
+from components import alarms, forwarding, settings, watch
+from components.notifications import NOBODY_HEARS, somebody_hears
+from handlers.contact_sync.audience import ALL
+from handlers.contact_sync.config import parse
+from handlers.contact_sync.core import errors
+from handlers.contact_sync.core.notice import notice
+from handlers.contact_sync.core.receipts import Receipt, Status, Tally
+from handlers.contact_sync.core.run import Run
+from handlers.contact_sync.core.verdict import judge
+from handlers.contact_sync.names import METRIC_NAMESPACE, Cause, Kind, Metric
 
 ROOT = Path(__file__).parents[2]
 HOUR, DAY = 3600, 86400
+AT = "2026-11-01T10:00:00.000+00:00"
+FALLBACK = "arn:aws:sns:us-east-1:100000000001:central"
+SLACK = {"workspace": "T0123ABCDE", "channel": "C0123ABCDE"}
+SUBSCRIBER = {"protocol": "email", "endpoint": "desk@example.com"}
+CONTACT = {"address": "desk@example.com"}
+COMMAND = re.compile(r"`(orgsync [^`]*)`|^[A-Z][a-z ]+: +(orgsync .*)$", re.MULTILINE)
+"""A command in backticks, or on a line of its own after what it is for."""
 
 
 @pytest.mark.parametrize(
@@ -95,3 +117,152 @@ def test_traces_are_sent_where_the_stack_asks(declare, tracing):
     assert program.one("StateMachine").inputs["tracingConfiguration"] == {"enabled": tracing}
     sending = [policy.name for policy in program.of("RolePolicy") if "xray:PutTraceSegments" in policy.inputs["policy"]]
     assert len(sending) == (len(functions) + 1 if tracing else 0)
+
+
+def test_the_dashboard_shows_dead_letters_of_the_other_region(place):
+    """Where account events happen elsewhere, the queue there stands beside those here, with its own region."""
+    shown = {}
+    for region in ("us-east-1", "eu-west-1"):
+        widgets = watch.dashboard(replace(place, region=region))["widgets"]
+        shown[region] = [m for w in widgets for m in w["properties"]["metrics"] if m[0] == "AWS/SQS"]
+    elsewhere = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", place.name(forwarding.QUEUE)]
+    assert shown["eu-west-1"] == [*shown["us-east-1"], [*elsewhere, {"region": "us-east-1"}]]
+
+
+def heard_of(declare, **hears):
+    """Every alarm with the names of the topics that it tells, but for those that User Notifications follow."""
+    program = declare("dev", contact_sync={"notification_settings": hears})
+    told = {}
+    for alarm in program.of("MetricAlarm"):
+        assert alarm.inputs.get("alarmActions") == alarm.inputs.get("okActions")
+        if "severity" not in alarm.name:
+            part = alarm.inputs["name"].removeprefix("orgsync-dev-contact-sync-")
+            told[part] = {arn.rsplit(":", 1)[-1] for arn in alarm.inputs["alarmActions"]}
+    return told
+
+
+@pytest.mark.parametrize(
+    ("severities", "topics"),
+    [
+        (["high", "low"], {"contact-sync", "contact-sync-chat-high"}),
+        (["medium"], {"contact-sync"}),
+    ],
+)
+def test_who_hears_of_high_severity_in_chat_hears_alarms(declare, severities, topics):
+    """Every alarm is told to the stack's topic and to that of chat channels which hear of high severity."""
+    told = heard_of(declare, slack_channels=[SLACK | {"severities": severities}])
+    assert set(map(frozenset, told.values())) == {frozenset(topics)}
+
+
+def test_only_topics_that_hear_alarms_let_them_in(declare):
+    """Our alarms may publish to the stack's topic and to the chat's of high severity, and to no other."""
+    program = declare("dev", contact_sync={"notification_settings": {"slack_channels": [SLACK]}})
+    statements = {p.name: json.loads(p.inputs["policy"])["Statement"] for p in program.of("TopicPolicy")}
+    allowed = {name: [s for s in found if s["Effect"] == "Allow"] for name, found in statements.items()}
+    assert {name for name, found in allowed.items() if found} == {"contact-sync", "contact-sync-chat-high"}
+    for name in ("contact-sync", "contact-sync-chat-high"):
+        (statement,) = allowed[name]
+        assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+        assert statement["Condition"] == {
+            "StringEquals": {"aws:SourceAccount": "100000000001"},
+            "ArnLike": {"aws:SourceArn": "arn:aws:cloudwatch:us-east-1:100000000001:alarm:orgsync-dev-contact-sync-*"},
+        }
+
+
+def test_an_alarm_about_a_topic_is_heard_without_it(declare):
+    """What tells of a topic that fails also goes to the owner's fallback; no other alarm does."""
+    told = heard_of(declare, fallback_sns_topic=FALLBACK, slack_channels=[SLACK | {"severities": ["high", "low"]}])
+    of_topics = {
+        "notifications-failed",
+        "deliveries-failed",
+        "deliveries-failed-chat-high",
+        "deliveries-failed-chat-low",
+    }
+    assert {part for part, topics in told.items() if "central" in topics} == of_topics
+    assert all(
+        topics > {"contact-sync", "contact-sync-chat-high"} for part, topics in told.items() if part in of_topics
+    )
+
+
+def test_deliveries_of_every_topic_are_watched(declare):
+    """Each topic of the stack has an alarm over what did not reach who listens to it."""
+    program = declare("dev", contact_sync={"notification_settings": {"slack_channels": [SLACK]}})
+    watched = [
+        alarm.inputs["dimensions"]["TopicName"]
+        for alarm in program.of("MetricAlarm")
+        if alarm.inputs["metricName"] == "NumberOfNotificationsFailed"
+    ]
+    assert sorted(watched) == sorted(topic.inputs["name"] for topic in program.of("Topic"))
+
+
+@pytest.mark.parametrize(
+    ("hears", "somebody"),
+    [
+        ({}, False),
+        ({"subscriptions": [SUBSCRIBER]}, True),
+        ({"subscriptions": [SUBSCRIBER | {"severities": ["medium", "low"]}]}, False),
+        ({"slack_channels": [SLACK | {"severities": ["high"]}]}, True),
+        ({"slack_channels": [SLACK | {"severities": ["low"]}]}, False),
+        ({"user_notifications_config": {"email_contacts": [CONTACT]}}, True),
+        ({"user_notifications_config": {"email_contacts": [CONTACT | {"severities": ["low"]}]}}, False),
+        ({"fallback_sns_topic": FALLBACK}, False),
+    ],
+)
+def test_a_stack_that_nobody_hears_is_known(hears, somebody):
+    """Somebody must be named who hears of high severity; the fallback hears only what a topic refuses."""
+    assert somebody_hears(parse({"notification_settings": hears}).notification_settings) == somebody
+
+
+@pytest.mark.parametrize(("hears", "warnings"), [({}, [NOBODY_HEARS]), ({"subscriptions": [SUBSCRIBER]}, [])])
+def test_a_stack_that_nobody_hears_is_warned_of(declare, monkeypatch, hears, warnings):
+    """Once, with the path and what to do; it is no mistake that would fail the preview."""
+    said = []
+    monkeypatch.setattr(pulumi.log, "warn", lambda message, *_: said.append(message))
+    declare("dev", contact_sync={"notification_settings": hears})
+    assert said == warnings
+
+
+def mistake(command):
+    """What the command line says against a command, if anything; it is parsed and not carried out."""
+    try:
+        with click.Context(main, info_name="orgsync") as context:
+            name, found, rest = main.resolve_command(context, shlex.split(command)[1:])
+            found.make_context(name, rest, parent=context)
+    except click.UsageError as error:
+        return error.message
+    return None
+
+
+def commands_in(text):
+    return [quoted or own for quoted, own in COMMAND.findall(text)]
+
+
+def notices():
+    """A notice of a success and one of a failure."""
+    success = Receipt("000000000001", Kind.BILLING, Status.SUCCESS, AT)
+    failure = Receipt("000000000001", Kind.BILLING, Status.FAILED, AT, error="WorkerDied")
+    for receipt in (success, failure):
+        tally = Tally.of([receipt])
+        yield notice(Run("run-7", Cause.SCHEDULE, AT, AT), judge(tally, None, parse({})), tally, "dev")
+
+
+def test_every_command_that_people_are_told_to_run_exists(place):
+    """Alarms, notices and remedies name commands, arguments and options that the command line takes."""
+    found = alarms.alarms(place, settings.Deployment(), "rate(1 day)", chat=ALL).values()
+    described = [alarm.description for alarm in (*found, *(alarms.severity_alarm(place, each) for each in ALL))]
+    told = [
+        text for each in notices() for text in (each.body, "\n".join(json.loads(each.chat)["content"]["nextSteps"]))
+    ]
+    remedies = [error.remedy for error in errors._below(errors.OrgsyncError)]
+    for texts in (described, told, remedies):
+        commands = [command for text in texts for command in commands_in(text)]
+        assert len(commands) >= 5
+        assert {command: mistake(command) for command in commands if mistake(command)} == {}
+    for text in (*described, *told):
+        assert all(command.endswith(f" --stack {place.stack}") for command in commands_in(text))
+
+
+@pytest.mark.parametrize("command", ["orgsync runs", "orgsync status run-7 --stacks dev", "orgsync sync now"])
+def test_a_command_that_does_not_exist_is_seen(command):
+    """A room, an option and an argument that the command line does not have."""
+    assert mistake(command)

@@ -1,11 +1,28 @@
 """Who hears of which severity, through all channels, with the functions, alarms and rules as they are declared."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from handlers.contact_sync.names import METRIC_NAMESPACE
+from sandbox.cloud import Cloud
+from sandbox.engine import open_engine
+from sandbox.organization import make
+
 Report = dict[str, Any]
+
+ROOT = Path(__file__).parents[2]
+PREFIX = "orgsync-dev-contact-sync"
+ACCOUNT = "100000000001"
+FALLBACK = f"arn:aws:sns:us-east-1:{ACCOUNT}:central"
+FAILED = f"{PREFIX}-notifications-failed"
+HEARS = {
+    "fallback_sns_topic": FALLBACK,
+    "slack_channels": [{"workspace": "T0123ABCDE", "channel": "C0123ABCDE", "severities": ["high"]}],
+}
 
 pytestmark = pytest.mark.slow
 
@@ -61,5 +78,60 @@ def test_a_notice_that_failed_is_seen_and_fails_no_run(rehearsed: Callable[[str]
     assert run["status"] == "completed"
     assert heard(report, "sns") == []
     assert heard(report, "user_notifications") == ["low"]
-    alarms = [n["subject"] for n in report["notifications"] if n["channel"] == "sns"]
-    assert alarms == ['ALARM: "orgsync-dev-contact-sync-notifications-failed" in us-east-1']
+    alarms = {n["channel"]: n["subject"] for n in report["notifications"] if n["channel"] != "user_notifications"}
+    assert alarms == {"sns": f'ALARM: "{FAILED}" in us-east-1', "chat": FAILED}
+
+
+def fallback(cloud: Cloud) -> None:
+    """The owner's topic, whose policy lets the account's alarms in."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": FALLBACK,
+        "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    cloud.client("sns").create_topic(Name="central", Attributes={"Policy": policy})
+
+
+def deploy(cloud: Cloud) -> None:
+    with open_engine("inline", cloud, ROOT) as engine:
+        engine.up("dev", {"notification_settings": HEARS})
+        cloud.settle()
+
+
+def subjects(cloud: Cloud, channel: str) -> list[str]:
+    return sorted(str(told["subject"]) for told in cloud.notifications if told["channel"] == channel)
+
+
+def test_a_topic_that_goes_on_failing_is_heard_of_without_it() -> None:
+    """The stack's own topic is gone: the owner's hears the notice, and the alarm about the topic as chat does."""
+    with Cloud(make(seed=3, count=2)) as cloud:
+        fallback(cloud)
+        deploy(cloud)
+        topic = f"arn:aws:sns:us-east-1:{ACCOUNT}:{PREFIX}-notifications"
+        cloud.client("sns").delete_topic(TopicArn=topic)
+        cloud.notifications.clear()
+        cloud.fire_schedules()
+        cloud.settle()
+        assert subjects(cloud, "chat") == [FAILED]
+        alarm, notice = subjects(cloud, "sns")
+        assert alarm == f'ALARM: "{FAILED}" in us-east-1'
+        assert notice.startswith("[orgsync dev] LOW")
+        assert len(cloud.lost) == 1
+        assert f"could not tell {topic}" in cloud.lost[0]
+
+
+def test_a_fallback_that_no_rehearsal_has_keeps_nobody_from_hearing() -> None:
+    """The sandbox has no topic of the owner's: it says that this one heard nothing, and the others hear."""
+    with Cloud(make(seed=3, count=2)) as cloud:
+        deploy(cloud)
+        cloud.notifications.clear()
+        data = {"MetricName": "NotificationsFailed", "Dimensions": [{"Name": "service", "Value": PREFIX}], "Value": 1}
+        cloud.client("cloudwatch").put_metric_data(Namespace=METRIC_NAMESPACE, MetricData=[data])
+        cloud.settle()
+        assert subjects(cloud, "chat") == [FAILED]
+        assert subjects(cloud, "sns") == [f'ALARM: "{FAILED}" in us-east-1']
+        assert len(cloud.lost) == 1
+        assert f"could not tell {FALLBACK}" in cloud.lost[0]

@@ -79,10 +79,25 @@ def test_failed_accounts_are_named_up_to_a_limit():
 
 
 def test_a_notice_says_who_rang_and_where_to_look():
-    """The run, its cause and initiator, its counts and the command that shows all receipts."""
+    """The run, its cause and initiator, its counts and the command that shows all receipts of that stack."""
     body = told([Receipt("000000000001", Kind.BILLING, Status.SUCCESS, AT, ("Name",))]).body
-    for part in ("run-7", "source_changed", ARN, "1 in step (1 written)", "orgsync status run-7"):
+    for part in ("run-7", "source_changed", ARN, "1 in step (1 written)", "orgsync status run-7 --stack dev"):
         assert part in body
+
+
+@pytest.mark.parametrize(
+    ("receipts", "again"),
+    [
+        ([Receipt("000000000001", Kind.BILLING, Status.SUCCESS, AT, ("Name",))], False),
+        (failed("Throttled", 1), True),
+    ],
+)
+def test_only_what_went_wrong_is_to_be_tried_again(receipts, again):
+    """A success ends with where its receipts are; anything else names the command that tries again."""
+    message = told(receipts)
+    for text in (message.body, message.chat):
+        assert ("orgsync sync --stack dev" in text) == again
+        assert ("Try again" in text) == again
 
 
 def test_a_notice_carries_no_contact():
@@ -106,9 +121,13 @@ def test_chat_gets_a_custom_notification_as_it_is_documented():
 
 
 def test_a_chat_message_says_what_to_do_next():
-    """The remedies first, and always the two commands; five steps are what people read."""
+    """The remedies first, and always the commands; five steps are what people read."""
     steps = chat(failed("AccessDenied", 1))["content"]["nextSteps"]
-    assert steps == [remedy_of("AccessDenied"), "All receipts: `orgsync status run-7`", "Try again: `orgsync sync`"]
+    assert steps == [
+        remedy_of("AccessDenied"),
+        "All receipts: `orgsync status run-7 --stack dev`",
+        "Try again: `orgsync sync --stack dev`",
+    ]
     many = [
         one
         for n, error in enumerate(("AccessDenied", "Throttled", "ServiceFailed", "Conflicted", "NotVerified"))
@@ -116,7 +135,7 @@ def test_a_chat_message_says_what_to_do_next():
     ]
     steps = chat(many)["content"]["nextSteps"]
     assert len(steps) == MOST_STEPS
-    assert steps[-1] == "Try again: `orgsync sync`"
+    assert steps[-1] == "Try again: `orgsync sync --stack dev`"
 
 
 def test_a_chat_message_stays_within_its_limits_and_carries_no_contact():

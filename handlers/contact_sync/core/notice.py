@@ -1,6 +1,7 @@
 """What people are told of a run: what happened, to whom, why, what to do. Ids and kinds only."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -56,18 +57,25 @@ def notice(run: Run, verdict: Verdict, tally: Tally, environment: str) -> Notice
             head = f"{code}" + (f": {run.detail}" if run.detail else "")
         else:
             head = f"{code}: {tally.errors[code]} times"
-        lines += ["", head, f"  {meaning_of(code)}", f"  What to do: {remedy_of(code)}"]
+        lines += ["", head, f"  {meaning_of(code)}", f"  What to do: {_remedy(code, environment)}"]
     if tally.failed_accounts:
         named = sorted(tally.failed_accounts)
         more = f" and {len(named) - MOST_ACCOUNTS} more" if len(named) > MOST_ACCOUNTS else ""
         lines += ["", f"Accounts  {', '.join(named[:MOST_ACCOUNTS])}{more}"]
-    commands = {"All receipts": f"orgsync status {run.run_id}", "Try again": "orgsync sync"}
+    # Always with the stack's name: several may stand in one account and region.
+    commands = {"All receipts": f"orgsync status {run.run_id} --stack {environment}"}
+    if verdict.scenario != "success_completion":
+        commands["Try again"] = f"orgsync sync --stack {environment}"
     lines += ["", *(f"{what + ':':<13} {command}" for what, command in commands.items())]
-    steps = [
-        *(remedy_of(code) for code in dict.fromkeys(reasons)),
-        *(f"{what}: `{command}`" for what, command in commands.items()),
-    ]
+    remedies = [_remedy(code, environment) for code in dict.fromkeys(reasons)]
+    last = [f"{what}: `{command}`" for what, command in commands.items()]
+    steps = [*remedies[: MOST_STEPS - len(last)], *last]
     return Notice(subject, "\n".join(lines), _chat(run, verdict, headline, lines[2:], steps, environment))
+
+
+def _remedy(code: str, environment: str) -> str:
+    """What to do about a code, with the stack's name in each command."""
+    return re.sub(r"`(orgsync [^`]*)`", lambda command: f"`{command[1]} --stack {environment}`", remedy_of(code))
 
 
 def _chat(
@@ -84,7 +92,7 @@ def _chat(
                 "textType": "client-markdown",
                 "title": title[:LONGEST_TITLE],
                 "description": "\n".join(lines)[:LONGEST_DESCRIPTION],
-                "nextSteps": [step[:LONGEST_STEP] for step in [*steps[:-2][: MOST_STEPS - 2], *steps[-2:]]],
+                "nextSteps": [step[:LONGEST_STEP] for step in steps],
                 "keywords": ["contact sync", environment, str(verdict.severity)],
             },
             "metadata": {
