@@ -80,6 +80,8 @@ class Registration(mocks.MockMonitor):
         self.failures: list[str] = []
         self._context = context
         self._provider = dict(provider)
+        self._default_asked = False
+        """Whether the default provider has done anything: before, one that the program declares may be another."""
         self._records = records
         self._tell = on_output
         self._lock = threading.Lock()
@@ -104,6 +106,7 @@ class Registration(mocks.MockMonitor):
     def Invoke(self, request: Any) -> Any:
         if request.tok.startswith("pulumi:"):
             return super().Invoke(request)  # type: ignore[no-untyped-call]
+        self._default_asked = True
         try:
             answer = invoke(request.tok, plain(request.args), self._context)
         except (ClientError, ResourceFailed) as refused:  # the program may answer it: as the engine hands it on
@@ -130,6 +133,8 @@ class Registration(mocks.MockMonitor):
             record, kind = self._managed(urn, request, inputs, old)
         else:
             if request.type.startswith(_PROVIDER):
+                if not self._default_asked:
+                    self._context.begin()
                 configure(self._context, {**self._provider, **inputs})
             record = Record(
                 urn, request.type, request.name, False, request.name if request.custom else "", inputs, inputs
@@ -144,6 +149,7 @@ class Registration(mocks.MockMonitor):
         return record
 
     def _managed(self, urn: str, request: Any, inputs: Properties, old: Record | None) -> tuple[Record, str]:
+        self._default_asked = True
         if old is None:
             return self._create(urn, request, inputs, 0), "create"
         ignored = set(request.ignoreChanges)

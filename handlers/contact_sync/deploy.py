@@ -158,7 +158,7 @@ def progress(properties: Properties, data: dict[str, str], services: Services) -
         waited = services.clock.now() - datetime.fromisoformat(data["Started"])
         return {"Status": DeployStatus.HANDED_OVER} if waited > PATIENCE else None
     if _fails(run, fail_on):
-        raise DeploySyncFailed(_reason(run))
+        raise DeploySyncFailed(_reason(run, services.environment))
     return _answers(run)
 
 
@@ -192,8 +192,9 @@ def _fails(run: Run, fail_on: FailOn) -> bool:
     return run.severity in {FailOn.HIGH: ("high",), FailOn.MEDIUM: ("high", "medium")}[fail_on]
 
 
-def _reason(run: Run) -> str:
+def _reason(run: Run, stack: str) -> str:
     """Short enough for what crhelper keeps of an exception: 240 characters."""
     if run.error:
         return f"{run.error}: {(run.detail or '')[:100]}. {remedy_of(run.error)}"[:240]
-    return f"run {run.run_id} ended as {run.scenario}: {dict(run.counts)}. See: orgsync status {run.run_id}"[:240]
+    counts = ", ".join(f"{count} {status}" for status, count in run.counts.items())
+    return f"{run.scenario}: {counts}. See: orgsync status {run.run_id} --stack {stack}"[:240]

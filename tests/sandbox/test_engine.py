@@ -172,6 +172,19 @@ def test_unknown_property_is_loud(engine: Engine, program: Path) -> None:
         engine.preview()
 
 
+def test_a_provider_of_the_programs_own_may_be_the_only_one(engine: Engine, program: Path, cloud: Cloud) -> None:
+    """What it makes is where it says; the default provider, which nothing uses, has no say."""
+    code = """
+import pulumi
+import pulumi_aws as aws
+there = pulumi.ResourceOptions(provider=aws.Provider("there", region="eu-west-1"))
+aws.sqs.Queue("q", name="far-away", opts=there)
+"""
+    (program / "__main__.py").write_text(code)
+    engine.up()
+    assert cloud.client("sqs", region="eu-west-1").get_queue_url(QueueName="far-away")
+
+
 def test_refusal_of_aws_is_the_reason(engine: Engine, program: Path) -> None:
     """What AWS refuses fails the deployment with AWS's own words."""
     declare(program, 'aws.sqs.Queue("q", name="has space")')
