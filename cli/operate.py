@@ -65,7 +65,8 @@ def sync(accounts: tuple[str, ...], kinds: tuple[str, ...], wait: bool, stack: s
     detail = {"initiator": found.operator, "accounts": list(checked(accounts)), "kinds": list(kinds)}
     found.pipeline.start(run_id, {"source": BELL_SOURCE, "detail-type": Bell.OPERATOR, "detail": detail})
     if not wait:
-        click.echo(json.dumps({"run_id": run_id}) if as_json else f"asked for: orgsync status {run_id} --stack {found.name}")
+        look = f"asked for: orgsync status {run_id} --stack {found.name}"
+        click.echo(json.dumps({"run_id": run_id}) if as_json else look)
         return
     run = _wait_for(run_id, found)
     _show(run, list(found.states.receipts(run.run_id)), as_json)
