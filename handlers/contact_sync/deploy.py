@@ -118,10 +118,15 @@ def _goes_back(stack_id: str, services: Services) -> bool:
 
 
 def _last(services: Services) -> dict[str, str]:
-    """What the run of the newest configuration did, if it has ended."""
+    """What the run of the newest configuration did.
+
+    A run that failed is not told of: where it failed the first deployment, another has been there since with the
+    same configuration, which is no new version.
+    """
     author = services.configs.author()
     run = _answering(author, services)[1] if author else None
-    return _answers(run) if run and run.closed else {**_NOTHING, "Status": DeployStatus.UNCHANGED}
+    completed = run is not None and run.status is RunStatus.COMPLETED
+    return _answers(run) if run and completed else {**_NOTHING, "Status": DeployStatus.UNCHANGED}
 
 
 def _answers(run: Run) -> dict[str, str]:

@@ -283,6 +283,8 @@ def test_another_way_of_waiting_leaves_what_the_last_run_did(world):
     begin(request(number=1), world.services)
     update = request("Update", 2, Wait="start") | {"OldResourceProperties": {"Configuration": json.dumps(QUICK)}}
     assert begin(update, world.services)["Status"] == "unchanged"
+    ended_run(world)
+    assert begin(update, world.services)["Status"] == "unchanged"
     ended_run(world, status=RunStatus.COMPLETED, scenario="partial_failure", counts={"success": 5, "failed": 1})
     data = begin(update, world.services)
     assert (data["RunId"], data["Status"], data["Failed"]) == ("deploy-request-1", "partial", "1")
