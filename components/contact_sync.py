@@ -10,7 +10,7 @@ import pulumi_aws as aws
 from handlers.contact_sync.names import discovery_parameter
 
 from . import settings
-from .deploy_sync import DeploySync
+from .deploy_sync import DeploySync, template_body
 from .forwarding import Forwarding
 from .function import Function
 from .functions import declare_functions
@@ -80,6 +80,8 @@ class ContactSync(pulumi.ComponentResource):
                 hub,
                 "orgsync:contact_sync notification_settings.user_notifications_config.notification_hub_region",
             )
+        # Before AWS is asked about every account that it names.
+        sync_template = template_body(place, document, deployment.initial_sync)
         check_excluded(place.account, config, self._asked)
         reached = reach(place.account, deployment.member_units, self._asked) if deployment.member_events else None
         if reached:
@@ -126,8 +128,7 @@ class ContactSync(pulumi.ComponentResource):
         sync = DeploySync(
             name,
             place,
-            document,
-            deployment.initial_sync,
+            sync_template,
             # Rules and schedule too: no event may fall between the first reconciliation and the first bell. Not
             # members' own events: their stack set takes as long as the organization is large, and may be refused.
             needs=needs,

@@ -48,12 +48,23 @@ def template(place: Place, configuration: Mapping[str, Any], sync: InitialSync) 
     }
 
 
-class DeploySync(pulumi.ComponentResource):
-    """The stack; it stands on everything that a run and the first bell after it need.
+def template_body(place: Place, configuration: Mapping[str, Any], sync: InitialSync) -> str:
+    """The template as text.
 
     Raises:
         SettingsRefused: the configuration is larger than a template may be.
     """
+    body = canonical(template(place, configuration, sync))
+    if len(body.encode()) > TEMPLATE_BYTES:
+        raise SettingsRefused(
+            f"orgsync:contact_sync: {len(body.encode())} bytes with its CloudFormation template, {TEMPLATE_BYTES} "
+            "at most; exclude accounts by unit or tag rather than one by one"
+        )
+    return body
+
+
+class DeploySync(pulumi.ComponentResource):
+    """The stack, of a template's text; it stands on everything that a run and the first bell after it need."""
 
     outcome: pulumi.Output[dict[str, str]]
     """`ANSWERS` of the last run that a deployment started, known when it has ended."""
@@ -62,19 +73,12 @@ class DeploySync(pulumi.ComponentResource):
         self,
         name: str,
         place: Place,
-        configuration: Mapping[str, Any],
-        sync: InitialSync,
+        body: str,
         *,
         needs: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("orgsync:contact_sync:DeploySync", name, None, opts)
-        body = canonical(template(place, configuration, sync))
-        if len(body.encode()) > TEMPLATE_BYTES:
-            raise SettingsRefused(
-                f"orgsync:contact_sync: {len(body.encode())} bytes with its CloudFormation template, {TEMPLATE_BYTES} "
-                "at most; exclude accounts by unit or tag rather than one by one"
-            )
         stack = aws.cloudformation.Stack(
             name,
             name=place.name("sync"),
