@@ -66,8 +66,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def CheckConfig(self, request: Any, call: Any) -> Any:
         return provider_pb2.CheckResponse(inputs=request.news)
 
+    @_told
     def DiffConfig(self, request: Any, call: Any) -> Any:
-        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+        # Unless it is told, the engine goes on with the former settings until its next operation.
+        before, after = plain(request.old_inputs), plain(request.news)
+        changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+        answer = provider_pb2.DiffResponse
+        return answer(changes=answer.DIFF_SOME if changed else answer.DIFF_NONE, diffs=changed)
 
     @_told
     def Configure(self, request: Any, call: Any) -> Any:

@@ -229,7 +229,8 @@ class ApiResource(Resource):
             return
         target = {self.tagging.by: id if self.tagging.of == "id" else old[self.tagging.of], **self.tagging.extra}
         for operation, value in (
-            (self.tagging.untag, sorted(before.keys() - after.keys())),
+            # Also of what changes: moto's DynamoDB would keep the former value besides the new one.
+            (self.tagging.untag, sorted(key for key in before if before[key] != after.get(key))),
             (self.tagging.tag, after),
         ):
             if value:

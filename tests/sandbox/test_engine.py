@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sandbox.cloud import Cloud
 from sandbox.engine import Deployed, DeployFailed, Engine, EngineMissing, find_cli, open_engine
@@ -170,6 +171,22 @@ def test_unknown_property_is_loud(engine: Engine, program: Path) -> None:
     )
     with pytest.raises(DeployFailed, match="does not know the property replaceSecurityGroupsOnDestroy"):
         engine.preview()
+
+
+def test_changed_settings_of_the_provider_are_in_force_at_once(engine: Engine, program: Path, cloud: Cloud) -> None:
+    """Other default tags are on everything after one `up`, each once."""
+    engine.up()
+    stack = yaml.safe_load((program / "Pulumi.dev.yaml").read_text())
+    for value in ("one", "other"):
+        stack["config"]["aws:defaultTags"] = {"tags": {"environment": value}}
+        (program / "Pulumi.dev.yaml").write_text(yaml.safe_dump(stack))
+        assert engine.up().resources["update"] > 0
+        assert engine.preview().changes == 0
+        dynamodb = cloud.client("dynamodb")
+        (name,) = dynamodb.list_tables()["TableNames"]
+        arn = dynamodb.describe_table(TableName=name)["Table"]["TableArn"]
+        assert {"Key": "environment", "Value": value} in dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"]
+        assert len(dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"]) == 1
 
 
 def test_a_provider_of_the_programs_own_may_be_the_only_one(engine: Engine, program: Path, cloud: Cloud) -> None:
