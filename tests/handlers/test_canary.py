@@ -33,19 +33,19 @@ def contacts(whose, **primary):
             "Name": f"{CANARY} {whose} {kind}",
             "Title": f"{CANARY} {kind} lead",
             "EmailAddress": f"{CANARY}.{whose}.{kind}@example.com",
-            "PhoneNumber": f"+99 {len(whose):03d} 0451",
+            "PhoneNumber": f"+99 {len(whose):03d} 04-51-04",
         }
         for kind in KINDS[1:]
     }
     names = ("FullName", "AddressLine1", "AddressLine2", "City", "CompanyName", "StateOrRegion", "WebsiteUrl")
     made["primary"] = {name: f"{CANARY}-{whose}-{name}" for name in names}
-    made["primary"] |= {"PostalCode": f"{CANARY[:3]}-451", "CountryCode": "NO", "PhoneNumber": "+99 451 0451"}
+    made["primary"] |= {"PostalCode": f"{CANARY[:3]}-451", "CountryCode": "NO", "PhoneNumber": "+99 451 04-51-04"}
     made["primary"] |= primary
     return made
 
 
 # What no other place may hold: the word that every value carries, and the values that cannot carry it.
-TRACES = (CANARY, "can-451", "0451")
+TRACES = (CANARY, "can-451", "04-51-04")
 
 
 class Context:
@@ -169,7 +169,7 @@ def deploy_reason(run_id):
 SCENES = {
     "all well": (lambda cloud: serve(cloud), "completed"),
     "members refuse": (lambda cloud: serve(cloud, refuse_members(cloud)), "completed"),
-    "the source cannot be written": (lambda cloud: serve(cloud, PhoneNumber=f"{CANARY} 0451"), "failed"),
+    "the source cannot be written": (lambda cloud: serve(cloud, PhoneNumber=f"{CANARY} 04-51-04"), "failed"),
     "the source cannot be read": (
         lambda cloud: serve(
             cloud, lambda _, account: AccountError("ValidationException", CANARY) if account == MANAGEMENT else None
