@@ -9,13 +9,12 @@ import click
 from handlers.contact_sync.adapters.account_contacts import AccountContacts
 from handlers.contact_sync.adapters.organization import Organization
 from handlers.contact_sync.config import ContactSyncConfig
+from handlers.contact_sync.core.choice import choose, concerned
 from handlers.contact_sync.core.contacts import Contact, difference
-from handlers.contact_sync.core.errors import RunError, Skip
+from handlers.contact_sync.core.errors import Skip
 from handlers.contact_sync.core.pacing import Bucket, Pacer
 from handlers.contact_sync.core.receipts import Receipt, Status
 from handlers.contact_sync.core.request import Request
-from handlers.contact_sync.core.source import read_source, source_flaws
-from handlers.contact_sync.core.targets import Account, select
 from handlers.contact_sync.core.turn import Means
 from handlers.contact_sync.core.worker import work
 from handlers.contact_sync.names import Cause, Kind, Operation
@@ -99,18 +98,16 @@ async def look(management: str, request: Request, config: ContactSyncConfig) -> 
     organization, looking, clock = Organization(management), Looking(AccountContacts(management)), WallClock()
     organization.check_management()
     pacer = Pacer({operation: Bucket(config.pace(operation)) for operation in Operation}, clock)
-    source = await read_source(looking, request.kinds(), config, pacer, clock)
-    if wrong := source_flaws(source):
-        raise RunError("the source cannot be written: " + "; ".join(map(str, wrong)))
-    ids = () if request.everyone else request.accounts
-    named = [organization.account(one) or Account(one, "NOT_A_MEMBER") for one in ids]
-    selection = select(
+    accounts = concerned(request, organization)
+    source, selection = await choose(
         request,
-        organization.accounts() if request.everyone else named,
+        accounts,
         config,
         management=management,
-        in_excluded_units=organization.accounts_below(config.excluded_units, ids),
-        missing_at_source={kind for kind, contact in source.items() if contact is None},
+        contacts=looking,
+        directory=organization,
+        pacer=pacer,
+        clock=clock,
     )
     receipts: list[Receipt] = []
 

@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from handlers.contact_sync import closing
 from handlers.contact_sync.config import ContactSyncConfig
 from handlers.contact_sync.core.bell import hear
+from handlers.contact_sync.core.choice import choose, concerned
 from handlers.contact_sync.core.errors import (
     ConfigurationMissing,
     ConfigurationUnreadable,
@@ -18,15 +19,13 @@ from handlers.contact_sync.core.errors import (
     Paused,
     Refusal,
     RunError,
-    SourceUnwritable,
 )
 from handlers.contact_sync.core.lease import Merged, Turn, ring
 from handlers.contact_sync.core.pacing import Pacer
 from handlers.contact_sync.core.receipts import Receipt, Status
 from handlers.contact_sync.core.request import Request, instant
 from handlers.contact_sync.core.run import Run, RunStatus
-from handlers.contact_sync.core.source import Source, read_source, source_flaws
-from handlers.contact_sync.core.targets import Account, Left, Selection, abandon, batches, select
+from handlers.contact_sync.core.targets import Left, abandon, batches, select
 from handlers.contact_sync.names import Metric, Outcome
 from handlers.contact_sync.runtime import Services, services
 from handlers.contact_sync.telemetry import logger, metrics, tracer
@@ -146,11 +145,20 @@ async def _gather(
         RunError: the run ends before any write; where the accounts were known, each has its receipts.
     """
     services.organization.check_management()
-    accounts = list(_accounts(request, services))
+    accounts = concerned(request, services.organization)
     try:
         if unreadable:
             raise unreadable
-        source, selection = await _choose(request, accounts, config, services)
+        source, selection = await choose(
+            request,
+            accounts,
+            config,
+            management=services.management,
+            contacts=services.contacts,
+            directory=services.organization,
+            pacer=Pacer(services.buckets(config), services.clock),
+            clock=services.clock,
+        )
     except RunError as error:
         everyone = select(request, accounts, config, management=services.management, in_excluded_units=())
         services.states.keep(_receipts_of(abandon(everyone, type(error)).left, services), run.run_id)
@@ -160,34 +168,6 @@ async def _gather(
     services.bucket.write_batches(run.run_id, cut)
     held = {kind: contact for kind, contact in source.items() if contact is not None}
     return replace(run, source=held, batches=len(cut))
-
-
-async def _choose(
-    request: Request, accounts: Iterable[Account], config: ContactSyncConfig, services: Services
-) -> tuple[Source, Selection]:
-    """The source, as it may be written, and what becomes of every account."""
-    named = () if request.everyone else request.accounts
-    below = services.organization.accounts_below(config.excluded_units, named)
-    pacer = Pacer(services.buckets(config), services.clock)
-    source = await read_source(services.contacts, request.kinds(), config, pacer, services.clock)
-    if wrong := source_flaws(source):
-        raise SourceUnwritable("; ".join(map(str, wrong)))
-    missing = {kind for kind, contact in source.items() if contact is None}
-    selection = select(
-        request,
-        accounts,
-        config,
-        management=services.management,
-        in_excluded_units=below,
-        missing_at_source=missing,
-    )
-    return source, selection
-
-
-def _accounts(request: Request, services: Services) -> Iterable[Account]:
-    if request.everyone:
-        return services.organization.accounts()
-    return [services.organization.account(account) or Account(account, "NOT_A_MEMBER") for account in request.accounts]
 
 
 def _receipts_of(left: Iterable[Left], services: Services) -> Iterable[Receipt]:

@@ -95,8 +95,8 @@ def test_dead_letters_are_seen(place):
 def test_every_stack_file_is_valid(stack):
     """What stands in the repository's stack files is accepted by both models."""
     config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
-    settings.contact_sync(config["orgsync:contact_sync"])
-    settings.deployment(config["orgsync:deployment"])
+    assert settings.contact_sync(config["orgsync:contact_sync"]).contact_types == tuple(Kind)
+    assert settings.deployment(config["orgsync:deployment"]).protect == (stack == "prod")
 
 
 def test_the_dashboard_shows_what_owners_ask_for(place):

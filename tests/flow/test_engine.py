@@ -25,12 +25,21 @@ def told(report: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("life_of_a_stack", "two_stacks")],
+    [
+        pytest.param(name, marks=pytest.mark.xdist_group(name))
+        for name in ("life_of_a_stack", "refused_first_source", "two_stacks")
+    ],
 )
 def test_both_engines_come_to_the_same(
     name: str, scenario: Callable[[str], Scenario], rehearsed: Callable[[str], dict[str, Any]]
 ) -> None:
-    """The in-process engine is believed because it ends as the real one does."""
-    real = play(scenario(name), engine="pulumi")
+    """The in-process engine is believed because it does, and ends, as the real one does."""
+    real, inline = play(scenario(name), engine="pulumi"), rehearsed(name)
     assert real["engine"].startswith("pulumi ")
-    assert told(real) == told(rehearsed(name))
+    assert told(real) == told(inline)
+    for one, other in zip(real["steps"], inline["steps"], strict=True):
+        assert one["resources"] == other["resources"]
+        # What refuses says so in the same words, whatever stands around them.
+        assert bool(one["error"]) == bool(other["error"])
+        if one["error"]:
+            assert "SourceUnwritable: billing.EmailAddress must be" in one["error"]

@@ -39,8 +39,11 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.mark.engine
 @pytest.mark.skipif(find_cli() is None, reason="no Pulumi CLI on PATH or at .engine/pulumi: make engine")
-def test_another_checkout_changes_nothing(cloud: Cloud, checkout: Path) -> None:
-    """Nor does a second `up` from the first; no run is started, and every output is the same."""
+def test_another_checkout_changes_nothing_but_what_is_gone(cloud: Cloud, checkout: Path) -> None:
+    """Nor does a second `up` from the first; no run is started, and every output is the same.
+
+    What was deleted behind its back is made again, and only that.
+    """
     with open_engine("pulumi", cloud, ROOT) as engine:
         first = engine.up("dev")
         cloud.settle()
@@ -53,6 +56,12 @@ def test_another_checkout_changes_nothing(cloud: Cloud, checkout: Path) -> None:
             assert again.changes == 0, again.resources
             assert again.resources["same"] == first.resources["create"]
             assert again.outputs == first.outputs
+        cloud.client("events").remove_targets(Rule="orgsync-dev-contact-sync-source-changed", Ids=["source-changed"])
+        cloud.client("ssm").delete_parameter(Name=first.outputs["discovery_parameter"])
+        engine.refresh("dev")
+        repaired = engine.up("dev")
+        assert (repaired.resources["create"], repaired.changes) == (2, 2)
+        assert repaired.outputs == first.outputs
         assert len(cloud.executions()) == runs
 
 

@@ -231,7 +231,9 @@ def heard_by(address):
 def test_an_address_that_mail_can_reach_is_taken(address):
     """Tags, apostrophes and subdomains too, up to the lengths that mail knows; in both places alike."""
     for settings, _ in heard_by(address):
-        parse({"notification_settings": settings})
+        heard = parse({"notification_settings": settings}).notification_settings
+        contacts = heard.user_notifications_config.email_contacts
+        assert [*(one.endpoint for one in heard.subscriptions), *(one.address for one in contacts)] == [address]
 
 
 @pytest.mark.parametrize("address", NO_ADDRESSES)
@@ -254,7 +256,8 @@ def test_an_address_that_no_mail_can_reach_is_refused(address):
 )
 def test_an_https_endpoint_is_a_host_and_what_it_is_asked_for(endpoint):
     """Its port, path and query are its owner's, and so is the name and password that SNS signs in with."""
-    parse({"notification_settings": {"subscriptions": [{"protocol": "https", "endpoint": endpoint}]}})
+    told = parse({"notification_settings": {"subscriptions": [{"protocol": "https", "endpoint": endpoint}]}})
+    assert [one.endpoint for one in told.notification_settings.subscriptions] == [endpoint]
 
 
 @pytest.mark.parametrize(

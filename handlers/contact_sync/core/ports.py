@@ -1,12 +1,13 @@
 """What the core needs from outside, as protocols: adapters meet them with AWS, tests with fakes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
 from handlers.contact_sync.names import Kind
 
 from .contacts import Contact
+from .targets import Account
 
 
 class Clock(Protocol):
@@ -39,6 +40,19 @@ class Contacts(Protocol):
 
     async def delete(self, account: str, kind: Kind) -> None:
         """Remove an alternate contact; one that is already gone is no error."""
+
+
+class Directory(Protocol):
+    """Who is in the organization, and where; see the adapter for how it fails."""
+
+    def accounts(self) -> Iterable[Account]:
+        """Every account, the management account too, in every state."""
+
+    def account(self, account: str) -> Account | None:
+        """One account; None when it is no member."""
+
+    def accounts_below(self, units: Iterable[str], named: Collection[str] = ()) -> Collection[str]:
+        """Ids of the accounts in any of these units or below; of `named`, where only those matter."""
 
 
 class Membership(Protocol):
