@@ -61,7 +61,7 @@ tools/asl/node_modules/.package-lock.json: tools/asl/package-lock.json
 	npm ci --silent --no-audit --no-fund --prefix tools/asl
 
 schema: setup ## the Pulumi package's schema anew, after its arguments or outputs have changed
-	$(BIN)/python -c 'import json; from components.__main__ import SCHEMA, schema; \
+	$(BIN)/python -c 'import json; from orgsync.components.__main__ import SCHEMA, schema; \
 	  SCHEMA.write_text(json.dumps(schema(), indent=2) + "\n")'
 
 # The layer keeps to the versions that the tests run with: its lock is made under the other's constraint.

@@ -3,8 +3,8 @@
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
-from components.contact_sync import ContactSync
-from components.settings import stack_file
+from orgsync.components.contact_sync.component import ContactSync
+from orgsync.components.contact_sync.deployment import stack_file
 
 # `pulumi.Config` answers for one key only and never lists them, so a misspelt one would go unseen. The engine
 # hands all of them on by the environment; whoever runs the program in a process of its own sets them there.

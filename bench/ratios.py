@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
-from handlers.contact_sync.config import AWS_QUOTAS, parse
-from handlers.contact_sync.names import Kind, Operation
-from sandbox.cloud.account import AccountService
-from sandbox.cloud.quotas import AWS
-from sandbox.organization import Organization, make
-from sandbox.simulation import bring_into_step, run, virtual_seconds
+from orgsync.contact_sync.config import AWS_QUOTAS, parse
+from orgsync.contact_sync.names import Kind, Operation
+from orgsync.sandbox.model.account import AccountService
+from orgsync.sandbox.model.organization import Organization, make
+from orgsync.sandbox.model.quotas import AWS
+from orgsync.sandbox.simulation import bring_into_step, run, virtual_seconds
 
 LATENCY = 0.15
 SIZES = (40, 1_000, 5_000)

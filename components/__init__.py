@@ -1,4 +1,1 @@
-"""What exists: the declared cloud, one component a noun."""
-
-__version__ = "0.1.0"
-"""Of the project and of the Pulumi package; `pyproject.toml` reads it here."""
+"""The declared cloud: Pulumi components, a folder a system, and the Pulumi package `orgsync` for every language."""

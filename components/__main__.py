@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# Started as a file, Python looks for modules beside it. There `packaging.py` would stand for the library of
-# that name, which Pulumi imports; `components` and `handlers` are one level up.
+# Started as a file, Python looks for modules beside it, where none is meant to be found. In a checkout the library is
+# one level up; in an installation it is on the path already.
 HERE = Path(__file__).resolve().parent
-sys.path[:] = [str(HERE.parent), *(path for path in sys.path if Path(path).resolve() != HERE)]
+sys.path[:] = [path for path in sys.path if Path(path).resolve() != HERE]
+if (HERE.parent / "orgsync").is_dir():
+    sys.path.insert(0, str(HERE.parent))
 
 from pulumi import ComponentResource, Inputs, ResourceOptions  # noqa: E402
 from pulumi.errors import InputPropertyError  # noqa: E402
@@ -20,8 +22,8 @@ from pulumi.provider import main as serve  # noqa: E402
 from pulumi.provider.experimental.component import ComponentProvider  # noqa: E402
 from pulumi.provider.server import ComponentInitError  # noqa: E402
 
-from components import __version__  # noqa: E402
-from components.contact_sync import ContactSync  # noqa: E402
+from orgsync import __version__  # noqa: E402
+from orgsync.components.contact_sync.component import ContactSync  # noqa: E402
 
 PACKAGE = "orgsync"
 COMPONENTS: list[type[ComponentResource]] = [ContactSync]

@@ -1,1 +1,1 @@
-"""What runs: exactly the code that is zipped into the functions, one package a system."""
+"""Entry points that Lambda starts, a folder a system; everything that they decide is in the library."""

@@ -17,8 +17,8 @@ from moto.s3.models import s3_backends
 from moto.sns.models import Subscription, sns_backends
 from moto.sqs.models import sqs_backends
 
-from handlers.contact_sync.adapters import aws
-from handlers.contact_sync.telemetry import metrics
+from orgsync.shared import aws
+from orgsync.shared.telemetry import metrics
 
 REGION = "us-east-1"
 

@@ -6,18 +6,18 @@ import json
 import time
 from datetime import UTC, datetime, timedelta
 
-from handlers.contact_sync.adapters.config_table import ConfigTable
-from handlers.contact_sync.adapters.notifier import Notifier
-from handlers.contact_sync.adapters.run_bucket import RunBucket
-from handlers.contact_sync.adapters.state_table import StateTable
-from handlers.contact_sync.names import Operation
-from handlers.contact_sync.plan import plan
-from handlers.contact_sync.process import process
-from handlers.contact_sync.report import report
-from handlers.contact_sync.runtime import Services
-from sandbox.cloud.account import AccountError, AccountService, Caller
-from sandbox.organization import KINDS, make
-from sandbox.simulation import SimulatedContacts, SimulatedOrganization
+from orgsync.contact_sync.adapters.config_table import ConfigTable
+from orgsync.contact_sync.adapters.run_bucket import RunBucket
+from orgsync.contact_sync.adapters.state_table import StateTable
+from orgsync.contact_sync.names import Operation
+from orgsync.contact_sync.services import Services
+from orgsync.handlers.contact_sync.plan import plan
+from orgsync.handlers.contact_sync.process import process
+from orgsync.handlers.contact_sync.report import report
+from orgsync.sandbox.model.account import AccountError, AccountService, Caller
+from orgsync.sandbox.model.organization import KINDS, make
+from orgsync.sandbox.simulation import SimulatedContacts, SimulatedOrganization
+from orgsync.shared.notifications import Notifier
 from tests.memory import client, make_tables, make_topic, read_queue, tables
 
 WRITER = "orgsync-test-process"

@@ -1,1 +1,1 @@
-"""Contact sync: every member account's contacts kept equal to the management account's."""
+"""The four functions of contact sync: plan, process, report and the initial sync."""

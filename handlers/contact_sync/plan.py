@@ -8,11 +8,9 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from handlers.contact_sync import closing
-from handlers.contact_sync.config import ContactSyncConfig
-from handlers.contact_sync.core.bell import hear
-from handlers.contact_sync.core.choice import choose, concerned
-from handlers.contact_sync.core.errors import (
+from orgsync.contact_sync import finalize
+from orgsync.contact_sync.config import ContactSyncConfig
+from orgsync.contact_sync.core.errors import (
     ConfigurationMissing,
     ConfigurationUnreadable,
     KindNotConfigured,
@@ -20,15 +18,22 @@ from handlers.contact_sync.core.errors import (
     Refusal,
     RunError,
 )
-from handlers.contact_sync.core.lease import Merged, Turn, ring
-from handlers.contact_sync.core.pacing import Pacer
-from handlers.contact_sync.core.receipts import Receipt, Status
-from handlers.contact_sync.core.request import Request, instant
-from handlers.contact_sync.core.run import Run, RunStatus
-from handlers.contact_sync.core.targets import Left, abandon, batches, select
-from handlers.contact_sync.names import Metric, Outcome
-from handlers.contact_sync.runtime import Services, services
-from handlers.contact_sync.telemetry import logger, metrics, tracer
+from orgsync.contact_sync.core.lease import Merged, Turn, ring
+from orgsync.contact_sync.core.receipts import Receipt, Status
+from orgsync.contact_sync.core.request import Request, instant
+from orgsync.contact_sync.core.run import Run, RunStatus
+from orgsync.contact_sync.core.selection import choose, concerned
+from orgsync.contact_sync.core.targets import (
+    Left,
+    abandon,
+    batches,
+    select,
+)
+from orgsync.contact_sync.core.trigger import hear
+from orgsync.contact_sync.names import Metric, Outcome
+from orgsync.contact_sync.services import Services, services
+from orgsync.shared.rate_limiter import Pacer
+from orgsync.shared.telemetry import logger, metrics, tracer
 
 BATCH = 1000
 """Accounts a batch. Writing everything of one account takes 0.6 s at quota, so that a batch
@@ -62,7 +67,7 @@ def plan(run_id: str, started: str, bell: Any, services: Services) -> dict[str, 
         metrics.add_metric(Metric.BELLS_REFUSED, MetricUnit.Count, 1)
         logger.info("bell refused", run_id=run_id, reason=refusal.code, detail=str(refusal))
         # A run that was handed the lease and is refused (paused meanwhile) must not keep it.
-        closing.hand_over(run_id, services)
+        finalize.hand_over(run_id, services)
         source = bell.get("source") if isinstance(bell, dict) else None
         return _answer(Outcome.REFUSED, run_id, refusal={"reason": refusal.code, "source": source or "unknown"})
 
@@ -131,9 +136,9 @@ def _see_that_the_holder_lives(services: Services) -> None:
         return
     status = services.pipeline.status(holder.run_id)
     if status is None:
-        closing.start(holder, services)
+        finalize.start(holder, services)
     elif status != "RUNNING":
-        closing.close(holder.run_id, services, died=status, bell=closing.bell_of(holder))
+        finalize.close(holder.run_id, services, died=status, bell=finalize.bell_of(holder))
 
 
 async def _gather(

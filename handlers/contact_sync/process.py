@@ -7,17 +7,17 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from handlers.contact_sync.closing import LOOK_EVERY
-from handlers.contact_sync.config import ContactSyncConfig
-from handlers.contact_sync.core.pacing import Pacer
-from handlers.contact_sync.core.receipts import Receipt
-from handlers.contact_sync.core.run import Run, RunStatus
-from handlers.contact_sync.core.targets import Target
-from handlers.contact_sync.core.turn import Fields, Means
-from handlers.contact_sync.core.worker import Progress, work
-from handlers.contact_sync.names import Kind, Metric
-from handlers.contact_sync.runtime import Services, services
-from handlers.contact_sync.telemetry import logger, metrics, tracer
+from orgsync.contact_sync.config import ContactSyncConfig
+from orgsync.contact_sync.core.account_sync import Fields, Means
+from orgsync.contact_sync.core.receipts import Receipt
+from orgsync.contact_sync.core.run import Run, RunStatus
+from orgsync.contact_sync.core.targets import Target
+from orgsync.contact_sync.core.worker import Progress, work
+from orgsync.contact_sync.finalize import LOOK_EVERY
+from orgsync.contact_sync.names import Kind, Metric
+from orgsync.contact_sync.services import Services, services
+from orgsync.shared.rate_limiter import Pacer
+from orgsync.shared.telemetry import logger, metrics, tracer
 
 BEGIN_NO_MORE = 60.0
 """Seconds before the time limit at which no further account is begun: its retries need 14."""

@@ -5,9 +5,9 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from handlers.contact_sync.closing import close
-from handlers.contact_sync.runtime import Services, services
-from handlers.contact_sync.telemetry import logger, metrics, tracer
+from orgsync.contact_sync.finalize import close
+from orgsync.contact_sync.services import Services, services
+from orgsync.shared.telemetry import logger, metrics, tracer
 
 
 @logger.inject_lambda_context

@@ -13,8 +13,8 @@ import pulumi
 import pytest
 import yaml
 
-from components import packaging
-from components.place import Place
+from orgsync.components.shared import packaging
+from orgsync.components.shared.stack_context import Place
 
 ROOT = Path(__file__).parents[2]
 MANAGEMENT = "100000000001"

@@ -11,17 +11,27 @@ import pulumi
 import pytest
 import yaml
 
-from cli.main import main
-from components import alarms, forwarding, settings, watch
-from components.notifications import NOBODY_HEARS, somebody_hears
-from handlers.contact_sync.audience import ALL
-from handlers.contact_sync.config import parse
-from handlers.contact_sync.core import errors
-from handlers.contact_sync.core.notice import notice
-from handlers.contact_sync.core.receipts import Receipt, Status, Tally
-from handlers.contact_sync.core.run import Run
-from handlers.contact_sync.core.verdict import judge
-from handlers.contact_sync.names import METRIC_NAMESPACE, Cause, Kind, Metric
+from orgsync.cli.main import main
+from orgsync.components.contact_sync import (
+    alarms,
+    deployment,
+    forwarding,
+    monitoring,
+)
+from orgsync.components.shared.notifications import NOBODY_HEARS, somebody_hears
+from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.core import errors
+from orgsync.contact_sync.core.notification import notice
+from orgsync.contact_sync.core.outcome import judge
+from orgsync.contact_sync.core.receipts import Receipt, Status, Tally
+from orgsync.contact_sync.core.run import Run
+from orgsync.contact_sync.names import (
+    METRIC_NAMESPACE,
+    Cause,
+    Kind,
+    Metric,
+)
+from orgsync.shared.notification_settings import ALL
 
 ROOT = Path(__file__).parents[2]
 HOUR, DAY = 3600, 86400
@@ -52,7 +62,7 @@ def test_the_longest_silence_of_a_schedule_is_known(expression, seconds):
 
 def test_two_periods_without_a_run_wake_somebody(place):
     """Missing data is the bad news here: the alarm looks back two periods and takes silence for a breach."""
-    alarm = alarms.alarms(place, settings.Deployment(), "rate(1 day)")["no-run"]
+    alarm = alarms.alarms(place, deployment.Deployment(), "rate(1 day)")["no-run"]
     assert alarm.period * alarm.periods == 2 * DAY
     assert (alarm.silence, alarm.comparison) == ("breaching", "LessThanThreshold")
 
@@ -61,21 +71,21 @@ def test_two_periods_without_a_run_wake_somebody(place):
 def test_silence_that_is_meant_wakes_nobody(place, paused):
     """A paused system, and a schedule beyond CloudWatch's sight, have no such alarm."""
     schedule = "rate(1 day)" if paused else "rate(30 days)"
-    assert "no-run" not in alarms.alarms(place, settings.Deployment(), schedule, paused)
+    assert "no-run" not in alarms.alarms(place, deployment.Deployment(), schedule, paused)
 
 
 def test_an_alarm_looks_no_further_back_than_cloudwatch_can(place):
     """Periods of an hour reach a week, shorter ones a day (PutMetricAlarm)."""
     for schedule in ("rate(1 minute)", "rate(1 day)", "rate(3 days)", "cron(0 6 * * ? *)"):
-        for alarm in alarms.alarms(place, settings.Deployment(), schedule).values():
+        for alarm in alarms.alarms(place, deployment.Deployment(), schedule).values():
             assert alarm.period * alarm.periods <= (7 * DAY if alarm.period >= HOUR else DAY)
 
 
 def test_alarms_and_dashboard_watch_metrics_that_exist(place):
     """A custom metric is one of the shared names, with the one dimension that Powertools gives it."""
-    found = alarms.alarms(place, settings.Deployment(), "rate(1 day)").values()
+    found = alarms.alarms(place, deployment.Deployment(), "rate(1 day)").values()
     watched = {(a.metric, tuple(a.dimensions.items())) for a in found if a.namespace == METRIC_NAMESPACE}
-    for widget in watch.dashboard(place)["widgets"]:
+    for widget in monitoring.dashboard(place)["widgets"]:
         for namespace, metric, *dimensions in widget["properties"]["metrics"]:
             if namespace == METRIC_NAMESPACE:
                 watched.add((metric, tuple(zip(dimensions[::2], dimensions[1::2], strict=True))))
@@ -85,7 +95,7 @@ def test_alarms_and_dashboard_watch_metrics_that_exist(place):
 
 def test_dead_letters_are_seen(place):
     """Each queue is watched by the metric that SQS really has."""
-    found = alarms.alarms(place, settings.Deployment(), "rate(1 day)")
+    found = alarms.alarms(place, deployment.Deployment(), "rate(1 day)")
     for queue in alarms.QUEUES:
         assert found[queue].metric == "ApproximateNumberOfMessagesVisible"
         assert found[queue].dimensions == {"QueueName": place.name(queue)}
@@ -95,13 +105,13 @@ def test_dead_letters_are_seen(place):
 def test_every_stack_file_is_valid(stack):
     """What stands in the repository's stack files is accepted by both models."""
     config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
-    assert settings.contact_sync(config["orgsync:contact_sync"]).contact_types == tuple(Kind)
-    assert settings.deployment(config["orgsync:deployment"]).protect == (stack == "prod")
+    assert deployment.contact_sync(config["orgsync:contact_sync"]).contact_types == tuple(Kind)
+    assert deployment.deployment(config["orgsync:deployment"]).protect == (stack == "prod")
 
 
 def test_the_dashboard_shows_what_owners_ask_for(place):
     """Runs, accounts in step, writes, throttles, durations and dead letters, each in the system's own region."""
-    widgets = [widget["properties"] for widget in watch.dashboard(place)["widgets"]]
+    widgets = [widget["properties"] for widget in monitoring.dashboard(place)["widgets"]]
     shown = {metric[1] for widget in widgets for metric in widget["metrics"]}
     wanted = {Metric.RUNS, Metric.ACCOUNTS_IN_STEP, Metric.WRITES, Metric.THROTTLES, Metric.RUN_SECONDS}
     assert wanted | {"Duration", "ApproximateNumberOfMessagesVisible"} <= shown
@@ -123,7 +133,7 @@ def test_the_dashboard_shows_dead_letters_of_the_other_region(place):
     """Where account events happen elsewhere, the queue there stands beside those here, with its own region."""
     shown = {}
     for region in ("us-east-1", "eu-west-1"):
-        widgets = watch.dashboard(replace(place, region=region))["widgets"]
+        widgets = monitoring.dashboard(replace(place, region=region))["widgets"]
         shown[region] = [m for w in widgets for m in w["properties"]["metrics"] if m[0] == "AWS/SQS"]
     elsewhere = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", place.name(forwarding.QUEUE)]
     assert shown["eu-west-1"] == [*shown["us-east-1"], [*elsewhere, {"region": "us-east-1"}]]
@@ -248,7 +258,7 @@ def notices():
 
 def test_every_command_that_people_are_told_to_run_exists(place):
     """Alarms, notices and remedies name commands, arguments and options that the command line takes."""
-    found = alarms.alarms(place, settings.Deployment(), "rate(1 day)", chat=ALL).values()
+    found = alarms.alarms(place, deployment.Deployment(), "rate(1 day)", chat=ALL).values()
     described = [alarm.description for alarm in (*found, *(alarms.severity_alarm(place, each) for each in ALL))]
     told = [
         text for each in notices() for text in (each.body, "\n".join(json.loads(each.chat)["content"]["nextSteps"]))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("handlers", "components", "cli", "sandbox")
+ROOMS = ("handlers", "components", "orgsync")
 
 
 def look(folder):
@@ -25,7 +25,7 @@ def look(folder):
 def rooms(tmp_path):
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     for room in ROOMS:
-        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / room, tmp_path / room, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 
 
@@ -38,16 +38,27 @@ def test_the_rooms_keep_their_directions(rooms):
 @pytest.mark.parametrize(
     ("file", "line", "contract"),
     [
-        ("handlers/contact_sync/names.py", "import boto3", "Only adapters speak to AWS"),
-        ("handlers/contact_sync/closing.py", "import boto3", "Only adapters speak to AWS"),
-        ("handlers/contact_sync/telemetry.py", "import boto3", "Only adapters speak to AWS"),
-        ("handlers/contact_sync/closing.py", "import handlers.contact_sync.plan", "A function's rooms look down only"),
-        ("handlers/contact_sync/closing.py", "import crhelper", "Only deploy knows crhelper"),
-        ("handlers/contact_sync/names.py", "import pulumi", "What is zipped never imports Pulumi"),
-        ("handlers/contact_sync/config.py", "import components.place", "The command on top"),
-        ("components/place.py", "import handlers.contact_sync.runtime", "Components know of the handlers only"),
-        ("components/place.py", "import handlers.contact_sync.closing", "Components know of the handlers only"),
-        ("components/place.py", "import sandbox", "The command on top"),
+        ("orgsync/contact_sync/names.py", "import boto3", "Only adapters and the shared clients speak to AWS"),
+        ("orgsync/contact_sync/finalize.py", "import boto3", "Only adapters and the shared clients speak to AWS"),
+        (
+            "orgsync/contact_sync/finalize.py",
+            "import orgsync.handlers.contact_sync.plan",
+            "A function's code looks down only",
+        ),
+        ("orgsync/contact_sync/finalize.py", "import crhelper", "Only the initial sync knows crhelper"),
+        ("orgsync/contact_sync/names.py", "import pulumi", "What is zipped never imports Pulumi"),
+        ("orgsync/contact_sync/config.py", "import orgsync.components.shared.stack_context", "The command on top"),
+        (
+            "components/shared/stack_context.py",
+            "import orgsync.contact_sync.services",
+            "Components know of the library only",
+        ),
+        (
+            "components/shared/stack_context.py",
+            "import orgsync.contact_sync.finalize",
+            "Components know of the library only",
+        ),
+        ("components/shared/stack_context.py", "import orgsync.sandbox", "The command on top"),
     ],
 )
 def test_a_wrong_direction_is_seen(rooms, file, line, contract):
@@ -64,7 +75,7 @@ def test_every_child_belongs_to_its_component() -> None:
     """What depends on a component waits for its children, but not for theirs: a child's parent is `self`."""
     parents = [
         f"{file.name}:{word.value.lineno} {ast.unparse(word.value)}"
-        for file in sorted((ROOT / "components").glob("*.py"))
+        for file in sorted((ROOT / "components").rglob("*.py"))
         for call in ast.walk(ast.parse(file.read_text()))
         if isinstance(call, ast.Call)
         for word in call.keywords

@@ -6,7 +6,7 @@ import re
 import pytest
 from moto.events.models import EventPattern
 
-from components import bells
+from orgsync.components.contact_sync import event_patterns
 
 CANARY = "canary@values.example"
 
@@ -25,12 +25,12 @@ def event(name, *, source="aws.account", detail_type="AWS API Call via CloudTrai
 
 
 def rings(rule, sent):
-    return EventPattern.load(json.dumps(bells.patterns()[rule])).matches_event(sent)
+    return EventPattern.load(json.dumps(event_patterns.patterns()[rule])).matches_event(sent)
 
 
 def rendered(rule, sent):
     """A transformer's output as EventBridge makes it: a path that leads nowhere leaves nothing."""
-    shape = bells.transformers()[rule]
+    shape = event_patterns.transformers()[rule]
 
     def value(match):
         found = sent
@@ -79,7 +79,7 @@ def test_a_new_account_rings():
 
 def test_a_run_that_died_is_told_from_the_batches_of_a_run(place):
     """The machine's own failures are matched; a child of its Distributed Map and another machine are not."""
-    pattern = EventPattern.load(json.dumps(bells.run_died(place)))
+    pattern = EventPattern.load(json.dumps(event_patterns.run_died(place)))
 
     def died(machine, status="FAILED"):
         sent = {"source": "aws.states", "detail-type": "Step Functions Execution Status Change"}
@@ -111,7 +111,7 @@ def test_no_contact_value_becomes_an_input(rule, casing):
     assert passed["detail"]["userIdentity"]["arn"] == "arn:aws:iam::100000000001:user/ann"
 
 
-@pytest.mark.parametrize("rule", sorted(bells.transformers()))
+@pytest.mark.parametrize("rule", sorted(event_patterns.transformers()))
 def test_what_is_passed_on_is_an_event_again(rule):
     """The input has an event's envelope, also when the event had next to nothing in it."""
     passed = rendered(rule, {"source": "aws.account", "detail-type": "t", "detail": {"eventName": "n"}})
@@ -120,10 +120,10 @@ def test_what_is_passed_on_is_an_event_again(rule):
     assert passed["id"] == ""
 
 
-@pytest.mark.parametrize("rule", sorted(bells.transformers()))
+@pytest.mark.parametrize("rule", sorted(event_patterns.transformers()))
 def test_every_placeholder_stands_in_quotes(rule):
     """A missing path leaves nothing where it stood: only in quotes does the JSON stay whole."""
-    shape = bells.transformers()[rule]
+    shape = event_patterns.transformers()[rule]
     placeholders = re.findall(r"<\w+>", shape.template)
     assert len(placeholders) == len(shape.paths)
     assert all(f'"{placeholder}"' in shape.template for placeholder in placeholders)

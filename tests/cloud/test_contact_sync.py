@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from components.settings import SettingsRefused
-from handlers.contact_sync.names import Entry, Env, discovery_parameter
+from orgsync.components.contact_sync.deployment import SettingsRefused
+from orgsync.contact_sync.names import Entry, Env, discovery_parameter
 
 
 @pytest.fixture(scope="module")

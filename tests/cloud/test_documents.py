@@ -5,9 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from components import deploy_sync, pipeline, policies, resource_policies, rights
-from components.settings import InitialSync, canonical
-from handlers.contact_sync.names import Outcome
+from orgsync.components.contact_sync import (
+    initial_sync,
+    permissions,
+    policies,
+    resource_policies,
+    state_machine,
+)
+from orgsync.components.contact_sync.deployment import InitialSync, canonical
+from orgsync.contact_sync.names import Outcome
 from tests import linting
 
 KEY = "arn:aws:kms:us-east-1:100000000001:key/00000000-0000-4000-8000-000000000000"
@@ -17,7 +23,7 @@ SYNC = InitialSync()
 
 @pytest.fixture(scope="module")
 def stored(place):
-    return rights.Stored(
+    return permissions.Stored(
         key=KEY,
         config_table=place.arn("dynamodb", "table/config"),
         state_table=place.arn("dynamodb", "table/state"),
@@ -29,7 +35,7 @@ def stored(place):
 @pytest.fixture(scope="module")
 def identities(place, stored):
     """Every identity's statements, by role."""
-    functions = {part: getattr(rights, part)(place, stored) for part in ("plan", "process", "report", "deploy")}
+    functions = {part: getattr(permissions, part)(place, stored) for part in ("plan", "process", "report", "deploy")}
     return functions | {
         "pipeline": policies.pipeline(place, KEY, ["plan", "process", "report"]),
         "bells": [policies.ring(place)],
@@ -141,39 +147,39 @@ def test_crhelper_may_make_rules_of_its_own_name_only(identities, place):
     assert {resource for s in rules for resource in s["Resource"]} == {
         "arn:aws:events:us-east-1:100000000001:rule/OrgsyncDevContactSync????????"
     }
-    (custom,) = deploy_sync.template(place, {}, SYNC)["Resources"]
+    (custom,) = initial_sync.template(place, {}, SYNC)["Resources"]
     assert custom == "OrgsyncDevContactSync"
 
 
 def test_cloudformation_accepts_the_template(place):
     """cfn-lint finds nothing to say of the template."""
-    assert not linting.template_mistakes(json.dumps(deploy_sync.template(place, {"schedule": "rate(1 day)"}, SYNC)))
+    assert not linting.template_mistakes(json.dumps(initial_sync.template(place, {"schedule": "rate(1 day)"}, SYNC)))
 
 
 def test_the_same_configuration_is_the_same_template(place):
     """Order of keys and the engine's floats change nothing, so an unchanged deployment starts no run."""
     one = {"retry_config": {"max_attempts": 3, "base_delay": 2}, "paused": False}
     other = {"paused": False, "retry_config": {"base_delay": 2.0, "max_attempts": 3.0}}
-    assert canonical(deploy_sync.template(place, one, SYNC)) == canonical(deploy_sync.template(place, other, SYNC))
+    assert canonical(initial_sync.template(place, one, SYNC)) == canonical(initial_sync.template(place, other, SYNC))
 
 
 def test_step_functions_accepts_the_definition(place, tmp_path):
     """Neither cfn-lint nor asl-validator finds anything to say of the state machine."""
-    assert linting.machine_mistakes(json.dumps(pipeline.definition(place)), tmp_path) == []
+    assert linting.machine_mistakes(json.dumps(state_machine.definition(place)), tmp_path) == []
 
 
 def test_every_task_is_done_again_after_a_killed_process(place):
     """Each call of a function is retried on anything, and named a time-out."""
-    tasks = [state for _, state in states_of(pipeline.definition(place)) if state["Type"] == "Task"]
+    tasks = [state for _, state in states_of(state_machine.definition(place)) if state["Type"] == "Task"]
     assert len(tasks) == 4
     for task in tasks:
         assert task["Retry"][-1]["ErrorEquals"] == ["States.ALL"]
-        assert task["TimeoutSeconds"] > pipeline.FUNCTION_SECONDS
+        assert task["TimeoutSeconds"] > state_machine.FUNCTION_SECONDS
 
 
 def test_whatever_fails_is_reported(place):
     """Plan and the map end in a report when they fail; a batch lets the others go on."""
-    states = dict(states_of(pipeline.definition(place)))
+    states = dict(states_of(state_machine.definition(place)))
     assert [states[name]["Catch"][0]["Next"] for name in ("Plan", "Process")] == ["Report Failure", "Report Failure"]
     assert states["Batch"]["Catch"][0]["Next"] == "Left"
     assert "error.$" in states["Report Failure"]["Parameters"]["Payload"]
@@ -181,7 +187,7 @@ def test_whatever_fails_is_reported(place):
 
 def test_the_machine_knows_every_outcome_of_a_plan(place):
     """A plan's answer leads to its batches or to its report; merged and refused end the execution."""
-    choose = pipeline.definition(place)["States"]["Choose"]
+    choose = state_machine.definition(place)["States"]["Choose"]
     assert {choice["StringEquals"]: choice["Next"] for choice in choose["Choices"]} == {
         Outcome.PROCESS: "Process",
         Outcome.REPORT: "Report",
@@ -191,7 +197,7 @@ def test_the_machine_knows_every_outcome_of_a_plan(place):
 
 def test_every_kind_of_contact_may_be_touched_and_no_other(place, stored):
     """An alternate's type is a condition that lists all three, the primary contact has actions of its own."""
-    for statements in (rights.plan(place, stored), rights.process(place, stored)):
+    for statements in (permissions.plan(place, stored), permissions.process(place, stored)):
         contacts = [s for s in statements if s["Effect"] == "Allow" and any("Contact" in a for a in s["Action"])]
         assert {
             action.split(":")[1].removeprefix("Get").removeprefix("Put").removeprefix("Delete")
@@ -215,7 +221,7 @@ def test_a_change_of_contact_types_changes_no_right(declare):
 
 def test_members_are_those_of_our_organization(place, stored):
     """Wherever in the organization they stand, by their ARN and by their path."""
-    members = [s for s in rights.process(place, stored) if s["Sid"].startswith("KeepMembers")]
+    members = [s for s in permissions.process(place, stored) if s["Sid"].startswith("KeepMembers")]
     assert members
     for statement in members:
         assert statement["Resource"] == [f"arn:aws:account::{place.account}:account/{place.organization}/*"]

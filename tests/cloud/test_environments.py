@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components import settings
-from components.place import Place
+from orgsync.components.contact_sync import deployment as settings
+from orgsync.components.shared.stack_context import Place
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.bells import patterns
+from orgsync.components.contact_sync.event_patterns import patterns
 
 HOME = "eu-west-1"
 

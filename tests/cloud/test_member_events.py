@@ -8,8 +8,13 @@ import pytest
 from cfnlint.api import lint_all
 from moto.events.models import EventPattern
 
-from components import bells, member_events, policies, resource_policies
-from components.settings import SettingsRefused
+from orgsync.components.contact_sync import (
+    event_patterns,
+    member_events,
+    policies,
+    resource_policies,
+)
+from orgsync.components.contact_sync.deployment import SettingsRefused
 
 EVENTS = Path(__file__).parents[1] / "events"
 MANAGEMENT, MEMBER, ORGANIZATION = "100000000001", "200000000001", "o-aaaabbbbcc"
@@ -77,14 +82,14 @@ def test_what_cannot_be_forwarded_is_not_lost(resources):
 def test_a_members_own_change_is_forwarded_and_rings(place, name):
     """Each call that changes a contact, whoever of the member made it."""
     for event in (call(name), call(name, detail={**call(name)["detail"], "userIdentity": {"invokedBy": "x"}})):
-        assert matches(bells.member_calls(place), event)
-        assert matches(bells.member_changed(place), event)
+        assert matches(event_patterns.member_calls(place), event)
+        assert matches(event_patterns.member_changed(place), event)
 
 
 @pytest.mark.parametrize("file", ["member-changed-by-delegate", "member-changed-forwarded", "member-changed-masked-id"])
 def test_recorded_samples_ring(place, file):
     """Forwarded events of either casing, a delegated administrator's calls about others among them."""
-    assert matches(bells.member_changed(place), json.loads((EVENTS / f"{file}.json").read_text()))
+    assert matches(event_patterns.member_changed(place), json.loads((EVENTS / f"{file}.json").read_text()))
 
 
 @pytest.mark.parametrize(
@@ -99,12 +104,12 @@ def test_recorded_samples_ring(place, file):
 )
 def test_anything_else_stays_in_the_member(place, event):
     """What changed nothing, and what the management account did itself: our own writes must never come back."""
-    assert not matches(bells.member_calls(place), event)
+    assert not matches(event_patterns.member_calls(place), event)
 
 
 def test_the_management_account_does_not_ring_as_a_member(place):
     """Whatever arrived on the members' bus, a change of the source has its own rule."""
-    assert not matches(bells.member_changed(place), call(account=MANAGEMENT))
+    assert not matches(event_patterns.member_changed(place), call(account=MANAGEMENT))
 
 
 def test_the_bus_lets_in_the_organization_with_aws_own_events_only(place):

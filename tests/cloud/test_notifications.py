@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from components.notifications import filter_policy
-from components.settings import SettingsRefused
+from orgsync.components.contact_sync.deployment import SettingsRefused
+from orgsync.components.shared.notifications import filter_policy
 
 TEAMS = {
     "tenant": "0a1b2c3d-0000-4000-8000-000000000001",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components import packaging
+from orgsync.components.shared import packaging
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,18 +43,23 @@ def lock(tmp_path):
     return file
 
 
-def test_the_code_is_exactly_the_python_files_of_handlers():
+def test_the_code_is_exactly_one_systems_python_files():
     """Nothing but source is uploaded, under the name that the handlers' entry points begin with."""
-    files = packaging.code().assets
+    files = packaging.code("contact_sync").assets
     assert list(files) == sorted(files)
-    assert "handlers/contact_sync/names.py" in files
-    assert all(name.startswith("handlers/") and name.endswith(".py") for name in files)
+    assert "orgsync/contact_sync/names.py" in files
+    assert "orgsync/handlers/contact_sync/plan.py" in files
+    rooms = {name.split("/")[1] for name in files}
+    assert rooms == {"__init__.py", "contact_sync", "handlers", "shared"}
+    assert all(name.endswith(".py") for name in files)
 
 
 def test_paths_are_the_same_in_every_clone(monkeypatch):
     """An asset's path is relative to where the program runs."""
     monkeypatch.chdir(ROOT)
-    assert packaging.code().assets["handlers/contact_sync/names.py"].path == "handlers/contact_sync/names.py"
+    assert (
+        packaging.code("contact_sync").assets["orgsync/contact_sync/names.py"].path == "orgsync/contact_sync/names.py"
+    )
 
 
 def test_a_layer_is_the_same_bytes_whenever_and_wherever_it_is_built(fetched, lock, tmp_path):

@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from components.place import LONGEST_PREFIX, NameRefused, Place, RegionRefused
+from orgsync.components.shared.stack_context import (
+    LONGEST_PREFIX,
+    NameRefused,
+    Place,
+    RegionRefused,
+)
 
 ROOT = Path(__file__).parents[2]
-KNOWS_REGIONS = ROOT / "components" / "place.py"
+KNOWS_REGIONS = ROOT / "components" / "shared" / "stack_context.py"
 REGION = re.compile(r"\b(af|ap|ca|cn|eu|il|me|mx|sa|us)-(gov-|iso[a-z]*-)?[a-z]+-\d\b")
 PARTITION = re.compile(r"\barn:aws(-cn|-us-gov)?:")
 
@@ -33,7 +38,11 @@ def written_down(source: str) -> list[str]:
 
 def test_no_partition_and_no_region_is_written_down() -> None:
     """What is declared and what runs take them from where they stand."""
-    files = [file for room in ("components", "handlers") for file in (ROOT / room).rglob("*.py")]
+    files = [
+        file
+        for room in ("components", "handlers", "orgsync/shared", "orgsync/contact_sync")
+        for file in (ROOT / room).rglob("*.py")
+    ]
     found = {str(file.relative_to(ROOT)): written_down(file.read_text()) for file in files if file != KNOWS_REGIONS}
     assert {file: texts for file, texts in found.items() if texts} == {}
 

@@ -7,12 +7,17 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from components.settings import SettingsRefused, arguments, deployment, stack_file
-from sandbox.cloud import Cloud
-from sandbox.engine import DeployFailed, open_engine
-from sandbox.inline import InlineEngine
-from sandbox.organization import make
-from sandbox.program import Program
+from orgsync.components.contact_sync.deployment import (
+    SettingsRefused,
+    arguments,
+    deployment,
+    stack_file,
+)
+from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.engines.engine import DeployFailed, open_engine
+from orgsync.sandbox.engines.inline import InlineEngine
+from orgsync.sandbox.engines.program import Program
+from orgsync.sandbox.model.organization import make
 
 ROOT = Path(__file__).parents[2]
 EXCLUDING = {"excluded_accounts": ["200000000001"]}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 COMPONENTS = Path(__file__).parents[2] / "components"
-FILES = sorted(path for pattern in ("*policies.py", "rights.py") for path in COMPONENTS.glob(pattern))
+FILES = sorted(path for pattern in ("*policies.py", "permissions.py") for path in COMPONENTS.rglob(pattern))
 ABOVE = 3
 """Lines: a comment that begins a statement of so few lines speaks of all of it."""
 

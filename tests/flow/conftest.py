@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox.program import laid_over
-from sandbox.scenario import Scenario, load, play
+from orgsync.sandbox.engines.program import laid_over
+from orgsync.sandbox.rehearsal import Scenario, load, rehearse
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = ROOT / "tests" / "scenarios"
@@ -25,7 +25,7 @@ def _scenario(name: str) -> Scenario:
 
 @functools.cache
 def _report(name: str) -> Report:
-    return play(_scenario(name), engine="inline")
+    return rehearse(_scenario(name), engine="inline")
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.cloud import Cloud
-from sandbox.engine import open_engine
-from sandbox.organization import make
-from sandbox.scenario.configuration import QUICK
+from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.engines.engine import open_engine
+from orgsync.sandbox.model.organization import make
+from orgsync.sandbox.rehearsal.configuration import QUICK
 
 ROOT = Path(__file__).parents[2]
 CANARY = "Zilpzalp"

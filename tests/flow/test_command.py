@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from cli.sandbox import sandbox
+from orgsync.cli.sandbox import sandbox
 
 REPOSITORY = Path(__file__).parents[2]
 SCENARIOS = REPOSITORY / "tests" / "scenarios"
@@ -89,7 +89,7 @@ def test_the_demo_fails_if_the_burst_took_more_runs_than_it_says(
     """However well every account ended."""
     steps = [{"step": "deploy", "runs": ["0"]}, {"step": "at_once", "runs": [str(run) for run in range(runs)]}]
     report = {"as_expected": True, "steps": steps}
-    monkeypatch.setattr("sandbox.scenario.play", lambda *_, **__: report)
+    monkeypatch.setattr("orgsync.sandbox.rehearsal.rehearse", lambda *_, **__: report)
     told = CliRunner().invoke(sandbox, ["demo", "--json"])
     assert (told.exit_code, json.loads(told.stdout)) == (code, report)
     assert ("set off 3 runs, not at most 2" in told.stderr) == bool(code)

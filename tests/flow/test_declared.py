@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from components.resource_policies import NAMES_NO_SOURCE
-from sandbox.cloud import Cloud
-from sandbox.engine import open_engine
-from sandbox.inline import InlineEngine
-from sandbox.organization import make
+from orgsync.components.contact_sync.resource_policies import NAMES_NO_SOURCE
+from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.engines.engine import open_engine
+from orgsync.sandbox.engines.inline import InlineEngine
+from orgsync.sandbox.model.organization import make
 from tests import linting
 
 ROOT = Path(__file__).parents[2]

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.engine import find_cli
-from sandbox.scenario import Scenario, play
+from orgsync.sandbox.engines.engine import find_cli
+from orgsync.sandbox.rehearsal import Scenario, rehearse
 
 pytestmark = [
     pytest.mark.engine,
@@ -34,7 +34,7 @@ def test_both_engines_come_to_the_same(
     name: str, scenario: Callable[[str], Scenario], rehearsed: Callable[[str], dict[str, Any]]
 ) -> None:
     """The in-process engine is believed because it does, and ends, as the real one does."""
-    real, inline = play(scenario(name), engine="pulumi"), rehearsed(name)
+    real, inline = rehearse(scenario(name), engine="pulumi"), rehearsed(name)
     assert real["engine"].startswith("pulumi ")
     assert told(real) == told(inline)
     for one, other in zip(real["steps"], inline["steps"], strict=True):

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from sandbox.cloud import Cloud
-from sandbox.engine import DeployFailed, find_cli, open_engine
-from sandbox.organization import make
-from sandbox.program import Program
-from sandbox.scenario.configuration import QUICK
+from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.engines.engine import DeployFailed, find_cli, open_engine
+from orgsync.sandbox.engines.program import Program
+from orgsync.sandbox.model.organization import make
+from orgsync.sandbox.rehearsal.configuration import QUICK
 
 ROOT = Path(__file__).parents[2]
 

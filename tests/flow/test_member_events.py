@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.cloud import Cloud, bus_access
-from sandbox.engine import open_engine
-from sandbox.organization import make
-from sandbox.scenario import Scenario, play
-from sandbox.scenario.configuration import QUICK
+from orgsync.sandbox.cloud import Cloud, bus_access
+from orgsync.sandbox.engines.engine import open_engine
+from orgsync.sandbox.model.organization import make
+from orgsync.sandbox.rehearsal import Scenario, rehearse
+from orgsync.sandbox.rehearsal.configuration import QUICK
 
 ROOT = Path(__file__).parents[2]
 MEMBER, NEWCOMER, STRANGER = "200000000001", "300000000001", "999999999999"
@@ -25,9 +25,9 @@ Clone = Callable[[dict[str, Any]], Path]
 pytestmark = pytest.mark.slow
 
 
-def rehearse(repository: Path, *steps: dict[str, Any]) -> Report:
+def rehearsal_of(repository: Path, *steps: dict[str, Any]) -> Report:
     document = {"name": "n", "organization": {"accounts": 3, "seed": 5}, "steps": [{"deploy": {}}, *steps]}
-    return play(Scenario.model_validate(document), engine="inline", repository=repository)
+    return rehearse(Scenario.model_validate(document), engine="inline", program=repository)
 
 
 def causes(report: Report) -> list[str]:
@@ -55,7 +55,7 @@ def test_each_edit_is_put_right_by_its_own_event(rehearsed: Callable[[str], Repo
 def test_without_it_the_daily_pass_covers(clone: Clone) -> None:
     """Turned off by one key, a member's change starts nothing and is found by the schedule."""
     repository = clone({"orgsync:deployment": {"member_events": False}})
-    report = rehearse(repository, {"edit_member": {"account": MEMBER, "security": CONTACT}}, {"schedule": {}})
+    report = rehearsal_of(repository, {"edit_member": {"account": MEMBER, "security": CONTACT}}, {"schedule": {}})
     assert causes(report) == ["deploy", "schedule"]
     assert report["steps"][1]["runs"] == []
     assert [(w["account"], w["kind"]) for w in report["writes"]][-1] == (MEMBER, "security")
@@ -64,7 +64,7 @@ def test_without_it_the_daily_pass_covers(clone: Clone) -> None:
 
 def test_a_stack_of_another_region_hears_everything(clone: Clone) -> None:
     """The source's, the organization's and the members' events travel from where they are recorded."""
-    report = rehearse(
+    report = rehearsal_of(
         clone({"aws:region": "eu-west-1"}),
         {"edit_source": {"security": CONTACT}},
         {"edit_source": {"billing": CONTACT, "via": "console"}},
@@ -93,7 +93,7 @@ def test_a_failure_to_forward_is_heard_of_at_home(clone: Clone) -> None:
     """The alarm abroad comes home as a bell that nobody took: the alarm over those reaches the topic."""
     raised = {"alarmName": "orgsync-dev-contact-sync-unforwarded", "state": {"value": "ALARM"}}
     event = {"source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change", "detail": raised}
-    report = rehearse(clone({"aws:region": "eu-west-1"}), {"event": event})
+    report = rehearsal_of(clone({"aws:region": "eu-west-1"}), {"event": event})
     assert causes(report) == ["deploy"]
     assert report["dead_letters"]["orgsync-dev-contact-sync-dead-bells"] == 1
     alarms = [heard["subject"] for heard in report["notifications"] if heard["subject"].startswith("ALARM")]
@@ -105,7 +105,7 @@ def test_an_unknown_unit_is_refused_before_anything_is_made(clone: Clone) -> Non
     """With its place in the stack file, and where to look."""
     document = {"name": "n", "organization": {"accounts": 1}, "expect": "any", "steps": [{"deploy": {}}]}
     repository = clone({"orgsync:deployment": {"member_units": ["ou-abcd-11111111"]}})
-    report = play(Scenario.model_validate(document), engine="inline", repository=repository)
+    report = rehearse(Scenario.model_validate(document), engine="inline", program=repository)
     error = report["steps"][0]["error"]
     assert "orgsync:deployment.member_units.0" in error
     assert "list-organizational-units-for-parent" in error

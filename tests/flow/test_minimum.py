@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from sandbox.scenario import Scenario
-from sandbox.scenario.configuration import overlay
-from sandbox.scenario.load import organization_of
-from sandbox.scenario.members import Member
-from sandbox.scenario.policy import KINDS, Policy
-from sandbox.scenario.steps import Action
+from orgsync.sandbox.rehearsal import Scenario
+from orgsync.sandbox.rehearsal.accounts import Member
+from orgsync.sandbox.rehearsal.configuration import overlay
+from orgsync.sandbox.rehearsal.load import organization_of
+from orgsync.sandbox.rehearsal.policy import KINDS, Policy
+from orgsync.sandbox.rehearsal.steps import Action
 
 FORETOLD = [
     pytest.param(name, marks=pytest.mark.xdist_group(name))

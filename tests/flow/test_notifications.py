@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from handlers.contact_sync.names import METRIC_NAMESPACE
-from sandbox.cloud import Cloud
-from sandbox.engine import open_engine
-from sandbox.organization import make
+from orgsync.contact_sync.names import METRIC_NAMESPACE
+from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.engines.engine import open_engine
+from orgsync.sandbox.model.organization import make
 
 Report = dict[str, Any]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.scenario import load, play
+from orgsync.sandbox.rehearsal import load, rehearse
 
 STORY = """
 name: an operator at work
@@ -37,7 +37,7 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """The command steps of the story, as the report has them."""
     file: Path = tmp_path_factory.mktemp("operate") / "story.yaml"
     file.write_text(STORY)
-    report = play(load(file), engine="inline")
+    report = rehearse(load(file), engine="inline")
     return [step for step in report["steps"] if step["step"] == "command"]
 
 

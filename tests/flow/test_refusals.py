@@ -6,10 +6,15 @@ from typing import Any
 
 import pytest
 
-from sandbox.cloud import Cloud
-from sandbox.engine import DeployFailed, Engine, find_cli, open_engine
-from sandbox.organization import make
-from sandbox.program import Program
+from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.engines.engine import (
+    DeployFailed,
+    Engine,
+    find_cli,
+    open_engine,
+)
+from orgsync.sandbox.engines.program import Program
+from orgsync.sandbox.model.organization import make
 
 CONTACTS, RUNNING = "orgsync:contact_sync", "orgsync:deployment"
 NOTICES = "notification_settings"

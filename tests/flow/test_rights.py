@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from handlers.contact_sync.names import Operation
-from sandbox.cloud import Cloud
-from sandbox.engine import open_engine
-from sandbox.inline import InlineEngine
-from sandbox.organization import make
+from orgsync.contact_sync.names import Operation
+from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.engines.engine import open_engine
+from orgsync.sandbox.engines.inline import InlineEngine
+from orgsync.sandbox.model.organization import make
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "orgsync-dev-contact-sync"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.cloud.account import AccountError, Caller
+from orgsync.sandbox.model.account import AccountError, Caller
 from tests import world as worlds
 from tests.loopback import served
 from tests.memory import aws_in_memory

@@ -6,13 +6,13 @@ import socket
 import pytest
 from botocore import exceptions as botocore_errors
 
-from handlers.contact_sync.adapters import aws
-from handlers.contact_sync.adapters.account_contacts import AccountContacts
-from handlers.contact_sync.core import errors
-from handlers.contact_sync.core.contacts import Contact
-from handlers.contact_sync.names import Kind
-from sandbox.cloud.account import AccountService
-from sandbox.organization import make
+from orgsync.contact_sync.adapters.account_contacts import AccountContacts
+from orgsync.contact_sync.core import errors
+from orgsync.contact_sync.core.contacts import Contact
+from orgsync.contact_sync.names import Kind
+from orgsync.sandbox.model.account import AccountService
+from orgsync.sandbox.model.organization import make
+from orgsync.shared import aws
 
 CANARY = "canary-value"
 WRONG_IDS = ["", " ", "12345", "200000000001 ", "***", "2000000000010", "None"]

@@ -6,14 +6,15 @@ import time
 
 import pytest
 
-from handlers.contact_sync import closing, plan, process, report, runtime
-from handlers.contact_sync.adapters import aws
-from handlers.contact_sync.core.errors import DeploySyncFailed
-from handlers.contact_sync.deploy import progress
-from handlers.contact_sync.names import Env, Operation
-from handlers.contact_sync.telemetry import logger
-from sandbox.cloud.account import AccountError, AccountService
-from sandbox.organization import KINDS, Account, Organization
+from orgsync.contact_sync import finalize, services
+from orgsync.contact_sync.core.errors import DeploySyncFailed
+from orgsync.contact_sync.names import Env, Operation
+from orgsync.handlers.contact_sync import plan, process, report
+from orgsync.handlers.contact_sync.initial_sync import progress
+from orgsync.sandbox.model.account import AccountError, AccountService
+from orgsync.sandbox.model.organization import KINDS, Account, Organization
+from orgsync.shared import aws
+from orgsync.shared.telemetry import logger
 
 MANAGEMENT = "123456789012"  # moto's own account
 CANARY = "canary"
@@ -86,10 +87,10 @@ def cloud(make_world, account_endpoint, monkeypatch):
         monkeypatch.setenv(name, value)
     world.endpoint = account_endpoint
     world.services.configs.write(CONFIG, at="2026-11-01T10:00:00+00:00", by="test")
-    monkeypatch.setattr(closing, "LOOK_EVERY", -1)  # nobody is at work any more when a run is reported dead
-    runtime.services.cache_clear()
+    monkeypatch.setattr(finalize, "LOOK_EVERY", -1)  # nobody is at work any more when a run is reported dead
+    services.services.cache_clear()
     yield world
-    runtime.services.cache_clear()
+    services.services.cache_clear()
 
 
 def serve(cloud, refuse=lambda operation, account: None, **primary):
@@ -161,7 +162,7 @@ def deploy_reason(run_id):
     """What CloudFormation would be told of a run that failed."""
     data = {"RunId": run_id, "Status": "running", "Started": "2026-11-01T10:00:00+00:00"}
     try:
-        return str(progress({"FailOn": "medium"}, data, runtime.services()))
+        return str(progress({"FailOn": "medium"}, data, services.services()))
     except DeploySyncFailed as failed:
         return str(failed)
 

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from handlers.contact_sync.adapters.notifier import Notifier
-from handlers.contact_sync.adapters.run_bucket import RunBucket
-from handlers.contact_sync.adapters.state_table import StateTable
-from handlers.contact_sync.core.errors import remedy_of
-from handlers.contact_sync.core.run import RunStatus
-from handlers.contact_sync.report import report
-from sandbox.organization import KINDS
+from orgsync.contact_sync.adapters.run_bucket import RunBucket
+from orgsync.contact_sync.adapters.state_table import StateTable
+from orgsync.contact_sync.core.errors import remedy_of
+from orgsync.contact_sync.core.run import RunStatus
+from orgsync.handlers.contact_sync.report import report
+from orgsync.sandbox.model.organization import KINDS
+from orgsync.shared.notifications import Notifier
 
 
 class Crash(Exception):

@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from handlers.contact_sync import deploy
-from handlers.contact_sync.config import ConfigurationRefused
-from handlers.contact_sync.core import errors
-from handlers.contact_sync.core.errors import DeploySyncFailed, remedy_of
-from handlers.contact_sync.core.run import Run, RunStatus
-from handlers.contact_sync.deploy import PATIENCE, begin, progress
-from handlers.contact_sync.names import Cause
-from handlers.contact_sync.plan import plan
+from orgsync.contact_sync.config import ConfigurationRefused
+from orgsync.contact_sync.core import errors
+from orgsync.contact_sync.core.errors import DeploySyncFailed, remedy_of
+from orgsync.contact_sync.core.run import Run, RunStatus
+from orgsync.contact_sync.names import Cause
+from orgsync.handlers.contact_sync import initial_sync
+from orgsync.handlers.contact_sync.initial_sync import PATIENCE, begin, progress
+from orgsync.handlers.contact_sync.plan import plan
 
 STACK = "arn:aws:cloudformation:us-east-1:100000000001:stack/orgsync/1"
 QUICK = {"retry_config": {"base_delay": 0}, "verify_config": {"delay": 0}, "contact_types": ["billing"]}
@@ -333,14 +333,16 @@ def cloudformation(world, monkeypatch):
             return self
 
     def send(event):
-        deploy.handler({**event, "LogicalResourceId": "Sync", "ResponseURL": "https://127.0.0.1/answer"}, Context())
+        initial_sync.handler(
+            {**event, "LogicalResourceId": "Sync", "ResponseURL": "https://127.0.0.1/answer"}, Context()
+        )
         return answers
 
     monkeypatch.setattr("crhelper.utils.HTTPSConnection", Connection)
-    monkeypatch.setattr(deploy, "services", lambda: world.services)
-    deploy._helper.cache_clear()
+    monkeypatch.setattr(initial_sync, "services", lambda: world.services)
+    initial_sync._helper.cache_clear()
     yield send
-    deploy._helper.cache_clear()
+    initial_sync._helper.cache_clear()
 
 
 def test_deleting_touches_nothing(world, cloudformation):
@@ -388,8 +390,8 @@ def test_what_waits_in_a_polling_rule_is_small(world, monkeypatch):
 
 def begin_alone(world, monkeypatch):
     """crhelper's object with our functions, outside any invocation."""
-    monkeypatch.setattr(deploy, "services", lambda: world.services)
-    deploy._helper.cache_clear()
-    helper = deploy._helper()
-    deploy._helper.cache_clear()
+    monkeypatch.setattr(initial_sync, "services", lambda: world.services)
+    initial_sync._helper.cache_clear()
+    helper = initial_sync._helper()
+    initial_sync._helper.cache_clear()
     return helper

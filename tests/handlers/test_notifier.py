@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from handlers.contact_sync.adapters import aws
-from handlers.contact_sync.adapters.notifier import Notifier
-from handlers.contact_sync.core.errors import NotificationFailed
-from handlers.contact_sync.core.notice import Notice
-from handlers.contact_sync.core.run import Run
-from handlers.contact_sync.core.verdict import Severity, Verdict
-from handlers.contact_sync.names import Cause
+from orgsync.contact_sync.core.errors import NotificationFailed
+from orgsync.contact_sync.core.notification import Notice
+from orgsync.contact_sync.core.outcome import Severity, Verdict
+from orgsync.contact_sync.core.run import Run
+from orgsync.contact_sync.names import Cause
+from orgsync.shared import aws
+from orgsync.shared.notifications import Notifier
 
 AT = "2026-11-01T10:00:00.000+00:00"
 RUN = Run("run-1", Cause.SCHEDULE, AT, AT)

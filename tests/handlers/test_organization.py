@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from handlers.contact_sync.adapters import aws
-from handlers.contact_sync.adapters.organization import FEW, PAGE, Organization
-from handlers.contact_sync.core import errors
-from handlers.contact_sync.core.targets import Account
+from orgsync.contact_sync.adapters.organization import FEW, PAGE, Organization
+from orgsync.contact_sync.core import errors
+from orgsync.contact_sync.core.targets import Account
+from orgsync.shared import aws
 from tests.loopback import served
 
 MANAGEMENT = "123456789012"  # moto's own account

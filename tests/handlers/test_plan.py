@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from handlers.contact_sync.core.run import RunStatus
-from handlers.contact_sync.names import Cause
-from sandbox.organization import KINDS
+from orgsync.contact_sync.core.run import RunStatus
+from orgsync.contact_sync.names import Cause
+from orgsync.sandbox.model.organization import KINDS
 
 EVENTS = Path(__file__).parents[1] / "events"
 
@@ -79,7 +79,7 @@ def test_the_management_account_is_never_a_target(world):
 
 def test_batches_are_cut_for_one_functions_life(make_world, monkeypatch):
     """A large organization is cut into batches, each account in one of them."""
-    monkeypatch.setattr("handlers.contact_sync.plan.BATCH", 4)
+    monkeypatch.setattr("orgsync.handlers.contact_sync.plan.BATCH", 4)
     world = make_world(10)
     world.configure()
     world.ring()

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from handlers.contact_sync.adapters.run_bucket import RunBucket
-from handlers.contact_sync.adapters.state_table import StateTable
-from sandbox.organization import KINDS
+from orgsync.contact_sync.adapters.run_bucket import RunBucket
+from orgsync.contact_sync.adapters.state_table import StateTable
+from orgsync.sandbox.model.organization import KINDS
 
 EVENTS = Path(__file__).parents[1] / "events"
 

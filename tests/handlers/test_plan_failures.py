@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from handlers.contact_sync.core.errors import NotManagementAccount
-from sandbox.organization import KINDS, MANAGEMENT, make_contact
-from sandbox.simulation import SimulatedOrganization
+from orgsync.contact_sync.core.errors import NotManagementAccount
+from orgsync.sandbox.model.organization import KINDS, MANAGEMENT, make_contact
+from orgsync.sandbox.simulation import SimulatedOrganization
 
 EVENTS = Path(__file__).parents[1] / "events"
 

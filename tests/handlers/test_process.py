@@ -5,11 +5,11 @@ import threading
 
 import pytest
 
-from handlers.contact_sync.core.run import RunStatus
-from handlers.contact_sync.core.turn import NotKept
-from handlers.contact_sync.core.worker import work
-from handlers.contact_sync.process import BEGIN_NO_MORE, process
-from sandbox.organization import KINDS
+from orgsync.contact_sync.core.account_sync import NotKept
+from orgsync.contact_sync.core.run import RunStatus
+from orgsync.contact_sync.core.worker import work
+from orgsync.handlers.contact_sync.process import BEGIN_NO_MORE, process
+from orgsync.sandbox.model.organization import KINDS
 
 
 def batch(world, remaining=lambda: 900.0, number=0):
@@ -116,7 +116,7 @@ def test_a_run_that_nobody_knows_is_done(world):
 
 def test_a_run_closed_under_way_stops(make_world, monkeypatch):
     """A worker that is still at it when its run is closed begins no further account and does not ask for more."""
-    monkeypatch.setattr("handlers.contact_sync.core.worker.SIDE_BY_SIDE", 1)
+    monkeypatch.setattr("orgsync.contact_sync.core.worker.SIDE_BY_SIDE", 1)
     world = make_world(30)
     world.configure()
     planned(world)
@@ -150,7 +150,7 @@ def test_near_its_time_limit_the_worker_hands_back(world, left):
 
 def test_what_was_done_before_the_time_limit_stays_done(make_world, monkeypatch):
     """Handed back in the middle: the rest is done by the next call, nobody twice."""
-    monkeypatch.setattr("handlers.contact_sync.core.worker.SIDE_BY_SIDE", 2)
+    monkeypatch.setattr("orgsync.contact_sync.core.worker.SIDE_BY_SIDE", 2)
     world = make_world(12)
     world.configure()
     planned(world)
@@ -196,7 +196,7 @@ def test_an_account_closed_meanwhile_is_skipped(world):
 
 def test_an_open_circuit_carries_into_the_next_batch(make_world, monkeypatch):
     """When a batch found out that nothing helps, the next one calls nobody; every account has receipts."""
-    monkeypatch.setattr("handlers.contact_sync.plan.BATCH", 12)
+    monkeypatch.setattr("orgsync.handlers.contact_sync.plan.BATCH", 12)
     world = make_world(24)
     world.configure()
     world.refuse("*", "*", "AccessDeniedException")
@@ -255,7 +255,7 @@ def test_a_look_that_fails_is_no_end_of_the_run(world, monkeypatch):
         return look
 
     monkeypatch.setattr(world.services.states, "stopped", stopped)
-    monkeypatch.setattr("handlers.contact_sync.process.work", slow(work))
+    monkeypatch.setattr("orgsync.handlers.contact_sync.process.work", slow(work))
     with pytest.raises(OSError, match="no table"):
         world.work()
     world.work()

@@ -4,19 +4,19 @@ import json
 
 import pytest
 
-from handlers.contact_sync.adapters import aws
-from handlers.contact_sync.adapters.config_table import ConfigTable
-from handlers.contact_sync.adapters.notifier import Notifier
-from handlers.contact_sync.adapters.pipeline import Pipeline
-from handlers.contact_sync.adapters.run_bucket import RunBucket
-from handlers.contact_sync.adapters.state_table import StateTable
-from handlers.contact_sync.core.errors import NotificationFailed, StoreFailed
-from handlers.contact_sync.core.notice import Notice
-from handlers.contact_sync.core.run import Run
-from handlers.contact_sync.core.targets import Target
-from handlers.contact_sync.core.verdict import Severity, Verdict
-from handlers.contact_sync.names import Cause, Env, Kind
-from handlers.contact_sync.runtime import services
+from orgsync.contact_sync.adapters.config_table import ConfigTable
+from orgsync.contact_sync.adapters.executions import Pipeline
+from orgsync.contact_sync.adapters.run_bucket import RunBucket
+from orgsync.contact_sync.adapters.state_table import StateTable
+from orgsync.contact_sync.core.errors import NotificationFailed, StoreFailed
+from orgsync.contact_sync.core.notification import Notice
+from orgsync.contact_sync.core.outcome import Severity, Verdict
+from orgsync.contact_sync.core.run import Run
+from orgsync.contact_sync.core.targets import Target
+from orgsync.contact_sync.names import Cause, Env, Kind
+from orgsync.contact_sync.services import services
+from orgsync.shared import aws
+from orgsync.shared.notifications import Notifier
 
 AT = "2026-11-01T10:00:00.000+00:00"
 RUN = Run("run-1", Cause.SCHEDULE, AT, AT)

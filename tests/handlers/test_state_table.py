@@ -6,12 +6,17 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from handlers.contact_sync.core.contacts import Contact
-from handlers.contact_sync.core.lease import Granted, Turn, release, ring
-from handlers.contact_sync.core.receipts import Receipt, Status
-from handlers.contact_sync.core.request import Request
-from handlers.contact_sync.core.run import Run, RunStatus
-from handlers.contact_sync.names import Cause, Kind
+from orgsync.contact_sync.core.contacts import Contact
+from orgsync.contact_sync.core.lease import (
+    Granted,
+    Turn,
+    release,
+    ring,
+)
+from orgsync.contact_sync.core.receipts import Receipt, Status
+from orgsync.contact_sync.core.request import Request
+from orgsync.contact_sync.core.run import Run, RunStatus
+from orgsync.contact_sync.names import Cause, Kind
 
 AT = "2026-11-01T10:00:00.000+00:00"
 

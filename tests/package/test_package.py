@@ -11,13 +11,19 @@ import pytest
 from pulumi.errors import InputPropertyError
 from pydantic import BaseModel
 
-import components
-from components.__main__ import SCHEMA, Package, schema
-from components.settings import Deployment
-from handlers.contact_sync.config import ContactSyncConfig
-from sandbox.cloud import Cloud
-from sandbox.engine import DeployFailed, Engine, find_cli, open_engine
-from sandbox.organization import make
+import orgsync
+from orgsync import components
+from orgsync.components.__main__ import SCHEMA, Package, schema
+from orgsync.components.contact_sync.deployment import Deployment
+from orgsync.contact_sync.config import ContactSyncConfig
+from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.engines.engine import (
+    DeployFailed,
+    Engine,
+    find_cli,
+    open_engine,
+)
+from orgsync.sandbox.model.organization import make
 
 PROGRAM = Path(__file__).parent / "program"
 IMPORTING = Path(__file__).parent / "imported"
@@ -35,7 +41,7 @@ def test_the_committed_schema_is_current() -> None:
 
 def test_the_version_stands_in_one_place() -> None:
     """Package, project and code are of one version."""
-    assert schema()["version"] == components.__version__
+    assert schema()["version"] == orgsync.__version__
 
 
 def test_every_argument_and_output_is_described() -> None:

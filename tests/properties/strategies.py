@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from hypothesis import strategies as st
 
-from handlers.contact_sync.core.contacts import fields_of
-from handlers.contact_sync.names import ALTERNATES, Kind
-from sandbox.organization import Account, Fields, Organization
+from orgsync.contact_sync.core.contacts import fields_of
+from orgsync.contact_sync.names import ALTERNATES, Kind
+from orgsync.sandbox.model.organization import Account, Fields, Organization
 
 MANAGEMENT = "100000000001"
 WORDS = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=12)

@@ -5,14 +5,19 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.contact_sync.config import parse
-from handlers.contact_sync.core.bell import hear
-from handlers.contact_sync.core.targets import Target
-from handlers.contact_sync.names import Kind
-from sandbox.cloud.account import AccountError, AccountService, Caller
-from sandbox.cloud.quotas import AWS
-from sandbox.organization import Organization, make
-from sandbox.simulation import EPOCH, bring_into_step, run, virtual_seconds
+from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.core.targets import Target
+from orgsync.contact_sync.core.trigger import hear
+from orgsync.contact_sync.names import Kind
+from orgsync.sandbox.model.account import AccountError, AccountService, Caller
+from orgsync.sandbox.model.organization import Organization, make
+from orgsync.sandbox.model.quotas import AWS
+from orgsync.sandbox.simulation import (
+    EPOCH,
+    bring_into_step,
+    run,
+    virtual_seconds,
+)
 from tests.properties.strategies import MANAGEMENT
 
 

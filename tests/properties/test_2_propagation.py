@@ -3,13 +3,18 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.contact_sync.config import parse
-from handlers.contact_sync.core.request import Request
-from handlers.contact_sync.core.targets import Account, select
-from handlers.contact_sync.names import Cause, Kind
-from sandbox.cloud.account import AccountService
-from sandbox.organization import Organization
-from sandbox.simulation import SimulatedOrganization, bring_into_step, run, virtual_seconds
+from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.core.request import Request
+from orgsync.contact_sync.core.targets import Account, select
+from orgsync.contact_sync.names import Cause, Kind
+from orgsync.sandbox.model.account import AccountService
+from orgsync.sandbox.model.organization import Organization
+from orgsync.sandbox.simulation import (
+    SimulatedOrganization,
+    bring_into_step,
+    run,
+    virtual_seconds,
+)
 from tests.properties.strategies import MANAGEMENT, normalised, organizations
 
 

@@ -4,13 +4,13 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.contact_sync.config import parse
-from handlers.contact_sync.core.receipts import Status
-from handlers.contact_sync.core.targets import Target
-from handlers.contact_sync.names import Kind
-from sandbox.cloud.account import AccountError, AccountService
-from sandbox.organization import make
-from sandbox.simulation import bring_into_step, run, virtual_seconds
+from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.core.receipts import Status
+from orgsync.contact_sync.core.targets import Target
+from orgsync.contact_sync.names import Kind
+from orgsync.sandbox.model.account import AccountError, AccountService
+from orgsync.sandbox.model.organization import make
+from orgsync.sandbox.simulation import bring_into_step, run, virtual_seconds
 from tests.properties.strategies import MANAGEMENT
 
 OPERATIONS = ("GetContactInformation", "PutContactInformation", "GetAlternateContact", "PutAlternateContact")

@@ -1,12 +1,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.contact_sync.config import parse
-from handlers.contact_sync.core.receipts import Status
-from handlers.contact_sync.names import Kind
-from sandbox.cloud.account import AccountError, AccountService
-from sandbox.organization import Organization
-from sandbox.simulation import bring_into_step, run, virtual_seconds
+from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.core.receipts import Status
+from orgsync.contact_sync.names import Kind
+from orgsync.sandbox.model.account import AccountError, AccountService
+from orgsync.sandbox.model.organization import Organization
+from orgsync.sandbox.simulation import bring_into_step, run, virtual_seconds
 from tests.properties.strategies import normalised, organizations
 
 PERMANENT = ("AccessDeniedException", "ValidationException")

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.contact_sync.core.contacts import fields_of
-from handlers.contact_sync.core.errors import class_of
-from handlers.contact_sync.names import BELL_SOURCE, Bell, Kind
+from orgsync.contact_sync.core.contacts import fields_of
+from orgsync.contact_sync.core.errors import class_of
+from orgsync.contact_sync.names import BELL_SOURCE, Bell, Kind
 from tests.memory import empty
 from tests.world import make_world
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.contact_sync.names import Kind
+from orgsync.contact_sync.names import Kind
 from tests.memory import empty
 from tests.world import make_world
 

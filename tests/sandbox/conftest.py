@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.cloud import Cloud
-from sandbox.organization import make
+from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.model.organization import make
 
 Declare = Callable[..., str]
 

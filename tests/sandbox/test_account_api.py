@@ -7,8 +7,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from sandbox.cloud import Cloud
-from sandbox.organization import make
+from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.model.organization import make
 
 MEMBER = "200000000001"
 CONTACT = {"Name": "N", "Title": "T", "EmailAddress": "a@example.com", "PhoneNumber": "+1 555-0100"}

@@ -7,17 +7,22 @@ from typing import Any
 
 import pytest
 
-from handlers.contact_sync.adapters import aws
-from handlers.contact_sync.adapters.account_contacts import AccountContacts
-from handlers.contact_sync.core.contacts import Contact
-from handlers.contact_sync.core.errors import AccessDenied, ContactRefused, ServiceFailed, Throttled
-from handlers.contact_sync.core.ports import Contacts
-from handlers.contact_sync.names import Kind
-from sandbox.cloud import Cloud
-from sandbox.cloud.account import AccountError, AccountService
-from sandbox.cloud.quotas import parse
-from sandbox.organization import Organization, make
-from sandbox.simulation import SimulatedContacts
+from orgsync.contact_sync.adapters.account_contacts import AccountContacts
+from orgsync.contact_sync.core.contacts import Contact
+from orgsync.contact_sync.core.errors import (
+    AccessDenied,
+    ContactRefused,
+    ServiceFailed,
+    Throttled,
+)
+from orgsync.contact_sync.core.protocols import Contacts
+from orgsync.contact_sync.names import Kind
+from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.model.account import AccountError, AccountService
+from orgsync.sandbox.model.organization import Organization, make
+from orgsync.sandbox.model.quotas import parse
+from orgsync.sandbox.simulation import SimulatedContacts
+from orgsync.shared import aws
 
 QUOTAS = {"GetAlternateContact": {"rate": 0.01, "burst": 3}}
 

@@ -5,9 +5,15 @@ from typing import Any
 
 import pytest
 
-from sandbox.cloud import AccountError, AccountService, Caller, UnknownOperation, Write
-from sandbox.cloud.quotas import AWS
-from sandbox.organization import Organization, make
+from orgsync.sandbox.cloud import (
+    AccountError,
+    AccountService,
+    Caller,
+    UnknownOperation,
+    Write,
+)
+from orgsync.sandbox.model.organization import Organization, make
+from orgsync.sandbox.model.quotas import AWS
 
 MANAGEMENT = Caller("100000000001", "arn:aws:sts::100000000001:assumed-role/worker/run")
 MEMBER = "200000000001"

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.cloud import Cloud, SandboxError, SettleTimeout
-from sandbox.organization import make
+from orgsync.sandbox.cloud import Cloud, SandboxError, SettleTimeout
+from orgsync.sandbox.model.organization import make
 
 MEMBER = "200000000001"
 Declare = Callable[..., str]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.cloud import Cloud, StackError
+from orgsync.sandbox.cloud import Cloud, StackError
 
 Declare = Callable[..., str]
 

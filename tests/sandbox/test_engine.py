@@ -7,9 +7,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sandbox.cloud import Cloud
-from sandbox.engine import Deployed, DeployFailed, Engine, EngineMissing, find_cli, open_engine
-from sandbox.program import Program
+from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.engines.engine import (
+    Deployed,
+    DeployFailed,
+    Engine,
+    EngineMissing,
+    find_cli,
+    open_engine,
+)
+from orgsync.sandbox.engines.program import Program
 
 SAMPLE = Path(__file__).parent / "program"
 DECLARED = 11
@@ -221,13 +228,13 @@ def test_failed_deployment_can_be_continued(engine: Engine, program: Path, cloud
 
 def test_engine_that_is_not_here_is_asked_for(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who asks for the real engine where there is none is told how to get it."""
-    monkeypatch.setattr("sandbox.engine.find_cli", lambda: None)
+    monkeypatch.setattr("orgsync.sandbox.engines.engine.find_cli", lambda: None)
     with pytest.raises(EngineMissing, match="make engine"), open_engine("pulumi", cloud, SAMPLE):
         pass
 
 
 def test_auto_takes_what_there_is(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a CLI the engine is the one inside, and says so."""
-    monkeypatch.setattr("sandbox.engine.find_cli", lambda: None)
+    monkeypatch.setattr("orgsync.sandbox.engines.engine.find_cli", lambda: None)
     with open_engine("auto", cloud, SAMPLE) as opened:
         assert opened.name == "inline"

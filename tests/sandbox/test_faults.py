@@ -4,9 +4,14 @@ from typing import Any
 
 import pytest
 
-from sandbox.cloud import SandboxError, UnknownFunction, UnknownOperation, WrongFault
-from sandbox.cloud.faults import Faults
-from sandbox.cloud.refusals import refusal
+from orgsync.sandbox.cloud import (
+    SandboxError,
+    UnknownFunction,
+    UnknownOperation,
+    WrongFault,
+)
+from orgsync.sandbox.cloud.faults import Faults
+from orgsync.sandbox.cloud.refusals import refusal
 
 ACCOUNT = "200000000001"
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sandbox.cloud.input_transformer import TransformFailed, target_input
+from orgsync.sandbox.cloud.input_transformer import TransformFailed, target_input
 
 EVENT = {
     "source": "aws.account",

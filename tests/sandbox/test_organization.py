@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.cloud.contact_rules import mistakes
-from sandbox.organization import OrganizationRefused, from_document, make
+from orgsync.sandbox.model.contact_rules import mistakes
+from orgsync.sandbox.model.organization import OrganizationRefused, from_document, make
 
 
 def test_the_same_seed_makes_the_same_organization() -> None:

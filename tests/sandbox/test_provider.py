@@ -8,10 +8,18 @@ import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from sandbox.cloud import Cloud
-from sandbox.provider import serving
-from sandbox.resources.context import Context
-from sandbox.resources.values import ARCHIVE, ASSET, SIGNATURE, UNKNOWN, Properties, plain, to_struct
+from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.engines.provider import serving
+from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.resources.values import (
+    ARCHIVE,
+    ASSET,
+    SIGNATURE,
+    UNKNOWN,
+    Properties,
+    plain,
+    to_struct,
+)
 
 QUEUE = "aws:sqs/queue:Queue"
 FUNCTION = "aws:lambda/function:Function"

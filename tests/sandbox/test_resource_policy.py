@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.cloud.resource_policy import allows
+from orgsync.sandbox.cloud.resource_policy import allows
 
 RULE = "arn:aws:events:us-east-1:1:rule/r"
 STATEMENT = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}

@@ -8,11 +8,21 @@ from typing import Any
 
 import pytest
 
-from sandbox.cloud import Cloud
-from sandbox.resources import TYPES, lookup, shapes, steps
-from sandbox.resources.api import ApiResource
-from sandbox.resources.context import Context, ResourceFailed
-from sandbox.resources.values import ARCHIVE, ASSET, SIGNATURE, Properties
+from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.resources import (
+    TYPES,
+    lookup,
+    shapes,
+    steps,
+)
+from orgsync.sandbox.resources.api import ApiResource
+from orgsync.sandbox.resources.context import Context, ResourceFailed
+from orgsync.sandbox.resources.values import (
+    ARCHIVE,
+    ASSET,
+    SIGNATURE,
+    Properties,
+)
 
 
 def policy(action: str, **more: Any) -> str:

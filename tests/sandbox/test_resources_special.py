@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from sandbox.cloud import Cloud, StackError
-from sandbox.resources import UnknownResourceType, lookup, steps
-from sandbox.resources.context import Context, ResourceFailed
-from sandbox.resources.invokes import UnknownInvoke, invoke
-from sandbox.resources.values import Properties
+from orgsync.sandbox.cloud import Cloud, StackError
+from orgsync.sandbox.resources import UnknownResourceType, lookup, steps
+from orgsync.sandbox.resources.context import Context, ResourceFailed
+from orgsync.sandbox.resources.invokes import UnknownInvoke, invoke
+from orgsync.sandbox.resources.values import Properties
 
 STACK = "aws:cloudformation/stack:Stack"
 ANSWERS = """

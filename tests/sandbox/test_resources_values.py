@@ -7,10 +7,19 @@ from pathlib import Path
 import pytest
 from pulumi.runtime import rpc
 
-from sandbox.resources import shapes
-from sandbox.resources.archives import UnusableAsset, hashed, zipped
-from sandbox.resources.resource import Naming, automatic_name, is_automatic
-from sandbox.resources.values import ARCHIVE, ASSET, SIGNATURE, UNKNOWN, Properties, comparable, plain, to_struct
+from orgsync.sandbox.resources import shapes
+from orgsync.sandbox.resources.archives import UnusableAsset, hashed, zipped
+from orgsync.sandbox.resources.resource import Naming, automatic_name, is_automatic
+from orgsync.sandbox.resources.values import (
+    ARCHIVE,
+    ASSET,
+    SIGNATURE,
+    UNKNOWN,
+    Properties,
+    comparable,
+    plain,
+    to_struct,
+)
 
 
 def file(path: str) -> Properties:

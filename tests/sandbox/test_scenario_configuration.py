@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from handlers.contact_sync.config import parse
-from handlers.contact_sync.names import Operation
-from sandbox.scenario import validate
-from sandbox.scenario.configuration import overlay
+from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.names import Operation
+from orgsync.sandbox.rehearsal import validate
+from orgsync.sandbox.rehearsal.configuration import overlay
 
 
 def scenario(**changes: Any) -> Any:

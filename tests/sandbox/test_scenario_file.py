@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from sandbox.scenario import ScenarioRefused, load, play, validate
+from orgsync.sandbox.rehearsal import (
+    ScenarioRefused,
+    load,
+    rehearse,
+    validate,
+)
 
 EVERYTHING: dict[str, Any] = {
     "name": "everything a file may say",
@@ -206,7 +211,7 @@ def test_a_stack_that_has_no_file_is_refused_before_anything_is_started() -> Non
     """An engine would deploy it with an empty configuration."""
     steps = [{"deploy": {"stack": "nowhere"}}, {"at_once": [{"schedule": {}}, {"destroy": {"stack": "gone"}}]}]
     with pytest.raises(ScenarioRefused) as refused:
-        play(validate(SMALL | {"steps": steps}))
+        rehearse(validate(SMALL | {"steps": steps}))
     first, second = str(refused.value).splitlines()
     assert first.startswith("steps.0.deploy.stack: there is no file Pulumi.nowhere.yaml; stacks here: dev, prod")
     assert second.startswith("steps.1.at_once.1.destroy.stack: there is no file Pulumi.gone.yaml")

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.scenario.members import Member
-from sandbox.scenario.policy import Contacts, Policy
+from orgsync.sandbox.rehearsal.accounts import Member
+from orgsync.sandbox.rehearsal.policy import Contacts, Policy
 
 MANAGEMENT, ACCOUNT = "100000000001", "200000000001"
 DESK = {"Name": "Desk", "EmailAddress": "desk@example.com"}

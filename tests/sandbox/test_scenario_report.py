@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from cli.progress import Progress
-from cli.tables import show
-from sandbox.scenario import validate
-from sandbox.scenario.words import terms, title, traffic
+from orgsync.cli.progress import Progress
+from orgsync.cli.tables import show
+from orgsync.sandbox.rehearsal import validate
+from orgsync.sandbox.rehearsal.descriptions import terms, title, traffic
 
 CALLS = {
     "GetAlternateContact": {"made": 1204, "throttled": 3, "failed": 0},

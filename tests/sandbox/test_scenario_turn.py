@@ -7,12 +7,12 @@ from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
 
-from sandbox.engine import DeployFailed
-from sandbox.program import Program
-from sandbox.scenario import validate
-from sandbox.scenario.ledger import Ledger
-from sandbox.scenario.stage import Stage
-from sandbox.scenario.turn import NOT_PLAYED, turn
+from orgsync.sandbox.engines.engine import DeployFailed
+from orgsync.sandbox.engines.program import Program
+from orgsync.sandbox.rehearsal import validate
+from orgsync.sandbox.rehearsal.observations import Ledger
+from orgsync.sandbox.rehearsal.session import Stage
+from orgsync.sandbox.rehearsal.step_runner import NOT_PLAYED, turn
 
 REPOSITORY = Path(__file__).parents[2]
 

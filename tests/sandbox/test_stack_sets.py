@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.cloud import Cloud, StackError
-from sandbox.resources import lookup, steps
-from sandbox.resources.context import Context
+from orgsync.sandbox.cloud import Cloud, StackError
+from orgsync.sandbox.resources import lookup, steps
+from orgsync.sandbox.resources.context import Context
 
 SET = "aws:cloudformation/stackSet:StackSet"
 INSTANCE = "aws:cloudformation/stackSetInstance:StackSetInstance"

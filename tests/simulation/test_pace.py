@@ -6,13 +6,18 @@ import contextlib
 import pytest
 
 from bench.ratios import drifted, floor, in_step
-from handlers.contact_sync.config import parse
-from handlers.contact_sync.core.receipts import Status
-from handlers.contact_sync.names import Kind
-from sandbox.cloud.account import AccountError, AccountService, Caller
-from sandbox.cloud.quotas import AWS
-from sandbox.organization import Organization, make
-from sandbox.simulation import Worked, bring_into_step, run, virtual_seconds
+from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.core.receipts import Status
+from orgsync.contact_sync.names import Kind
+from orgsync.sandbox.model.account import AccountError, AccountService, Caller
+from orgsync.sandbox.model.organization import Organization, make
+from orgsync.sandbox.model.quotas import AWS
+from orgsync.sandbox.simulation import (
+    Worked,
+    bring_into_step,
+    run,
+    virtual_seconds,
+)
 
 FEW_PERCENT = 1.03
 

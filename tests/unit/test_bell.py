@@ -8,10 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.contact_sync.core import errors
-from handlers.contact_sync.core.bell import hear
-from handlers.contact_sync.core.request import Request
-from handlers.contact_sync.names import ALTERNATES, Bell, Cause, Kind
+from orgsync.contact_sync.core import errors
+from orgsync.contact_sync.core.request import Request
+from orgsync.contact_sync.core.trigger import hear
+from orgsync.contact_sync.names import (
+    ALTERNATES,
+    Bell,
+    Cause,
+    Kind,
+)
 
 MANAGEMENT, MEMBER, ANOTHER = "100000000001", "200000000001", "200000000002"
 WRITER = "orgsync-dev-contact-sync-process"

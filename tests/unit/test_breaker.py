@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.contact_sync.core.breaker import LIMIT, Breaker
+from orgsync.shared.breaker import LIMIT, Breaker
 
 FAILURES = st.lists(st.sampled_from(["A", "A", "A", "A", "A", "A", "B", None]), max_size=60)
 

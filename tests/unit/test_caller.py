@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.contact_sync.config import Pace
-from handlers.contact_sync.core.caller import MOST_THROTTLES, Caller
-from handlers.contact_sync.core.errors import (
+from orgsync.contact_sync.config import Pace
+from orgsync.contact_sync.core.errors import (
     AccessDenied,
     AccountError,
     Conflicted,
@@ -17,9 +16,10 @@ from handlers.contact_sync.core.errors import (
     ServiceFailed,
     Throttled,
 )
-from handlers.contact_sync.core.pacing import Bucket, Pacer
-from handlers.contact_sync.names import Operation
-from sandbox.simulation import VirtualClock, run
+from orgsync.contact_sync.names import Operation
+from orgsync.sandbox.simulation import VirtualClock, run
+from orgsync.shared.rate_limiter import Bucket, Pacer
+from orgsync.shared.retries import MOST_THROTTLES, Caller
 
 DELAYS = (2.0, 4.0, 8.0)
 TEMPORARY = [ServiceFailed, NetworkFailed, Conflicted]

@@ -7,8 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from handlers.contact_sync.config import AWS_QUOTAS, ConfigurationRefused, Pace, RetryConfig, VerifyConfig, parse
-from handlers.contact_sync.names import Kind, Operation
+from orgsync.contact_sync.config import (
+    AWS_QUOTAS,
+    ConfigurationRefused,
+    Pace,
+    RetryConfig,
+    VerifyConfig,
+    parse,
+)
+from orgsync.contact_sync.names import Kind, Operation
 
 # Each of them: a document, the place in it that is wrong, and a word of what is allowed there.
 MISTAKES = {

@@ -4,9 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.contact_sync.core.contacts import STATE_REQUIRED_IN, Contact, difference, fields_of, flaws
-from handlers.contact_sync.names import Kind
-from sandbox.cloud import contact_rules
+from orgsync.contact_sync.core.contacts import (
+    STATE_REQUIRED_IN,
+    Contact,
+    difference,
+    fields_of,
+    flaws,
+)
+from orgsync.contact_sync.names import Kind
+from orgsync.sandbox.model import contact_rules
 
 PRIMARY = {
     "FullName": "Ana Adler",

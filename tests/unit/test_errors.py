@@ -2,8 +2,13 @@
 
 import pytest
 
-from handlers.contact_sync.core import errors
-from handlers.contact_sync.core.errors import OrgsyncError, class_of, meaning_of, remedy_of
+from orgsync.contact_sync.core import errors
+from orgsync.contact_sync.core.errors import (
+    OrgsyncError,
+    class_of,
+    meaning_of,
+    remedy_of,
+)
 
 EVERY = [found for found in vars(errors).values() if isinstance(found, type) and issubclass(found, OrgsyncError)]
 

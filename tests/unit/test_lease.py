@@ -5,9 +5,16 @@ import json
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, precondition, rule
 
-from handlers.contact_sync.core.lease import Granted, Lease, Merged, Turn, release, ring
-from handlers.contact_sync.core.request import Request
-from handlers.contact_sync.names import Cause, Kind
+from orgsync.contact_sync.core.lease import (
+    Granted,
+    Lease,
+    Merged,
+    Turn,
+    release,
+    ring,
+)
+from orgsync.contact_sync.core.request import Request
+from orgsync.contact_sync.names import Cause, Kind
 
 KINDS = st.frozensets(st.sampled_from(list(Kind)), min_size=1)
 

@@ -4,8 +4,15 @@ import importlib
 
 import pytest
 
-from handlers.contact_sync.config import AWS_QUOTAS
-from handlers.contact_sync.names import Entry, Kind, Operation, batch_key, manifest_key, report_key
+from orgsync.contact_sync.config import AWS_QUOTAS
+from orgsync.contact_sync.names import (
+    Entry,
+    Kind,
+    Operation,
+    batch_key,
+    manifest_key,
+    report_key,
+)
 
 
 @pytest.mark.parametrize("entry", list(Entry))

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from handlers.contact_sync.config import parse
-from handlers.contact_sync.core.contacts import Contact
-from handlers.contact_sync.core.errors import remedy_of
-from handlers.contact_sync.core.notice import (
+from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.core.contacts import Contact
+from orgsync.contact_sync.core.errors import remedy_of
+from orgsync.contact_sync.core.notification import (
     HEADLINES,
     LONGEST_DESCRIPTION,
     LONGEST_STEP,
@@ -16,10 +16,10 @@ from handlers.contact_sync.core.notice import (
     MOST_STEPS,
     notice,
 )
-from handlers.contact_sync.core.receipts import Receipt, Status, Tally
-from handlers.contact_sync.core.run import Run
-from handlers.contact_sync.core.verdict import Severity, Verdict, judge
-from handlers.contact_sync.names import Cause, Kind
+from orgsync.contact_sync.core.outcome import Severity, Verdict, judge
+from orgsync.contact_sync.core.receipts import Receipt, Status, Tally
+from orgsync.contact_sync.core.run import Run
+from orgsync.contact_sync.names import Cause, Kind
 
 AT = "2026-11-01T10:00:00.000+00:00"
 CANARY = "canary-value"

@@ -6,10 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.contact_sync.config import AWS_QUOTAS, Pace
-from handlers.contact_sync.core.pacing import RECOVERY, SLOWEST, Bucket, Pacer
-from handlers.contact_sync.names import Operation
-from sandbox.simulation import VirtualClock, run
+from orgsync.contact_sync.config import AWS_QUOTAS, Pace
+from orgsync.contact_sync.names import Operation
+from orgsync.sandbox.simulation import VirtualClock, run
+from orgsync.shared.rate_limiter import (
+    RECOVERY,
+    SLOWEST,
+    Bucket,
+    Pacer,
+)
 
 PACES = st.builds(Pace, rate=st.floats(0.1, 50), burst=st.floats(1, 50))
 STEPS = st.lists(st.tuples(st.floats(0, 30), st.sampled_from(["take", "take", "take", "429"])), min_size=1, max_size=60)

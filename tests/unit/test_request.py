@@ -5,8 +5,13 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.contact_sync.core.request import MOST_ACCOUNTS, MOST_BELLS, Request, instant
-from handlers.contact_sync.names import Cause, Kind
+from orgsync.contact_sync.core.request import (
+    MOST_ACCOUNTS,
+    MOST_BELLS,
+    Request,
+    instant,
+)
+from orgsync.contact_sync.names import Cause, Kind
 
 IDS = [f"{200_000_000_000 + number:012d}" for number in range(5)]
 KINDS = st.frozensets(st.sampled_from(list(Kind)))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.contact_sync.schedule import WEEKDAYS, schedule
+from orgsync.shared.schedule import WEEKDAYS, schedule
 
 FIRE = [
     "rate(366 days)",

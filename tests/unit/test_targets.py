@@ -4,11 +4,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.contact_sync.config import parse
-from handlers.contact_sync.core.errors import Excluded, NotActive, SourceMissing, SourceUnwritable
-from handlers.contact_sync.core.request import Request
-from handlers.contact_sync.core.targets import Account, Left, Target, abandon, batches, excluded_by_tag, select
-from handlers.contact_sync.names import Cause, Kind
+from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.core.errors import (
+    Excluded,
+    NotActive,
+    SourceMissing,
+    SourceUnwritable,
+)
+from orgsync.contact_sync.core.request import Request
+from orgsync.contact_sync.core.targets import (
+    Account,
+    Left,
+    Target,
+    abandon,
+    batches,
+    excluded_by_tag,
+    select,
+)
+from orgsync.contact_sync.names import Cause, Kind
 
 MANAGEMENT = "100000000001"
 IDS = [f"{200_000_000_000 + number:012d}" for number in range(1, 7)]

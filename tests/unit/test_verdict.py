@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.contact_sync.config import parse
-from handlers.contact_sync.core import errors
-from handlers.contact_sync.core.receipts import Receipt, Status, Tally
-from handlers.contact_sync.core.verdict import Severity, judge
-from handlers.contact_sync.names import Kind
+from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.core import errors
+from orgsync.contact_sync.core.outcome import Severity, judge
+from orgsync.contact_sync.core.receipts import Receipt, Status, Tally
+from orgsync.contact_sync.names import Kind
 
 AT = "2026-11-01T10:00:00.000+00:00"
 SCENARIOS = [

@@ -4,19 +4,25 @@ import asyncio
 
 import pytest
 
-from handlers.contact_sync.config import parse
-from handlers.contact_sync.core.breaker import LIMIT
-from handlers.contact_sync.core.contacts import Contact
-from handlers.contact_sync.core.errors import AccessDenied, UnexpectedAnswer
-from handlers.contact_sync.core.pacing import Bucket, Pacer
-from handlers.contact_sync.core.receipts import Status
-from handlers.contact_sync.core.targets import Target
-from handlers.contact_sync.core.turn import Means
-from handlers.contact_sync.core.worker import SIDE_BY_SIDE, work
-from handlers.contact_sync.names import Kind, Operation
-from sandbox.cloud.account import AccountError, AccountService
-from sandbox.organization import MANAGEMENT, make
-from sandbox.simulation import SimulatedContacts, SimulatedOrganization, VirtualClock, bring_into_step, run
+from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.core.account_sync import Means
+from orgsync.contact_sync.core.contacts import Contact
+from orgsync.contact_sync.core.errors import AccessDenied, UnexpectedAnswer
+from orgsync.contact_sync.core.receipts import Status
+from orgsync.contact_sync.core.targets import Target
+from orgsync.contact_sync.core.worker import SIDE_BY_SIDE, work
+from orgsync.contact_sync.names import Kind, Operation
+from orgsync.sandbox.model.account import AccountError, AccountService
+from orgsync.sandbox.model.organization import MANAGEMENT, make
+from orgsync.sandbox.simulation import (
+    SimulatedContacts,
+    SimulatedOrganization,
+    VirtualClock,
+    bring_into_step,
+    run,
+)
+from orgsync.shared.breaker import LIMIT
+from orgsync.shared.rate_limiter import Bucket, Pacer
 
 EVERY = tuple(Kind)
 

@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components.contact_sync import ContactSync
+from orgsync.components.contact_sync.component import ContactSync
 
 
 class Platform(pulumi.ComponentResource):

@@ -1,0 +1,1 @@
+"""Component resources that any system needs, each with its documents as pure functions."""

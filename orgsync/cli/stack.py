@@ -1,0 +1,65 @@
+"""A deployed system, found through the one SSM parameter that it leaves behind."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from orgsync.cli.errors import Wrong
+from orgsync.contact_sync.adapters.config_table import ConfigTable
+from orgsync.contact_sync.adapters.executions import Pipeline
+from orgsync.contact_sync.adapters.state_table import StateTable
+from orgsync.contact_sync.names import discovery_parameter
+from orgsync.shared import aws
+
+RETENTION_DAYS = 90
+"""Only for what the command writes, which is nothing: the stack's own functions keep the receipts."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What the command works with."""
+
+    name: str
+    management: str
+    configs: ConfigTable
+    states: StateTable
+    pipeline: Pipeline
+    operator: str
+    """ARN of whoever runs the command."""
+
+
+def find(name: str | None) -> Stack:
+    """The system of that Pulumi stack, or of that prefix of its resources' names, or the only one that there is.
+
+    Raises:
+        Wrong: there is none, or there are several and none was named.
+    """
+    try:
+        found = _parameters()
+        caller = aws.client("sts").get_caller_identity()
+    except (ClientError, BotoCoreError) as error:
+        raise Wrong(f"AWS cannot be asked ({type(error).__name__}): are there credentials and a region?") from error
+    if not found:
+        raise Wrong("no stack is deployed in this account and region")
+    meant = [prefix for prefix, document in found.items() if name in (None, prefix, document["stack"])]
+    if len(meant) != 1:
+        known = [f"{prefix} (stack {document['stack']})" for prefix, document in sorted(found.items())]
+        raise Wrong(f"deployed here: {', '.join(known)}; name one with --stack")
+    document = found[meant[0]]
+    return Stack(
+        meant[0],
+        caller["Account"],
+        ConfigTable(document["config_table"]),
+        StateTable(document["state_table"], RETENTION_DAYS),
+        Pipeline(document["state_machine_arn"]),
+        caller["Arn"],
+    )
+
+
+def _parameters() -> dict[str, Any]:
+    path = discovery_parameter("")
+    pages = aws.client("ssm").get_paginator("get_parameters_by_path").paginate(Path=path)
+    parameters = [found for page in pages for found in page["Parameters"]]
+    return {found["Name"].removeprefix(path): json.loads(found["Value"]) for found in parameters}

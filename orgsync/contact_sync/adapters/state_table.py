@@ -1,0 +1,258 @@
+"""The state table: the lease, every run's header, one receipt per account and kind.
+
+Items of one run share its `sync_id`; nothing ever holds a whole run in one item. Contact
+values stand in the header alone (`source`), encrypted under the stack's key.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from boto3.dynamodb.conditions import Attr, Key
+from botocore.exceptions import ClientError
+
+from orgsync.contact_sync.core.contacts import Contact
+from orgsync.contact_sync.core.lease import Lease, Turn
+from orgsync.contact_sync.core.receipts import Receipt, Status
+from orgsync.contact_sync.core.run import Run, RunStatus
+from orgsync.contact_sync.names import BY_DAY_INDEX, Cause, Kind
+from orgsync.shared import aws
+
+LEASE_KEY = {"sync_id": "lease", "item": "organization"}
+HEADER = "run"
+RECEIPT = "receipt#"
+BEGUN = "begun#"
+LAST = "9" * 12
+"""No account's id comes after it."""
+
+OPEN = [RunStatus.IN_PROGRESS, RunStatus.STOPPED]
+
+Answer = TypeVar("Answer")
+
+
+class StateTable:
+    """Runs and their receipts; everything but the lease expires after `retention_days`.
+
+    Raises:
+        StoreFailed: the table did not answer, or refused; from every method.
+    """
+
+    def __init__(self, table_name: str, retention_days: int) -> None:
+        self._table: Any = aws.session().resource("dynamodb", config=aws.PATIENT).Table(table_name)
+        self._retention = timedelta(days=retention_days)
+
+    # --- the lease -----------------------------------------------------------------------
+
+    @aws.answered()
+    def exchange(self, decide: Callable[[Lease], tuple[Lease, Answer]]) -> Answer:
+        """Change the lease as `decide` says of what is really stored; decides again when another came first."""
+        while True:
+            item = self._table.get_item(Key=LEASE_KEY, ConsistentRead=True).get("Item", {})
+            lease = _lease(item)
+            changed, answer = decide(lease)
+            if changed == lease:
+                return answer
+            revision = int(item.get("revision", 0))
+            document = {
+                **LEASE_KEY,
+                "revision": revision + 1,
+                "holder": changed.holder.to_json() if changed.holder else None,
+                "pending": changed.pending.to_json() if changed.pending else None,
+                "previous": changed.previous,
+            }
+            unchanged = Attr("revision").eq(revision) if revision else Attr("revision").not_exists()
+            try:
+                self._table.put_item(Item=document, ConditionExpression=unchanged)
+                return answer
+            except ClientError as error:
+                if aws.code_of(error) != "ConditionalCheckFailedException":
+                    raise
+
+    @aws.answered()
+    def lease(self) -> Lease:
+        """The lease as it stands."""
+        return _lease(self._table.get_item(Key=LEASE_KEY, ConsistentRead=True).get("Item", {}))
+
+    # --- headers -------------------------------------------------------------------------
+
+    @aws.answered()
+    def run(self, run_id: str) -> Run | None:
+        """A run's header; None when there is none (yet)."""
+        item = self._table.get_item(Key={"sync_id": run_id, "item": HEADER}, ConsistentRead=True).get("Item")
+        return _run(item) if item else None
+
+    @aws.answered()
+    def save(self, run: Run, *, while_open: bool = False) -> bool:
+        """Write a header. With `while_open` only over one that has not ended; says whether it was written."""
+        condition = (
+            {"ConditionExpression": Attr("status").not_exists() | Attr("status").is_in(OPEN)} if while_open else {}
+        )
+        try:
+            self._table.put_item(Item=self._header(run), **condition)
+            return True
+        except ClientError as error:
+            if aws.code_of(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+
+    @aws.answered()
+    def open_circuit(self, run_id: str, cause: str) -> None:
+        """Note for the run's other batches that calling AWS does not help."""
+        self._table.update_item(
+            Key={"sync_id": run_id, "item": HEADER},
+            UpdateExpression="SET circuit = :cause",
+            ExpressionAttributeValues={":cause": cause},
+        )
+
+    @aws.answered()
+    def stop(self, run_id: str) -> None:
+        """Tell a run's worker, should it still live, to write no more."""
+        self._table.update_item(
+            Key={"sync_id": run_id, "item": HEADER},
+            UpdateExpression="SET #status = :stopped",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":stopped": RunStatus.STOPPED},
+        )
+
+    @aws.answered()
+    def stopped(self, run_id: str) -> bool:
+        """Whether the run may write no more; a reading of one attribute, for a worker that looks often."""
+        answer = self._table.get_item(
+            Key={"sync_id": run_id, "item": HEADER},
+            ConsistentRead=True,
+            ProjectionExpression="#status",
+            ExpressionAttributeNames={"#status": "status"},
+        )
+        return bool(answer.get("Item", {}).get("status") != RunStatus.IN_PROGRESS)
+
+    def runs_of(self, day: str) -> Iterator[Run]:
+        """The runs that started on a day (UTC, YYYY-MM-DD), oldest first; merged bells are none."""
+        query = {"IndexName": BY_DAY_INDEX, "KeyConditionExpression": Key("day").eq(day)}
+        for item in self._query(query):
+            if (run := _run(item)).status is not RunStatus.MERGED:
+                yield run
+
+    # --- receipts ------------------------------------------------------------------------
+
+    @aws.answered()
+    def keep(self, receipts: Iterable[Receipt], run_id: str) -> None:
+        """Write receipts; writing one again changes nothing but its time."""
+        with self._table.batch_writer(overwrite_by_pkeys=["sync_id", "item"]) as batch:
+            for receipt in receipts:
+                batch.put_item(Item=self._receipt(receipt, run_id))
+
+    def receipts(self, run_id: str, first: str = "", last: str = LAST) -> Iterator[Receipt]:
+        """A run's receipts, by account; `first` and `last` bound the account ids, both included."""
+        for item in self._by_account(RECEIPT, run_id, first, last):
+            yield _as_receipt(item)
+
+    @aws.answered()
+    def begin(self, account: str, kind: Kind, fields: Iterable[str], run_id: str, at: str) -> None:
+        """Note which fields are about to be written, for a worker that finds them written and no receipt."""
+        # Of neither index: it lacks their keys.
+        note = {"sync_id": run_id, "item": f"{BEGUN}{account}#{kind}", "changed": list(fields)}
+        self._table.put_item(Item={**note, "expires_at": self._expiry(at)})
+
+    def begun(self, run_id: str, first: str = "", last: str = LAST) -> dict[tuple[str, Kind], tuple[str, ...]]:
+        """What a run's workers began to write, by account and kind, whatever became of it; bounds as of `receipts`."""
+        notes = ((item["item"].split("#"), item["changed"]) for item in self._by_account(BEGUN, run_id, first, last))
+        return {(account, Kind(kind)): tuple(fields) for (_, account, kind), fields in notes}
+
+    # --- items ---------------------------------------------------------------------------
+
+    def _by_account(self, prefix: str, run_id: str, first: str, last: str) -> Iterator[dict[str, Any]]:
+        between = Key("item").between(f"{prefix}{first}", f"{prefix}{last}#~")
+        yield from self._query({"KeyConditionExpression": Key("sync_id").eq(run_id) & between, "ConsistentRead": True})
+
+    def _query(self, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        while True:
+            with aws.answered():
+                answer = self._table.query(**query)
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            query = {**query, "ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def _expiry(self, at: str) -> int:
+        return int((datetime.fromisoformat(at) + self._retention).timestamp())
+
+    def _header(self, run: Run) -> dict[str, Any]:
+        return {
+            "sync_id": run.run_id,
+            "item": HEADER,
+            "run_id": run.run_id,
+            "day": run.started[:10],
+            "cause": str(run.cause),
+            "initiator": run.initiator,
+            "config_version": run.config_version,
+            "status": str(run.status),
+            "severity": run.severity,
+            "scenario": run.scenario,
+            "started": run.started,
+            "rung": run.rung,
+            "ended": run.ended,
+            "counts": dict(run.counts),
+            "source": {str(kind): dict(contact.fields) for kind, contact in run.source.items()},
+            "planned": run.planned,
+            "batches": run.batches,
+            "error": run.error,
+            "detail": run.detail,
+            "circuit": run.circuit,
+            "into": run.into,
+            "notified": run.notified,
+            "expires_at": self._expiry(run.started),
+        }
+
+    def _receipt(self, receipt: Receipt, run_id: str) -> dict[str, Any]:
+        return {
+            "sync_id": run_id,
+            "item": f"{RECEIPT}{receipt.account}#{receipt.kind}",
+            "account": receipt.account,
+            "kind": str(receipt.kind),
+            "status": str(receipt.status),
+            "at": receipt.at,
+            "changed": list(receipt.changed),
+            "error": receipt.error,
+            "retries": receipt.retries,
+            "expires_at": self._expiry(receipt.at),
+        }
+
+
+def _lease(item: Mapping[str, Any]) -> Lease:
+    return Lease(Turn.from_json(item.get("holder")), Turn.from_json(item.get("pending")), item.get("previous"))
+
+
+def _run(item: Mapping[str, Any]) -> Run:
+    return Run(
+        run_id=item["run_id"],
+        cause=Cause(item["cause"]),
+        initiator=item["initiator"],
+        config_version=int(item["config_version"]),
+        status=RunStatus(item["status"]),
+        severity=item["severity"],
+        scenario=item["scenario"],
+        started=item["started"],
+        rung=item["rung"],
+        ended=item["ended"],
+        counts={status: int(count) for status, count in item["counts"].items()},
+        source={Kind(kind): Contact.of(Kind(kind), fields) for kind, fields in item["source"].items()},
+        planned=item["planned"],
+        batches=int(item["batches"]),
+        error=item["error"],
+        detail=item["detail"],
+        circuit=item["circuit"],
+        into=item["into"],
+        notified=item["notified"],
+    )
+
+
+def _as_receipt(item: Mapping[str, Any]) -> Receipt:
+    return Receipt(
+        account=item["account"],
+        kind=Kind(item["kind"]),
+        status=Status(item["status"]),
+        at=item["at"],
+        changed=tuple(item["changed"]),
+        error=item["error"],
+        retries=int(item["retries"]),
+    )

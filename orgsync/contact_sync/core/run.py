@@ -1,0 +1,64 @@
+"""A run's header: what it was asked, what it works with, how it ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from orgsync.contact_sync.core.contacts import Contact
+from orgsync.contact_sync.names import Cause, Kind
+
+
+class RunStatus(StrEnum):
+    """Where a run is.
+
+    `stopped`: it died, its worker must write no more, and its end is being counted.
+    `merged` marks a bell that another run answers; it is no run of its own.
+    """
+
+    IN_PROGRESS = "in_progress"
+    STOPPED = "stopped"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    MERGED = "merged"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run (spec: SyncOperation), as the state table keeps it.
+
+    Attributes:
+        rung: when the first bell that it answers rang, ISO 8601; `started` where the bell did not say.
+        source: the source's contacts as this run read them; a kind it lacks is absent.
+        planned: batches are written; planning again would only repeat it.
+        batches: how many batches there are.
+        error: code of what ended the run before or besides its accounts.
+        detail: the places that `error` speaks of: ids, kinds and field names.
+        circuit: code of the failure that opened the circuit.
+        into: for a merged bell, the run that answers it.
+        notified: whoever must hear has been told.
+    """
+
+    run_id: str
+    cause: Cause
+    started: str
+    rung: str
+    initiator: str | None = None
+    config_version: int = 0
+    status: RunStatus = RunStatus.IN_PROGRESS
+    severity: str | None = None
+    scenario: str | None = None
+    ended: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    source: Mapping[Kind, Contact] = field(default_factory=dict)
+    planned: bool = False
+    batches: int = 0
+    error: str | None = None
+    detail: str | None = None
+    circuit: str | None = None
+    into: str | None = None
+    notified: bool = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended."""
+        return self.status not in (RunStatus.IN_PROGRESS, RunStatus.STOPPED)

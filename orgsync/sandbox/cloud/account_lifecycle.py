@@ -1,0 +1,226 @@
+"""What people and AWS do in an organization, with the events that AWS sends of it.
+
+Account and organization events are recorded in us-east-1, on the default bus of the account in
+which the call was made. A member's own change is seen on the member's own bus only [doc, field].
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any, Literal
+from uuid import uuid4
+
+from orgsync.sandbox.cloud import cloudtrail
+from orgsync.sandbox.cloud.callers import assumed_role
+from orgsync.sandbox.cloud.events import Events
+from orgsync.sandbox.cloud.organizations import Organizations
+from orgsync.sandbox.cloud.stack_sets import StackSets
+from orgsync.sandbox.errors import UnknownAccount, WrongFault
+from orgsync.sandbox.model.account import AccountService, Write
+from orgsync.sandbox.model.organization import (
+    Account,
+    Fields,
+    Organization,
+    contacts,
+    make_contact,
+)
+
+HOME_REGION = "us-east-1"
+"""Where account and organization events are recorded (commercial partition)."""
+Kinds = Mapping[str, Fields | None]
+"""Kind of contact to its new fields, or None for a deletion."""
+
+
+class Happenings:
+    """An organization in which things happen; every method sends the events AWS would."""
+
+    event_casing: Literal["camel", "pascal", "alternate"] = "alternate"
+    """Casing of the keys in events of calls through the API, the product's own among them."""
+
+    organization: Organization
+    account: AccountService
+
+    def __init__(self, organization: Organization, seed: int) -> None:
+        self.organization = organization
+        self._seed = seed
+        self._turn = count()
+        self._console = assumed_role(organization.management, "role/Administrator", "somebody")
+        self._events: Events
+        self._organizations: Organizations
+        self.stack_sets: StackSets
+        """Service-managed stack sets, which follow what happens to accounts."""
+
+    def edit_source(
+        self, kinds: Kinds, via: Literal["api", "console"] = "api", casing: Literal["camel", "pascal"] = "camel"
+    ) -> None:
+        """Somebody changes the management account's own contacts."""
+        if via not in ("api", "console"):
+            raise WrongFault(f"edit_source: via must be api or console, not {via!r}")
+        for kind, fields in contacts(kinds, "edit_source").items():
+            write = self.account.act(*_request(kind, fields), self._console)
+            if via == "api":
+                self._tell_of_write(write, casing)
+            else:
+                detail = cloudtrail.console_action(kind, self._console, _now())
+                self._tell("aws.billingconsole", cloudtrail.CONSOLE_ACTION, detail)
+
+    def edit_member(
+        self,
+        account: str,
+        kinds: Kinds,
+        via: Literal["member", "management"] = "member",
+        casing: Literal["camel", "pascal"] = "camel",
+    ) -> None:
+        """Somebody changes a member's contacts, in the member itself or from the management account.
+
+        Raises:
+            UnknownAccount: it is no member.
+            AccountError: the account is closed.
+        """
+        self._member(account)
+        if via not in ("member", "management"):
+            raise WrongFault(f"edit_member: via must be member or management, not {via!r}")
+        for kind, fields in contacts(kinds, "edit_member").items():
+            operation, parameters = _request(kind, fields)
+            if via == "member":
+                caller = assumed_role(account, "role/Administrator", "somebody")
+                write = self.account.act(operation, parameters, caller)
+            else:
+                write = self.account.act(operation, {"AccountId": account, **parameters}, self._console)
+            self._tell_of_write(write, casing)
+
+    def create_account(self, name: str, ou: str = "/", tags: Mapping[str, str] | None = None) -> str:
+        """Organizations creates an account, which has the management account's primary contact and no other.
+
+        Returns:
+            the new account's id.
+        """
+        # [doc] name and address are cloned, alternate contacts are not.
+        primary = self.account.contacts()[self.organization.management]["primary"]
+        made = self._admit(name, ou, tags, {"primary": primary or {}}, "CREATED")
+        now = _now()
+        status = {
+            "id": f"car-{uuid4().hex}",
+            "state": "SUCCEEDED",
+            "accountName": "****",
+            "accountId": made.id,
+            "requestedTimestamp": now,
+            "completedTimestamp": now,
+        }
+        self._tell_of_service("CreateAccountResult", {"createAccountStatus": status})
+        return made.id
+
+    def join_account(self, name: str, ou: str = "/", tags: Mapping[str, str] | None = None) -> str:
+        """An account with contacts of its own accepts an invitation.
+
+        Returns:
+            its id.
+        """
+        identity = self._next_id()
+        own = {kind: make_contact(self._seed, identity, kind) for kind in ("primary", "billing", "security")}
+        made = self._admit(name, ou, tags, own, "INVITED")
+        # [inferred] No raw sample of this event is public.
+        self._tell_of_service("AccountJoinedOrganization", {"accountId": made.id})
+        return made.id
+
+    def close_account(self, account: str) -> None:
+        """The account is closed: suspended, and gone for good only after 90 days."""
+        self._member(account).state = "SUSPENDED"
+        self._organizations.set_state(account, "SUSPENDED")
+        self.stack_sets.follow()
+        self._tell_of_call("CloseAccount", {"accountId": account})
+
+    def move_account(self, account: str, ou: str) -> None:
+        """The account goes to another unit, made if need be."""
+        member = self._member(account)
+        moved = {
+            "accountId": account,
+            "sourceParentId": self._organizations.unit(member.ou),
+            "destinationParentId": self._organizations.unit(ou),
+        }
+        member.ou = ou
+        self._organizations.move(account, ou)
+        self.stack_sets.follow()
+        self._tell_of_call("MoveAccount", moved)
+
+    def tag_account(self, account: str, tags: Mapping[str, str]) -> None:
+        """The account gets further tags."""
+        self._member(account).tags.update(tags)
+        self._organizations.tag(account, dict(tags))
+        given = [{"key": key, "value": value} for key, value in tags.items()]
+        self._tell_of_call("TagResource", {"resourceId": account, "tags": given})
+
+    def put_event(self, event: Mapping[str, Any]) -> None:
+        """Put an event on the management account's default bus as it stands.
+
+        Args:
+            event: `source`, `detail-type`, `detail`, and if wanted `times` and `bus_region`.
+        """
+        unknown = sorted(set(event) - {"source", "detail-type", "detail", "times", "bus_region"})
+        if unknown:
+            raise WrongFault(f"event: {unknown[0]} is not a key here")
+        self._events.emit(
+            event["source"],
+            event["detail-type"],
+            event["detail"],
+            self.organization.management,
+            event.get("bus_region", HOME_REGION),
+            times=event.get("times", 1),
+        )
+
+    def _heard(self, write: Write) -> None:
+        """A write came through the API."""
+        casing = self.event_casing
+        if casing == "alternate":
+            casing = "pascal" if next(self._turn) % 2 else "camel"
+        self._tell_of_write(write, casing)
+
+    def _tell_of_write(self, write: Write, casing: str) -> None:
+        detail = cloudtrail.account_call(write, casing, _now())
+        self._events.emit("aws.account", cloudtrail.API_CALL, detail, write.caller.account, HOME_REGION)
+
+    def _tell_of_call(self, name: str, parameters: Mapping[str, Any]) -> None:
+        detail = cloudtrail.api_call("organizations.amazonaws.com", name, parameters, self._console, _now())
+        self._tell("aws.organizations", cloudtrail.API_CALL, detail)
+
+    def _tell_of_service(self, name: str, details: Mapping[str, Any]) -> None:
+        source, management = "organizations.amazonaws.com", self.organization.management
+        detail = cloudtrail.service_event(source, name, details, management, _now())
+        self._tell("aws.organizations", cloudtrail.SERVICE_EVENT, detail)
+
+    def _tell(self, source: str, detail_type: str, detail: Mapping[str, Any]) -> None:
+        self._events.emit(source, detail_type, detail, self.organization.management, HOME_REGION)
+
+    def _admit(
+        self, name: str, ou: str, tags: Mapping[str, str] | None, held: dict[str, Fields], joined: str
+    ) -> Account:
+        identity = self._next_id()
+        made = Account(identity, name, f"{identity}@example.com", ou, tags=dict(tags or {}), contacts=held)
+        self.organization.accounts.append(made)
+        self._organizations.admit(made, joined)
+        self.account.admit(made)
+        self.stack_sets.follow()
+        return made
+
+    def _next_id(self) -> str:
+        taken = [int(account) for account in self._organizations.ids]
+        return f"{max(300_000_000_000, *taken) + 1:012d}"
+
+    def _member(self, account: str) -> Account:
+        for member in self.organization.accounts:
+            if member.id == account:
+                return member
+        raise UnknownAccount(f"{account} is no member of the organization")
+
+
+def _request(kind: str, fields: Fields | None) -> tuple[str, dict[str, Any]]:
+    """The operation that makes a contact what it is to be, and its parameters for the caller's own account."""
+    if kind == "primary":
+        return "PutContactInformation", {"ContactInformation": fields}
+    if fields is None:
+        return "DeleteAlternateContact", {"AlternateContactType": kind.upper()}
+    return "PutAlternateContact", {"AlternateContactType": kind.upper(), **fields}
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

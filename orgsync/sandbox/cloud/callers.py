@@ -1,0 +1,70 @@
+"""Who calls: access keys and the callers behind them, as CloudTrail and STS would name them."""
+
+import hashlib
+from collections.abc import Callable
+from threading import Lock
+
+from moto.core.utils import utcnow
+from moto.iam.models import get_account_id_from
+from moto.sts.models import STSBackend, sts_backends
+
+from orgsync.sandbox.cloud.patches import Patches
+from orgsync.sandbox.model.account import Caller
+
+SECRET = "sandbox"
+"""The secret key of every caller: the sandbox checks no signatures."""
+
+
+class Callers:
+    """Access keys handed out so far; the same caller always has the same key."""
+
+    def __init__(self, management: str) -> None:
+        self.management = management
+        self._by_key: dict[str, Caller] = {}
+        self._lock = Lock()
+
+    def key_of(self, caller: Caller) -> str:
+        """The access key id of a caller: 20 capitals and digits, as moto wants it."""
+        digest = hashlib.sha256(repr(caller).encode()).hexdigest().upper()
+        key = "ASIA" + digest[:16]
+        with self._lock:
+            self._by_key[key] = caller
+        return key
+
+    def behind(self, key: str | None) -> Caller:
+        """The caller behind an access key; a request without one (a presigned address) is the management account's."""
+        if key is None:
+            return Caller(self.management, f"arn:aws:iam::{self.management}:root")
+        with self._lock:
+            known = self._by_key.get(key)
+        return known or self._made_by_moto(key)
+
+    def install(self, patches: Patches) -> None:
+        """Let STS answer "who am I" with the callers known here; moto knows only those it has made."""
+
+        def get_caller_identity(
+            original: Callable[..., tuple[str, str, str]], backend: STSBackend, access_key_id: str, region: str
+        ) -> tuple[str, str, str]:
+            with self._lock:
+                known = self._by_key.get(access_key_id)
+            if known is None:
+                return original(backend, access_key_id, region)
+            return f"AROASANDBOX:{known.arn.rsplit('/', 1)[-1]}", known.arn, known.account
+
+        patches.wrap(STSBackend, "get_caller_identity", get_caller_identity)
+
+    def _made_by_moto(self, key: str) -> Caller:
+        """Credentials that moto's IAM or STS gave out, such as those of AssumeRole."""
+        for account, partitions in list(sts_backends.items()):
+            for backend in list(partitions.values()):
+                role = backend.get_assumed_role_from_access_key(key)
+                if role and role.expiration > utcnow():
+                    return Caller(account, role.arn)
+        account = get_account_id_from(key)
+        account = account if account != "123456789012" else self.management
+        return Caller(account, f"arn:aws:iam::{account}:user/{key}")
+
+
+def assumed_role(account: str, role_arn: str, session: str) -> Caller:
+    """A role that a service or a person has assumed; STS leaves the role's path out of the ARN."""
+    return Caller(account, f"arn:aws:sts::{account}:assumed-role/{role_arn.rsplit('/', 1)[-1]}/{session}")

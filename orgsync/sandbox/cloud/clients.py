@@ -1,0 +1,53 @@
+"""boto3 clients into the cloud, one for each service, region and caller."""
+
+import threading
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from orgsync.sandbox.cloud.callers import SECRET, Callers
+from orgsync.sandbox.model.account import Caller
+
+# A function may run for 15 minutes, and its caller waits as long; nothing is tried twice in secret.
+_CONFIG = Config(
+    read_timeout=1000, retries={"total_max_attempts": 1}, max_pool_connections=50, proxies={}, parameter_validation=True
+)
+
+
+class Clients:
+    """Clients made so far; boto3's clients may be shared by threads, making them may not."""
+
+    def __init__(self, callers: Callers, url: str) -> None:
+        self._callers, self._url = callers, url
+        self._clients: dict[tuple[str, str, Caller], Any] = {}
+        self._lock = threading.Lock()
+
+    def client(self, service: str, region: str, caller: Caller) -> Any:
+        """The client of a service with which `caller` calls; `service` is boto3's name."""
+        key = (service, region, caller)
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = _session().client(
+                    service,
+                    region_name=region,
+                    endpoint_url=self._url,
+                    aws_access_key_id=self._callers.key_of(caller),
+                    aws_secret_access_key=SECRET,
+                    config=_CONFIG,
+                )
+            return self._clients[key]
+
+    def close(self) -> None:
+        """Give up every connection."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+
+
+@cache
+def _session() -> Any:
+    """One for all clouds of the process: it keeps the service models it has read."""
+    return boto3.session.Session(aws_access_key_id="unused", aws_secret_access_key=SECRET)

@@ -1,0 +1,232 @@
+"""EventBridge: rules matched against events, and what matches delivered, tried again, or put with the dead.
+
+moto keeps buses, rules and targets; it delivers to few of them and retries nothing.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+from uuid import uuid4
+
+from moto.events.models import EventBus, EventsBackend, Rule, events_backends
+
+from orgsync.sandbox.cloud import bus_access
+from orgsync.sandbox.cloud.input_transformer import TransformFailed, target_input
+from orgsync.sandbox.cloud.patches import Patches
+from orgsync.sandbox.cloud.targets import (
+    DeliveryFailed,
+    Sender,
+    Targets,
+    kind_of,
+)
+from orgsync.sandbox.cloud.task_tracker import Work
+from orgsync.sandbox.errors import UnknownTarget
+
+log = logging.getLogger(__name__)
+
+_BUS = "events:event-bus"
+_LONGEST_WAIT_S = 10.0
+"""Between attempts, before scaling: AWS backs off up to minutes over 24 hours [inferred]."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One event on its way to one target."""
+
+    arn: str
+    text: str
+    body: str
+    sender: Sender
+    settings: Mapping[str, Any]
+    event: Mapping[str, Any] | None = None
+
+    @property
+    def what(self) -> str:
+        """What runs, for people."""
+        return f"delivery {self.sender.source_arn.rsplit('/', 1)[-1]} to {self.arn.rsplit(':', 1)[-1]}"
+
+
+class Events:
+    """The event buses of every account and region.
+
+    Args:
+        time_scale: seconds here for each second AWS would wait between attempts.
+        lost: told of every event that reached neither its target nor a dead-letter queue.
+        unknown: told of every target that is of no known kind.
+    """
+
+    def __init__(
+        self,
+        targets: Targets,
+        work: Work,
+        time_scale: float,
+        lost: Callable[[str], None],
+        unknown: Callable[[str], None],
+    ) -> None:
+        self._targets, self._work, self._time_scale = targets, work, time_scale
+        self._lost, self._unknown = lost, unknown
+
+    def install(self, patches: Patches) -> None:
+        """Take moto's delivery's place."""
+        events = self
+
+        def send_to_targets(rule: Rule, original_event: Any, transform_input: bool = True) -> None:
+            events._offer(rule, _as_aws_sends_it(original_event))
+
+        patches.replace(Rule, "send_to_targets", send_to_targets)
+        patches.wrap(EventsBackend, "put_events", self._put_events)
+
+    def emit(
+        self,
+        source: str,
+        detail_type: str,
+        detail: Any,
+        account: str,
+        region: str,
+        *,
+        times: int = 1,
+    ) -> None:
+        """Put an event on a default bus as AWS itself does; a duplicate has the same id.
+
+        A detail that is no JSON object reaches no rule: EventBridge answers MalformedDetail.
+        """
+        if not isinstance(detail, Mapping):
+            return
+        event = _event(source, detail_type, detail, account, region)
+        for _ in range(times):
+            self._put(event, account, region, "default")
+
+    def _put_events(self, original: Callable[..., Any], backend: Any, entries: list[dict[str, Any]]) -> Any:
+        """Entries for this account's own buses go to moto, those for another's past that bus's policy."""
+        buses = [bus_access.bus_elsewhere(backend, entry) for entry in entries]
+        for bus, entry in zip(buses, entries, strict=True):
+            if bus:
+                bus_access.require(bus, backend.account_id, entry)
+        refused = [bus_access.is_reserved(entry) for entry in entries]
+        judged = list(zip(entries, buses, refused, strict=True))
+        answers = iter(original(backend, [entry for entry, bus, bad in judged if not (bus or bad)]))
+        return [
+            bus_access.RESERVED if bad else self._put_elsewhere(bus, backend, entry) if bus else next(answers)
+            for entry, bus, bad in judged
+        ]
+
+    def _put_elsewhere(self, bus: EventBus, backend: Any, entry: Mapping[str, Any]) -> dict[str, str]:
+        event = _event(
+            entry["Source"],
+            entry["DetailType"],
+            json.loads(entry["Detail"]),
+            backend.account_id,
+            backend.region_name,
+        )
+        self._put(event, bus.account_id, bus.region, bus.name)
+        return {"EventId": event["id"]}
+
+    def send(self, delivery: Delivery, policy: Mapping[str, Any], dead_letters: str | None) -> None:
+        """Deliver, following a retry policy; then the dead-letter queue; then nobody."""
+        self._work.submit(delivery.what, self._attempt, delivery, policy, dead_letters, 0, 0.0)
+
+    def _put(self, event: Mapping[str, Any], account: str, region: str, bus: str, forwarded: bool = False) -> None:
+        for rule in list(events_backends[account][region].event_buses[bus].rules.values()):
+            self._offer(rule, event, forwarded)
+
+    def _offer(self, rule: Rule, event: Mapping[str, Any], forwarded: bool = False) -> None:
+        # A rule with a schedule has an empty pattern, which moto takes to match everything.
+        if rule.state == "DISABLED" or not rule.event_pattern.get_pattern():
+            return
+        if not rule.event_pattern.matches_event(cast(Any, event)):
+            return
+        for target in list(rule.targets):
+            if forwarded and kind_of(target["Arn"]) == _BUS:
+                # AWS says nothing of it; a rehearsal should.
+                self._lost(f"{rule.arn}: an event that came from another bus goes to no third one: {target['Arn']}")
+            else:
+                self.fire(rule, target, event)
+
+    def fire(self, rule: Rule, target: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+        """Send an event to one target of a rule."""
+        sender = Sender("events.amazonaws.com", rule.arn, target.get("RoleArn"))
+        dead_letters = target.get("DeadLetterConfig", {}).get("Arn")
+        body = json.dumps(event)
+        try:
+            text = target_input(target, event, rule.arn)
+        except TransformFailed as error:
+            failed = Delivery(target["Arn"], "", body, sender, {}, event)
+            self._bury(failed, dead_letters, DeliveryFailed("INVALID_JSON", str(error)), 0)
+            return
+        delivery = Delivery(target["Arn"], text, body, sender, target, event)
+        self.send(delivery, target.get("RetryPolicy", {}), dead_letters)
+
+    def _attempt(
+        self, delivery: Delivery, policy: Mapping[str, Any], dead_letters: str | None, attempt: int, age_s: float
+    ) -> None:
+        try:
+            if kind_of(delivery.arn) == _BUS:
+                self._forward(delivery)
+            else:
+                self._targets.deliver(delivery.arn, delivery.text, delivery.sender, delivery.settings)
+        except UnknownTarget as unknown:
+            self._unknown(str(unknown))
+        except DeliveryFailed as failure:
+            wait = min(2.0**attempt, _LONGEST_WAIT_S)
+            most, oldest = policy.get("MaximumRetryAttempts", 185), policy.get("MaximumEventAgeInSeconds", 86400)
+            if failure.passing and attempt < most and age_s + wait <= oldest:
+                again = (delivery, policy, dead_letters, attempt + 1, age_s + wait)
+                self._work.submit(delivery.what, self._attempt, *again, delay=wait * self._time_scale)
+            else:
+                self._bury(delivery, dead_letters, failure, attempt)
+
+    def _forward(self, delivery: Delivery) -> None:
+        """To another bus: the event keeps the account and region it comes from."""
+        assert delivery.event is not None
+        self._targets.require_role(delivery.sender)
+        bus = bus_access.bus_of(delivery.arn)
+        if bus is None:
+            raise DeliveryFailed("NO_RESOURCE", f"there is no event bus {delivery.arn}")
+        sender = delivery.sender.source_arn.split(":")[4]
+        if not bus_access.lets_in(bus, sender, delivery.event, forwarded=True):
+            raise DeliveryFailed("NO_PERMISSIONS", f"{delivery.arn} does not let account {sender} put events")
+        self._put(delivery.event, bus.account_id, bus.region, bus.name, forwarded=True)
+
+    def _bury(self, delivery: Delivery, dead_letters: str | None, failure: DeliveryFailed, attempts: int) -> None:
+        why = f"{delivery.what}: {failure}"
+        if not dead_letters:
+            self._lost(f"{why}; it has no dead-letter queue")
+            return
+        kind = "SCHEDULE_ARN" if delivery.sender.by_role else "RULE_ARN"
+        attributes = {
+            kind: delivery.sender.source_arn,
+            "TARGET_ARN": delivery.arn,
+            "ERROR_CODE": failure.code,
+            "ERROR_MESSAGE": failure.message,
+            "RETRY_ATTEMPTS": str(attempts),
+        }
+        try:
+            self._targets.deliver(dead_letters, delivery.body, delivery.sender, {"MessageAttributes": attributes})
+        except (DeliveryFailed, UnknownTarget) as error:
+            self._lost(f"{why}; its dead-letter queue took it no more than the target: {error}")
+
+
+def _event(source: str, detail_type: str, detail: Mapping[str, Any], account: str, region: str) -> dict[str, Any]:
+    return {
+        "version": "0",
+        "id": str(uuid4()),
+        "detail-type": detail_type,
+        "source": source,
+        "account": account,
+        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": region,
+        "resources": [],
+        "detail": dict(detail),
+    }
+
+
+def _as_aws_sends_it(event: Mapping[str, Any]) -> dict[str, Any]:
+    """moto's event with the time as text, and without its own additions."""
+    sent = {key: value for key, value in event.items() if key != "ingestion-time"}
+    moment = sent.get("time")
+    if not isinstance(moment, str):
+        sent["time"] = datetime.fromtimestamp(float(moment or 0), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return sent

@@ -1,0 +1,214 @@
+"""What moto's Lambda lacks: it runs functions, retries asynchronous invocations and sends what failed on.
+
+Every invocation of moto, from whatever service, comes through `LambdaFunction.invoke`.
+"""
+
+import base64
+import json
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from moto.awslambda.models import LambdaBackend, LambdaFunction, lambda_backends
+from moto.core.exceptions import JsonRESTError
+from moto.core.utils import unix_time_millis
+from moto.logs.models import logs_backends
+
+from orgsync.sandbox.cloud.lambda_host import Functions, Throttled
+from orgsync.sandbox.cloud.lambda_process import Answer, Spec
+from orgsync.sandbox.cloud.patches import Patches
+from orgsync.sandbox.cloud.targets import DeliveryFailed, Sender, Targets
+from orgsync.sandbox.cloud.task_tracker import Work
+from orgsync.sandbox.errors import UnknownTarget
+
+log = logging.getLogger(__name__)
+
+# AWS: an asynchronous invocation that fails is tried again after one minute and after two more.
+_RETRY_AFTER_S = (60.0, 120.0)
+
+
+class TooManyRequests(JsonRESTError):
+    """Lambda's answer when the reserved concurrency is used up."""
+
+    code = 429
+
+    def __init__(self) -> None:
+        super().__init__("TooManyRequestsException", "Rate Exceeded.")
+
+
+class LambdaService:
+    """Lambda's invocations.
+
+    Args:
+        time_scale: seconds here for each second AWS would wait between attempts.
+        targets: how destinations and dead-letter queues are reached, by the function's own role.
+        lost: told when something failed for good and nobody is left to hear of it.
+    """
+
+    def __init__(
+        self,
+        functions: Functions,
+        work: Work,
+        time_scale: float,
+        targets: Targets,
+        lost: Callable[[str], None],
+    ) -> None:
+        self._functions, self._work, self._time_scale = functions, work, time_scale
+        self._targets, self._lost = targets, lost
+
+    def install(self, patches: Patches) -> None:
+        """Take the places in moto where functions are kept and invoked."""
+        service = self
+
+        def invoke(function: LambdaFunction, body: Any, request_headers: Any, response_headers: Any) -> Any:
+            return service._invoke(function, body, request_headers, response_headers)
+
+        patches.replace(LambdaFunction, "invoke", invoke)
+        patches.wrap(LambdaFunction, "__init__", _remember_dead_letters)
+        patches.wrap(LambdaFunction, "update_configuration", _update_dead_letters)
+        patches.wrap(LambdaFunction, "get_configuration", _show_dead_letters)
+        patches.wrap(LambdaBackend, "put_function_event_invoke_config", _replace_event_invoke_config)
+
+    def _invoke(self, function: LambdaFunction, body: Any, request_headers: Any, response_headers: Any) -> Any:
+        payload = body.encode() if isinstance(body, str) else body or b"{}"
+        json.loads(payload or b"{}")
+        kind = request_headers.get("X-Amz-Invocation-Type") or "RequestResponse"
+        if kind == "DryRun":
+            return b""
+        if kind == "Event":
+            self._work.submit(f"asynchronous {function.function_name}", self._attempt, function, payload, 1)
+            return b""
+        with self._work.running(f"function {function.function_name}"):
+            try:
+                answer = self._functions.invoke(spec_of(function), payload or b"{}", wait=False)
+            except Throttled as throttled:
+                raise TooManyRequests from throttled
+        if answer.failed:
+            response_headers["x-amz-function-error"] = "Unhandled"
+        response_headers["x-amz-log-result"] = base64.b64encode(b"").decode()
+        return answer.payload
+
+    def _attempt(self, function: LambdaFunction, payload: bytes, attempt: int) -> None:
+        config = function.event_invoke_config[-1].config if function.event_invoke_config else {}
+        answer = self._functions.invoke(spec_of(function), payload or b"{}", wait=True)
+        destinations = config.get("DestinationConfig", {})
+        if not answer.failed:
+            self._report(function, payload, answer, attempt, destinations.get("OnSuccess"), "Success")
+            return
+        retries = config.get("MaximumRetryAttempts", len(_RETRY_AFTER_S))
+        if attempt <= retries:
+            delay = _RETRY_AFTER_S[attempt - 1] * self._time_scale
+            what = f"retry {attempt} of asynchronous {function.function_name}"
+            self._work.submit(what, self._attempt, function, payload, attempt + 1, delay=delay)
+            return
+        heard = self._report(function, payload, answer, attempt, destinations.get("OnFailure"), "RetriesExhausted")
+        dead_letters = getattr(function, "dead_letter_config", {}).get("TargetArn")
+        if dead_letters:
+            error = json.loads(answer.payload)
+            attributes = {"RequestID": str(uuid4()), "ErrorCode": "200", "ErrorMessage": error.get("errorMessage", "")}
+            heard |= self._send(function, dead_letters, (payload or b"{}").decode(), attributes)
+        if not heard:
+            kind = json.loads(answer.payload).get("errorType")
+            self._lost(f"{function.function_name} failed {attempt} times with {kind} and nobody is told")
+
+    def _report(
+        self,
+        function: LambdaFunction,
+        payload: bytes,
+        answer: Answer,
+        attempts: int,
+        destination: Mapping[str, str] | None,
+        condition: str,
+    ) -> bool:
+        """Tell a destination of an asynchronous invocation; false where there is none."""
+        if not destination or not destination.get("Destination"):
+            return False
+        response = {"statusCode": 200, "executedVersion": "$LATEST"}
+        document = {
+            "version": "1.0",
+            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "requestContext": {
+                "requestId": str(uuid4()),
+                "functionArn": f"{function.function_arn}:$LATEST",
+                "condition": condition,
+                "approximateInvokeCount": attempts,
+            },
+            "requestPayload": json.loads(payload or b"{}"),
+            "responseContext": response | ({"functionError": "Unhandled"} if answer.failed else {}),
+            "responsePayload": json.loads(answer.payload or b"null"),
+        }
+        return self._send(function, destination["Destination"], json.dumps(document), {})
+
+    def _send(self, function: LambdaFunction, arn: str, text: str, attributes: Mapping[str, str]) -> bool:
+        sender = Sender("lambda.amazonaws.com", function.function_arn, function.role, by_role=True)
+        try:
+            self._targets.deliver(arn, text, sender, {"MessageAttributes": attributes})
+        except (DeliveryFailed, UnknownTarget) as error:
+            log.warning("%s could not reach %s: %s", function.function_name, arn, error)
+            return False
+        return True
+
+
+def spec_of(function: LambdaFunction) -> Spec:
+    """What moto holds of a function, for the host."""
+    reserved = function.reserved_concurrency
+    return Spec(
+        account=function.account_id,
+        region=function.region,
+        name=function.function_name,
+        arn=function.function_arn,
+        role=function.role,
+        handler=str(function.handler),
+        runtime=str(function.run_time),
+        environment={name: str(value) for name, value in function.environment_vars.items()},
+        timeout_s=float(function.timeout),
+        memory_mb=int(function.memory_size),
+        code=function.code_bytes,
+        code_sha=function.code_sha_256,
+        reserved=None if reserved is None else int(reserved),
+    )
+
+
+def function_names() -> frozenset[str]:
+    """Every function that is declared now, in whatever account and region."""
+    return frozenset(
+        function.function_name
+        for regions in list(lambda_backends.values())
+        for backend in list(regions.values())
+        for function in backend.list_functions()
+    )
+
+
+def write_log(spec: Spec, stream: str, line: str) -> None:
+    """One line of a function into its log group, if it was declared."""
+    group, logs = f"/aws/lambda/{spec.name}", logs_backends[spec.account][spec.region]
+    if group not in logs.groups:
+        return
+    if stream not in logs.groups[group].streams:
+        logs.create_log_stream(group, stream)
+    logs.put_log_events(group, stream, [{"timestamp": int(unix_time_millis()), "message": line}])
+
+
+def _remember_dead_letters(
+    original: Callable[..., None], function: Any, account_id: str, spec: dict[str, Any], *args: Any, **kwargs: Any
+) -> None:
+    function.dead_letter_config = spec.get("DeadLetterConfig") or {}
+    original(function, account_id, spec, *args, **kwargs)
+
+
+def _update_dead_letters(original: Callable[..., Any], function: Any, updates: dict[str, Any]) -> Any:
+    function.dead_letter_config = updates.get("DeadLetterConfig", function.dead_letter_config)
+    return original(function, updates)
+
+
+def _show_dead_letters(original: Callable[..., Any], function: Any, *args: Any, **kwargs: Any) -> Any:
+    shown = {"DeadLetterConfig": function.dead_letter_config} if function.dead_letter_config else {}
+    return original(function, *args, **kwargs) | shown
+
+
+def _replace_event_invoke_config(original: Callable[..., Any], backend: Any, name: str, config: Any) -> Any:
+    """moto appends each new configuration and answers with the oldest."""
+    backend.get_function(name).event_invoke_config.clear()
+    return original(backend, name, config)

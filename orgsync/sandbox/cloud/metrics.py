@@ -1,0 +1,94 @@
+"""Where metric data come from: functions' log lines in the embedded metric format, and AWS's own services.
+
+moto keeps what is put and makes nothing of its own. Only metrics that something here tells of exist:
+an alarm on one that does not never fires, as in earnest.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.sqs.models import Queue
+
+from orgsync.sandbox.cloud.lambda_host import Functions, Throttled
+from orgsync.sandbox.cloud.lambda_process import Answer, Spec
+from orgsync.sandbox.cloud.patches import Patches
+
+Dimensions = Mapping[str, str]
+
+_EXECUTIONS = {
+    "ABORTED": "ExecutionsAborted",
+    "FAILED": "ExecutionsFailed",
+    "RUNNING": "ExecutionsStarted",
+    "SUCCEEDED": "ExecutionsSucceeded",
+    "TIMED_OUT": "ExecutionsTimedOut",
+}
+
+
+def install(patches: Patches) -> None:
+    """Count the messages of every queue, as they come and go."""
+    patches.wrap(Queue, "add_message", _then_count)
+    patches.wrap(Queue, "delete_message", _then_count)
+
+
+def put(
+    account: str, region: str, namespace: str, values: Mapping[str, Sequence[float]], dimensions: Dimensions
+) -> None:
+    """Put data of one set of dimensions: metric to its values."""
+    named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+    data = [{"MetricName": metric, "Dimensions": named, "Values": list(several)} for metric, several in values.items()]
+    cloudwatch_backends[account][region].put_metric_data(namespace, data)
+
+
+def of_log_line(spec: Spec, line: str) -> None:
+    """What CloudWatch Logs does with a line in the embedded metric format; any other line is none of its business."""
+    if '"_aws"' not in line:
+        return
+    try:
+        document = json.loads(line)
+        directives = document["_aws"]["CloudWatchMetrics"]
+    except (ValueError, KeyError, TypeError):
+        return
+    for directive in directives:
+        values = {metric["Name"]: _several(document[metric["Name"]]) for metric in directive["Metrics"]}
+        for names in directive["Dimensions"]:
+            put(spec.account, spec.region, directive["Namespace"], values, {name: document[name] for name in names})
+
+
+def of_execution(detail: Mapping[str, Any], account: str, region: str) -> None:
+    """What Step Functions tells when an execution's status changes."""
+    metric = _EXECUTIONS[detail["status"]]
+    put(account, region, "AWS/States", {metric: [1.0]}, {"StateMachineArn": detail["stateMachineArn"]})
+
+
+class MeteredFunctions(Functions):
+    """Functions of which Lambda tells what it measures: invocations, errors, durations, throttles."""
+
+    def invoke(self, spec: Spec, payload: bytes, *, wait: bool) -> Answer:
+        """See `Functions.invoke`."""
+        began = time.monotonic()
+        try:
+            answer = super().invoke(spec, payload, wait=wait)
+        except Throttled:
+            _of_function(spec, {"Throttles": [1.0]})
+            raise
+        took = (time.monotonic() - began) * 1000
+        _of_function(spec, {"Invocations": [1.0], "Errors": [float(answer.failed)], "Duration": [took]})
+        return answer
+
+
+def _of_function(spec: Spec, values: Mapping[str, Sequence[float]]) -> None:
+    put(spec.account, spec.region, "AWS/Lambda", values, {"FunctionName": spec.name})
+
+
+def _several(value: float | list[float]) -> list[float]:
+    return [float(one) for one in value] if isinstance(value, list) else [float(value)]
+
+
+def _then_count(original: Callable[..., None], queue: Any, *args: Any, **kwargs: Any) -> None:
+    original(queue, *args, **kwargs)
+    depth = float(queue.approximate_number_of_messages)
+    values = {"ApproximateNumberOfMessagesVisible": [depth]}
+    put(queue.account_id, queue.region, "AWS/SQS", values, {"QueueName": queue.name})

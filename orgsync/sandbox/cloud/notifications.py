@@ -1,0 +1,58 @@
+"""What people would hear: every publication on an SNS topic, kept; nothing leaves the machine."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from moto.sns.models import Subscription, Topic
+
+from orgsync.sandbox.cloud import recipients
+from orgsync.sandbox.cloud.patches import Patches
+
+
+class Notifications:
+    """Publications in the order they came: channel, severity (a message attribute), subject, body.
+
+    Args:
+        extras: what was declared of services that moto lacks: chat channels, User Notifications.
+        lost: told of what a chat channel would not show.
+    """
+
+    def __init__(self, extras: recipients.Extras, lost: Callable[[str], None]) -> None:
+        self._extras, self._lost = extras, lost
+        self.heard: list[recipients.Heard] = []
+
+    def install(self, patches: Patches) -> None:
+        """Listen to every topic, and keep moto from posting to subscribed addresses."""
+        patches.wrap(Topic, "publish", self._publish)
+        patches.wrap(Subscription, "publish", _publish_to)
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """An event of AWS's own, which User Notifications may follow."""
+        self.heard += recipients.notified(event, self._extras)
+
+    def _publish(
+        self,
+        original: Callable[..., str],
+        topic: Any,
+        message: str,
+        subject: str | None = None,
+        message_attributes: dict[str, Any] | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> str:
+        # What says none, as an alarm's message does, passes the filter of whoever hears of high severity.
+        severity = (message_attributes or {}).get("severity", {}).get("Value", "high")
+        channels = recipients.channels_of(topic.arn, self._extras)
+        if not channels:
+            self.heard.append({"channel": "sns", "severity": severity, "subject": subject, "body": message})
+        for channel in channels:
+            try:
+                self.heard.append(recipients.shown(message, severity))
+            except recipients.NotShown as error:
+                self._lost(f"chat channel {channel} shows nothing of a message to {topic.name}: {error}")
+        return original(topic, message, subject, message_attributes, *args, **kwargs)
+
+
+def _publish_to(original: Callable[..., None], subscription: Any, *args: Any, **kwargs: Any) -> None:
+    if subscription.protocol not in ("http", "https"):
+        original(subscription, *args, **kwargs)

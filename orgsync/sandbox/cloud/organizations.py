@@ -1,0 +1,160 @@
+"""AWS Organizations in moto: an organization seeded with given ids, and what the real API does otherwise.
+
+ListAccounts answers at most 20 accounts a page, an empty page may come before the last one, and
+`Status` is retired in favour of `State` (botocore's model): so it is here.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from moto.core.exceptions import JsonRESTError, ServiceException
+from moto.organizations.models import FakeAccount, OrganizationsBackend, organizations_backends
+
+from orgsync.sandbox.cloud.patches import Patches
+from orgsync.sandbox.errors import StackError, UnknownAccount
+from orgsync.sandbox.model.organization import Account, Organization
+
+PAGE = 20
+STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
+"""The service that needs trusted access for service-managed stack sets."""
+
+
+class Organizations:
+    """The management account's organization in moto."""
+
+    def __init__(self, organization: Organization) -> None:
+        self._management = organization.management
+        self._backend: Any = organizations_backends[organization.management]["aws"]
+        self._backend.create_organization(region="us-east-1", FeatureSet="ALL")
+        self._backend.enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
+        self._backend.enable_aws_service_access(ServicePrincipal=STACK_SETS)
+        self._units: dict[str, str] = {"/": self._backend.list_roots()["Roots"][0]["Id"]}
+        self._accounts: dict[str, Any] = {organization.management: self._backend.accounts[0]}
+        for account in organization.accounts:
+            self.admit(account)
+
+    @property
+    def id(self) -> str:
+        """The organization's id, `o-…`."""
+        return str(self._backend.org.id)
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Every account there is, the management account included."""
+        return frozenset(self._accounts)
+
+    def admit(self, account: Account, joined: str = "CREATED") -> None:
+        """A new member, in the unit of its path (made if need be)."""
+        member = FakeAccount.__new__(FakeAccount)
+        # moto's own constructor makes an IAM role in every account: seconds for a large organization.
+        member.__dict__.update(vars(self._accounts[self._management]))
+        member.__dict__.update(
+            id=account.id,
+            name=account.name,
+            email=account.email,
+            status=account.state,
+            state=account.state,
+            joined_method=joined,
+            parent_id=self.unit(account.ou),
+            attached_policies=[],
+            tags=dict(account.tags),
+        )
+        self._backend.accounts.append(member)
+        self._accounts[account.id] = member
+        organizations_backends.master_accounts[account.id] = (self._management, "aws")
+
+    def unit(self, path: str) -> str:
+        """The id of the unit at a path from the root; units on the way are made."""
+        if path not in self._units:
+            above, _, name = path.rpartition("/")
+            made = self._backend.create_organizational_unit(ParentId=self.unit(above or "/"), Name=name)
+            self._units[path] = made["OrganizationalUnit"]["Id"]
+        return self._units[path]
+
+    def below(self, units: Iterable[str]) -> list[str]:
+        """Ids of the ACTIVE members of these units (or of the root) and of all units below them.
+
+        Raises:
+            StackError: there is no such unit.
+        """
+        above = {unit.id: unit.parent_id for unit in self._backend.ou}
+        wanted = set(units)
+        unknown = sorted(wanted - above.keys())
+        if unknown:
+            raise StackError(f"ValidationError: OrganizationalUnitId {unknown[0]} does not exist")
+
+        def inside(parent: str | None) -> bool:
+            return parent in wanted or (parent in above and inside(above[parent]))
+
+        return [
+            account
+            for account, member in self._accounts.items()
+            if account != self._management and member.state == "ACTIVE" and inside(member.parent_id)
+        ]
+
+    def trusts(self, service: str) -> bool:
+        """Whether the organization gave a service trusted access."""
+        found = self._backend.list_aws_service_access_for_organization()["EnabledServicePrincipals"]
+        return service in {principal["ServicePrincipal"] for principal in found}
+
+    def set_state(self, account: str, state: str) -> None:
+        """Put an account in another state."""
+        member = self._member(account)
+        member.state = member.status = state
+
+    def move(self, account: str, path: str) -> None:
+        """Put an account in another unit."""
+        self._member(account).parent_id = self.unit(path)
+
+    def tag(self, account: str, tags: dict[str, str]) -> None:
+        """Give an account further tags."""
+        self._member(account).tags.update(tags)
+
+    def _member(self, account: str) -> Any:
+        if account not in self._accounts or account == self._management:
+            raise UnknownAccount(f"{account} is no member of the organization")
+        return self._accounts[account]
+
+
+def install(patches: Patches) -> None:
+    """Make moto's ListAccounts, ListParents and account descriptions what AWS's are."""
+    patches.replace(OrganizationsBackend, "list_accounts", _list_accounts)
+    patches.wrap(OrganizationsBackend, "list_parents", _list_parents)
+    patches.wrap(FakeAccount, "describe", _describe)
+
+
+def forget() -> None:
+    """What moto's reset leaves behind."""
+    organizations_backends.master_accounts.clear()
+
+
+def _list_accounts(
+    backend: Any, max_results: int | None = None, next_token: str | None = None
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Pages of at most 20; after the first of several comes one that is empty."""
+    if max_results is not None and not 1 <= max_results <= PAGE:
+        raise JsonRESTError("InvalidInputException", f"MaxResults must be 1 to {PAGE}")
+    size = max_results or PAGE
+    _, _, place = (next_token or "0").rpartition("empty-")
+    start = int(place)
+    if next_token == f"empty-{start}":
+        return [], str(start)
+    accounts = backend.accounts[start : start + size]
+    following = start + size
+    if following >= len(backend.accounts):
+        return [account.describe() for account in accounts], None
+    token = f"empty-{following}" if start == 0 else str(following)
+    return [account.describe() for account in accounts], token
+
+
+def _list_parents(original: Callable[..., dict[str, Any]], backend: Any, **asked: Any) -> dict[str, Any]:
+    """Whoever is not there has a name of its own in this operation."""
+    try:
+        return original(backend, **asked)
+    except ServiceException as error:
+        said = "We can't find an organizational unit or account with the ChildId that you specified."
+        raise JsonRESTError("ChildNotFoundException", said) from error
+
+
+def _describe(original: Callable[..., dict[str, Any]], account: Any) -> dict[str, Any]:
+    return {key: value for key, value in original(account).items() if key != "Status"}

@@ -1,0 +1,152 @@
+"""Service-managed CloudFormation stack sets: a template in every ACTIVE member of some units, newcomers included.
+
+moto makes instances once, follows no account, and says nothing of what it cannot make.
+"""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from orgsync.sandbox.cloud.member_stacks import MemberStack, check
+from orgsync.sandbox.cloud.organizations import STACK_SETS, Organizations
+from orgsync.sandbox.cloud.template import Template, read
+from orgsync.sandbox.errors import StackError
+
+
+@dataclass
+class Reach:
+    """The instances of a set in one region: the units they are in, and the stack of each account."""
+
+    units: tuple[str, ...]
+    region: str
+    stacks: dict[str, MemberStack] = field(default_factory=dict)
+
+
+@dataclass
+class _Set:
+    name: str
+    template: Template
+    follows: bool
+    reaches: dict[str, Reach] = field(default_factory=dict)
+
+
+class StackSets:
+    """Stack sets by name, over the members of one organization.
+
+    Accounts come, go and move: `follow` brings every set that deploys by itself into step.
+    """
+
+    def __init__(self, organizations: Organizations) -> None:
+        self._organizations = organizations
+        self._sets: dict[str, _Set] = {}
+        self._lock = threading.RLock()
+
+    def create(self, name: str, template: str, *, follows: bool) -> None:
+        """Make a set; nothing is in any account yet.
+
+        Args:
+            follows: whether it deploys by itself into accounts that come, and leaves those that go.
+
+        Raises:
+            StackError: the name is taken, trusted access is missing, or the template is not known here.
+        """
+        parsed = _parsed(template)
+        with self._lock:
+            if name in self._sets:
+                raise StackError(f"NameAlreadyExistsException: StackSet {name} already exists")
+            if not self._organizations.trusts(STACK_SETS):
+                raise StackError(
+                    "ValidationError: You must enable organizations access to operate a service managed stack set"
+                )
+            self._sets[name] = _Set(name, parsed, follows)
+
+    def update(self, name: str, template: str, *, follows: bool) -> None:
+        """Change a set; another template takes the place of the former one in every account."""
+        parsed = _parsed(template)
+        with self._lock:
+            found = self._found(name)
+            found.follows = follows
+            if parsed != found.template:
+                found.template = parsed
+                for reach in found.reaches.values():
+                    accounts = list(reach.stacks)
+                    _empty(reach, accounts)
+                    _fill(found, reach, accounts)
+
+    def delete(self, name: str) -> None:
+        """Take a set away; one that is gone is no error.
+
+        Raises:
+            StackError: it has instances.
+        """
+        with self._lock:
+            if name in self._sets and self._sets[name].reaches:
+                raise StackError("StackSetNotEmptyException: StackSet is not empty")
+            self._sets.pop(name, None)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a set of this name."""
+        return name in self._sets
+
+    def deploy(self, name: str, units: Iterable[str], region: str) -> None:
+        """Make a set's stacks in every ACTIVE member of these units (or of the root), in one region.
+
+        Raises:
+            StackError: there are instances in that region already, or no such set or unit.
+        """
+        with self._lock:
+            found = self._found(name)
+            if region in found.reaches:
+                raise StackError(f"OperationInProgressException: StackSet {name} has instances in {region} already")
+            reach = Reach(tuple(units), region)
+            accounts = self._organizations.below(reach.units)
+            found.reaches[region] = reach
+            _fill(found, reach, accounts)
+
+    def reach(self, name: str, region: str) -> Reach | None:
+        """The instances of a set in a region, if there are any."""
+        return self._sets[name].reaches.get(region) if name in self._sets else None
+
+    def withdraw(self, name: str, region: str) -> None:
+        """Take a set's stacks away again from one region; what is gone is no error."""
+        with self._lock:
+            reach = self.reach(name, region)
+            if reach:
+                _empty(reach, list(reach.stacks))
+                del self._sets[name].reaches[region]
+
+    def follow(self) -> None:
+        """What the organization's accounts have come to since: AWS does it minutes later, here it is done at once."""
+        with self._lock:
+            for one in self._sets.values():
+                for reach in one.reaches.values() if one.follows else ():
+                    wanted = self._organizations.below(reach.units)
+                    _empty(reach, [account for account in reach.stacks if account not in set(wanted)])
+                    _fill(one, reach, wanted)
+
+    def names(self) -> list[str]:
+        """Every set that is there."""
+        return sorted(self._sets)
+
+    def _found(self, name: str) -> _Set:
+        if name not in self._sets:
+            raise StackError(f"StackSetNotFoundException: StackSet {name} not found")
+        return self._sets[name]
+
+
+def _parsed(text: str) -> Template:
+    template = read(text)
+    check(template)
+    return template
+
+
+def _fill(of: _Set, reach: Reach, accounts: Iterable[str]) -> None:
+    for account in accounts:
+        if account not in reach.stacks:
+            stack = reach.stacks[account] = MemberStack(account, reach.region, of.name)
+            stack.make(of.template)
+
+
+def _empty(reach: Reach, accounts: Iterable[str]) -> None:
+    for account in accounts:
+        reach.stacks.pop(account).delete()

@@ -1,0 +1,159 @@
+"""Delivery: how a rule, a schedule or a failed invocation reaches its target, by the target's ARN.
+
+Calls go through the cloud's own server like everybody's, so that a fault on StartExecution or
+Publish meets them too. What a forgotten permission would stop in earnest is stopped here: the
+resource's policy for functions, topics and queues, the role for state machines and buses.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+from moto.awslambda.models import lambda_backends
+from moto.iam.models import iam_backends
+from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
+
+from orgsync.sandbox.cloud import bus_access, resource_policy
+from orgsync.sandbox.errors import UnknownTarget
+
+Client = Callable[[str, str, str], Any]
+"""A boto3 client for a delivery: service, region and account of the target."""
+
+_PASSING = frozenset(
+    {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "ExecutionLimitExceeded"}
+)
+
+
+class DeliveryFailed(Exception):
+    """A target that was not reached; `passing` if trying again may help."""
+
+    def __init__(self, code: str, message: str, *, passing: bool = False) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code, self.message, self.passing = code, message, passing
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who delivers: the service's principal, on behalf of what ARN, with which role if any."""
+
+    principal: str
+    source_arn: str
+    role_arn: str | None = None
+    by_role: bool = False
+    """Whether the role alone decides, as it does for EventBridge Scheduler and destinations."""
+
+
+class Targets:
+    """Deliveries to everything but event buses, which want the event and not its text."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._kinds: dict[str, Callable[[str, str, Sender, Mapping[str, Any]], None]] = {
+            "states:stateMachine": self._start_execution,
+            "lambda:function": self._invoke,
+            "sns:": self._publish,
+            "sqs:": self._send_message,
+        }
+
+    def deliver(self, arn: str, text: str, sender: Sender, settings: Mapping[str, Any]) -> None:
+        """Send a JSON text to the target.
+
+        Args:
+            settings: the target's own: `MessageAttributes`, `SqsParameters`, `Subject`.
+
+        Raises:
+            DeliveryFailed: the target is missing, refuses, or is not allowed.
+            UnknownTarget: the sandbox has no such kind of target.
+        """
+        try:
+            self._kinds[kind_of(arn)](arn, text, sender, settings)
+        except KeyError as unknown:
+            raise UnknownTarget(f"{sender.source_arn} has a target the sandbox cannot deliver to: {arn}") from unknown
+        except ClientError as error:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            code = error.response["Error"]["Code"]
+            passing = status >= 500 or status == 429 or code in _PASSING
+            raise DeliveryFailed(code, error.response["Error"].get("Message", ""), passing=passing) from error
+
+    def require_role(self, sender: Sender) -> None:
+        """Raises DeliveryFailed if the sender has no role, or one that does not exist."""
+        account = (sender.role_arn or ":::::").split(":")[4]
+        roles = iam_backends[account]["aws"].roles.values() if account else ()
+        if sender.role_arn not in {role.arn for role in roles}:
+            raise DeliveryFailed("NO_PERMISSIONS", f"the target's role {sender.role_arn} does not exist")
+
+    def _start_execution(self, arn: str, text: str, sender: Sender, settings: Mapping[str, Any]) -> None:
+        self.require_role(sender)
+        self._for(arn, "stepfunctions").start_execution(stateMachineArn=arn, input=text)
+
+    def _invoke(self, arn: str, text: str, sender: Sender, settings: Mapping[str, Any]) -> None:
+        _, _, _, region, account, _, name = arn.split(":")[:7]
+        functions = {function.function_name: function for function in lambda_backends[account][region].list_functions()}
+        if name not in functions:
+            raise DeliveryFailed("NO_RESOURCE", f"there is no function {arn}")
+        self._require(sender, {"Statement": functions[name].policy.statements}, "lambda:InvokeFunction", arn)
+        self._for(arn, "lambda").invoke(FunctionName=name, InvocationType="Event", Payload=text.encode())
+
+    def _publish(self, arn: str, text: str, sender: Sender, settings: Mapping[str, Any]) -> None:
+        _, _, _, region, account, _ = arn.split(":")
+        topic = sns_backends[account][region].topics.get(arn)
+        if topic is None:
+            raise DeliveryFailed("NO_RESOURCE", f"there is no topic {arn}")
+        self._require(sender, topic.policy, "sns:Publish", arn)
+        subject = {"Subject": settings["Subject"]} if "Subject" in settings else {}
+        self._for(arn, "sns").publish(TopicArn=arn, Message=text, **subject)
+
+    def _send_message(self, arn: str, text: str, sender: Sender, settings: Mapping[str, Any]) -> None:
+        _, _, _, region, account, name = arn.split(":")
+        queue = sqs_backends[account][region].queues.get(name)
+        if queue is None:
+            raise DeliveryFailed("NO_RESOURCE", f"there is no queue {arn}")
+        self._require(sender, queue.policy, "sqs:SendMessage", arn)
+        client = self._for(arn, "sqs")
+        attributes = {
+            key: {"DataType": "String", "StringValue": value or "-"}
+            for key, value in settings.get("MessageAttributes", {}).items()
+        }
+        group = settings.get("SqsParameters", {})
+        client.send_message(
+            QueueUrl=client.get_queue_url(QueueName=name)["QueueUrl"],
+            MessageBody=text,
+            MessageAttributes=attributes,
+            **group,
+        )
+
+    def _require(self, sender: Sender, policy: Any, action: str, arn: str) -> None:
+        if sender.by_role:
+            self.require_role(sender)
+            return
+        context = _named_by(sender, action.partition(":")[0])
+        if not resource_policy.allows(policy, sender.principal, action, context):
+            raise DeliveryFailed("NO_PERMISSIONS", f"{arn} does not let {sender.principal} do {action}")
+
+    def _for(self, arn: str, service: str) -> Any:
+        _, _, _, region, account = arn.split(":")[:5]
+        return self._client(service, region, account)
+
+
+def _named_by(sender: Sender, service: str) -> dict[str, str]:
+    """What a delivery names of its source: of a rule not the account, and to SNS nothing at all."""
+    account = sender.source_arn.split(":")[4]
+    whole = {
+        "aws:SourceAccount": account,
+        "aws:SourceArn": sender.source_arn,
+        "aws:SourceOrgID": bus_access.organization_of(account),
+    }
+    if sender.principal != "events.amazonaws.com":
+        return whole
+    return {} if service == "sns" else {key: value for key, value in whole.items() if key != "aws:SourceAccount"}
+
+
+def kind_of(arn: str) -> str:
+    """`service:resource type` of an ARN: `lambda:function`, `sqs:`, `events:event-bus`."""
+    _, _, service, _, _, resource = arn.split(":", 5)
+    for separator in (":", "/"):
+        if separator in resource:
+            return f"{service}:{resource.split(separator)[0]}"
+    return f"{service}:"

@@ -1,0 +1,111 @@
+"""What still runs: everything the cloud does of its own accord is done, or at least announced, here.
+
+A piece of work that leads to another begins the other before it ends itself, so that
+`settled` never sees a gap between the two.
+"""
+
+import heapq
+import itertools
+import logging
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Condition, Thread
+from typing import Any
+
+from orgsync.sandbox.errors import SettleTimeout
+
+log = logging.getLogger(__name__)
+
+# Deliveries and asynchronous invocations wait for processes; more at once than this wait for a thread.
+_THREADS = 32
+
+
+class Work:
+    """Threads for what happens now or after a delay, and the list of all that is not over yet."""
+
+    def __init__(self) -> None:
+        self._running: dict[int, str] = {}
+        self._numbers = itertools.count()
+        self._later: list[tuple[float, int, Callable[[], None]]] = []
+        self._changed = Condition()
+        self._closed = False
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="sandbox-work")
+        self._clock = Thread(target=self._hand_out, name="sandbox-clock", daemon=True)
+        self._clock.start()
+
+    def begin(self, what: str) -> int:
+        """Announce something that runs elsewhere; returns the number to `end` it by."""
+        with self._changed:
+            number = next(self._numbers)
+            self._running[number] = what
+            return number
+
+    def end(self, number: int) -> None:
+        """Say that what `begin` announced is over."""
+        with self._changed:
+            self._running.pop(number, None)
+            self._changed.notify_all()
+
+    @contextmanager
+    def running(self, what: str) -> Iterator[None]:
+        """Announce something for as long as the block takes."""
+        number = self.begin(what)
+        try:
+            yield
+        finally:
+            self.end(number)
+
+    def names(self) -> set[str]:
+        """What runs now, by the words it was announced with."""
+        with self._changed:
+            return set(self._running.values())
+
+    def submit(self, what: str, do: Callable[..., Any], *args: Any, delay: float = 0.0) -> None:
+        """Do something in a thread of its own, after `delay` seconds; it runs from now on for `settled`."""
+        number = self.begin(what)
+
+        def job() -> None:
+            try:
+                do(*args)
+            except Exception:
+                if not self._closed:
+                    log.exception("%s failed inside the sandbox", what)
+            finally:
+                self.end(number)
+
+        with self._changed:
+            heapq.heappush(self._later, (time.monotonic() + delay, number, job))
+            self._changed.notify_all()
+
+    def settled(self, timeout: float) -> None:
+        """Wait until nothing runs.
+
+        Raises:
+            SettleTimeout: after `timeout` seconds, naming what still runs.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: not self._running, timeout):
+                still = ", ".join(sorted(set(self._running.values())))
+                raise SettleTimeout(f"after {timeout:g} s there still runs: {still}")
+
+    def close(self) -> None:
+        """Forget what is waiting for its time; what runs ends on its own."""
+        with self._changed:
+            self._closed = True
+            self._later.clear()
+            self._running.clear()
+            self._changed.notify_all()
+        self._clock.join()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _hand_out(self) -> None:
+        with self._changed:
+            while not self._closed:
+                if not self._later:
+                    self._changed.wait()
+                elif (wait := self._later[0][0] - time.monotonic()) > 0:
+                    self._changed.wait(wait)
+                else:
+                    self._pool.submit(heapq.heappop(self._later)[2])

@@ -1,0 +1,1 @@
+"""Two engines that deploy an unmodified Pulumi program into the emulated cloud."""

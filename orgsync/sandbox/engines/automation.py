@@ -1,0 +1,143 @@
+"""The real engine: the Pulumi CLI through its Automation API, with the sandbox as AWS provider.
+
+Nothing is written into the repository: the CLI works in a directory of its own, on copies of the
+project and stack files (it writes an encryption salt into the latter).
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pulumi import automation
+from pulumi.automation import EngineEvent, OpType, PulumiCommand
+from pulumi.automation.errors import CommandError
+
+from orgsync.sandbox.engines.engine import (
+    KINDS,
+    Deployed,
+    DeployFailed,
+    OnOutput,
+    silent,
+)
+from orgsync.sandbox.engines.program import Program
+from orgsync.sandbox.engines.provider import serving
+from orgsync.sandbox.resources.context import Cloud, Context
+
+# What the CLI adds when something else has said already what went wrong.
+_AFTERTHOUGHTS = ("update failed", "preview failed", "refresh failed", "destroy failed", "resource monitor shut down")
+
+
+class PulumiEngine:
+    """Drives one CLI, with one directory of state, for one program."""
+
+    def __init__(self, cli: PulumiCommand, program: Program, context: Context, work: Path, port: int) -> None:
+        self.name = f"pulumi {cli.version}"
+        self.program = program
+        self._cli = cli
+        self._context = context
+        self._work = work
+        self._environment = {
+            "PULUMI_BACKEND_URL": f"file://{work / 'state'}",
+            # A repository's own secrets open with its own passphrase, where the environment has it.
+            "PULUMI_CONFIG_PASSPHRASE": os.environ.get("PULUMI_CONFIG_PASSPHRASE", "sandbox"),
+            "PULUMI_DEBUG_PROVIDERS": f"aws:{port}",
+            "PULUMI_HOME": str(work / "home"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # Nothing may leave for the network: the provider attaches, and no other plugin is needed.
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        }
+        self._overlays: dict[str, Mapping[str, Any]] = {}
+
+    @classmethod
+    @contextmanager
+    def opened(cls, cli: Path, program: Program, cloud: Cloud) -> Iterator["PulumiEngine"]:
+        """An engine whose provider and directories live as long as the block."""
+        context = Context(cloud, program.root)
+        with tempfile.TemporaryDirectory(prefix="orgsync-engine-") as folder, serving(context) as port:
+            work = Path(folder)
+            (work / "state").mkdir()
+            (work / "home").mkdir()
+            # The Automation API takes a CLI only as `bin/pulumi` of an installation.
+            (work / "bin").mkdir()
+            (work / "bin" / "pulumi").symlink_to(cli)
+            yield cls(PulumiCommand(str(work)), program, context, work, port)
+
+    def preview(
+        self, stack: str = "dev", config: Mapping[str, Any] | None = None, on_output: OnOutput = silent
+    ) -> Deployed:
+        handle = self._stack(stack, config or {})
+        result = self._run(lambda hear: handle.preview(on_output=on_output, on_event=hear, color="never"))
+        return Deployed(_counted(result.change_summary))
+
+    def up(self, stack: str = "dev", config: Mapping[str, Any] | None = None, on_output: OnOutput = silent) -> Deployed:
+        handle = self._stack(stack, config or {})
+        result = self._run(lambda hear: handle.up(on_output=on_output, on_event=hear, color="never"))
+        outputs = {name: output.value for name, output in result.outputs.items()}
+        return Deployed(_counted(result.summary.resource_changes), outputs)
+
+    def refresh(self, stack: str = "dev", on_output: OnOutput = silent) -> Deployed:
+        handle = self._stack(stack)
+        result = self._run(lambda hear: handle.refresh(on_output=on_output, on_event=hear, color="never"))
+        return Deployed(_counted(result.summary.resource_changes))
+
+    def destroy(self, stack: str = "dev", on_output: OnOutput = silent) -> Deployed:
+        handle = self._stack(stack)
+        # As the CLI does unless it is told to skip it. The preview refuses what is protected before anything is
+        # gone; the operation itself would remove everything else first.
+        self._run(lambda hear: handle.preview_destroy(on_event=hear, color="never"))
+        result = self._run(lambda hear: handle.destroy(on_output=on_output, on_event=hear, color="never"))
+        return Deployed(_counted(result.summary.resource_changes))
+
+    def _stack(self, stack: str, overlay: Mapping[str, Any] | None = None) -> automation.Stack:
+        """The stack with its files in place; without `overlay` configured as it was last time."""
+        if overlay is not None:
+            self._overlays[stack] = overlay
+        self._context.root = self.program.root
+        project = {**self.program.project, "main": str(self.program.root)}
+        (self._work / "Pulumi.yaml").write_text(yaml.safe_dump(project))
+        path = self._work / f"Pulumi.{stack}.yaml"
+        salt = (yaml.safe_load(path.read_text()) or {}).get("encryptionsalt") if path.exists() else None
+        document = self.program.stack(stack, self._overlays.get(stack, {}))
+        # A repository's own secrets are under its own salt, and then stay so.
+        path.write_text(yaml.safe_dump({**({"encryptionsalt": salt} if salt else {}), **document}))
+        workspace = automation.LocalWorkspace(
+            work_dir=str(self._work),
+            pulumi_home=self._environment["PULUMI_HOME"],
+            program=self.program.run,
+            env_vars=self._environment,
+            pulumi_command=self._cli,
+        )
+        return automation.Stack.create_or_select(stack, workspace)
+
+    def _run(self, operation: Callable[[Callable[[EngineEvent], None]], Any]) -> Any:
+        reasons: list[str] = []
+
+        def hear(event: EngineEvent) -> None:
+            said = event.diagnostic_event
+            if said is not None and said.severity == "error":
+                reasons.append(said.message.strip())
+
+        try:
+            with self.program.at_home():
+                self._context.begin()
+                return operation(hear)
+        except CommandError as error:
+            raise DeployFailed(_reason(reasons) or str(error)) from error
+
+
+def _reason(said: list[str]) -> str:
+    """Every error once: the CLI repeats some inside others, and concludes with what adds nothing."""
+    told: list[str] = []
+    for line in said:
+        if line and not line.startswith(_AFTERTHOUGHTS) and not any(earlier in line for earlier in told):
+            told.append(line)
+    return "\n".join(told)
+
+
+def _counted(changes: Mapping[Any, int] | None) -> dict[str, int]:
+    counts = {OpType(kind).value: count for kind, count in (changes or {}).items()}
+    return {kind: counts.get(kind, 0) for kind in KINDS}

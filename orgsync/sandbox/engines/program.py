@@ -1,0 +1,162 @@
+"""A Pulumi program as it stands in a repository: its project, its stacks' configuration, its code."""
+
+import contextlib
+import json
+import runpy
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import yaml
+from pulumi import RunError
+
+
+class UnusableProgram(ValueError):
+    """A project or stack file that the sandbox cannot use; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """The program in a directory, never written to."""
+
+    root: Path
+    overlay_key: str = "orgsync:contact_sync"
+    """The configuration value that a rehearsal's `config` is laid over."""
+
+    @property
+    def project(self) -> dict[str, Any]:
+        """What `Pulumi.yaml` says.
+
+        Raises:
+            UnusableProgram: if there is none.
+        """
+        return self._yaml(self.root / "Pulumi.yaml", required=True)
+
+    @property
+    def name(self) -> str:
+        """The project's name."""
+        return str(self.project["name"])
+
+    def stack(self, stack: str, overlay: Mapping[str, Any]) -> dict[str, Any]:
+        """What `Pulumi.<stack>.yaml` says, with `overlay` laid over the system's own configuration.
+
+        Mappings are merged, anything else is replaced.
+        """
+        document = self._yaml(self.root / f"Pulumi.{stack}.yaml")
+        config = dict(document.get("config") or {})
+        if overlay:
+            config[self.overlay_key] = laid_over(config.get(self.overlay_key) or {}, overlay)
+        return {**document, "config": config}
+
+    def config(self, stack: str, overlay: Mapping[str, Any]) -> dict[str, str]:
+        """The configuration as the engine gives it to a running program: text by full key.
+
+        Raises:
+            UnusableProgram: for a secret, which only the real engine can open.
+        """
+        own = {f"{self.name}:{key}" if ":" not in key else key: _value(value) for key, value in self._defaults()}
+        own |= self.stack(stack, overlay)["config"]
+        secret = sorted(key for key, value in own.items() if isinstance(value, Mapping) and "secure" in value)
+        if secret:
+            raise UnusableProgram(
+                f"Pulumi.{stack}.yaml: {', '.join(secret)} is secret: use the real engine (make engine)"
+            )
+        return {key: _text(value) for key, value in own.items() if value is not None}
+
+    def run(self) -> None:
+        """Run the program in this process, as the file that it is.
+
+        Raises:
+            RunError: if the program fails; the message says why and where.
+        """
+        try:
+            with self._own_modules():
+                runpy.run_path(str(self.root / "__main__.py"), run_name="__main__")
+        except RunError:
+            raise
+        except Exception as error:
+            inside = [frame for frame in traceback.extract_tb(error.__traceback__) if str(self.root) in frame.filename]
+            where = f" ({Path(inside[-1].filename).name}:{inside[-1].lineno})" if inside else ""
+            raise RunError(f"{type(error).__name__}: {error}{where}") from error
+
+    @contextmanager
+    def at_home(self) -> Iterator[None]:
+        """The program's directory as the process's own: relative assets are meant from there."""
+        with contextlib.chdir(self.root):
+            yield
+
+    @contextmanager
+    def _own_modules(self) -> Iterator[None]:
+        """Import the program's packages from its own directory, whatever was imported before.
+
+        Without it a second clone would run with the modules of the first. This sandbox goes on as it is: it is
+        the program's host.
+        """
+        packages = {path.stem for path in self.root.iterdir() if path.suffix == ".py" or path.is_dir()}
+        foreign = {name for name in packages & sys.modules.keys() if self._is_foreign(sys.modules[name])}
+
+        def take() -> dict[str, ModuleType]:
+            return {name: sys.modules.pop(name) for name in list(sys.modules) if _belongs(name, foreign)}
+
+        before = take()
+        sys.path.insert(0, str(self.root))
+        try:
+            yield
+        finally:
+            sys.path.remove(str(self.root))
+            take()
+            sys.modules.update(before)
+
+    def _is_foreign(self, module: ModuleType) -> bool:
+        """Whether a module of a name that the program has comes from elsewhere."""
+        if module.__name__ == "__main__":
+            return False
+        folders = [module.__file__] if getattr(module, "__file__", None) else list(getattr(module, "__path__", []))
+        return bool(folders) and not any(Path(folder).is_relative_to(self.root) for folder in folders if folder)
+
+    def _defaults(self) -> list[tuple[str, Any]]:
+        return list((self.project.get("config") or {}).items())
+
+    @staticmethod
+    def _yaml(path: Path, required: bool = False) -> dict[str, Any]:
+        if not path.exists() and not required:
+            return {}
+        try:
+            document = yaml.safe_load(path.read_text())
+        except (OSError, yaml.YAMLError) as error:
+            raise UnusableProgram(f"{path.name}: {error}") from error
+        return document or {}
+
+
+HOST = __name__.rpartition(".engines.")[0]
+"""The package that holds the sandbox."""
+
+
+def _belongs(module: str, packages: set[str]) -> bool:
+    """Whether a module is of one of these packages, and none of the sandbox's own."""
+    return module.partition(".")[0] in packages and not f"{module}.".startswith(f"{HOST}.")
+
+
+def laid_over(base: Any, overlay: Any) -> Any:
+    """`overlay` over `base`: mappings key by key, everything else whole."""
+    if isinstance(base, Mapping) and isinstance(overlay, Mapping):
+        return {**base, **{key: laid_over(base.get(key), value) for key, value in overlay.items()}}
+    return overlay
+
+
+def _value(declared: Any) -> Any:
+    """A default in `Pulumi.yaml`: the value itself, or a mapping that carries it."""
+    if isinstance(declared, Mapping):
+        return declared.get("value", declared.get("default"))
+    return declared
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value)

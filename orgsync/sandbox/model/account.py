@@ -1,0 +1,281 @@
+"""The Account Management API as a pure model: contacts of an organization behind AWS's rules.
+
+No HTTP and no clock of its own: the sandbox's server and the simulations use this very model,
+one under the wall clock, the other under virtual time. Thread-safe.
+"""
+
+import copy
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from threading import RLock
+from typing import Any
+
+from orgsync.sandbox.errors import UnknownOperation
+from orgsync.sandbox.model import contact_rules
+from orgsync.sandbox.model.organization import (
+    KINDS,
+    Account,
+    Fields,
+    Organization,
+)
+from orgsync.sandbox.model.quotas import Quota, Throttle
+
+READS = frozenset({"GetContactInformation", "GetAlternateContact"})
+WRITES = frozenset({"PutContactInformation", "PutAlternateContact", "DeleteAlternateContact"})
+OPERATIONS = READS | WRITES
+STATUS_OF_ERROR: Mapping[str, int] = {
+    "ValidationException": 400,
+    "AccessDeniedException": 403,
+    "ResourceNotFoundException": 404,
+    "ConflictException": 409,
+    "TooManyRequestsException": 429,
+    "InternalServerException": 500,
+}
+_MANAGEMENT_OWN_ID = (
+    "The management account can only be managed using the standalone context from the management account."
+)
+
+_NO_CONTACT = "No contact of the inputted alternate contact type found."
+
+
+class AccountError(Exception):
+    """A refusal: `code` is AWS's error name; `fields` are (name, message) of a failed validation."""
+
+    def __init__(self, code: str, message: str, fields: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.fields = fields
+
+    @property
+    def status(self) -> int:
+        """HTTP status of the refusal."""
+        return STATUS_OF_ERROR[self.code]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls: the account, the ARN that CloudTrail would name, and whether it is the sandbox itself."""
+
+    account: str
+    arn: str
+    sandbox: bool = False
+
+
+@dataclass(frozen=True)
+class Write:
+    """A write that succeeded: the request as it came, and whom it concerned."""
+
+    operation: str
+    parameters: Mapping[str, Any]
+    caller: Caller
+    account: str
+    kind: str
+
+
+class AccountService:
+    """The contacts of a management account and its members.
+
+    Args:
+        organization: its accounts' `state` is read at every call; its contacts are copied.
+        quotas: operation to quota; an operation that is not a key is never throttled.
+        clock: seconds, for the quotas and for `lag_s`.
+        lag_s: seconds for which a read still answers what stood there before a write. AWS is
+            eventually consistent; the Terraform provider had to poll for it.
+        refuse: asked before every call that is not the sandbox's own, with operation and target
+            account; an AccountError it returns is what the caller gets.
+        on_write: told of every write that succeeded, outside the lock.
+    """
+
+    def __init__(
+        self,
+        organization: Organization,
+        *,
+        clock: Callable[[], float],
+        quotas: Mapping[str, Quota] | None = None,
+        lag_s: float = 0.0,
+        refuse: Callable[[str, str], AccountError | None] = lambda operation, account: None,
+        on_write: Callable[[Write], None] = lambda write: None,
+    ) -> None:
+        self.management = organization.management
+        self._members = {account.id: account for account in organization.accounts}
+        self._contacts = {self.management: copy.deepcopy(organization.source)}
+        for account in organization.accounts:
+            self._contacts[account.id] = copy.deepcopy(account.contacts)
+        self._before: dict[tuple[str, str], tuple[float, Fields | None]] = {}
+        self._throttle = Throttle(quotas or {}, clock)
+        self._clock, self._lag_s, self._refuse, self._on_write = clock, lag_s, refuse, on_write
+        self._counts: dict[str, Counter[str]] = {}
+        self._lock = RLock()
+        self.writes: list[dict[str, str]] = []
+        """The management account's successful writes to members: operation, account, kind."""
+
+    @property
+    def calls(self) -> dict[str, dict[str, int]]:
+        """The management account's calls about members: operation to made, throttled, failed.
+
+        ResourceNotFoundException is an answer ("no such contact"), not a failure.
+        """
+        with self._lock:
+            return {
+                operation: {"made": counts["made"], "throttled": counts["throttled"], "failed": counts["failed"]}
+                for operation, counts in sorted(self._counts.items())
+            }
+
+    def contacts(self) -> dict[str, dict[str, Fields | None]]:
+        """What every account truly holds now, the management account's included; None: no such contact."""
+        with self._lock:
+            return {
+                account: {kind: copy.copy(held.get(kind)) for kind in KINDS} for account, held in self._contacts.items()
+            }
+
+    def admit(self, account: Account) -> None:
+        """A new member with the contacts it brings."""
+        with self._lock:
+            self._members[account.id] = account
+            self._contacts[account.id] = copy.deepcopy(account.contacts)
+
+    def act(self, operation: str, parameters: Mapping[str, Any], caller: Caller) -> Write:
+        """A write by somebody else's hand: neither counted, throttled nor told of.
+
+        Its fields are stored as they come, because accounts do hold what AWS would not take
+        today (an old phone number without its plus).
+
+        Raises:
+            AccountError: the caller may not write this account.
+        """
+        kind, target = _kind(operation, parameters), parameters.get("AccountId", caller.account)
+        self._authorize(operation, parameters, caller)
+        deletes = operation == "DeleteAlternateContact"
+        with self._lock:
+            self._store(target, kind, None if deletes else _fields(kind, parameters))
+        return Write(operation, dict(parameters), caller, target, kind)
+
+    def call(self, operation: str, parameters: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+        """Do what the API does; parameters and answer as in the service model.
+
+        Raises:
+            AccountError: AWS's refusal.
+            UnknownOperation: not one of the contact operations.
+        """
+        if operation not in OPERATIONS:
+            raise UnknownOperation(f"account:{operation} is not emulated; known: {', '.join(sorted(OPERATIONS))}")
+        counted = caller.account == self.management and "AccountId" in parameters and not caller.sandbox
+        try:
+            answer = self._call(operation, parameters, caller, counted)
+        except AccountError as refusal:
+            if counted and refusal.code != "ResourceNotFoundException":
+                self._count(operation, "throttled" if refusal.code == "TooManyRequestsException" else "failed")
+            raise
+        return answer
+
+    def _call(self, operation: str, parameters: Mapping[str, Any], caller: Caller, counted: bool) -> dict[str, Any]:
+        target = parameters.get("AccountId", caller.account)
+        if counted:
+            self._count(operation, "made")
+        if not caller.sandbox:
+            if not self._throttle.admits(caller.account, operation):
+                raise AccountError("TooManyRequestsException", "Too Many Requests")
+            refusal = self._refuse(operation, str(target))
+            if refusal:
+                raise refusal
+        kind = _kind(operation, parameters)
+        self._authorize(operation, parameters, caller)
+        with self._lock:
+            if operation in READS:
+                return self._read(target, kind)
+            self._write(operation, parameters, target, kind)
+            if counted:
+                self.writes.append({"operation": operation, "account": target, "kind": kind})
+        self._on_write(Write(operation, dict(parameters), caller, target, kind))
+        return {}
+
+    def _authorize(self, operation: str, parameters: Mapping[str, Any], caller: Caller) -> None:
+        """Who may ask about whom.
+
+        [field] The wording for the management account's own id is quoted by several tools, and
+        suspended accounts can still be read. [inferred] They cannot be written to, and the
+        refusal is an AccessDeniedException.
+        """
+        if "AccountId" not in parameters:
+            return
+        target = parameters["AccountId"]
+        if not isinstance(target, str) or not re.fullmatch(r"\d{12}", target):
+            raise _invalid([("AccountId", "must be 12 digits")])
+        why = None
+        if caller.account != self.management:
+            why = "Only the management account or a delegated administrator can specify an account."
+        elif target == self.management:
+            why = _MANAGEMENT_OWN_ID
+        elif target not in self._members or self._members[target].state == "CLOSED":
+            why = "The account is not a member of the organization."
+        elif operation in WRITES and self._members[target].state != "ACTIVE":
+            why = "The account is not active."
+        if why:
+            raise AccountError(
+                "AccessDeniedException",
+                f"User: {caller.arn} is not authorized to perform: account:{operation} ({why})",
+            )
+
+    def _read(self, account: str, kind: str) -> dict[str, Any]:
+        fields = self._contacts[account].get(kind)
+        visible_at, before = self._before.get((account, kind), (0.0, None))
+        if self._lag_s and self._clock() < visible_at:
+            fields = before
+        if fields is None:
+            raise AccountError("ResourceNotFoundException", _NO_CONTACT)
+        if kind == "primary":
+            return {"ContactInformation": dict(fields)}
+        return {"AlternateContact": {"AlternateContactType": kind.upper(), **fields}}
+
+    def _write(self, operation: str, parameters: Mapping[str, Any], account: str, kind: str) -> None:
+        if operation == "DeleteAlternateContact":
+            if kind not in self._contacts[account]:
+                raise AccountError("ResourceNotFoundException", _NO_CONTACT)
+            self._store(account, kind, None)
+            return
+        mistakes = contact_rules.mistakes(kind, _given(kind, parameters))
+        if mistakes:
+            raise _invalid(mistakes)
+        self._store(account, kind, _fields(kind, parameters))
+
+    def _store(self, account: str, kind: str, fields: Fields | None) -> None:
+        held = self._contacts[account]
+        if self._lag_s:
+            self._before[account, kind] = (self._clock() + self._lag_s, copy.copy(held.get(kind)))
+        if fields is None:
+            held.pop(kind, None)
+        else:
+            held[kind] = dict(fields)
+
+    def _count(self, operation: str, what: str) -> None:
+        with self._lock:
+            self._counts.setdefault(operation, Counter())[what] += 1
+
+
+def _kind(operation: str, parameters: Mapping[str, Any]) -> str:
+    if operation.endswith("ContactInformation"):
+        return "primary"
+    named = parameters.get("AlternateContactType")
+    if named not in ("BILLING", "OPERATIONS", "SECURITY"):
+        raise _invalid([("AlternateContactType", "must be one of BILLING, OPERATIONS, SECURITY")])
+    return str(named).lower()
+
+
+def _given(kind: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Where a write's parameters hold the contact: nested for the primary one, flat for the alternates."""
+    given: Mapping[str, Any] = parameters.get("ContactInformation", {}) if kind == "primary" else parameters
+    return given
+
+
+def _fields(kind: str, parameters: Mapping[str, Any]) -> Fields:
+    given = _given(kind, parameters)
+    rules = contact_rules.PRIMARY if kind == "primary" else contact_rules.ALTERNATE
+    return {name: given[name] for name in rules if given.get(name) is not None}
+
+
+def _invalid(mistakes: list[tuple[str, str]]) -> AccountError:
+    text = "; ".join(f"{name} {message}" for name, message in mistakes)
+    return AccountError("ValidationException", f"{len(mistakes)} validation error(s) detected: {text}", tuple(mistakes))

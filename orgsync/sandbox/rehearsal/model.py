@@ -1,0 +1,127 @@
+"""What a scenario file may say: the organization, the source, the weather and the end.
+
+The steps have a file of their own. Everything is strict: an unknown key, a number where
+text belongs or an id that is not 12 digits is a mistake, because a rehearsal that quietly
+ignored a line would be believed all the same.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+
+from orgsync.sandbox.rehearsal.parts import (
+    AccountId,
+    Contacts,
+    Fault,
+    Names,
+    Strict,
+    Text,
+    UnitPath,
+)
+from orgsync.sandbox.rehearsal.steps import Step
+
+SETTLE_S = 120.0
+"""Seconds that the sandbox waits after a step, unless the scenario says otherwise."""
+
+State = Literal["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"]
+
+
+class NamedAccount(Strict):
+    """One member account as the file gives it; what is left out is made from the seed."""
+
+    id: AccountId
+    name: Text = ""
+    email: Text = ""
+    ou: UnitPath = "/"
+    state: State = "ACTIVE"
+    tags: Names = Field(default_factory=dict)
+    contacts: Contacts = Field(default_factory=Contacts)
+
+
+def _unique_ids(accounts: list[NamedAccount]) -> list[NamedAccount]:
+    ids = [account.id for account in accounts]
+    twice = sorted({one for one in ids if ids.count(one) > 1})
+    if twice:
+        raise ValueError(f"each id belongs to one account; named twice: {', '.join(twice)}")
+    return accounts
+
+
+def _form_of_accounts(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int | list):
+        return None
+    return "~named" if isinstance(value, list) else "~counted"
+
+
+Accounts = Annotated[
+    Annotated[Annotated[int, Field(ge=0, le=2000)], Tag("~counted")]
+    | Annotated[Annotated[list[NamedAccount], AfterValidator(_unique_ids)], Tag("~named")],
+    Discriminator(
+        _form_of_accounts,
+        custom_error_type="accounts",
+        custom_error_message="must be a number of accounts, or a list of them",
+    ),
+]
+"""A number of accounts made from the seed, or each account by name (tags with `~` are no part of a path)."""
+
+
+class OrganizationPart(Strict):
+    """`organization:` who pays, and whose contacts are kept in step."""
+
+    management: AccountId = "100000000001"
+    accounts: Accounts
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _management_is_no_member(self) -> "OrganizationPart":
+        if isinstance(self.accounts, list) and self.management in {account.id for account in self.accounts}:
+            raise ValueError(f"the management account {self.management} cannot be one of the members")
+        return self
+
+
+class Quota(Strict):
+    """One operation's quota in calls a second, and how many may come at once."""
+
+    rate: float = Field(gt=0, le=1000)
+    burst: float = Field(ge=1, le=2000)
+
+
+QuotaOperation = Literal[
+    "GetContactInformation",
+    "PutContactInformation",
+    "GetAlternateContact",
+    "PutAlternateContact",
+    "DeleteAlternateContact",
+]
+
+
+def _form_of_quotas(value: Any) -> str:
+    return "~each" if isinstance(value, dict) else "~all"
+
+
+Quotas = Annotated[
+    Annotated[Literal["off", "aws"], Tag("~all")] | Annotated[dict[QuotaOperation, Quota], Tag("~each")],
+    Discriminator(_form_of_quotas),
+]
+
+
+class Scenario(Strict):
+    """A whole rehearsal; `config` is kept as it stands, because the product judges it itself at preview."""
+
+    name: Text
+    organization: OrganizationPart
+    source: Contacts = Field(default_factory=Contacts)
+    config: dict[str, Any] = Field(default_factory=dict)
+    quotas: Quotas = "off"
+    latency_ms: float = Field(default=0, ge=0, le=10_000)
+    faults: list[Fault] = Field(default_factory=list)
+    expect: Literal["converged", "diverged", "any"] = "converged"
+    settle_s: float = Field(default=SETTLE_S, gt=0, le=3600)
+    steps: list[Step] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _yaml_says_false_for_off(cls, value: Any) -> Any:
+        """`quotas: off` without quotation marks is `false` in YAML 1.1."""
+        if isinstance(value, dict) and value.get("quotas") is False:
+            return {**value, "quotas": "off"}
+        return value

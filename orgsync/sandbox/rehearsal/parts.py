@@ -1,0 +1,132 @@
+"""The small shapes that scenario files are made of: ids, units, contacts and faults."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from orgsync.sandbox.cloud.faults import Faults
+from orgsync.sandbox.errors import SandboxError
+
+
+class Strict(BaseModel):
+    """Nothing is guessed: no unknown keys, no conversions; the object never changes."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, value: Any) -> Any:
+        """As `extra="forbid"`, but saying what is allowed instead."""
+        if isinstance(value, dict):
+            allowed = [field.alias or name for name, field in cls.model_fields.items()]
+            unknown = [str(key) for key in value if key not in allowed]
+            if unknown:
+                raise PydanticCustomError("unknown_keys", "unknown keys", {"keys": unknown, "allowed": allowed})
+        return value
+
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
+UnitPath = Annotated[str, StringConstraints(pattern=r"^/$|^(/[^/]{1,128})+$")]
+Names = dict[str, str]
+"""Tags: key to value."""
+
+
+class Primary(Strict):
+    """A primary contact, in AWS's own field names. Any text is allowed: AWS's refusals can be rehearsed."""
+
+    FullName: str = ""
+    AddressLine1: str = ""
+    AddressLine2: str = ""
+    AddressLine3: str = ""
+    City: str = ""
+    StateOrRegion: str = ""
+    DistrictOrCounty: str = ""
+    PostalCode: str = ""
+    CountryCode: str = ""
+    PhoneNumber: str = ""
+    CompanyName: str = ""
+    WebsiteUrl: str = ""
+
+
+class Alternate(Strict):
+    """A billing, operations or security contact, in AWS's own field names."""
+
+    Name: str = ""
+    Title: str = ""
+    EmailAddress: str = ""
+    PhoneNumber: str = ""
+
+
+class Contacts(Strict):
+    """Contacts by kind. A kind that is not mentioned and one that is null are told apart by `given`."""
+
+    primary: Primary | None = None
+    billing: Alternate | None = None
+    operations: Alternate | None = None
+    security: Alternate | None = None
+
+    @field_validator("primary")
+    @classmethod
+    def _always_there(cls, value: Primary | None) -> Primary | None:
+        if value is None:
+            raise ValueError("every account has a primary contact; it cannot be null")
+        return value
+
+    def given(self) -> dict[str, dict[str, str] | None]:
+        """The kinds that the file mentions, each with its fields, or None for one that shall not exist."""
+        kinds = sorted(self.model_fields_set & set(Contacts.model_fields))
+        return {kind: _fields(getattr(self, kind)) for kind in kinds}
+
+
+def _fields(contact: BaseModel | None) -> dict[str, str] | None:
+    return None if contact is None else contact.model_dump(exclude_unset=True)
+
+
+class CallFault(Strict):
+    """Calls that answer with an error: of the Account API for all accounts (`*`: every operation) or for one,
+    or of any other service that the sandbox has."""
+
+    operation: Text
+    error: Text
+    account: AccountId | None = None
+    rate: float | None = Field(default=None, gt=0, le=1)
+    times: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _known_to_the_cloud(self) -> "CallFault":
+        try:
+            Faults(seed=0, functions=tuple).add(self.model_dump(exclude_none=True))
+        except SandboxError as refusal:
+            raise ValueError(str(refusal).removeprefix("fault: ")) from refusal
+        return self
+
+
+class Crash(Strict):
+    """A function's process that dies: before it did anything, or when all is done but not yet answered."""
+
+    function: Literal["plan", "process", "report", "deploy"]
+    crash: Literal["before", "after"]
+    rate: float | None = Field(default=None, gt=0, le=1)
+    times: int | None = Field(default=None, ge=1)
+
+
+def _form_of_fault(value: Any) -> str:
+    crash = isinstance(value, Crash) or (isinstance(value, dict) and {"function", "crash"} & set(value))
+    return "~crash" if crash else "~call"
+
+
+Fault = Annotated[
+    Annotated[CallFault, Tag("~call")] | Annotated[Crash, Tag("~crash")],
+    Discriminator(_form_of_fault),
+]

@@ -1,0 +1,68 @@
+"""What a deployed configuration wants of every account: the rehearsal's own judge.
+
+Nothing here is taken from the product: it is written a second time, and shorter, from the
+contract, so that a mistake in deciding does not hide itself by being asked about itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orgsync.sandbox.rehearsal.accounts import Member
+
+KINDS = ("primary", "billing", "operations", "security")
+
+Fields = Mapping[str, str] | None
+"""One contact in AWS's field names; None does not exist."""
+
+Contacts = Mapping[str, Mapping[str, Fields]]
+"""Account to kind to contact."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """`config` as it stands under `orgsync:contact_sync`, everything laid over it included."""
+
+    config: Mapping[str, Any]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that are kept in step."""
+        wanted = self.config.get("contact_types", KINDS)
+        return tuple(kind for kind in KINDS if kind in wanted)
+
+    def left_alone(self, member: Member) -> str | None:
+        """Why nothing may be written to this account, or None."""
+        if member.state != "ACTIVE":
+            return f"is {member.state}"
+        if member.id in self.config.get("excluded_accounts", ()):
+            return "excluded by id"
+        for unit in self.config.get("excluded_units", ()):
+            if unit in member.unit_ids or member.path == unit or member.path.startswith(f"{unit}/"):
+                return f"excluded with unit {unit}"
+        for key, values in self.config.get("excluded_tags", {}).items():
+            if member.tags.get(key) in ([values] if isinstance(values, str) else values):
+                return f"excluded by tag {key}"
+        return None
+
+    def differences(self, members: list[Member], contacts: Contacts, management: str) -> set[tuple[str, str]]:
+        """Account and kind of everything that is not as the policy wants it; empty when converged."""
+        source = contacts[management]
+        return {
+            (member.id, kind)
+            for member in members
+            if self.left_alone(member) is None
+            for kind in self.kinds
+            if not self._content(kind, source.get(kind), contacts[member.id].get(kind))
+        }
+
+    def _content(self, kind: str, source: Fields, found: Fields) -> bool:
+        if source is not None:
+            return found is not None and _bare(found) == _bare(source)
+        propagate = kind != "primary" and self.config.get("on_source_delete", "alert") == "propagate"
+        return found is None or not propagate
+
+
+def _bare(fields: Mapping[str, str]) -> dict[str, str]:
+    """White space around a value and fields that hold nothing else make no difference."""
+    return {name: value.strip() for name, value in fields.items() if value and value.strip()}

@@ -1,0 +1,66 @@
+"""A scenario, played: its cloud, its engine, every step, and what it all came to."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.engines.engine import Choice, open_engine
+from orgsync.sandbox.engines.program import Program
+from orgsync.sandbox.rehearsal import descriptions
+from orgsync.sandbox.rehearsal.load import ScenarioRefused, organization_of
+from orgsync.sandbox.rehearsal.model import Scenario
+from orgsync.sandbox.rehearsal.observations import Ledger
+from orgsync.sandbox.rehearsal.progress import Audience, Nobody
+from orgsync.sandbox.rehearsal.references import missing_stacks
+from orgsync.sandbox.rehearsal.report import report, standing
+from orgsync.sandbox.rehearsal.session import Stage
+from orgsync.sandbox.rehearsal.step_runner import turn
+
+PROGRAM = Path(__file__).parents[1] / "program"
+"""The Pulumi program as it is packaged: links to the one at the top of a checkout, copies of it in a wheel."""
+
+
+def rehearse(
+    scenario: Scenario,
+    engine: Choice = "auto",
+    audience: Audience | None = None,
+    program: Path = PROGRAM,
+    clock: Callable[[], float] = time.monotonic,
+) -> dict[str, Any]:
+    """Deploy the Pulumi program in the folder `program` into an organization of its own and play every step there.
+
+    Returns the document that `report` describes.
+
+    Raises:
+        EngineMissing: `pulumi` was asked for by name, and there is none.
+        ScenarioRefused: a step names a stack that `program` has no file of.
+    """
+    if missing := missing_stacks(scenario, program):
+        raise ScenarioRefused("\n".join(missing))
+    told = audience or Nobody()
+    quotas = scenario.quotas
+    with (
+        Cloud(
+            organization_of(scenario),
+            quotas=quotas if isinstance(quotas, str) else {name: one.model_dump() for name, one in quotas.items()},
+            latency_ms=scenario.latency_ms,
+            seed=scenario.organization.seed,
+        ) as cloud,
+        open_engine(engine, cloud, program=program) as opened,
+    ):
+        for fault in scenario.faults:
+            cloud.faults.add(fault.model_dump(exclude_none=True))
+        stage = Stage(scenario, cloud, opened, Program(program), hears=told.hears)
+        told.opens(
+            scenario, opened.name, descriptions.terms(scenario), lambda: descriptions.traffic(cloud.account.calls)
+        )
+        ledger = Ledger(cloud)
+        before = standing(cloud, scenario.organization.management)
+        steps = []
+        for number, step in enumerate(scenario.steps, start=1):
+            told.begins(number, len(scenario.steps), step.note or descriptions.title(step))
+            steps.append(turn(stage, ledger, step, clock))
+            told.ends(steps[-1])
+        return report(stage, ledger, before, steps)

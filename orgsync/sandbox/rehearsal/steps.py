@@ -1,0 +1,157 @@
+"""What may happen in a scenario: one model a step, named and spelled as in the file."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, Field, StringConstraints, model_validator
+
+from orgsync.sandbox.rehearsal.parts import (
+    AccountId,
+    Contacts,
+    Fault,
+    Names,
+    Strict,
+    Text,
+    UnitPath,
+)
+
+Casing = Literal["camel", "pascal"]
+
+
+class Nothing(Strict):
+    """A step that needs no more than its name."""
+
+
+StackName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
+
+
+class OnStack(Strict):
+    """`deploy` and `preview`: which stack file, and what this one lays over the scenario's own `config`."""
+
+    stack: StackName = "dev"
+    config: dict[str, Any] = Field(default_factory=dict)
+
+
+class OnDeployed(Strict):
+    """`refresh` and `destroy`: which of the stacks that stand; the last deployed, where none is named."""
+
+    stack: StackName | None = None
+
+
+class _Edit(Contacts):
+    casing: Casing = "camel"
+
+    @model_validator(mode="after")
+    def _names_a_kind(self) -> "_Edit":
+        if not self.given():
+            raise ValueError("name at least one kind: primary, billing, operations or security")
+        return self
+
+
+class EditSource(_Edit):
+    """The management account changes contacts of its own."""
+
+    via: Literal["api", "console"] = "api"
+
+
+class EditMember(_Edit):
+    """A member's contacts are changed by itself, or from the management account."""
+
+    account: AccountId
+    via: Literal["member", "management"] = "member"
+
+
+class NewAccount(Strict):
+    """`create_account` and `join_account`."""
+
+    name: Text
+    ou: UnitPath = "/"
+
+
+class MoveAccount(Strict):
+    account: AccountId
+    ou: UnitPath
+
+
+class TagAccount(Strict):
+    account: AccountId
+    tags: Names
+
+
+class Event(Strict):
+    """Anything at all, put on the default bus as it stands."""
+
+    source: Text
+    detail_type: Text = Field(alias="detail-type")
+    detail: Any
+    times: int = Field(default=1, ge=1, le=1000)
+    bus_region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
+
+
+class Action(Strict):
+    """One thing that happens: exactly one of the keys below."""
+
+    deploy: OnStack | None = None
+    edit_source: EditSource | None = None
+    edit_member: EditMember | None = None
+    create_account: NewAccount | None = None
+    join_account: NewAccount | None = None
+    close_account: AccountId | None = None
+    move_account: MoveAccount | None = None
+    tag_account: TagAccount | None = None
+    event: Event | None = None
+    schedule: Nothing | None = None
+    fault: Fault | None = None
+    clear_faults: Nothing | None = None
+    command: Text | None = None
+    preview: OnStack | None = None
+    refresh: OnDeployed | None = None
+    destroy: OnDeployed | None = None
+
+    beside: ClassVar[frozenset[str]] = frozenset()
+    """Keys that may stand beside the one that names the action."""
+
+    @model_validator(mode="after")
+    def _one_action(self) -> "Action":
+        named = self.model_fields_set - self.beside
+        if len(named) != 1:
+            found = ", ".join(sorted(named)) or "none"
+            raise ValueError(f"a step is exactly one of {', '.join(actions(type(self)))}; found: {found}")
+        if getattr(self, self.named) is None:
+            raise ValueError(f"{self.named} needs a value; write {{}} where there is nothing to say")
+        return self
+
+    @property
+    def named(self) -> str:
+        """The action's name, as in the file."""
+        return next(iter(self.model_fields_set - self.beside))
+
+    @property
+    def body(self) -> Any:
+        """What the file says under the action's name."""
+        return getattr(self, self.named)
+
+
+def actions(model: type[BaseModel]) -> list[str]:
+    """The names of the actions that a step may be, in the order of the contract."""
+    beside: frozenset[str] = getattr(model, "beside", frozenset())
+    return [name for name in model.model_fields if name not in beside]
+
+
+BY_THE_ENGINE = {"deploy", "preview", "refresh", "destroy"}
+
+
+class Step(Action):
+    """An action, or several begun together; `note` is shown as it is played, `settle_s` is its own patience."""
+
+    at_once: Annotated[list[Action], Field(min_length=1, max_length=200)] | None = None
+    note: Text | None = None
+    settle_s: float | None = Field(default=None, gt=0, le=3600)
+
+    beside: ClassVar[frozenset[str]] = frozenset({"note", "settle_s"})
+
+    @model_validator(mode="after")
+    def _one_engine(self) -> "Step":
+        engine = [action.named for action in self.at_once or [] if action.named in BY_THE_ENGINE]
+        if len(engine) > 1:
+            raise ValueError(f"the engine does one thing at a time, not {' and '.join(engine)}")
+        return self

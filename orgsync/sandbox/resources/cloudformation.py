@@ -1,0 +1,80 @@
+"""CloudFormation stacks: they go to the sandbox's own CloudFormation, which knows custom resources."""
+
+from typing import Any, Protocol
+
+from orgsync.sandbox.resources.context import Context, ResourceFailed
+from orgsync.sandbox.resources.resource import Made, Naming, Resource
+from orgsync.sandbox.resources.values import Properties
+
+
+class StackState(Protocol):
+    """What the sandbox's CloudFormation says of a stack."""
+
+    id: str
+    status: str
+    reason: str
+    outputs: dict[str, str]
+
+
+class Stack(Resource):
+    token = "aws:cloudformation/stack:Stack"
+    handled = frozenset({"name", "onFailure", "parameters", "templateBody", "timeoutInMinutes"})
+    held = frozenset({"capabilities", "disableRollback", "iamRoleArn"})
+    computed = frozenset({"outputs"})
+    volatile = computed
+    replace_on = frozenset({"name", "region", "disableRollback", "onFailure"})
+    place = ("name", "region")
+    naming = Naming(longest=128)
+    taggable = True
+
+    def create(self, inputs: Properties, context: Context) -> Made:
+        name = inputs["name"]
+        cloudformation = self._cloudformation(context)
+        state = cloudformation.create(**self._request(inputs), region=inputs["region"])
+        if state.status != "CREATE_COMPLETE":
+            failure = _failure(name, state)
+            # Else AWS keeps the ruins, nothing but a deletion can follow, and the name is in use.
+            if inputs.get("onFailure") == "DELETE":
+                cloudformation.delete(name)
+            raise failure
+        return state.id, {**inputs, "outputs": state.outputs}
+
+    def read(self, id: str, state: Properties, context: Context) -> Properties | None:
+        found = self._cloudformation(context).describe(id)
+        if found is None or found.status == "DELETE_COMPLETE":
+            return None
+        return {**state, "outputs": found.outputs}
+
+    def update(self, id: str, old: Properties, inputs: Properties, context: Context) -> Properties:
+        state = self._cloudformation(context).update(**self._request(inputs))
+        if state.status != "UPDATE_COMPLETE":
+            raise _failure(inputs["name"], state)
+        return {**inputs, "outputs": state.outputs}
+
+    def delete(self, id: str, state: Properties, context: Context) -> None:
+        cloudformation = self._cloudformation(context)
+        if cloudformation.describe(id) is None:
+            return
+        result = cloudformation.delete(id)
+        if result.status != "DELETE_COMPLETE":
+            raise _failure(state["name"], result)
+
+    @staticmethod
+    def _cloudformation(context: Context) -> Any:
+        return context.cloud.cloudformation
+
+    @staticmethod
+    def _request(inputs: Properties) -> dict[str, Any]:
+        return {
+            "name": inputs["name"],
+            "template": inputs["templateBody"],
+            "parameters": inputs.get("parameters", {}),
+            "tags": inputs.get("tagsAll", {}),
+        }
+
+
+def _failure(name: str, state: StackState) -> ResourceFailed:
+    return ResourceFailed(f"stack {name}: {state.status}: {state.reason}")
+
+
+RESOURCES = (Stack(),)

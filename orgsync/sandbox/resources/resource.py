@@ -1,0 +1,122 @@
+"""What every resource type is: facts about its properties, and four deeds."""
+
+import hashlib
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.resources.values import Properties
+
+Made = tuple[str, Properties]
+"""The id of a new thing and its outputs."""
+
+
+class Naming(NamedTuple):
+    """How a thing without a name gets one: `prefix` + logical name + `-` + 7 hex digits."""
+
+    property: str = "name"
+    longest: int = 64
+    prefix: str = ""
+    lower: bool = False
+
+
+class Mistake(NamedTuple):
+    """Why the inputs of a resource cannot be used."""
+
+    property: str
+    reason: str
+
+
+class Resource(ABC):
+    """A declared type. Subclasses state facts; properties carry Pulumi's names throughout."""
+
+    token: str
+    """As the engine sends it, e.g. `aws:sqs/queue:Queue`."""
+
+    handled: frozenset[str] = frozenset()
+    """Inputs that this type's code looks after."""
+
+    held: frozenset[str] = frozenset()
+    """Inputs that the emulator has no place for and that change nothing here: kept in the state only."""
+
+    replace_on: frozenset[str] = frozenset()
+    """Inputs whose change makes a new thing of it."""
+
+    place: tuple[str, ...] = ()
+    """Inputs that say which thing it is: when they stay, the old must go before the new can come."""
+
+    computed: frozenset[str] = frozenset()
+    """Outputs known only when the thing exists."""
+
+    volatile: frozenset[str] = frozenset()
+    """Those of them that an update may change."""
+
+    defaults: Mapping[str, Any] = {}
+    naming: Naming | None = None
+    regional = True
+    taggable = False
+
+    def accepts(self, name: str) -> bool:
+        """Whether a top-level input is known."""
+        return (
+            name in self.handled
+            or name in self.held
+            or (self.regional and name == "region")
+            or (self.taggable and name in ("tags", "tagsAll"))
+        )
+
+    def complete(self, inputs: Properties, context: Context) -> Properties:
+        """The inputs with this type's defaults, the region and the provider's tags."""
+        result: Properties = {**self.defaults, **inputs}
+        if self.regional:
+            result.setdefault("region", context.region)
+        if self.taggable and isinstance(result.get("tags", {}), Mapping):
+            tags = {**context.default_tags, **result.get("tags", {})}
+            if tags:
+                result["tagsAll"] = tags
+        return result
+
+    def mistakes(self, inputs: Properties, context: Context) -> list[Mistake]:
+        """Why the completed inputs cannot be used; empty if they can."""
+        return [
+            Mistake(name, f"{self.token}: the sandbox does not know the property {name}")
+            for name in inputs
+            if not self.accepts(name)
+        ]
+
+    @abstractmethod
+    def create(self, inputs: Properties, context: Context) -> Made:
+        """Make the thing."""
+
+    @abstractmethod
+    def read(self, id: str, state: Properties, context: Context) -> Properties | None:
+        """Its outputs as the cloud has them now, None if it is gone."""
+
+    @abstractmethod
+    def update(self, id: str, old: Properties, inputs: Properties, context: Context) -> Properties:
+        """Change it in place; `old` are its outputs. Answers the new outputs."""
+
+    @abstractmethod
+    def delete(self, id: str, state: Properties, context: Context) -> None:
+        """Remove it; one that is gone already is no error."""
+
+
+def automatic_name(naming: Naming, logical: str, seed: bytes) -> str:
+    """The name of a thing that was given none.
+
+    Raises:
+        ValueError: if the logical name leaves no room, as Pulumi refuses it too.
+    """
+    suffix = hashlib.sha256(seed + logical.encode()).hexdigest()[:7]
+    name = f"{naming.prefix}{logical}-{suffix}"
+    if len(name) > naming.longest:
+        raise ValueError(f"'{logical}' plus 7 hex digits is longer than {naming.longest} characters: shorten it")
+    return name.lower() if naming.lower else name
+
+
+def is_automatic(naming: Naming, logical: str, name: Any) -> bool:
+    """Whether a name was made by `automatic_name` for the same logical name."""
+    stem = naming.prefix + (logical.lower() if naming.lower else logical)
+    return isinstance(name, str) and re.fullmatch(re.escape(stem) + "-[0-9a-f]{7}", name) is not None

@@ -1,0 +1,143 @@
+"""S3 buckets, and what is set on them: each setting is a resource of its own."""
+
+from typing import Any
+
+from orgsync.sandbox.resources.api import ApiResource
+from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.resources.resource import Naming
+from orgsync.sandbox.resources.shapes import at
+from orgsync.sandbox.resources.values import Properties
+
+
+class Bucket(ApiResource):
+    token = "aws:s3/bucket:Bucket"
+    service = "s3"
+    creates, reads, deletes = "CreateBucket", "GetBucketLocation", "DeleteBucket"
+    id_from = "{bucket}"
+    keys = {"bucket": "Bucket"}
+    rename = {"objectLockEnabled": "ObjectLockEnabledForBucket"}
+    handled = frozenset({"forceDestroy"})
+    computed = frozenset({"arn", "bucketDomainName", "bucketRegion", "bucketRegionalDomainName"})
+    replace_on = frozenset({"bucket", "objectLockEnabled", "region"})
+    place = ("bucket",)
+    naming = Naming("bucket", longest=63, lower=True)
+    taggable = True
+
+    def arrange(self, inputs: Properties) -> Properties:
+        # us-east-1 is the one region that must not be named.
+        if inputs["region"] == "us-east-1":
+            return inputs
+        return {**inputs, "createBucketConfiguration": {"locationConstraint": inputs["region"]}}
+
+    def actual(self, state: Properties, found: Any) -> Properties:
+        return {}
+
+    def derive(self, id: str, state: Properties, found: Any, context: Context) -> Properties:
+        return {
+            "arn": f"arn:{context.partition}:s3:::{id}",
+            "bucketRegion": state["region"],
+            "bucketDomainName": f"{id}.s3.amazonaws.com",
+            "bucketRegionalDomainName": f"{id}.s3.{state['region']}.amazonaws.com",
+        }
+
+    def settle(self, id: str, old: Properties | None, inputs: Properties, context: Context) -> None:
+        tags = inputs.get("tagsAll", {})
+        if tags and tags != (old or {}).get("tagsAll"):
+            tag_set = [{"Key": key, "Value": value} for key, value in tags.items()]
+            self.call("PutBucketTagging", {"Bucket": id, "Tagging": {"TagSet": tag_set}}, inputs, context)
+        elif not tags and (old or {}).get("tagsAll"):
+            self.call("DeleteBucketTagging", {"Bucket": id}, inputs, context)
+
+    def delete(self, id: str, state: Properties, context: Context) -> None:
+        if state.get("forceDestroy") and self.read(id, state, context):
+            pages = context.client("s3", state["region"]).get_paginator("list_object_versions").paginate(Bucket=id)
+            for page in pages:
+                for item in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                    parameters = {"Bucket": id, "Key": item["Key"], "VersionId": item["VersionId"]}
+                    self.call("DeleteObject", parameters, state, context)
+        super().delete(id, state, context)
+
+
+class _Setting(ApiResource):
+    """Something put on a bucket: `inside` says where its properties go in the request."""
+
+    service = "s3"
+    id_from = "{bucket}"
+    keys = {"bucket": "Bucket"}
+    replace_on = frozenset({"bucket", "region"})
+    place = ("bucket",)
+    inside = ""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.inside:
+            cls.rename = {name: f"{cls.inside}.{cls.rename.get(name, name)}" for name in cls.handled} | {
+                path: name for path, name in cls.rename.items() if "." in path
+            }
+        cls.updates = cls.creates
+
+    def actual(self, state: Properties, found: Any) -> Properties:
+        inside = self.inside.partition(".")[0]
+        inner = at(found, inside)
+        return super().actual(state, found if inner is None else {inside: inner})
+
+
+class PublicAccessBlock(_Setting):
+    token = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+    creates, reads, deletes = "PutPublicAccessBlock", "GetPublicAccessBlock", "DeletePublicAccessBlock"
+    inside = "PublicAccessBlockConfiguration"
+    handled = frozenset({"blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"})
+    held = frozenset({"skipDestroy"})
+
+
+class Policy(_Setting):
+    token = "aws:s3/bucketPolicy:BucketPolicy"
+    creates, reads, deletes = "PutBucketPolicy", "GetBucketPolicy", "DeleteBucketPolicy"
+
+
+class Lifecycle(_Setting):
+    token = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+    creates, reads = "PutBucketLifecycleConfiguration", "GetBucketLifecycleConfiguration"
+    deletes = "DeleteBucketLifecycle"
+    inside = "LifecycleConfiguration"
+    handled = frozenset({"rules"})
+    held = frozenset({"timeouts"})
+
+
+class Encryption(_Setting):
+    token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+    creates, reads, deletes = "PutBucketEncryption", "GetBucketEncryption", "DeleteBucketEncryption"
+    inside = "ServerSideEncryptionConfiguration"
+    handled = frozenset({"rules"})
+    rename = {"rules.applyServerSideEncryptionByDefault.kmsMasterKeyId": "KMSMasterKeyID"}
+
+
+class OwnershipControls(_Setting):
+    token = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
+    creates, reads = "PutBucketOwnershipControls", "GetBucketOwnershipControls"
+    deletes = "DeleteBucketOwnershipControls"
+    inside = "OwnershipControls"
+    handled = frozenset({"rule"})
+    rename = {"rule": "rules"}
+
+
+class Versioning(_Setting):
+    token = "aws:s3/bucketVersioning:BucketVersioning"
+    creates, reads = "PutBucketVersioning", "GetBucketVersioning"
+    held = frozenset({"mfa"})
+
+    def delete(self, id: str, state: Properties, context: Context) -> None:
+        """Versioning cannot be taken away again, only suspended."""
+        suspended = {"Bucket": id, "VersioningConfiguration": {"Status": "Suspended"}}
+        self.call("PutBucketVersioning", suspended, state, context)
+
+
+RESOURCES = (
+    Bucket(),
+    PublicAccessBlock(),
+    Policy(),
+    Lifecycle(),
+    Encryption(),
+    OwnershipControls(),
+    Versioning(),
+)

@@ -1,0 +1,41 @@
+"""The settings of the AWS provider that mean something here."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from orgsync.sandbox.resources.context import Context, UnusableProvider
+
+# Without meaning where there is no AWS to ask.
+_MEANINGLESS = frozenset(
+    {
+        "profile",
+        "skipCredentialsValidation",
+        "skipMetadataApiCheck",
+        "skipRegionValidation",
+        "skipRequestingAccountId",
+        "version",
+    }
+)
+
+
+def configure(context: Context, arguments: Mapping[str, Any]) -> None:
+    """Take the settings of a provider into the context.
+
+    Every provider that a program declares arrives at the same sandbox, and a resource does not say
+    which one it belongs to: those of one operation have to agree; the next may be another stack's.
+    (A region of its own is a resource's `region`.)
+
+    Raises:
+        UnusableProvider: for a setting not known here, or providers that differ.
+    """
+    # Nested settings are sent as JSON text.
+    settings = {name: _parsed(value) for name, value in arguments.items() if name not in _MEANINGLESS}
+    unknown = sorted(settings.keys() - {"region", "defaultTags"})
+    if unknown:
+        raise UnusableProvider(f"AWS provider: the sandbox does not know the setting {', '.join(unknown)}")
+    context.agree(settings)
+
+
+def _parsed(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) and value[:1] == "{" else value

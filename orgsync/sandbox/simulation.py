@@ -1,0 +1,225 @@
+"""The core and the worker under virtual time: an hour of pacing passes in a second.
+
+Nothing of the product is replaced but its ports. The Account API behind them is the model
+that the sandbox serves over HTTP, here called directly, with quotas, latency and lag
+measured on the event loop's own clock, which jumps to whatever is due next.
+"""
+
+import asyncio
+import selectors
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from orgsync.contact_sync.config import ContactSyncConfig
+from orgsync.contact_sync.core.account_sync import Means
+from orgsync.contact_sync.core.contacts import Contact
+from orgsync.contact_sync.core.errors import AccountError, ContactNotFound, UnknownUnit
+from orgsync.contact_sync.core.receipts import Receipt
+from orgsync.contact_sync.core.source import read_source
+from orgsync.contact_sync.core.targets import Account, Target
+from orgsync.contact_sync.core.worker import Progress, work
+from orgsync.contact_sync.names import Kind, Operation
+from orgsync.sandbox.model.account import AccountError as Refusal
+from orgsync.sandbox.model.account import AccountService, Caller
+from orgsync.sandbox.model.organization import Organization
+from orgsync.shared.aws import ERRORS
+from orgsync.shared.rate_limiter import Bucket, Pacer
+
+EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
+Answer = TypeVar("Answer")
+
+
+class _Jump(selectors.DefaultSelector):
+    """Waits for nothing: the time that the loop wanted to wait has passed at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        ready = super().select(0)
+        if not ready and timeout:
+            self.now += timeout
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock shows virtual seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._jump = _Jump()
+        super().__init__(self._jump)
+
+    def time(self) -> float:
+        """Virtual seconds."""
+        return self._jump.now
+
+
+class VirtualClock:
+    """The core's `Clock` port on the running loop."""
+
+    def now(self) -> datetime:
+        """See `Clock.now`."""
+        return EPOCH + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        """See `Clock.monotonic`."""
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        """See `Clock.sleep`."""
+        await asyncio.sleep(seconds)
+
+
+def virtual_seconds() -> float:
+    """The running loop's clock, for the model of the Account API."""
+    return asyncio.get_running_loop().time()
+
+
+def run(main: Coroutine[Any, Any, Answer]) -> Answer:
+    """Run a coroutine in virtual time, from zero."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(main)
+
+
+class SimulatedContacts:
+    """The core's `Contacts` port on the model of the Account API, each call taking `latency` seconds."""
+
+    def __init__(self, service: AccountService, latency: float = 0.0) -> None:
+        self._service = service
+        self._latency = latency
+        self._caller = Caller(service.management, "arn:aws:sts::role/process")
+
+    async def read(self, account: str | None, kind: Kind) -> Contact | None:
+        """See `Contacts.read`."""
+        try:
+            if kind is Kind.PRIMARY:
+                answer = await self._call("GetContactInformation", account)
+                return Contact.of(kind, answer["ContactInformation"])
+            answer = await self._call("GetAlternateContact", account, AlternateContactType=kind.upper())
+            return Contact.of(kind, answer["AlternateContact"])
+        except ContactNotFound:
+            if kind is Kind.PRIMARY and account is not None:
+                raise
+            return None
+
+    async def write(self, account: str, contact: Contact) -> None:
+        """See `Contacts.write`."""
+        if contact.kind is Kind.PRIMARY:
+            await self._call("PutContactInformation", account, ContactInformation=dict(contact.fields))
+        else:
+            await self._call(
+                "PutAlternateContact", account, AlternateContactType=contact.kind.upper(), **contact.fields
+            )
+
+    async def delete(self, account: str, kind: Kind) -> None:
+        """See `Contacts.delete`."""
+        try:
+            await self._call("DeleteAlternateContact", account, AlternateContactType=kind.upper())
+        except ContactNotFound:
+            return
+
+    async def _call(self, operation: str, account: str | None, **parameters: Any) -> dict[str, Any]:
+        whose = {} if account is None else {"AccountId": account}
+        await asyncio.sleep(self._latency / 2)
+        failure: AccountError
+        try:
+            answer: dict[str, Any] = self._service.call(operation, whose | parameters, self._caller)
+        except Refusal as refusal:
+            failure = ERRORS.get(refusal.code, AccountError)(f"{account}: {refusal.code}")
+        else:
+            await asyncio.sleep(self._latency / 2)
+            return answer
+        await asyncio.sleep(self._latency / 2)
+        raise failure
+
+
+class SimulatedOrganization:
+    """Who the members are, as the organization says at the moment it is asked."""
+
+    def __init__(self, organization: Organization) -> None:
+        self._organization = organization
+
+    def check_management(self) -> None:
+        """It always is."""
+
+    def accounts(self) -> Iterable[Account]:
+        """Every member, and the management account as AWS lists it too."""
+        yield Account(self._organization.management, "ACTIVE")
+        for account in self._organization.accounts:
+            yield Account(account.id, account.state)
+
+    def account(self, account: str) -> Account | None:
+        """One account; None when it is no member."""
+        return next((found for found in self.accounts() if found.id == account), None)
+
+    def accounts_below(self, units: Iterable[str], _named: Collection[str] = ()) -> Collection[str]:
+        """Ids of the accounts in these units (paths) or below; here they cost nothing, named or not."""
+        found = set()
+        known = {account.ou for account in self._organization.accounts}
+        for unit in units:
+            if not any(f"{ou}/".startswith(f"{unit}/") for ou in known):
+                raise UnknownUnit(unit)
+            found |= {a.id for a in self._organization.accounts if f"{a.ou}/".startswith(f"{unit}/")}
+        return found
+
+    async def tags(self, account: str) -> Mapping[str, str]:
+        """See `Membership.tags`."""
+        return next(found.tags for found in self._organization.accounts if found.id == account)
+
+    async def state(self, account: str) -> str | None:
+        """See `Membership.state`."""
+        found = self.account(account)
+        return found.state if found else None
+
+
+@dataclass
+class Worked:
+    """What a simulated batch came to; `seconds` is virtual time from its first call to its last receipt."""
+
+    progress: Progress
+    seconds: float
+    receipts: list[Receipt] = field(default_factory=list)
+
+
+def bring_into_step(
+    organization: Organization,
+    service: AccountService,
+    config: ContactSyncConfig,
+    *,
+    targets: Iterable[Target] | None = None,
+    latency: float = 0.0,
+    emit: Callable[[Receipt], Awaitable[None]] | None = None,
+    contacts: SimulatedContacts | None = None,
+) -> Coroutine[Any, Any, Worked]:
+    """Work through `targets` (default: every account, every configured kind) on the simulated organization."""
+    every = tuple(Target(account.id, config.contact_types) for account in organization.accounts)
+    chosen = tuple(targets) if targets is not None else every
+    return _bring_into_step(organization, contacts or SimulatedContacts(service, latency), config, chosen, emit)
+
+
+async def _bring_into_step(
+    organization: Organization,
+    contacts: SimulatedContacts,
+    config: ContactSyncConfig,
+    targets: tuple[Target, ...],
+    also: Callable[[Receipt], Awaitable[None]] | None,
+) -> Worked:
+    clock = VirtualClock()
+    receipts: list[Receipt] = []
+
+    async def emit(given: Iterable[Receipt]) -> None:
+        for receipt in given:
+            receipts.append(receipt)
+            if also:
+                await also(receipt)
+
+    pacer = Pacer({operation: Bucket(config.pace(operation)) for operation in Operation}, clock)
+    held = await read_source(contacts, config.contact_types, config, pacer, clock)
+    source = {kind: contact for kind, contact in held.items() if contact is not None}
+    means = Means(contacts, SimulatedOrganization(organization), source, config, pacer, clock)
+    began = clock.monotonic()
+    progress = await work(targets, means, emit)
+    return Worked(progress, clock.monotonic() - began, receipts)
