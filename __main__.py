@@ -1,14 +1,14 @@
-"""The cloud's table of contents: read the stack's configuration, build its system, say what it made."""
+"""The Pulumi program: read the stack's configuration, build its system, export its outputs."""
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
-from orgsync.components.contact_sync.component import ContactSync
-from orgsync.components.contact_sync.deployment import stack_file
+from orgsync.components.contact_sync.component import DOCUMENTS, ContactSync
+from orgsync.components.shared.stack_file import stack_file
 
 # `pulumi.Config` answers for one key only and never lists them, so a misspelt one would go unseen. The engine
 # hands all of them on by the environment; whoever runs the program in a process of its own sets them there.
-own = stack_file({**get_config_env(), **CONFIG.get()})
+own = stack_file({**get_config_env(), **CONFIG.get()}, DOCUMENTS)
 
 contact_sync = ContactSync(
     "contact-sync",

@@ -17,7 +17,7 @@ from orgsync.handlers.contact_sync.report import report
 from orgsync.sandbox.model.account import AccountError, AccountService, Caller
 from orgsync.sandbox.model.organization import KINDS, make
 from orgsync.sandbox.simulation import SimulatedContacts, SimulatedOrganization
-from orgsync.shared.notifications import Notifier
+from orgsync.shared.notifications import NotificationPublisher
 from tests.memory import client, make_tables, make_topic, read_queue, tables
 
 WRITER = "orgsync-test-process"
@@ -49,7 +49,7 @@ class Clock:
         self.skipped += timedelta(**delta)
 
 
-class Pipeline:
+class Executions:
     """The state machine's port: executions by name; the world says how they end."""
 
     def __init__(self):
@@ -91,7 +91,7 @@ class World:
         self.management = self.organization.management
         self.members = [account.id for account in self.organization.accounts]
         self.refusals = []  # (operation or "*", account or "*" for every member, code, how often)
-        self.clock, self.pipeline, self.stacks = Clock(), Pipeline(), Stacks()
+        self.clock, self.executions, self.stacks = Clock(), Executions(), Stacks()
         self.account = AccountService(self.organization, clock=time.monotonic, refuse=lambda *call: self.refuses(*call))
         self._make()
         numbers = itertools.count(1)
@@ -106,8 +106,8 @@ class World:
             configs=ConfigTable("config"),
             states=StateTable("state", retention_days=90),
             bucket=RunBucket("runs"),
-            pipeline=self.pipeline,
-            notifier=Notifier(self.topic),
+            executions=self.executions,
+            publisher=NotificationPublisher(self.topic),
             stacks=self.stacks,
         )
 
@@ -143,15 +143,15 @@ class World:
     def ring(self, run_id="run-1", bell=None, started=STARTED):
         """An execution starts with a bell: what plan answers."""
         bell = schedule() if bell is None else bell
-        self.pipeline.start(run_id, bell)
+        self.executions.start(run_id, bell)
         return self.plan(run_id, bell, started)
 
     def plan(self, run_id, bell=None, started=STARTED):
         """Plan is called, for the first time or again, with the execution's own input."""
-        bell = bell if bell is not None else self.pipeline.executions[run_id]["bell"]
+        bell = bell if bell is not None else self.executions.executions[run_id]["bell"]
         answer = plan(run_id, started, json.loads(json.dumps(bell)), self.services)
-        if answer["outcome"] in ("merged", "refused") and run_id in self.pipeline.executions:
-            self.pipeline.end(run_id, answer=answer)
+        if answer["outcome"] in ("merged", "refused") and run_id in self.executions.executions:
+            self.executions.end(run_id, answer=answer)
         return answer
 
     def batches(self, run_id):
@@ -175,8 +175,8 @@ class World:
     def report(self, run_id="run-1", **more):
         """The state machine's last step."""
         answer = report({"run_id": run_id, **more}, self.services)
-        if run_id in self.pipeline.executions:
-            self.pipeline.end(run_id, answer=answer)
+        if run_id in self.executions.executions:
+            self.executions.end(run_id, answer=answer)
         return answer
 
     def run(self, run_id="run-1", bell=None):
@@ -190,7 +190,7 @@ class World:
 
     def die(self, run_id, status="FAILED"):
         """The execution ends without having reported."""
-        self.pipeline.end(run_id, status)
+        self.executions.end(run_id, status)
 
     # --- what there is afterwards ------------------------------------------------------------
 

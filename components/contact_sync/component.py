@@ -1,27 +1,35 @@
-"""ContactSync: the public, versioned component. It composes the others and says what it made."""
+"""ContactSync: the public, versioned component, which composes the others."""
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
-from orgsync.components.contact_sync import deployment as settings
+from orgsync.components.contact_sync.alarms import severity_alarm
+from orgsync.components.contact_sync.deployment import Deployment
+from orgsync.components.contact_sync.event_rules import EventRules
 from orgsync.components.contact_sync.forwarding import Forwarding
 from orgsync.components.contact_sync.functions import declare_functions
-from orgsync.components.contact_sync.initial_sync import DeploySync, template_body
+from orgsync.components.contact_sync.initial_sync import InitialSync, template_body
 from orgsync.components.contact_sync.member_events import MemberEvents
-from orgsync.components.contact_sync.monitoring import Watch, dashboard_address
-from orgsync.components.contact_sync.organization import check_excluded, reach
-from orgsync.components.contact_sync.state_machine import Pipeline
+from orgsync.components.contact_sync.monitoring import Monitoring, dashboard_address
+from orgsync.components.contact_sync.organization import check_excluded, organization_scope
+from orgsync.components.contact_sync.state_machine import SyncStateMachine
 from orgsync.components.contact_sync.stores import Stores
-from orgsync.components.contact_sync.triggers import Triggers
 from orgsync.components.shared.function import Function
 from orgsync.components.shared.notifications import Notifications
-from orgsync.components.shared.stack_context import Place
+from orgsync.components.shared.stack_context import StackContext
+from orgsync.components.shared.stack_file import arguments
 from orgsync.components.shared.trail import Trail
-from orgsync.contact_sync.names import discovery_parameter
+from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.names import FunctionName, discovery_parameter
+from orgsync.shared.configuration import validate
+
+DOCUMENTS = ("contact_sync", "deployment")
+"""Arguments of the component, which are documents of a stack file too."""
 
 
 class ContactSyncArgs(TypedDict):
@@ -46,7 +54,7 @@ class ContactSync(pulumi.ComponentResource):
     """Keeps the contacts of every account of an organization equal to the management account's own."""
 
     state_machine_arn: pulumi.Output[str]
-    """The state machine that every bell starts."""
+    """ARN of the state machine that every event starts."""
     config_table: pulumi.Output[str]
     """Name of the table of configuration versions."""
     state_table: pulumi.Output[str]
@@ -54,95 +62,104 @@ class ContactSync(pulumi.ComponentResource):
     run_bucket: pulumi.Output[str]
     """Name of the bucket of batches and reports."""
     topic_arn: pulumi.Output[str]
-    """The topic that carries runs' outcomes and alarms."""
+    """ARN of the topic of runs' outcomes and alarms."""
     dashboard: pulumi.Output[str]
     """Address of the dashboard in the console."""
     discovery_parameter: pulumi.Output[str]
     """Name of the SSM parameter by which the `orgsync` command finds this stack."""
     initial_sync: pulumi.Output[dict[str, str]]
-    """What the last reconciliation by a deployment did: `RunId`, `Status` (`completed`, `partial`, `failed`, `started`,
+    """Attributes of the last initial sync: `RunId`, `Status` (`completed`, `partial`, `failed`, `started`,
     `handed_over`, `paused` or `unchanged`), `Severity`, `Scenario`, `Error` (the class of a run that failed), and the
     counts `Succeeded`, `Skipped` and `Failed`, of accounts and kinds."""
 
     def __init__(self, name: str, args: ContactSyncArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("orgsync:index:ContactSync", name, {}, opts)
         below = pulumi.ResourceOptions(parent=self)
-        given = settings.arguments(args)
-        document = given["contact_sync"]
-        config = settings.contact_sync(document)
-        deployment = settings.deployment(given["deployment"])
-        place = self._place(name)
-        place.check_topic(config.notification_settings.fallback_sns_topic)
-        hub = config.notification_settings.user_notifications_config.notification_hub_region
-        if hub:
-            place.check_region(
-                hub,
-                "orgsync:contact_sync notification_settings.user_notifications_config.notification_hub_region",
-            )
+        documents = arguments(args, DOCUMENTS)
+        config = parse(documents["contact_sync"], "contact_sync")
+        deployment = validate(Deployment, documents["deployment"], "deployment")
+        context = self._context(name)
+        settings = config.notification_settings
+        if settings.fallback_sns_topic:
+            path = "contact_sync.notification_settings.fallback_sns_topic"
+            context.check_topic(settings.fallback_sns_topic, path)
+        if hub := settings.user_notifications_config.notification_hub_region:
+            path = "contact_sync.notification_settings.user_notifications_config.notification_hub_region"
+            context.check_region(hub, path)
         # Before AWS is asked about every account that it names.
-        sync_template = template_body(place, document, deployment.initial_sync)
-        check_excluded(place.account, config, self._asked)
-        reached = reach(place.account, deployment.member_units, self._asked) if deployment.member_events else None
-        if reached:
-            place = replace(place, organization=reached.organization)
+        body = template_body(context, documents["contact_sync"], deployment.initial_sync)
+        check_excluded(context.account, config, self._invoke_options)
+        scope = None
+        if deployment.member_events:
+            scope = organization_scope(context.account, deployment.member_units, self._invoke_options)
+            context = replace(context, organization=scope.organization)
 
-        stores = Stores(name, place, deployment, opts=below)
-        notifications = Notifications(name, place, config.notification_settings, key=stores.key.arn, opts=below)
-        functions = declare_functions(name, place, deployment, stores, notifications, opts=below)
-        pipeline = Pipeline(
+        stores = Stores(name, context, deployment, opts=below)
+        notifications = Notifications(
             name,
-            place,
+            context,
+            settings,
+            key=stores.key.arn,
+            severity_alarm=partial(severity_alarm, context),
+            opts=below,
+        )
+        functions = declare_functions(name, context, deployment, stores, notifications, opts=below)
+        machine = SyncStateMachine(
+            name,
+            context,
             deployment,
             key=stores.key.arn,
-            functions=[functions[part].function for part in ("plan", "process", "report")],
+            functions=[
+                functions[part].function for part in (FunctionName.PLAN, FunctionName.PROCESS, FunctionName.REPORT)
+            ],
             opts=below,
         )
-        triggers = Triggers(
+        event_rules = EventRules(
             name,
-            place,
+            context,
             config,
             stores=stores,
-            state_machine=pipeline.state_machine,
-            report=functions["report"].function,
+            state_machine=machine.state_machine,
+            report=functions[FunctionName.REPORT].function,
             opts=below,
         )
-        needs: list[pulumi.Resource] = [stores, notifications, *functions.values(), pipeline, triggers]
-        if place.of_account_events != place:
-            needs.append(Forwarding(name, place, dead_bells=stores.dead_bells.arn, opts=below))
+        needs: list[pulumi.Resource] = [stores, notifications, *functions.values(), machine, event_rules]
+        if context.of_account_events != context:
+            needs.append(Forwarding(name, context, failed_events=stores.failed_events.arn, opts=below))
         if deployment.trail:
-            needs.append(Trail(name, place, deployment, key=stores.key.arn, opts=below))
-        if reached:
+            needs.append(Trail(name, context, protect=deployment.protect, key=stores.key.arn, opts=below))
+        if scope:
             needs.append(
                 MemberEvents(
                     name,
-                    place,
-                    reached.targets,
+                    context,
+                    scope.targets,
                     stores=stores,
-                    state_machine=pipeline.state_machine,
-                    triggers=triggers,
+                    state_machine=machine.state_machine,
+                    event_rules=event_rules,
                     needs=list(needs),
                     opts=below,
                 )
             )
-        sync = DeploySync(
+        sync = InitialSync(
             name,
-            place,
-            sync_template,
-            # Rules and schedule too: no event may fall between the first reconciliation and the first bell. Not
+            context,
+            body,
+            # Rules and schedule too: no event may fall between the initial sync and the first event. Not
             # members' own events: their stack set takes as long as the organization is large, and may be refused.
             needs=needs,
             opts=below,
         )
-        Watch(name, place, deployment, config, topics=notifications.alarm_topics, first_run=sync, opts=below)
+        Monitoring(name, context, deployment, config, topics=notifications.alarm_topics, first_run=sync, opts=below)
 
-        self.state_machine_arn = pipeline.state_machine.arn
+        self.state_machine_arn = machine.state_machine.arn
         self.config_table = stores.config_table.name
         self.state_table = stores.state_table.name
         self.run_bucket = stores.bucket.bucket
         self.topic_arn = notifications.topic.arn
-        self.dashboard = pulumi.Output.from_input(dashboard_address(place))
+        self.dashboard = pulumi.Output.from_input(dashboard_address(context))
         self.initial_sync = sync.outcome
-        self.discovery_parameter = self._discovery(name, place, functions)
+        self.discovery_parameter = self._discovery(name, context, functions)
         self.register_outputs(
             {
                 "state_machine_arn": self.state_machine_arn,
@@ -157,39 +174,41 @@ class ContactSync(pulumi.ComponentResource):
         )
 
     @property
-    def _asked(self) -> pulumi.InvokeOptions:
-        """Questions go to the provider of this component's children."""
+    def _invoke_options(self) -> pulumi.InvokeOptions:
+        """Return options by which invokes go to the provider of this component's children."""
         return pulumi.InvokeOptions(parent=self)
 
-    def _place(self, name: str) -> Place:
-        """Where the provider of this component's children stands."""
-        caller = aws.get_caller_identity(opts=self._asked)
-        return Place(
+    def _context(self, name: str) -> StackContext:
+        """Return the context: the account and region of this component's children."""
+        caller = aws.get_caller_identity(opts=self._invoke_options)
+        return StackContext(
             prefix=f"{pulumi.get_project()}-{pulumi.get_stack()}-{name}",
             stack=pulumi.get_stack(),
             # The account's own: what the provider calls the partition follows the region, right or wrong.
             partition=caller.arn.split(":")[1],
-            region=aws.get_region(opts=self._asked).region,
+            region=aws.get_region(opts=self._invoke_options).region,
             account=caller.account_id,
         )
 
-    def _discovery(self, name: str, place: Place, functions: Mapping[str, Function]) -> pulumi.Output[str]:
-        """The one parameter by which the command finds what stands here."""
+    def _discovery(
+        self, name: str, context: StackContext, functions: Mapping[FunctionName, Function]
+    ) -> pulumi.Output[str]:
+        """Declare the one parameter by which the command finds this system."""
         parameter = aws.ssm.Parameter(
             name,
-            name=discovery_parameter(place.prefix),
+            name=discovery_parameter(context.prefix),
             type="String",
-            description=f"Where the orgsync command finds {place.prefix}",
+            description=f"How the orgsync command finds {context.prefix}",
             # Names only, and legible in a preview: no secret is among them.
             insecure_value=pulumi.Output.json_dumps(
                 {
-                    "stack": place.stack,
+                    "stack": context.stack,
                     "state_machine_arn": self.state_machine_arn,
                     "config_table": self.config_table,
                     "state_table": self.state_table,
                     "run_bucket": self.run_bucket,
                     "topic_arn": self.topic_arn,
-                    "functions": {part: function.function.name for part, function in functions.items()},
+                    "functions": {part.module: function.function.name for part, function in functions.items()},
                 },
                 sort_keys=True,
             ),

@@ -1,12 +1,14 @@
-"""Which events ring, and what of them is passed on: pure documents."""
+"""Event patterns that start a run, and the fields of an event that are passed on: pure documents."""
 
 import json
 from dataclasses import dataclass
 from typing import Any
 
-from orgsync.components.contact_sync.deployment import canonical
-from orgsync.components.shared.stack_context import MEMBER_CHANGED, Place
-from orgsync.contact_sync.names import BELL_SOURCE, Bell
+from orgsync.components.contact_sync.resource_names import MEMBER_CHANGED, state_machine_arn
+from orgsync.components.shared.stack_context import StackContext
+from orgsync.contact_sync.names import ACCOUNT_PARAMETER, CONTACT_CALLS, KIND_PARAMETER, OwnEvent, spellings
+from orgsync.shared.configuration import canonical_json
+from orgsync.shared.names import EVENT_SOURCE
 
 Pattern = dict[str, Any]
 
@@ -16,7 +18,7 @@ _ABSENT = [{"exists": False}]
 
 
 def patterns() -> dict[str, Pattern]:
-    """The event patterns that ring for a run, by rule.
+    """Return the event patterns that start a run, by rule.
 
     A call about a member carries the member's id, and that includes our own writes: the rule wants
     none, in either casing, because AWS's samples and a live report contradict each other about it.
@@ -27,20 +29,12 @@ def patterns() -> dict[str, Pattern]:
             "source": ["aws.account"],
             "detail-type": [_BY_API],
             "detail": {
-                "eventSource": ["account.amazonaws.com"],
-                "eventName": ["PutContactInformation", "PutAlternateContact", "DeleteAlternateContact"],
-                "errorCode": _ABSENT,
-                "requestParameters": {"accountId": _ABSENT, "AccountId": _ABSENT},
+                **_calls("account.amazonaws.com"),
+                "requestParameters": dict.fromkeys(spellings(ACCOUNT_PARAMETER), _ABSENT),
             },
         },
         # The console's `source` and `detail-type` are known from one old sample only: left out.
-        "console-edited": {
-            "detail": {
-                "eventSource": ["billingconsole.amazonaws.com"],
-                "eventName": ["SetContactAddress", "SetAdditionalContacts"],
-                "errorCode": _ABSENT,
-            },
-        },
+        "console-edited": {"detail": _calls("billingconsole.amazonaws.com")},
         "account-created": {
             "source": ["aws.organizations"],
             "detail-type": [_BY_SERVICE],
@@ -54,43 +48,53 @@ def patterns() -> dict[str, Pattern]:
     }
 
 
-def member_calls(place: Place) -> Pattern:
-    """A member's own change of contacts, in the member: what is forwarded from there.
+def _calls(event_source: str) -> Pattern:
+    """Return the `detail` of a service's calls that change a contact, unless AWS refused them."""
+    names = [name for name, call in CONTACT_CALLS.items() if call.event_source == event_source]
+    return {"eventSource": [event_source], "eventName": [str(name) for name in names], "errorCode": _ABSENT}
+
+
+def member_calls(context: StackContext) -> Pattern:
+    """Return the pattern of a member's own change of contacts, in the member: it is forwarded from there.
 
     A delegated administrator's call about another member carries that member's id, so none is asked
     to be absent. A call that the management account made is recorded there; should a member record
-    it as well, our own writes would ring once for every account: it is left out.
+    it as well, our own writes would start a run once for every account: it is left out.
     """
     pattern = patterns()["source-changed"]
     calls = {key: value for key, value in pattern["detail"].items() if key != "requestParameters"}
-    callers = {"userIdentity": {"accountId": [{"anything-but": [place.account]}, *_ABSENT]}}
+    callers = {"userIdentity": {"accountId": [{"anything-but": [context.account]}, *_ABSENT]}}
     return pattern | {"detail": calls | callers}
 
 
-def member_changed(place: Place) -> Pattern:
-    """The same, where it arrives; EventBridge keeps the account from which an event was forwarded."""
-    return member_calls(place) | {"account": [{"anything-but": [place.account]}]}
+def member_changed(context: StackContext) -> Pattern:
+    """Return the same pattern where the event arrives; EventBridge keeps the account from which an event was
+    forwarded.
+    """
+    return member_calls(context) | {"account": [{"anything-but": [context.account]}]}
 
 
-def run_died(place: Place) -> Pattern:
-    """A run that ended without reporting; children of the Distributed Map carry a machine ARN of their own."""
+def run_died(context: StackContext) -> Pattern:
+    """Return the pattern of a run that ended without reporting; children of the Distributed Map carry a machine ARN
+    of their own.
+    """
     return {
         "source": ["aws.states"],
         "detail-type": ["Step Functions Execution Status Change"],
-        "detail": {"stateMachineArn": [place.state_machine], "status": ["ABORTED", "FAILED", "TIMED_OUT"]},
+        "detail": {"stateMachineArn": [state_machine_arn(context)], "status": ["ABORTED", "FAILED", "TIMED_OUT"]},
     }
 
 
 @dataclass(frozen=True)
-class Transformer:
-    """What a target gets of an event: paths into it by name, and the JSON they are put into."""
+class InputTransformer:
+    """Fields of an event that a target gets: paths into it by name, and the JSON they are put into."""
 
     paths: dict[str, str]
     template: str
 
 
-def transformers() -> dict[str, Transformer]:
-    """How a rule's event is shaped before it becomes a state machine's input, by rule.
+def input_transformers() -> dict[str, InputTransformer]:
+    """Return how a rule's event is shaped before it becomes a state machine's input, by rule.
 
     An input is kept for 90 days and can be read in the console: contact values must not get there.
     What is passed on is picked, never what is left out; it looks like an EventBridge event again.
@@ -100,7 +104,7 @@ def transformers() -> dict[str, Transformer]:
         "userIdentity": {"arn": "$.detail.userIdentity.arn"},
         "requestParameters": {
             key: f"$.detail.requestParameters.{key}"
-            for key in ("accountId", "AccountId", "alternateContactType", "AlternateContactType")
+            for key in (*spellings(ACCOUNT_PARAMETER), *spellings(KIND_PARAMETER))
         },
     }
     status = "serviceEventDetails.createAccountStatus"
@@ -117,8 +121,8 @@ def transformers() -> dict[str, Transformer]:
     }
 
 
-def _transformer(detail: dict[str, Any]) -> Transformer:
-    """Envelope and `detail`, each leaf a path, as named placeholders.
+def _transformer(detail: dict[str, Any]) -> InputTransformer:
+    """Make a transformer of envelope and `detail`, each leaf a path, with named placeholders.
 
     Every placeholder stands in quotes: a path that an event has not leaves an empty string there,
     and the JSON stays whole.
@@ -133,7 +137,7 @@ def _transformer(detail: dict[str, Any]) -> Transformer:
         paths[name] = shape
         return f"<{name}>"
 
-    return Transformer(paths=paths, template=json.dumps(named({**envelope, "detail": {**common, **detail}}, "")))
+    return InputTransformer(paths=paths, template=json.dumps(named({**envelope, "detail": {**common, **detail}}, "")))
 
 
-SCHEDULE_BELL = canonical({"source": BELL_SOURCE, "detail-type": Bell.SCHEDULE, "detail": {}})
+SCHEDULE_EVENT = canonical_json({"source": EVENT_SOURCE, "detail-type": OwnEvent.SCHEDULE, "detail": {}})

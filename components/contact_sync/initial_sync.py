@@ -1,6 +1,6 @@
-"""The first reconciliation, and one after each change of configuration, as part of the deployment.
+"""The initial sync: one reconciliation with the first deployment, and one after each change of configuration.
 
-A CloudFormation stack holds one custom resource, which the deploy function answers when the run
+A CloudFormation stack holds one custom resource, which the initial sync function answers when the run
 that it started has ended; what the run did is the stack's output.
 """
 
@@ -10,8 +10,11 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from orgsync.components.contact_sync.deployment import InitialSync, SettingsRefused, canonical
-from orgsync.components.shared.stack_context import Place
+from orgsync.components.contact_sync.deployment import InitialSyncSettings
+from orgsync.components.contact_sync.resource_names import logical_id
+from orgsync.components.shared.stack_context import StackContext
+from orgsync.contact_sync.names import FunctionName
+from orgsync.shared.configuration import ConfigurationRefused, canonical_json
 
 WAIT_SECONDS = 3600
 """How long CloudFormation waits for a custom resource's answer: its most."""
@@ -22,13 +25,13 @@ STACK_MINUTES = 2 * WAIT_SECONDS // 60
 TEMPLATE_BYTES = 51_200
 """What CloudFormation takes of a template: some 2,900 excluded accounts."""
 
-ANSWERS = ("RunId", "Status", "Severity", "Scenario", "Error", "Succeeded", "Skipped", "Failed")
-"""What the deploy function says of the run."""
+ATTRIBUTES = ("RunId", "Status", "Severity", "Scenario", "Error", "Succeeded", "Skipped", "Failed")
+"""Attributes of the custom resource."""
 
 
-def template(place: Place, configuration: Mapping[str, Any], sync: InitialSync) -> dict[str, Any]:
-    """The CloudFormation template; the same configuration gives the same text, so it starts no run twice."""
-    resource = place.logical_id
+def template(context: StackContext, configuration: Mapping[str, Any], sync: InitialSyncSettings) -> dict[str, Any]:
+    """Return the CloudFormation template; the same configuration gives the same text, so it starts no run twice."""
+    resource = logical_id(context)
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "orgsync contact sync: reconciles the organization when its configuration changes",
@@ -36,52 +39,52 @@ def template(place: Place, configuration: Mapping[str, Any], sync: InitialSync) 
             resource: {
                 "Type": "Custom::ContactSync",
                 "Properties": {
-                    "ServiceToken": place.function("deploy"),
+                    "ServiceToken": context.function(FunctionName.INITIAL_SYNC),
                     "ServiceTimeout": WAIT_SECONDS,
-                    "Configuration": canonical(configuration),
+                    "Configuration": canonical_json(configuration),
                     "Wait": sync.wait,
                     "FailOn": str(sync.fail_on),
                 },
             }
         },
-        "Outputs": {answer: {"Value": {"Fn::GetAtt": [resource, answer]}} for answer in ANSWERS},
+        "Outputs": {attribute: {"Value": {"Fn::GetAtt": [resource, attribute]}} for attribute in ATTRIBUTES},
     }
 
 
-def template_body(place: Place, configuration: Mapping[str, Any], sync: InitialSync) -> str:
-    """The template as text.
+def template_body(context: StackContext, configuration: Mapping[str, Any], sync: InitialSyncSettings) -> str:
+    """Return the template as text.
 
     Raises:
-        SettingsRefused: the configuration is larger than a template may be.
+        ConfigurationRefused: the configuration is larger than a template may be.
     """
-    body = canonical(template(place, configuration, sync))
+    body = canonical_json(template(context, configuration, sync))
     if len(body.encode()) > TEMPLATE_BYTES:
-        raise SettingsRefused(
-            f"orgsync:contact_sync: {len(body.encode())} bytes with its CloudFormation template, {TEMPLATE_BYTES} "
+        raise ConfigurationRefused(
+            f"contact_sync: {len(body.encode())} bytes with its CloudFormation template, {TEMPLATE_BYTES} "
             "at most; exclude accounts by unit or tag rather than one by one"
         )
     return body
 
 
-class DeploySync(pulumi.ComponentResource):
-    """The stack, of a template's text; it stands on everything that a run and the first bell after it need."""
+class InitialSync(pulumi.ComponentResource):
+    """The stack, of a template's text; it depends on everything that a run and the first event after it need."""
 
     outcome: pulumi.Output[dict[str, str]]
-    """`ANSWERS` of the last run that a deployment started, known when it has ended."""
+    """`ATTRIBUTES` of the last run that a deployment started, known when it has ended."""
 
     def __init__(
         self,
         name: str,
-        place: Place,
+        context: StackContext,
         body: str,
         *,
         needs: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("orgsync:contact_sync:DeploySync", name, None, opts)
+        super().__init__("orgsync:contact_sync:InitialSync", name, None, opts)
         stack = aws.cloudformation.Stack(
             name,
-            name=place.name("sync"),
+            name=context.name("sync"),
             template_body=body,
             timeout_in_minutes=STACK_MINUTES,
             # What is left of a failed creation could only be deleted, by hand, before another may begin.
@@ -92,5 +95,7 @@ class DeploySync(pulumi.ComponentResource):
                 custom_timeouts=pulumi.CustomTimeouts(create="130m", update="130m", delete="130m"),
             ),
         )
-        self.outcome = stack.outputs.apply(lambda outputs: {answer: outputs.get(answer, "") for answer in ANSWERS})
+        self.outcome = stack.outputs.apply(
+            lambda outputs: {attribute: outputs.get(attribute, "") for attribute in ATTRIBUTES}
+        )
         self.register_outputs({})

@@ -1,4 +1,4 @@
-"""What can be seen of a system: its dashboard, its alarms and the questions its logs answer."""
+"""Monitoring: the dashboard, the alarms and the saved queries."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,33 +6,43 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from orgsync.components.contact_sync.alarms import FUNCTIONS, QUEUES, alarms
-from orgsync.components.contact_sync.deployment import Deployment, canonical
+from orgsync.components.contact_sync.alarms import QUEUES, alarms
+from orgsync.components.contact_sync.deployment import Deployment
 from orgsync.components.contact_sync.forwarding import QUEUE as UNFORWARDED
-from orgsync.components.shared.stack_context import Place
+from orgsync.components.shared.stack_context import StackContext
 from orgsync.contact_sync.config import ContactSyncConfig
-from orgsync.contact_sync.names import METRIC_NAMESPACE, Metric
+from orgsync.contact_sync.names import FunctionName, Metric
+from orgsync.shared.configuration import canonical_json
+from orgsync.shared.names import METRIC_NAMESPACE
 
 WIDTH, HEIGHT = 8, 6
 """A widget on CloudWatch's grid of 24 columns: three in a row."""
 
 
-def dashboard(place: Place) -> dict[str, Any]:
-    """The dashboard: is every account in step, what did it take, and what went wrong."""
+def dashboard(context: StackContext) -> dict[str, Any]:
+    """Return the dashboard: accounts in sync, the work that it took, and failures."""
     rows = [
-        ("Accounts in step", [_ours(place, Metric.ACCOUNTS_IN_STEP), _ours(place, Metric.ACCOUNTS_FAILED)], "Maximum"),
-        ("Runs", [_ours(place, Metric.RUNS), _ours(place, Metric.RUNS_FAILED)], "Sum"),
-        ("Bells without a run", [_ours(place, Metric.BELLS_MERGED), _ours(place, Metric.BELLS_REFUSED)], "Sum"),
-        ("Writes", [_ours(place, Metric.WRITES)], "Sum"),
-        ("Throttled calls", [_ours(place, Metric.THROTTLES)], "Sum"),
         (
-            "Seconds: a run, a bell to its first write",
-            [_ours(place, Metric.RUN_SECONDS), _ours(place, Metric.BELL_TO_FIRST_WRITE_SECONDS)],
+            "Accounts in sync",
+            [_ours(context, Metric.ACCOUNTS_IN_SYNC), _ours(context, Metric.ACCOUNTS_FAILED)],
             "Maximum",
         ),
-        ("Function errors", _of_functions(place, "Errors"), "Sum"),
-        ("Function durations (ms)", _of_functions(place, "Duration"), "Maximum"),
-        ("Dead letters", _dead_letters(place), "Maximum"),
+        ("Runs", [_ours(context, Metric.RUNS), _ours(context, Metric.RUNS_FAILED)], "Sum"),
+        (
+            "Triggers without a run",
+            [_ours(context, Metric.TRIGGERS_MERGED), _ours(context, Metric.TRIGGERS_REFUSED)],
+            "Sum",
+        ),
+        ("Writes", [_ours(context, Metric.WRITES)], "Sum"),
+        ("Throttled calls", [_ours(context, Metric.THROTTLES)], "Sum"),
+        (
+            "Seconds: a run, a trigger to its first write",
+            [_ours(context, Metric.RUN_SECONDS), _ours(context, Metric.TRIGGER_TO_FIRST_WRITE_SECONDS)],
+            "Maximum",
+        ),
+        ("Function errors", _of_functions(context, "Errors"), "Sum"),
+        ("Function durations (ms)", _of_functions(context, "Duration"), "Maximum"),
+        ("Dead letters", _dead_letters(context), "Maximum"),
     ]
     return {
         "widgets": [
@@ -47,7 +57,7 @@ def dashboard(place: Place) -> dict[str, Any]:
                     "metrics": metrics,
                     "stat": statistic,
                     "period": 300,
-                    "region": place.region,
+                    "region": context.region,
                     "view": "timeSeries",
                 },
             }
@@ -56,52 +66,54 @@ def dashboard(place: Place) -> dict[str, Any]:
     }
 
 
-def _ours(place: Place, metric: Metric) -> list[str]:
-    return [METRIC_NAMESPACE, str(metric), "service", place.prefix]
+def _ours(context: StackContext, metric: Metric) -> list[str]:
+    return [METRIC_NAMESPACE, str(metric), "service", context.prefix]
 
 
-def _of_functions(place: Place, metric: str) -> list[list[str]]:
-    return [["AWS/Lambda", metric, "FunctionName", place.name(function)] for function in FUNCTIONS]
+def _of_functions(context: StackContext, metric: str) -> list[list[str]]:
+    return [["AWS/Lambda", metric, "FunctionName", context.name(function)] for function in FunctionName]
 
 
-def _dead_letters(place: Place) -> list[list[Any]]:
-    """The queues here and, where account events happen elsewhere, the one there: a metric may name its own region."""
-    depth, there = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName"], place.of_account_events
-    elsewhere = [[*depth, there.name(UNFORWARDED), {"region": there.region}]] if there != place else []
-    return [*([*depth, place.name(queue)] for queue in QUEUES), *elsewhere]
+def _dead_letters(context: StackContext) -> list[list[Any]]:
+    """Return the queues here and, where account events happen elsewhere, the one there: a metric may name its own
+    region.
+    """
+    depth, there = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName"], context.of_account_events
+    elsewhere = [[*depth, there.name(UNFORWARDED), {"region": there.region}]] if there != context else []
+    return [*([*depth, context.name(queue)] for queue in QUEUES), *elsewhere]
 
 
-def dashboard_address(place: Place) -> str:
-    """Where a browser finds the dashboard; only the commercial partition has this domain."""
-    console = f"https://{place.region}.console.aws.amazon.com/cloudwatch/home"
-    return f"{console}?region={place.region}#dashboards/dashboard/{place.prefix}"
+def dashboard_address(context: StackContext) -> str:
+    """Return the address of the dashboard for a browser; only the commercial partition has this domain."""
+    console = f"https://{context.region}.console.aws.amazon.com/cloudwatch/home"
+    return f"{console}?region={context.region}#dashboards/dashboard/{context.prefix}"
 
 
 def queries() -> dict[str, str]:
-    """Saved Logs Insights queries over all functions' logs, by name."""
+    """Return saved Logs Insights queries over all functions' logs, by name."""
     return {
         "errors": "fields @timestamp, @log, level, message, run_id\n"
         '| filter level in ["ERROR", "CRITICAL"]\n| sort @timestamp desc\n| limit 100',
         "one-run": "fields @timestamp, @log, level, message\n"
         '| filter run_id = "put the run id here"\n| sort @timestamp asc\n| limit 1000',
-        "refused-bells": "fields @timestamp, message, reason, source\n"
-        "| filter ispresent(reason)\n| stats count(*) as bells by reason, source\n| sort bells desc",
+        "refused-events": "fields @timestamp, message, reason, source\n"
+        "| filter ispresent(reason)\n| stats count(*) as events by reason, source\n| sort events desc",
         "slowest-invocations": "fields @timestamp, @log, @duration, @maxMemoryUsed / 1000000 as megabytes\n"
         '| filter @type = "REPORT"\n| sort @duration desc\n| limit 25',
     }
 
 
-class Watch(pulumi.ComponentResource):
+class Monitoring(pulumi.ComponentResource):
     """Dashboard, alarms and saved queries.
 
-    `topics` hear every alarm. One that tells of a topic also goes to the owner's fallback, where there is one.
+    `topics` get every alarm. One that speaks of a topic also goes to the owner's fallback, where there is one.
     """
 
     def __init__(
         self,
         name: str,
-        place: Place,
-        settings: Deployment,
+        context: StackContext,
+        deployment: Deployment,
         config: ContactSyncConfig,
         *,
         topics: Sequence[pulumi.Input[str]],
@@ -113,25 +125,27 @@ class Watch(pulumi.ComponentResource):
         # An alarm that takes silence for bad news would rise at once where no run has ended yet.
         after_a_run = pulumi.ResourceOptions(parent=self, depends_on=[first_run])
         aws.cloudwatch.Dashboard(
-            name, dashboard_name=place.prefix, dashboard_body=canonical(dashboard(place)), opts=below
+            name, dashboard_name=context.prefix, dashboard_body=canonical_json(dashboard(context)), opts=below
         )
-        hears = config.notification_settings
-        fallback = [hears.fallback_sns_topic] if hears.fallback_sns_topic else []
-        for part, alarm in alarms(place, settings, config.schedule, config.paused, hears.chat_severities).items():
-            told = [*topics, *(fallback if alarm.of_topic else [])]
+        settings = config.notification_settings
+        fallback = [settings.fallback_sns_topic] if settings.fallback_sns_topic else []
+        for part, alarm in alarms(
+            context, deployment, config.schedule, config.paused, settings.chat_severities
+        ).items():
+            actions = [*topics, *(fallback if alarm.of_topic else [])]
             aws.cloudwatch.MetricAlarm(
                 f"{name}-{part}",
-                name=place.name(part),
+                name=context.name(part),
                 **alarm.arguments(),
-                alarm_actions=told,
-                ok_actions=told,
+                alarm_actions=actions,
+                ok_actions=actions,
                 opts=after_a_run if alarm.silence == "breaching" else below,
             )
         for part, query in queries().items():
             aws.cloudwatch.QueryDefinition(
                 f"{name}-{part}",
-                name=f"{place.prefix}/{part}",
-                log_group_names=[place.log_group(function) for function in FUNCTIONS],
+                name=f"{context.prefix}/{part}",
+                log_group_names=[context.log_group(function) for function in FunctionName],
                 query_string=query,
                 opts=below,
             )

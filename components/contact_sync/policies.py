@@ -1,104 +1,70 @@
-"""What roles may do: every IAM statement, as a pure function of the place.
+"""IAM statements of contact sync's roles, each a pure function of the stack context.
 
-What resources let in is `resource_policies`. A wildcard stands only under a comment that gives its reason.
+Resources' own policies are in `resource_policies`. A wildcard stands only under a comment that gives its reason.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
-from orgsync.components.contact_sync.deployment import canonical
-from orgsync.components.shared.stack_context import Place
-from orgsync.contact_sync.names import ALTERNATES, manifest_key, report_key
+from orgsync.components.contact_sync.resource_names import execution_arns, logical_id, run_bucket_arn, state_machine_arn
+from orgsync.components.shared.stack_context import StackContext
+from orgsync.components.shared.statements import Statement, allow, dead_letters, in_own_account, key_use
+from orgsync.contact_sync.names import ALTERNATES, Operation, manifest_key, report_key
 
-Statement = dict[str, Any]
-Condition = dict[str, dict[str, list[str]]]
-
-
-def document(*statements: Statement) -> str:
-    """A policy document as JSON."""
-    return canonical({"Version": "2012-10-17", "Statement": list(statements)})
-
-
-def allow(sid: str, actions: Iterable[str], resources: str | Iterable[str], when: Any = None) -> Statement:
-    """An Allow statement of an identity's policy."""
-    listed = [resources] if isinstance(resources, str) else list(resources)
-    statement = {"Sid": sid, "Effect": "Allow", "Action": sorted(actions), "Resource": listed}
-    return statement | ({"Condition": when} if when else {})
-
-
-def logs(place: Place, function: str) -> Statement:
-    """Write to the function's own log group, which the stack made."""
-    # Below a log group stand its streams, which Lambda names.
-    group = place.arn("logs", f"log-group:{place.log_group(function)}:*")
-    return allow("OwnLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], group)
-
-
-def traces(sampling: bool = False) -> Statement:
-    """Send X-Ray segments; a state machine also asks which of its executions to trace."""
-    asks = ["xray:GetSamplingRules", "xray:GetSamplingTargets"] if sampling else []
-    # X-Ray has no resources to name.
-    return allow("Traces", ["xray:PutTelemetryRecords", "xray:PutTraceSegments", *asks], "*")
-
-
-def key_use(place: Place, key: str, *services: str) -> Statement:
-    """Use the system's key, only through the services that hold its data."""
-    via = [f"{service}.{place.region}.amazonaws.com" for service in services]
-    return allow(
-        "DataKey",
-        ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"],
-        key,
-        {"StringEquals": {"kms:ViaService": via}},
-    )
+_Condition = dict[str, dict[str, list[str]]]
 
 
 def configuration(table: str, *operations: str) -> Statement:
-    """These operations on the configuration's versions."""
+    """Allow these operations on the configuration's versions."""
     return allow("Configuration", [f"dynamodb:{operation}" for operation in operations], table)
 
 
 def state(table: str, *operations: str) -> Statement:
-    """These operations on runs, receipts and the lease. Nobody deletes (items expire) or looks into an index."""
+    """Allow these operations on runs, receipts and the lease. Nobody deletes (items expire) or looks into an index."""
     return allow("State", [f"dynamodb:{operation}" for operation in operations], table)
 
 
-def read_batches(place: Place) -> Statement:
-    """Read the batches of any run."""
+def read_batches(context: StackContext) -> Statement:
+    """Allow to read the batches of any run."""
     # Runs name themselves as they start.
-    return allow("ReadBatches", ["s3:GetObject"], f"{place.bucket}/runs/*/batches/*", in_own_account(place))
+    return allow(
+        "ReadBatches", ["s3:GetObject"], f"{run_bucket_arn(context)}/runs/*/batches/*", in_own_account(context)
+    )
 
 
-def write_batches(place: Place) -> Statement:
-    """Write the batches of any run and their list."""
+def write_batches(context: StackContext) -> Statement:
+    """Allow to write the batches of any run and their list."""
     # Runs name themselves as they start.
-    written = [f"{place.bucket}/runs/*/batches/*", f"{place.bucket}/{manifest_key('*')}"]
-    return allow("WriteBatches", ["s3:PutObject"], written, in_own_account(place))
+    written = [f"{run_bucket_arn(context)}/runs/*/batches/*", f"{run_bucket_arn(context)}/{manifest_key('*')}"]
+    return allow("WriteBatches", ["s3:PutObject"], written, in_own_account(context))
 
 
-def write_reports(place: Place) -> Statement:
-    """Write the report of any run."""
+def write_reports(context: StackContext) -> Statement:
+    """Allow to write the report of any run."""
     # Runs name themselves as they start.
-    return allow("WriteReports", ["s3:PutObject"], f"{place.bucket}/{report_key('*')}", in_own_account(place))
+    return allow(
+        "WriteReports", ["s3:PutObject"], f"{run_bucket_arn(context)}/{report_key('*')}", in_own_account(context)
+    )
 
 
-def in_own_account(place: Place) -> dict[str, dict[str, str]]:
-    """A bucket's ARN names no account: ours, and not one that took the name when ours was gone."""
-    return {"StringEquals": {"s3:ResourceAccount": place.account}}
+def _account(operation: Operation) -> str:
+    return f"account:{operation}"
 
 
-def own_account(place: Place) -> str:
-    """The management account as a resource of Account Management (it has no region)."""
-    return f"arn:{place.partition}:account::{place.account}:account"
+def _own_account(context: StackContext) -> str:
+    """Return the management account as a resource of Account Management (it has no region)."""
+    return f"arn:{context.partition}:account::{context.account}:account"
 
 
-def organization(place: Place) -> str:
-    """The organization's id in ARNs and paths."""
+def _organization(context: StackContext) -> str:
+    """Return the organization's id in ARNs and paths."""
     # Where it is not known, o-* is the same one: an organization belongs to one management account,
     # and that account stands before it in every ARN.
-    return place.organization or "o-*"
+    return context.organization or "o-*"
 
 
-def alternates_only() -> Condition:
-    """Every alternate there is, whichever of them are kept: `contact_types` may change while a run is under way.
+def _alternates_only() -> _Condition:
+    """Condition a statement on every alternate contact, whichever of them are configured: `contact_types` may change
+    while a run is under way.
 
     A condition on a key with several values must be ForAnyValue or ForAllValues [doc]. AWS's example
     has the types in capitals; should they come otherwise, they match all the same.
@@ -107,48 +73,51 @@ def alternates_only() -> Condition:
     return {"ForAnyValue:StringEqualsIgnoreCase": {"account:AlternateContactTypes": types}}
 
 
-def read_source(place: Place) -> list[Statement]:
-    """Read the management account's own contacts."""
+def read_source(context: StackContext) -> list[Statement]:
+    """Allow to read the management account's own contacts."""
     return [
-        allow("ReadSource", ["account:GetContactInformation"], own_account(place)),
-        allow("ReadSourceAlternates", ["account:GetAlternateContact"], own_account(place), alternates_only()),
+        allow("ReadSource", [_account(Operation.GET_PRIMARY)], _own_account(context)),
+        allow("ReadSourceAlternates", [_account(Operation.GET_ALTERNATE)], _own_account(context), _alternates_only()),
     ]
 
 
-def write_members(place: Place) -> list[Statement]:
-    """Read and write members' contacts, and never the management account's.
+def write_members(context: StackContext) -> list[Statement]:
+    """Allow to read and write members' contacts, and never the management account's.
 
     A primary contact cannot be deleted, and no statement here could.
     """
     # All members of the one organization, wherever in it they stand: units come and go without a deployment,
-    # and which of them are left alone is configuration, which a run reads.
-    members = f"{own_account(place)}/{organization(place)}/*"
-    inside: Condition = {
+    # and which of them are skipped is configuration, which a run reads.
+    members = f"{_own_account(context)}/{_organization(context)}/*"
+    inside: _Condition = {
         # Every path in the organization, so that a member of another one is refused twice.
-        "ForAnyValue:StringLike": {"account:AccountResourceOrgPaths": [f"{organization(place)}/*"]},
+        "ForAnyValue:StringLike": {"account:AccountResourceOrgPaths": [f"{_organization(context)}/*"]},
     }
-    primary = ["account:GetContactInformation", "account:PutContactInformation"]
-    alternates = [f"account:{verb}AlternateContact" for verb in ("Get", "Put", "Delete")]
-    writes = ["account:DeleteAlternateContact", "account:PutAlternateContact", "account:PutContactInformation"]
+    primary = [_account(Operation.GET_PRIMARY), _account(Operation.PUT_PRIMARY)]
+    changes = [_account(Operation.PUT_ALTERNATE), _account(Operation.DELETE_ALTERNATE)]
+    alternates = [_account(Operation.GET_ALTERNATE), *changes]
+    writes = sorted([_account(Operation.PUT_PRIMARY), *changes])
     # By itself, and as the member of the organization that it is too.
-    source = [own_account(place), f"{own_account(place)}/{organization(place)}/{place.account}"]
+    source = [_own_account(context), f"{_own_account(context)}/{_organization(context)}/{context.account}"]
     return [
-        allow("KeepMembers", primary, members, inside),
-        allow("KeepMembersAlternates", alternates, members, {**inside, **alternates_only()}),
+        allow("SyncMembers", primary, members, inside),
+        allow("SyncMembersAlternates", alternates, members, {**inside, **_alternates_only()}),
         {"Sid": "NeverTheSource", "Effect": "Deny", "Action": writes, "Resource": source},
     ]
 
 
-def see_members(place: Place, *operations: str) -> Statement:
-    """These operations on one member, such as seeing its state; its ARN names the one organization of this account."""
+def see_members(context: StackContext, *operations: str) -> Statement:
+    """Allow these operations on one member, such as seeing its state; its ARN names the one organization of this
+    account.
+    """
     # Members come and go without a deployment.
-    members = f"arn:{place.partition}:organizations::{place.account}:account/{organization(place)}/*"
+    members = f"arn:{context.partition}:organizations::{context.account}:account/{_organization(context)}/*"
     return allow("SeeMembers", [f"organizations:{operation}" for operation in operations], members)
 
 
-def walk_organization(place: Place) -> list[Statement]:
-    """List the organization's accounts and walk its units."""
-    organizations = f"arn:{place.partition}:organizations::{place.account}"
+def walk_organization(context: StackContext) -> list[Statement]:
+    """Allow to list the organization's accounts and to walk its units."""
+    organizations = f"arn:{context.partition}:organizations::{context.account}"
     # These know no resource: Organizations answers for the whole organization.
     whole = ["organizations:DescribeOrganization", "organizations:ListAccounts", "organizations:ListRoots"]
     # The ids of the organization's root and units are found by asking; the account keeps them to ours.
@@ -159,46 +128,34 @@ def walk_organization(place: Place) -> list[Statement]:
         "organizations:ListParents",
     ]
     # The root and units of the one organization, whichever they are.
-    units = [f"{organizations}:{kind}/{organization(place)}/*" for kind in ("ou", "root")]
+    units = [f"{organizations}:{kind}/{_organization(context)}/*" for kind in ("ou", "root")]
     # Listing belongs to the organization as a whole, as said above; walking is held to it.
     return [allow("ListOrganization", whole, "*"), allow("WalkOrganization", below, units)]
 
 
-def start_runs(place: Place) -> Statement:
-    """Start a run; a second time changes nothing."""
-    return allow("StartRuns", ["states:StartExecution"], place.state_machine)
+def start_runs(context: StackContext) -> Statement:
+    """Allow to start a run; a second time changes nothing."""
+    return allow("StartRuns", ["states:StartExecution"], state_machine_arn(context))
 
 
-def see_stack(place: Place) -> Statement:
-    """See whether the stack that holds the custom resource is being rolled back."""
+def see_stack(context: StackContext) -> Statement:
+    """Allow to see whether the stack that holds the custom resource is being rolled back."""
     # CloudFormation ends a stack's ARN with an id of its own.
     return allow(
-        "SeeStack", ["cloudformation:DescribeStacks"], place.arn("cloudformation", f"stack/{place.name('sync')}/*")
+        "SeeStack", ["cloudformation:DescribeStacks"], context.arn("cloudformation", f"stack/{context.name('sync')}/*")
     )
 
 
-def see_runs(place: Place) -> Statement:
-    """See whether a run still lives, and what its execution answered. A run's own: its children are none."""
-    return allow("SeeRuns", ["states:DescribeExecution"], place.executions[0])
+def see_runs(context: StackContext) -> Statement:
+    """Allow to see whether a run still lives, and what its execution answered. A run's own: its children are none."""
+    return allow("SeeRuns", ["states:DescribeExecution"], execution_arns(context)[0])
 
 
-def publish(topics: Iterable[str]) -> Statement:
-    """Send notifications."""
-    # An owner's `fallback_sns_topic` may be encrypted under a key of the owner's, which the configuration does
-    # not name, so no statement here can cover it: that key's own policy must let these roles in.
-    return allow("Notify", ["sns:Publish"], topics)
-
-
-def dead_letters(queue: str) -> Statement:
-    """Leave an invocation that failed for good where it is seen."""
-    return allow("DeadLetters", ["sqs:SendMessage"], queue)
-
-
-def polling(place: Place, function: str) -> list[Statement]:
-    """What crhelper does while it waits: a rule named after the resource that rings its own function."""
+def polling(context: StackContext, function: str) -> list[Statement]:
+    """Allow crhelper's polling: a rule, named after the resource, that invokes the function itself."""
     # The rule's name is the logical id and eight random characters.
-    rule = place.arn("events", f"rule/{place.logical_id}{'?' * 8}")
-    target = place.function(function)
+    rule = context.arn("events", f"rule/{logical_id(context)}{'?' * 8}")
+    target = context.function(function)
     return [
         allow("PollingRule", ["events:DeleteRule", "events:PutRule", "events:RemoveTargets"], rule),
         allow(
@@ -209,7 +166,7 @@ def polling(place: Place, function: str) -> list[Statement]:
             {"ForAllValues:ArnEquals": {"events:TargetArn": target}, "Null": {"events:TargetArn": "false"}},
         ),
         allow(
-            "PollingRings",
+            "PollingInvokes",
             ["lambda:AddPermission"],
             target,
             {"StringEquals": {"lambda:Principal": "events.amazonaws.com"}},
@@ -219,16 +176,16 @@ def polling(place: Place, function: str) -> list[Statement]:
     ]
 
 
-def pipeline(place: Place, key: str, functions: Iterable[str]) -> list[Statement]:
-    """The state machine: its functions, the batches' list, and its own Distributed Map."""
+def state_machine_role(context: StackContext, key: str, functions: Iterable[str]) -> list[Statement]:
+    """Allow what the state machine does: its functions, the batches' list, and its own Distributed Map."""
     return [
-        allow("Functions", ["lambda:InvokeFunction"], [place.function(function) for function in functions]),
+        allow("Functions", ["lambda:InvokeFunction"], [context.function(function) for function in functions]),
         # Runs name themselves as they start.
-        allow("Batches", ["s3:GetObject"], f"{place.bucket}/{manifest_key('*')}", in_own_account(place)),
+        allow("Batches", ["s3:GetObject"], f"{run_bucket_arn(context)}/{manifest_key('*')}", in_own_account(context)),
         # A Distributed Map starts its children as executions of the machine itself.
-        allow("Children", ["states:StartExecution"], place.state_machine),
-        allow("WatchChildren", ["states:DescribeExecution", "states:StopExecution"], place.executions),
-        key_use(place, key, "s3"),
+        allow("Children", ["states:StartExecution"], state_machine_arn(context)),
+        allow("WatchChildren", ["states:DescribeExecution", "states:StopExecution"], execution_arns(context)),
+        key_use(context, key, "s3"),
         # Log delivery belongs to the account, not to a group: AWS documents these actions with "*" only.
         allow(
             "LogDelivery",
@@ -247,16 +204,11 @@ def pipeline(place: Place, key: str, functions: Iterable[str]) -> list[Statement
     ]
 
 
-def ring(place: Place) -> Statement:
-    """A rule's or the schedule's role: start the state machine."""
-    return allow("Ring", ["states:StartExecution"], place.state_machine)
+def forward(context: StackContext) -> Statement:
+    """Allow a rule of another region to put events on the default bus of the system's own."""
+    return allow("Forward", ["events:PutEvents"], context.bus)
 
 
-def forward(place: Place) -> Statement:
-    """A rule's role in another region: put events on the default bus of the system's own."""
-    return allow("Forward", ["events:PutEvents"], place.bus)
-
-
-def schedule(place: Place, key: str, queue: str) -> list[Statement]:
-    """The schedule starts the state machine, and leaves what fails in the encrypted queue itself."""
-    return [ring(place), dead_letters(queue), key_use(place, key, "sqs")]
+def schedule(context: StackContext, key: str, queue: str) -> list[Statement]:
+    """Allow the schedule to start the state machine, and to leave what fails in the encrypted queue itself."""
+    return [start_runs(context), dead_letters(queue), key_use(context, key, "sqs")]

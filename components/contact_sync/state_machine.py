@@ -5,10 +5,14 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from orgsync.components.contact_sync import policies, resource_policies
-from orgsync.components.contact_sync.deployment import Deployment, canonical
-from orgsync.components.shared.stack_context import Place
-from orgsync.contact_sync.names import Outcome
+from orgsync.components.contact_sync import policies
+from orgsync.components.contact_sync.deployment import Deployment
+from orgsync.components.contact_sync.resource_names import state_machine_arn
+from orgsync.components.shared.resource_policies import trust
+from orgsync.components.shared.stack_context import StackContext
+from orgsync.components.shared.statements import policy_document, traces
+from orgsync.contact_sync.names import FunctionName, PlanResult
+from orgsync.shared.configuration import canonical_json
 
 HOUR = 3600
 FUNCTION_SECONDS = 15 * 60
@@ -22,7 +26,7 @@ RUN_SECONDS = 7 * 24 * HOUR
 deleting at 1/s takes 13.9 hours a kind, 41.7 for all three. Four times that leaves room for throttling and for a
 `pacing` below the quotas; AWS would let a standard execution run for a year. It is the last bound only: every task
 has a time-out of its own, so a week without an end means that nothing else could end it. A run that is ended by it is
-closed by the rule on the machine's own failures (`triggers.run_died`); a Map knows no time-out of its own."""
+closed by the rule on the machine's own failures (`event_patterns.run_died`); a Map knows no time-out of its own."""
 
 # Lambda itself could not start the function; it was never ours to fail.
 LAMBDA_UNAVAILABLE = [
@@ -41,20 +45,22 @@ RETRY: list[dict[str, Any]] = [
 ]
 
 
-def definition(place: Place) -> dict[str, Any]:
-    """The state machine in Amazon States Language. Its input is any bell, its output the last function's answer."""
+def definition(context: StackContext) -> dict[str, Any]:
+    """Return the state machine in Amazon States Language: its input is any event, its output the last function's
+    answer.
+    """
     return {
-        "Comment": "A bell rings: compare every account that it concerns with the source, write what differs",
+        "Comment": "An event triggers a run: compare every account that it concerns with the source, write what differs",
         "TimeoutSeconds": RUN_SECONDS,
         "StartAt": "Plan",
         "States": {
             "Plan": _invoke(
-                place,
-                "plan",
+                context,
+                FunctionName.PLAN,
                 {
                     "run_id.$": "$$.Execution.Name",
                     "started.$": "$$.Execution.StartTime",
-                    "bell.$": "$",
+                    "event.$": "$",
                 },
             )
             | {
@@ -65,24 +71,24 @@ def definition(place: Place) -> dict[str, Any]:
             "Choose": {
                 "Type": "Choice",
                 "Choices": [
-                    {"Variable": "$.outcome", "StringEquals": str(Outcome.PROCESS), "Next": "Process"},
-                    {"Variable": "$.outcome", "StringEquals": str(Outcome.REPORT), "Next": "Report"},
+                    {"Variable": "$.outcome", "StringEquals": str(PlanResult.PROCESS), "Next": "Process"},
+                    {"Variable": "$.outcome", "StringEquals": str(PlanResult.REPORT), "Next": "Report"},
                 ],
                 "Default": "No Run",
             },
             # Merged into a run that goes on, or refused: the answer says which.
             "No Run": {"Type": "Succeed"},
-            "Process": _process(place),
-            "Report": _invoke(place, "report", {"run_id.$": "$$.Execution.Name"})
+            "Process": _process(context),
+            "Report": _invoke(context, FunctionName.REPORT, {"run_id.$": "$$.Execution.Name"})
             | {"OutputPath": "$.Payload", "End": True},
             "Report Failure": _invoke(
-                place,
-                "report",
+                context,
+                FunctionName.REPORT,
                 {
                     "run_id.$": "$$.Execution.Name",
                     "started.$": "$$.Execution.StartTime",
                     # A plan that died early has left no header to say why there was a run.
-                    "bell.$": "$$.Execution.Input",
+                    "event.$": "$$.Execution.Input",
                     "error.$": "$.error",
                 },
             )
@@ -91,14 +97,14 @@ def definition(place: Place) -> dict[str, Any]:
     }
 
 
-def _process(place: Place) -> dict[str, Any]:
+def _process(context: StackContext) -> dict[str, Any]:
     """Batches from S3, one at a time: a single paced worker fills the organization's one quota."""
     return {
         "Type": "Map",
         "Label": "batches",
         "MaxConcurrency": 1,
         "ItemReader": {
-            "Resource": place.integration("s3:getObject"),
+            "Resource": context.integration("s3:getObject"),
             "ReaderConfig": {"InputType": "JSON"},
             "Parameters": {"Bucket.$": "$.bucket", "Key.$": "$.manifest"},
         },
@@ -106,21 +112,21 @@ def _process(place: Place) -> dict[str, Any]:
             "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
             "StartAt": "Batch",
             "States": {
-                "Batch": _invoke(place, "process", {"run_id.$": "$.run_id", "batch.$": "$.batch"})
+                "Batch": _invoke(context, FunctionName.PROCESS, {"run_id.$": "$.run_id", "batch.$": "$.batch"})
                 | {
                     "ResultSelector": {"done.$": "$.Payload.done"},
                     "ResultPath": "$.answer",
                     # `report` finds the accounts without receipts; the other batches go on.
-                    "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": "Left"}],
+                    "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": "Batch Ended"}],
                     "Next": "Handed Back?",
                 },
                 "Handed Back?": {
                     "Type": "Choice",
                     "Choices": [{"Variable": "$.answer.done", "BooleanEquals": False, "Next": "Batch"}],
-                    "Default": "Left",
+                    "Default": "Batch Ended",
                 },
                 # The map keeps every child's output, 256 KiB in all: a child has nothing to say.
-                "Left": {"Type": "Pass", "Result": {}, "End": True},
+                "Batch Ended": {"Type": "Pass", "Result": {}, "End": True},
             },
         },
         "ResultPath": None,
@@ -131,17 +137,17 @@ def _process(place: Place) -> dict[str, Any]:
     }
 
 
-def _invoke(place: Place, function: str, payload: dict[str, Any]) -> dict[str, Any]:
+def _invoke(context: StackContext, function: str, payload: dict[str, Any]) -> dict[str, Any]:
     return {
         "Type": "Task",
-        "Resource": place.integration("lambda:invoke"),
-        "Parameters": {"FunctionName": place.function(function), "Payload": payload},
+        "Resource": context.integration("lambda:invoke"),
+        "Parameters": {"FunctionName": context.function(function), "Payload": payload},
         "TimeoutSeconds": TASK_SECONDS,
         "Retry": RETRY,
     }
 
 
-class Pipeline(pulumi.ComponentResource):
+class SyncStateMachine(pulumi.ComponentResource):
     """The state machine, its role and its log."""
 
     state_machine: aws.sfn.StateMachine
@@ -149,54 +155,59 @@ class Pipeline(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        place: Place,
+        context: StackContext,
         settings: Deployment,
         *,
         key: pulumi.Input[str],
         functions: list[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("orgsync:contact_sync:Pipeline", name, None, opts)
+        super().__init__("orgsync:contact_sync:SyncStateMachine", name, None, opts)
         below = pulumi.ResourceOptions(parent=self)
         role = aws.iam.Role(
             name,
-            name=place.name("pipeline"),
+            name=context.name("state-machine"),
             # A Distributed Map's children run as a machine of their own: its name, and their label.
-            assume_role_policy=resource_policies.trust(
-                place, "states.amazonaws.com", [place.state_machine, f"{place.state_machine}/*"]
+            assume_role_policy=trust(
+                context, "states.amazonaws.com", [state_machine_arn(context), f"{state_machine_arn(context)}/*"]
             ),
             opts=below,
         )
-        traces = [policies.traces(sampling=True)] if settings.tracing else []
-        rights = aws.iam.RolePolicy(
+        tracing = [traces(sampling=True)] if settings.tracing else []
+        permissions = aws.iam.RolePolicy(
             name,
-            name="what-it-does",
+            name="permissions",
             role=role.name,
             policy=pulumi.Output.from_input(key).apply(
-                lambda arn: policies.document(*policies.pipeline(place, arn, ["plan", "process", "report"]), *traces)
+                lambda arn: policy_document(
+                    *policies.state_machine_role(
+                        context, arn, [FunctionName.PLAN, FunctionName.PROCESS, FunctionName.REPORT]
+                    ),
+                    *tracing,
+                )
             ),
             opts=below,
         )
         # AWS asks for this prefix: log delivery's resource policy would grow beyond its limit without it.
         log_group = aws.cloudwatch.LogGroup(
             name,
-            name=f"/aws/vendedlogs/states/{place.prefix}",
+            name=f"/aws/vendedlogs/states/{context.prefix}",
             retention_in_days=settings.log_retention_days,
             kms_key_id=key,
             opts=below,
         )
         self.state_machine = aws.sfn.StateMachine(
             name,
-            name=place.prefix,
+            name=context.prefix,
             type="STANDARD",
             role_arn=role.arn,
-            definition=canonical(definition(place)),
+            definition=canonical_json(definition(context)),
             logging_configuration={
                 "level": "ERROR",
                 "include_execution_data": False,
                 "log_destination": log_group.arn.apply(lambda arn: f"{arn}:*"),
             },
             tracing_configuration={"enabled": settings.tracing},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[rights, *functions]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[permissions, *functions]),
         )
         self.register_outputs({})

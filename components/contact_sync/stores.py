@@ -1,4 +1,4 @@
-"""Where a system keeps things: the two tables, the run bucket, the dead-letter queues, and the key over them all."""
+"""Stores: the two tables, the run bucket, the dead-letter queues, and the key over them all."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,17 +6,21 @@ from functools import partial
 import pulumi
 import pulumi_aws as aws
 
-from orgsync.components.contact_sync import resource_policies
 from orgsync.components.contact_sync.deployment import Deployment
+from orgsync.components.contact_sync.resource_names import (
+    FAILED_EVENTS,
+    FAILED_INVOCATIONS,
+    run_bucket_arn,
+    run_bucket_name,
+)
+from orgsync.components.contact_sync.resource_policies import failed_events_policy, key_policy
 from orgsync.components.shared.private_bucket import PrivateBucket
-from orgsync.components.shared.stack_context import Place
+from orgsync.components.shared.resource_policies import bucket_policy, queue_policy
+from orgsync.components.shared.stack_context import StackContext
 from orgsync.contact_sync.names import BY_ACCOUNT_INDEX, BY_DAY_INDEX
 
 DEAD_LETTER_DAYS = 14
 """SQS keeps a message no longer."""
-
-DEAD_BELLS = "dead-bells"
-"""The queue of events that started no run."""
 
 RUN_DAYS = 90
 """Batches and reports; the spec's retention of the audit trail."""
@@ -29,34 +33,34 @@ class Stores(pulumi.ComponentResource):
     config_table: aws.dynamodb.Table
     state_table: aws.dynamodb.Table
     bucket: aws.s3.Bucket
-    dead_bells: aws.sqs.Queue
-    dead_invocations: aws.sqs.Queue
+    failed_events: aws.sqs.Queue
+    failed_invocations: aws.sqs.Queue
 
     def __init__(
-        self, name: str, place: Place, settings: Deployment, opts: pulumi.ResourceOptions | None = None
+        self, name: str, context: StackContext, settings: Deployment, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("orgsync:contact_sync:Stores", name, None, opts)
         kept = pulumi.ResourceOptions(parent=self, protect=settings.protect)
         self.key = aws.kms.Key(
             name,
-            description=f"{place.prefix}: contacts and what is known of runs",
+            description=f"{context.prefix}: contacts, and runs with their receipts",
             enable_key_rotation=True,
             deletion_window_in_days=30,
-            policy=resource_policies.key_policy(place, trail=settings.trail),
+            policy=key_policy(context, trail=settings.trail),
             opts=kept,
         )
         aws.kms.Alias(
             name,
-            name=f"alias/{place.prefix}",
+            name=f"alias/{context.prefix}",
             target_key_id=self.key.key_id,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.config_table = self._table(
-            f"{name}-config", place.name("config"), settings, [("config_key", "S"), ("version", "N")], [], kept
+            f"{name}-config", context.name("config"), settings, [("config_key", "S"), ("version", "N")], [], kept
         )
         self.state_table = self._table(
             f"{name}-state",
-            place.name("state"),
+            context.name("state"),
             settings,
             [("sync_id", "S"), ("item", "S"), ("account", "S"), ("at", "S"), ("day", "S"), ("started", "S")],
             [(BY_ACCOUNT_INDEX, "account", "at"), (BY_DAY_INDEX, "day", "started")],
@@ -64,17 +68,16 @@ class Stores(pulumi.ComponentResource):
         )
         self.bucket = PrivateBucket(
             f"{name}-runs",
-            place.bucket_name,
+            run_bucket_name(context),
             key=self.key.arn,
-            policy=resource_policies.bucket_policy(place),
+            policy=bucket_policy(run_bucket_arn(context)),
             days=RUN_DAYS,
             protect=settings.protect,
             opts=pulumi.ResourceOptions(parent=self),
         ).bucket
-        bells = partial(resource_policies.bells_policy, place)
-        self.dead_bells = self._queue(f"{name}-dead-bells", place, DEAD_BELLS, bells)
-        invocations = resource_policies.invocations_policy
-        self.dead_invocations = self._queue(f"{name}-dead-invocations", place, "dead-invocations", invocations)
+        events = partial(failed_events_policy, context)
+        self.failed_events = self._queue(f"{name}-{FAILED_EVENTS}", context, FAILED_EVENTS, events)
+        self.failed_invocations = self._queue(f"{name}-{FAILED_INVOCATIONS}", context, FAILED_INVOCATIONS, queue_policy)
         self.register_outputs({})
 
     def _table(
@@ -114,12 +117,12 @@ class Stores(pulumi.ComponentResource):
             opts=opts,
         )
 
-    def _queue(self, name: str, place: Place, part: str, policy: Callable[[str], str]) -> aws.sqs.Queue:
+    def _queue(self, name: str, context: StackContext, part: str, policy: Callable[[str], str]) -> aws.sqs.Queue:
         return aws.sqs.Queue(
             name,
-            name=place.name(part),
+            name=context.name(part),
             message_retention_seconds=DEAD_LETTER_DAYS * 24 * 3600,
             kms_master_key_id=self.key.arn,
-            policy=policy(place.arn("sqs", place.name(part))),
+            policy=policy(context.arn("sqs", context.name(part))),
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -1,6 +1,6 @@
 """Chat: Slack and Teams channels through Amazon Q Developer in chat applications, a topic for each severity.
 
-A channel hears whole topics and cannot filter, so a severity has a topic of its own. What is
+A channel gets whole topics and cannot filter, so a severity has a topic of its own. What is
 published there is the documented custom notification, and alarms where the severity is high:
 Amazon Q Developer shows both and drops other text.
 """
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from orgsync.components.contact_sync import resource_policies
-from orgsync.components.shared.stack_context import Place, short
+from orgsync.components.shared import resource_policies
+from orgsync.components.shared.stack_context import StackContext, short_hash
 from orgsync.shared.notification_settings import (
     NotificationSettings,
     Severity,
@@ -24,7 +24,7 @@ SERVICE = "chatbot.amazonaws.com"
 
 @dataclass(frozen=True)
 class Channel:
-    """A chat channel that was declared: its ARN, its kind (`SLACK`, `TEAMS`) and what it hears of."""
+    """A chat channel that was declared: its ARN, its kind (`SLACK`, `TEAMS`) and its severities."""
 
     name: str
     kind: str
@@ -33,7 +33,7 @@ class Channel:
 
 
 class Chat(pulumi.ComponentResource):
-    """The topics, the channels, and the role that channels wear, which may do nothing."""
+    """The topics, the channels, and the role that channels assume, which may do nothing."""
 
     topics: dict[str, pulumi.Output[str]]
     """ARNs by severity."""
@@ -43,27 +43,27 @@ class Chat(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        place: Place,
+        context: StackContext,
         settings: NotificationSettings,
         *,
         key: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("orgsync:contact_sync:Chat", name, None, opts)
-        self.place, self.below = place, pulumi.ResourceOptions(parent=self)
+        super().__init__("orgsync:shared:Chat", name, None, opts)
+        self.context, self.below = context, pulumi.ResourceOptions(parent=self)
         self.topics = {
             severity: self._topic(f"{name}-chat-{severity}", severity, key) for severity in settings.chat_severities
         }
         # A channel must have a role, for commands typed into it. With no rights there is no command that works.
         self.role = aws.iam.Role(
             f"{name}-chat",
-            name=place.name("chat"),
-            description="Worn by chat channels that hear of contact sync; it may do nothing",
-            assume_role_policy=resource_policies.trust(place, SERVICE),
+            name=context.name("chat"),
+            description=f"{context.prefix}: assumed by chat channels; it may do nothing",
+            assume_role_policy=resource_policies.trust(context, SERVICE),
             opts=self.below,
         )
         # Without one AWS takes AdministratorAccess for the channel's guardrail.
-        self.guardrails = [f"arn:{place.partition}:iam::aws:policy/AWSDenyAll"]
+        self.guardrails = [f"arn:{context.partition}:iam::aws:policy/AWSDenyAll"]
         self.channels = (
             *(self._slack(name, channel) for channel in settings.slack_channels),
             *(self._teams(name, channel) for channel in settings.teams_channels),
@@ -71,17 +71,17 @@ class Chat(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _topic(self, name: str, severity: Severity, key: pulumi.Input[str]) -> pulumi.Output[str]:
-        physical = self.place.name(f"chat-{severity}")
-        arn = self.place.arn("sns", physical)
+        physical = self.context.name(f"chat-{severity}")
+        arn = self.context.arn("sns", physical)
         topic = aws.sns.Topic(
             name, name=physical, display_name=f"orgsync chat {severity}", kms_master_key_id=key, opts=self.below
         )
         aws.sns.TopicPolicy(
             name,
             arn=topic.arn,
-            # Whoever hears of high severity hears alarms too, as subscribers do.
+            # Whoever gets high severity gets alarms too, as subscribers do.
             policy=(
-                resource_policies.topic_policy(self.place, arn)
+                resource_policies.topic_policy(self.context, arn)
                 if severity == "high"
                 else resource_policies.chat_topic_policy(arn)
             ),
@@ -93,7 +93,7 @@ class Chat(pulumi.ComponentResource):
         part = f"slack-{channel.channel}"
         made = aws.chatbot.SlackChannelConfiguration(
             f"{name}-{part}",
-            configuration_name=self.place.name(part),
+            configuration_name=self.context.name(part),
             slack_team_id=channel.workspace,
             slack_channel_id=channel.channel,
             iam_role_arn=self.role.arn,
@@ -105,10 +105,10 @@ class Chat(pulumi.ComponentResource):
         return Channel(part, "SLACK", made.chat_configuration_arn, channel.severities)
 
     def _teams(self, name: str, channel: TeamsChannel) -> Channel:
-        part = f"teams-{short(channel.team, channel.channel)}"
+        part = f"teams-{short_hash(channel.team, channel.channel)}"
         made = aws.chatbot.TeamsChannelConfiguration(
             f"{name}-{part}",
-            configuration_name=self.place.name(part),
+            configuration_name=self.context.name(part),
             tenant_id=channel.tenant,
             team_id=channel.team,
             channel_id=channel.channel,

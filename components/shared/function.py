@@ -1,15 +1,14 @@
-"""One Lambda function: its role, its log group, our code with the layer under it."""
+"""A Lambda function with its role and its log group, and the layer under it."""
 
 from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_aws as aws
 
-from orgsync.components.contact_sync import policies, resource_policies
-from orgsync.components.contact_sync.deployment import Deployment
 from orgsync.components.shared import packaging
-from orgsync.components.shared.stack_context import Place
-from orgsync.contact_sync.names import Entry
+from orgsync.components.shared.resource_policies import trust
+from orgsync.components.shared.stack_context import StackContext
+from orgsync.components.shared.statements import Statement, logs, policy_document, traces
 
 ASYNC_RETRIES = 2
 ASYNC_AGE_SECONDS = 6 * 3600
@@ -17,16 +16,16 @@ ASYNC_AGE_SECONDS = 6 * 3600
 
 
 class Layer(pulumi.ComponentResource):
-    """What the functions import."""
+    """The dependencies that functions import."""
 
     arn: pulumi.Output[str]
 
-    def __init__(self, name: str, place: Place, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("orgsync:contact_sync:Layer", name, None, opts)
+    def __init__(self, name: str, context: StackContext, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("orgsync:shared:Layer", name, None, opts)
         version = aws.lambda_.LayerVersion(
             name,
-            layer_name=place.name("dependencies"),
-            description="What handlers/requirements.lock names",
+            layer_name=context.name("dependencies"),
+            description="The packages of handlers/requirements.lock",
             code=packaging.layer(),
             compatible_runtimes=[packaging.RUNTIME],
             compatible_architectures=[packaging.ARCHITECTURE],
@@ -39,8 +38,14 @@ class Layer(pulumi.ComponentResource):
 class Function(pulumi.ComponentResource):
     """A function and everything that is only its own.
 
-    `statements` is what it may do besides writing its log; `dead_letters` is the queue for
-    asynchronous invocations that failed for good, for functions that services invoke so.
+    Args:
+        part: the end of its physical name.
+        system: the folder of its code below `handlers` and the library.
+        timeout: seconds.
+        memory: megabytes.
+        statements: permissions besides writing its log.
+        dead_letters: the queue for asynchronous invocations that failed for good, for functions that
+            services invoke so.
     """
 
     role: aws.iam.Role
@@ -51,62 +56,65 @@ class Function(pulumi.ComponentResource):
         self,
         name: str,
         part: str,
-        place: Place,
-        settings: Deployment,
+        context: StackContext,
         *,
-        entry: Entry,
+        system: str,
+        handler: str,
         timeout: int,
+        memory: int,
+        tracing: bool,
+        log_retention_days: int,
         layer: pulumi.Input[str],
         key: pulumi.Input[str],
         environment: Mapping[str, pulumi.Input[str]],
-        statements: pulumi.Input[Sequence[policies.Statement]],
+        statements: pulumi.Input[Sequence[Statement]],
         dead_letters: aws.sqs.Queue | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("orgsync:contact_sync:Function", name, None, opts)
+        super().__init__("orgsync:shared:Function", name, None, opts)
         below = pulumi.ResourceOptions(parent=self)
-        own = [policies.logs(place, part), *([policies.traces()] if settings.tracing else [])]
+        own = [logs(context, part), *([traces()] if tracing else [])]
         self.role = aws.iam.Role(
             name,
-            name=place.name(part),
-            assume_role_policy=resource_policies.trust(place, "lambda.amazonaws.com"),
+            name=context.name(part),
+            assume_role_policy=trust(context, "lambda.amazonaws.com"),
             opts=below,
         )
         self.policy = aws.iam.RolePolicy(
             name,
-            name="what-it-does",
+            name="permissions",
             role=self.role.name,
-            policy=pulumi.Output.from_input(statements).apply(lambda more: policies.document(*own, *more)),
+            policy=pulumi.Output.from_input(statements).apply(lambda more: policy_document(*own, *more)),
             opts=below,
         )
         log_group = aws.cloudwatch.LogGroup(
             name,
-            name=place.log_group(part),
-            retention_in_days=settings.log_retention_days,
+            name=context.log_group(part),
+            retention_in_days=log_retention_days,
             kms_key_id=key,
             opts=below,
         )
         self.function = aws.lambda_.Function(
             name,
-            name=place.name(part),
-            description=f"orgsync contact sync: {part}",
+            name=context.name(part),
+            description=f"orgsync {system}: {part}",
             role=self.role.arn,
-            handler=str(entry),
+            handler=handler,
             runtime=packaging.RUNTIME,
             architectures=[packaging.ARCHITECTURE],
-            code=packaging.code("contact_sync"),
+            code=packaging.code(system),
             layers=[layer],
-            memory_size=getattr(settings.memory, part),
+            memory_size=memory,
             timeout=timeout,
             environment={
                 "variables": {
                     **environment,
                     # The one dimension of every custom metric: two stacks in an account stay apart.
-                    "POWERTOOLS_SERVICE_NAME": place.prefix,
-                    "POWERTOOLS_TRACE_DISABLED": "false" if settings.tracing else "true",
+                    "POWERTOOLS_SERVICE_NAME": context.prefix,
+                    "POWERTOOLS_TRACE_DISABLED": "false" if tracing else "true",
                 }
             },
-            tracing_config={"mode": "Active" if settings.tracing else "PassThrough"},
+            tracing_config={"mode": "Active" if tracing else "PassThrough"},
             # Without its rights, or its log group, the first invocation fails, or makes a group without an end.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.policy, log_group]),
         )

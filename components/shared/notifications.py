@@ -1,16 +1,16 @@
-"""Who hears: the topic that carries a run's outcome and every alarm, its subscribers, chat and User Notifications."""
+"""Notifications: the topic of outcomes and alarms, its subscribers, chat channels and User Notifications."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pulumi
 import pulumi_aws as aws
 
-from orgsync.components.contact_sync import resource_policies
-from orgsync.components.contact_sync.deployment import canonical
+from orgsync.components.shared import resource_policies
+from orgsync.components.shared.alarms import Alarm
 from orgsync.components.shared.chat import Chat
-from orgsync.components.shared.stack_context import Place, short
+from orgsync.components.shared.stack_context import StackContext, short_hash
 from orgsync.components.shared.user_notifications import UserNotifications
-from orgsync.contact_sync.names import Env
+from orgsync.shared.configuration import canonical_json
 from orgsync.shared.notification_settings import (
     ALL,
     NotificationSettings,
@@ -20,88 +20,90 @@ from orgsync.shared.notification_settings import (
 
 
 def filter_policy(severities: Sequence[Severity]) -> str | None:
-    """What of the topic a subscriber hears; None is everything.
+    """Return the filter by which a subscriber gets part of the topic; None is everything.
 
-    An alarm's message has no severity: whoever hears of high severity hears alarms too.
+    An alarm's message has no severity: whoever gets high severity gets alarms too.
     """
     if set(severities) == set(ALL):
         return None
     alarms = [{"exists": False}] if "high" in severities else []
-    return canonical({"severity": [*severities, *alarms]})
+    return canonical_json({"severity": [*severities, *alarms]})
 
 
-NOBODY_HEARS = (
-    "orgsync:contact_sync notification_settings: nobody hears of failures or alarms; "
+NO_RECIPIENT = (
+    "notification_settings: nobody is notified of failures or alarms; "
     "name a subscription, a chat channel or an e-mail contact"
 )
 
 
-def somebody_hears(settings: NotificationSettings) -> bool:
-    """Whether anybody is named who hears of high severity.
+def has_high_severity_recipient(settings: NotificationSettings) -> bool:
+    """Return whether anybody is named who is notified of high severity.
 
-    The owner's fallback does not count: it hears what the stack's own topic refuses, and a topic without
+    The owner's fallback does not count: it gets what the stack's own topic refuses, and a topic without
     subscribers refuses nothing.
     """
-    heard = [settings.chat_severities, *(one.severities for one in settings.subscriptions)]
-    heard += [one.severities for one in settings.user_notifications_config.email_contacts]
-    return any("high" in severities for severities in heard)
+    severities = [settings.chat_severities, *(one.severities for one in settings.subscriptions)]
+    severities += [one.severities for one in settings.user_notifications_config.email_contacts]
+    return any(Severity.HIGH in some for some in severities)
 
 
 class Notifications(pulumi.ComponentResource):
     """The encrypted topic with the subscriptions of the stack file, and what goes elsewhere."""
 
     topic: aws.sns.Topic
-    environment: dict[str, pulumi.Input[str]]
-    """What the functions need to know to tell of a run."""
+    chat_topics: pulumi.Output[str]
+    """ARNs of the chat topics by severity, as JSON."""
+
+    fallback: str
+    """ARN of the owner's fallback topic; empty where there is none."""
 
     topics: list[pulumi.Input[str]]
-    """ARNs of every topic that a run may be told through."""
+    """ARNs of every topic that a function may publish to."""
 
     alarm_topics: list[pulumi.Input[str]]
-    """ARNs of the stack's topics that hear alarms: its own, and that of chat channels which hear of high severity."""
+    """ARNs of the stack's topics that get alarms: its own, and that of chat channels for high severity."""
 
     def __init__(
         self,
         name: str,
-        place: Place,
+        context: StackContext,
         settings: NotificationSettings,
         *,
         key: pulumi.Input[str],
+        severity_alarm: Callable[[Severity], Alarm],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("orgsync:contact_sync:Notifications", name, None, opts)
+        super().__init__("orgsync:shared:Notifications", name, None, opts)
         below = pulumi.ResourceOptions(parent=self)
-        if not somebody_hears(settings):
-            pulumi.log.warn(NOBODY_HEARS)
+        if not has_high_severity_recipient(settings):
+            pulumi.log.warn(NO_RECIPIENT)
         self.topic = aws.sns.Topic(
-            name, name=place.name("notifications"), display_name="orgsync", kms_master_key_id=key, opts=below
+            name, name=context.name("notifications"), display_name="orgsync", kms_master_key_id=key, opts=below
         )
         aws.sns.TopicPolicy(
             name,
             arn=self.topic.arn,
-            policy=resource_policies.topic_policy(place, place.arn("sns", place.name("notifications"))),
+            policy=resource_policies.topic_policy(context, context.arn("sns", context.name("notifications"))),
             opts=pulumi.ResourceOptions(parent=self),
         )
         for subscription in settings.subscriptions:
             self._subscribe(name, subscription)
-        chat = Chat(name, place, settings, key=key, opts=below) if settings.chat_severities else None
-        UserNotifications(name, place, settings, chat.channels if chat else (), opts=below)
+        chat = Chat(name, context, settings, key=key, opts=below) if settings.chat_severities else None
+        channels = chat.channels if chat else ()
+        UserNotifications(name, context, settings, channels, severity_alarm=severity_alarm, opts=below)
 
         chat_topics = chat.topics if chat else {}
         fallback = settings.fallback_sns_topic
         self.topics = [self.topic.arn, *chat_topics.values(), *([fallback] if fallback else [])]
         self.alarm_topics = [self.topic.arn, *(arn for severity, arn in chat_topics.items() if severity == "high")]
-        self.environment = {
-            Env.TOPIC_ARN: self.topic.arn,
-            Env.CHAT_TOPIC_ARNS: pulumi.Output.json_dumps(chat_topics, sort_keys=True),
-            Env.FALLBACK_TOPIC_ARN: fallback or "",
-        }
+        self.chat_topics = pulumi.Output.json_dumps(chat_topics, sort_keys=True)
+        self.fallback = fallback or ""
         self.register_outputs({})
 
     def _subscribe(self, name: str, subscription: Subscription) -> None:
-        # Named after who hears: adding one in the middle of the list leaves the others alone.
+        # Named after the endpoint: adding one in the middle of the list leaves the others alone.
         aws.sns.TopicSubscription(
-            f"{name}-{subscription.protocol}-{short(subscription.protocol, subscription.endpoint)}",
+            f"{name}-{subscription.protocol}-{short_hash(subscription.protocol, subscription.endpoint)}",
             topic=self.topic.arn,
             protocol=subscription.protocol,
             endpoint=subscription.endpoint,

@@ -29,7 +29,7 @@ class PrivateBucket(pulumi.ComponentResource):
         bucket_key: bool = True,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("orgsync:contact_sync:PrivateBucket", name, None, opts)
+        super().__init__("orgsync:shared:PrivateBucket", name, None, opts)
         self.bucket = aws.s3.Bucket(
             name,
             bucket=physical,

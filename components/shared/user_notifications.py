@@ -1,19 +1,19 @@
 """AWS User Notifications: our metric raises an alarm, and a notification configuration follows the alarm.
 
 No API sends a message to it, and its rules take AWS's own events only; so a run's severity becomes
-a metric, the metric an alarm, and the alarm's change of state what people are told of. The rich
+a metric, the metric an alarm, and the alarm's change of state the notification. The rich
 text goes out through SNS, which is always there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pulumi
 import pulumi_aws as aws
 
-from orgsync.components.contact_sync.alarms import severity_alarm
-from orgsync.components.contact_sync.deployment import canonical
+from orgsync.components.shared.alarms import Alarm
 from orgsync.components.shared.chat import Channel
-from orgsync.components.shared.stack_context import Place, short
+from orgsync.components.shared.stack_context import StackContext, short_hash
+from orgsync.shared.configuration import canonical_json
 from orgsync.shared.notification_settings import (
     ALL,
     EmailContact,
@@ -21,63 +21,72 @@ from orgsync.shared.notification_settings import (
     Severity,
 )
 
-AGGREGATION: dict[Severity, str] = {"high": "NONE", "medium": "SHORT", "low": "LONG"}
-"""How long similar notifications are collected into one: none, five minutes, twelve hours."""
+AGGREGATION: dict[Severity, str] = {
+    Severity.HIGH: "NONE",
+    Severity.MEDIUM: "SHORT",
+    Severity.LOW: "LONG",
+}
+"""Time over which similar notifications are collected into one: none, five minutes, twelve hours."""
 
 
 def pattern(alarm: str) -> dict[str, object]:
-    """Of CloudWatch's alarm events those of one alarm, when it rises."""
+    """Return the pattern of one alarm's events, when it rises."""
     return {"resources": [alarm], "detail": {"state": {"value": ["ALARM"]}}}
 
 
 class UserNotifications(pulumi.ComponentResource):
-    """For each severity that somebody hears of: an alarm, a notification configuration, its rule and its channels."""
+    """User Notifications: for each severity of which somebody is notified an alarm, a notification configuration, its
+    rule and its channels.
+    """
 
     def __init__(
         self,
         name: str,
-        place: Place,
+        context: StackContext,
         settings: NotificationSettings,
         chat: Sequence[Channel],
+        *,
+        severity_alarm: Callable[[Severity], Alarm],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("orgsync:contact_sync:UserNotifications", name, None, opts)
-        self.place, self.below = place, pulumi.ResourceOptions(parent=self)
+        super().__init__("orgsync:shared:UserNotifications", name, None, opts)
+        self.context, self.below = context, pulumi.ResourceOptions(parent=self)
+        self.severity_alarm = severity_alarm
         self.config = settings.user_notifications_config
-        heard = [channel for channel in chat if channel.kind in self.config.delivery_channels]
+        chat_channels = [channel for channel in chat if channel.kind in self.config.delivery_channels]
         contacts = self.config.email_contacts if "EMAIL" in self.config.delivery_channels else ()
-        channels = [*(self._contact(name, contact) for contact in contacts), *heard]
+        channels = [*(self._contact(name, contact) for contact in contacts), *chat_channels]
         hub = self._hub(name) if channels and self.config.register_hub else []
         for severity in ALL:
-            hear = [channel for channel in channels if severity in channel.severities]
-            if hear:
-                self._severity(name, severity, hear, hub)
+            recipients = [channel for channel in channels if severity in channel.severities]
+            if recipients:
+                self._severity(name, severity, recipients, hub)
         self.register_outputs({})
 
     def _hub(self, name: str) -> list[pulumi.Resource]:
-        """Where User Notifications keeps what it was told; an account has three at most."""
-        region = self.config.notification_hub_region or self.place.region
+        """Declare the hub where User Notifications keeps notifications; an account has three at most."""
+        region = self.config.notification_hub_region or self.context.region
         return [aws.notifications.NotificationHub(f"{name}-{region}", notification_hub_region=region, opts=self.below)]
 
     def _contact(self, name: str, contact: EmailContact) -> Channel:
-        part = f"email-{short(contact.address)}"
+        part = f"email-{short_hash(contact.address)}"
         made = aws.notifications.ContactsEmailContact(
-            f"{name}-{part}", name=self.place.name(part), email_address=contact.address, opts=self.below
+            f"{name}-{part}", name=self.context.name(part), email_address=contact.address, opts=self.below
         )
         return Channel(part, "EMAIL", made.arn, contact.severities)
 
-    def _severity(self, name: str, severity: Severity, hear: list[Channel], hub: list[pulumi.Resource]) -> None:
+    def _severity(self, name: str, severity: Severity, recipients: list[Channel], hub: list[pulumi.Resource]) -> None:
         part = f"severity-{severity}"
         alarm = aws.cloudwatch.MetricAlarm(
             f"{name}-{part}",
-            name=self.place.name(part),
-            **severity_alarm(self.place, severity).arguments(),
+            name=self.context.name(part),
+            **self.severity_alarm(severity).arguments(),
             opts=self.below,
         )
         configuration = aws.notifications.NotificationConfiguration(
             f"{name}-{part}",
-            name=self.place.name(part),
-            description=f"Contact sync runs of {severity} severity",
+            name=self.context.name(part),
+            description=f"{self.context.prefix}: runs of {severity} severity",
             aggregation_duration=AGGREGATION[severity],
             # Nothing can be notified of before there is a hub.
             opts=pulumi.ResourceOptions(parent=self, depends_on=hub),
@@ -87,11 +96,11 @@ class UserNotifications(pulumi.ComponentResource):
             notification_configuration_arn=configuration.arn,
             source="aws.cloudwatch",
             event_type="CloudWatch Alarm State Change",
-            event_pattern=alarm.arn.apply(lambda arn: canonical(pattern(arn))),
-            regions=[self.place.region],
+            event_pattern=alarm.arn.apply(lambda arn: canonical_json(pattern(arn))),
+            regions=[self.context.region],
             opts=self.below,
         )
-        for channel in hear:
+        for channel in recipients:
             aws.notifications.ChannelAssociation(
                 f"{name}-{part}-{channel.name}",
                 notification_configuration_arn=configuration.arn,

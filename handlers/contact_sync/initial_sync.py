@@ -1,4 +1,4 @@
-"""Entry: CloudFormation's request → configuration written, run started, polled to its end (crhelper).
+"""Entry point `initial_sync`: CloudFormation's request is answered when the run that it starts has ended (crhelper).
 
 The only importer of crhelper. It polls by a rule of its own, so that a run may outlive
 many invocations, and puts the end of an exception into CloudFormation's reason: ours
@@ -15,25 +15,16 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from crhelper import CfnResource
 
 from orgsync.contact_sync.config import parse
-from orgsync.contact_sync.core.errors import (
-    DeploySyncFailed,
-    Paused,
-    StoreFailed,
-    SystemFailure,
-    remedy_of,
-)
+from orgsync.contact_sync.core.errors import InitialSyncFailed, Paused, SystemFailure
 from orgsync.contact_sync.core.run import Run, RunStatus
-from orgsync.contact_sync.names import (
-    BELL_SOURCE,
-    Bell,
-    DeployStatus,
-    FailOn,
-    Metric,
-)
+from orgsync.contact_sync.names import FailOn, InitialSyncStatus, Metric, OwnEvent
 from orgsync.contact_sync.services import Services, services
+from orgsync.shared.clock import timestamp
+from orgsync.shared.errors import StoreFailed, error_class
+from orgsync.shared.names import EVENT_SOURCE
 from orgsync.shared.telemetry import logger, metrics
 
-PATIENCE = timedelta(minutes=50)
+_PATIENCE = timedelta(minutes=50)
 """CloudFormation waits an hour at most; a larger organization's run goes on without it."""
 
 Properties = dict[str, Any]
@@ -81,14 +72,14 @@ def begin(event: dict[str, Any], services: Services) -> dict[str, str]:
     """Write the configuration and start the run; asked again for the same request, it changes nothing.
 
     Returns:
-        What the custom resource's attributes say so far, and when it `Started`.
+        The custom resource's attributes so far, and when it `Started`.
 
     Raises:
         ConfigurationRefused: the configuration is not valid; nothing was written.
     """
     document = json.loads(event["ResourceProperties"]["Configuration"])
     parse(document)
-    now = services.clock.now().isoformat(timespec="seconds")
+    now = timestamp(services.clock.now())
     before = event.get("OldResourceProperties", {}).get("Configuration")
     if event["RequestType"] == "Update" and before and json.loads(before) == document:
         # Only how to wait has changed: there is nothing to reconcile, and what the last run did stands.
@@ -97,11 +88,11 @@ def begin(event: dict[str, Any], services: Services) -> dict[str, str]:
     # Asked before anything is done: it takes no part in what follows, and must not fail half of it.
     going_back = event["RequestType"] == "Update" and _goes_back(event["StackId"], services)
     services.configs.write(document, at=now, by=run_id)
-    bell = {"source": BELL_SOURCE, "detail-type": Bell.DEPLOY, "detail": {"initiator": event["StackId"]}}
-    services.pipeline.start(run_id, bell)
+    trigger = {"source": EVENT_SOURCE, "detail-type": OwnEvent.INITIAL_SYNC, "detail": {"initiator": event["StackId"]}}
+    services.executions.start(run_id, trigger)
     # From here on silence is bad news, and an alarm takes it for that: nothing has ended yet.
     metrics.add_metric(Metric.RUNS, MetricUnit.Count, 0)
-    status = DeployStatus.STARTED if going_back else DeployStatus.RUNNING
+    status = InitialSyncStatus.STARTED if going_back else InitialSyncStatus.RUNNING
     return {**_NOTHING, "RunId": run_id, "Status": status, "Started": now}
 
 
@@ -117,7 +108,7 @@ _NOTHING = {
 
 
 def _goes_back(stack_id: str, services: Services) -> bool:
-    """Whether CloudFormation undoes a failed update, by sending the configuration before it once more.
+    """Return whether CloudFormation undoes a failed update, by sending the configuration before it once more.
 
     That must succeed, or the stack is stuck, so it starts its run without waiting for the end; nor is it
     waited for where CloudFormation does not say.
@@ -130,24 +121,24 @@ def _goes_back(stack_id: str, services: Services) -> bool:
 
 
 def _last(services: Services) -> dict[str, str]:
-    """What the run of the newest configuration did.
+    """Return the attributes of the run of the newest configuration.
 
-    A run that failed is not told of: where it failed the first deployment, another has been there since with the
+    A run that failed is left out: where it failed the first deployment, another has been there since with the
     same configuration, which is no new version.
     """
     author = services.configs.author()
     run = _answering(author, services)[1] if author else None
     completed = run is not None and run.status is RunStatus.COMPLETED
-    return _answers(run) if run and completed else {**_NOTHING, "Status": DeployStatus.UNCHANGED}
+    return _answers(run) if run and completed else {**_NOTHING, "Status": InitialSyncStatus.UNCHANGED}
 
 
 def _answers(run: Run) -> dict[str, str]:
-    """What the custom resource's attributes say of a run that has ended."""
+    """Return the custom resource's attributes for a run that has ended."""
     failed = run.counts.get("failed", 0)
     partial = run.status is RunStatus.COMPLETED and failed > 0
     return {
         "RunId": run.run_id,
-        "Status": DeployStatus.PARTIAL if partial else str(run.status),
+        "Status": InitialSyncStatus.PARTIAL if partial else str(run.status),
         "Severity": run.severity or "none",
         "Scenario": run.scenario or "none",
         "Error": run.error or "none",
@@ -158,29 +149,31 @@ def _answers(run: Run) -> dict[str, str]:
 
 
 def progress(properties: Properties, data: dict[str, str], services: Services) -> dict[str, str] | None:
-    """What the run has come to; None while CloudFormation should go on waiting.
+    """Return the attributes of the run so far; None while CloudFormation should go on waiting.
 
     Raises:
         DeploySyncFailed: the run ended in a way that the owner lets fail the deployment.
     """
-    if data["Status"] != DeployStatus.RUNNING:
+    if data["Status"] != InitialSyncStatus.RUNNING:
         return {"Status": data["Status"]}
     if properties.get("Wait") == "start":
-        return {"Status": DeployStatus.STARTED}
+        return {"Status": InitialSyncStatus.STARTED}
     fail_on = FailOn(properties.get("FailOn", FailOn.FAILED))
     run_id, run = _answering(data["RunId"], services)
     if run is None or not run.closed:
         if run is None and (refused := _refused(run_id, fail_on, services)):
             return refused
         waited = services.clock.now() - datetime.fromisoformat(data["Started"])
-        return {"Status": DeployStatus.HANDED_OVER} if waited > PATIENCE else None
+        return {"Status": InitialSyncStatus.HANDED_OVER} if waited > _PATIENCE else None
     if _fails(run, fail_on):
-        raise DeploySyncFailed(_reason(run, services.environment))
+        raise InitialSyncFailed(_reason(run, services.environment))
     return _answers(run)
 
 
 def _answering(run_id: str, services: Services) -> tuple[str, Run | None]:
-    """The run that answers a deploy's bell (its own, or the one it was merged into) and its header, if any yet."""
+    """Return the run that answers an initial sync (its own, or the one it was merged into) and its header, if any
+    yet.
+    """
     run = services.states.run(run_id)
     while run and run.status is RunStatus.MERGED and run.into:
         run_id = run.into
@@ -189,16 +182,16 @@ def _answering(run_id: str, services: Services) -> tuple[str, Run | None]:
 
 
 def _refused(run_id: str, fail_on: FailOn, services: Services) -> dict[str, str] | None:
-    """What an execution that ended without a run came to: paused is as configured, all else is a failure."""
-    status, answer = services.pipeline.outcome(run_id)
+    """Return the attributes of an execution that ended without a run: paused is as configured, all else is a failure."""
+    status, answer = services.executions.outcome(run_id)
     if status in (None, "RUNNING"):
         return None
     reason = answer.get("refusal", {}).get("reason") or SystemFailure.__name__
     if reason == Paused.__name__:
-        return {"Status": DeployStatus.PAUSED}
+        return {"Status": InitialSyncStatus.PAUSED}
     if fail_on is FailOn.NEVER:
         return {"Status": str(RunStatus.FAILED), "Error": reason}
-    raise DeploySyncFailed(f"{reason}. {remedy_of(reason)}")
+    raise InitialSyncFailed(f"{reason}. {error_class(reason).remedy}")
 
 
 def _fails(run: Run, fail_on: FailOn) -> bool:
@@ -210,8 +203,8 @@ def _fails(run: Run, fail_on: FailOn) -> bool:
 
 
 def _reason(run: Run, stack: str) -> str:
-    """Short enough for what crhelper keeps of an exception: 240 characters."""
+    """Return the reason, short enough for what crhelper keeps of an exception: 240 characters."""
     if run.error:
-        return f"{run.error}: {(run.detail or '')[:100]}. {remedy_of(run.error)}"[:240]
+        return f"{run.error}: {(run.detail or '')[:100]}. {error_class(run.error).remedy}"[:240]
     counts = ", ".join(f"{count} {status}" for status, count in run.counts.items())
     return f"{run.scenario}: {counts}. See: orgsync status {run.run_id} --stack {stack}"[:240]

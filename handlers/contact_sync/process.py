@@ -1,4 +1,4 @@
-"""Entry: one batch of accounts → their receipts."""
+"""Entry point `process`: one batch of accounts is compared and written, and leaves its receipts."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -8,15 +8,15 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from orgsync.contact_sync.config import ContactSyncConfig
-from orgsync.contact_sync.core.account_sync import Fields, Means
+from orgsync.contact_sync.core.account_sync import SyncContext
+from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.run import Run, RunStatus
-from orgsync.contact_sync.core.targets import Target
-from orgsync.contact_sync.core.worker import Progress, work
-from orgsync.contact_sync.finalize import LOOK_EVERY
+from orgsync.contact_sync.core.worker import BatchProgress, process_batch
+from orgsync.contact_sync.finalize import STOP_CHECK_SECONDS
 from orgsync.contact_sync.names import Kind, Metric
 from orgsync.contact_sync.services import Services, services
-from orgsync.shared.rate_limiter import Pacer
+from orgsync.shared.clock import timestamp
 from orgsync.shared.telemetry import logger, metrics, tracer
 
 BEGIN_NO_MORE = 60.0
@@ -30,12 +30,12 @@ LET_GO = 10.0
 @tracer.capture_lambda_handler(capture_response=False, capture_error=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Work on one batch; see `process`."""
+    """Process one batch; see `process`."""
     return process(event["run_id"], event["batch"], lambda: context.get_remaining_time_in_millis() / 1000, services())
 
 
 def process(run_id: str, batch: int, remaining: Callable[[], float], services: Services) -> dict[str, Any]:
-    """Bring one batch into step. Doing it again works on what has no receipt yet.
+    """Process one batch. Doing it again works on what has no receipt yet.
 
     Args:
         remaining: seconds until the function is ended.
@@ -48,66 +48,65 @@ def process(run_id: str, batch: int, remaining: Callable[[], float], services: S
         return {"done": True}
     config = services.configs.at(run.config_version)
     targets = services.bucket.batch(run_id, batch)
-    begun = services.states.begun(run_id, targets[0].account, targets[-1].account)
-    left = _without_receipts(run_id, targets, services)
-    progress = asyncio.run(_work(run, config, left, begun, remaining, services))
+    intents = services.states.intents(run_id, targets[0].account, targets[-1].account)
+    missing = _without_receipts(run_id, targets, services)
+    progress = asyncio.run(_process(run, config, missing, intents, remaining, services))
     if progress.circuit and not run.circuit:
         services.states.open_circuit(run_id, progress.circuit)
     metrics.add_metric(Metric.THROTTLES, MetricUnit.Count, sum(progress.throttles.values()))
-    logger.info("batch worked on", run_id=run_id, batch=batch, done=progress.done, circuit=progress.circuit)
+    logger.info("batch processed", run_id=run_id, batch=batch, done=progress.done, circuit=progress.circuit)
     return {"done": progress.done}
 
 
 def _without_receipts(run_id: str, targets: Sequence[Target], services: Services) -> list[Target]:
-    kept = {
+    saved = {
         (receipt.account, receipt.kind)
         for receipt in services.states.receipts(run_id, targets[0].account, targets[-1].account)
     }
-    left = [Target(t.account, tuple(kind for kind in t.kinds if (t.account, kind) not in kept)) for t in targets]
-    return [target for target in left if target.kinds]
+    missing = [Target(t.account, tuple(kind for kind in t.kinds if (t.account, kind) not in saved)) for t in targets]
+    return [target for target in missing if target.kinds]
 
 
-async def _work(
+async def _process(
     run: Run,
     config: ContactSyncConfig,
     targets: Sequence[Target],
-    begun: Mapping[tuple[str, Kind], Fields],
+    intents: Mapping[tuple[str, Kind], tuple[str, ...]],
     remaining: Callable[[], float],
     services: Services,
-) -> Progress:
-    async def begin(account: str, kind: Kind, fields: Fields) -> None:
-        at = services.clock.now().isoformat(timespec="milliseconds")
-        await asyncio.to_thread(services.states.begin, account, kind, fields, run.run_id, at)
+) -> BatchProgress:
+    async def record_intent(account: str, kind: Kind, fields: tuple[str, ...]) -> None:
+        at = timestamp(services.clock.now())
+        await asyncio.to_thread(services.states.record_intent, account, kind, fields, run.run_id, at)
 
-    means = Means(
+    async def emit(receipts: Sequence[Receipt]) -> None:
+        await asyncio.to_thread(services.states.save_receipts, receipts, run.run_id)
+
+    async def watch_for_stop() -> None:
+        while not await asyncio.to_thread(services.states.is_stopped, run.run_id):
+            await services.clock.sleep(STOP_CHECK_SECONDS)
+
+    context = SyncContext(
         services.contacts,
         services.organization,
         run.source,
         config,
-        Pacer(services.buckets(config), services.clock),
+        services.limiter(config),
         services.clock,
-        begin,
-        begun,
+        record_intent,
+        intents,
     )
-
-    async def emit(receipts: Sequence[Receipt]) -> None:
-        await asyncio.to_thread(services.states.keep, receipts, run.run_id)
-
-    async def stopped() -> None:
-        while not await asyncio.to_thread(services.states.stopped, run.run_id):
-            await services.clock.sleep(LOOK_EVERY)
-
     working = asyncio.ensure_future(
-        work(
+        process_batch(
             targets,
-            means,
+            context,
             emit,
             circuit=run.circuit,
             stop=lambda: remaining() < BEGIN_NO_MORE,
             patience=max(remaining() - LET_GO, 0),
         )
     )
-    watching = asyncio.ensure_future(stopped())
+    watching = asyncio.ensure_future(watch_for_stop())
     await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
     watching.cancel()
     if working.done():
@@ -115,4 +114,4 @@ async def _work(
     working.cancel()
     await asyncio.wait((working,))
     watching.result()  # a look that failed says nothing of the run: raised, the batch is done again
-    return Progress(done=True, circuit=None, throttles={})
+    return BatchProgress(done=True, circuit=None, throttles={})

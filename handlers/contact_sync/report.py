@@ -1,11 +1,11 @@
-"""Entry: a run has ended, by itself or by the state machine's failure → it is closed."""
+"""Entry point `report`: a run has ended, by itself or by the state machine's failure, and is finalized."""
 
 import json
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from orgsync.contact_sync.finalize import close
+from orgsync.contact_sync.finalize import finalize
 from orgsync.contact_sync.services import Services, services
 from orgsync.shared.telemetry import logger, metrics, tracer
 
@@ -14,21 +14,21 @@ from orgsync.shared.telemetry import logger, metrics, tracer
 @tracer.capture_lambda_handler(capture_response=False, capture_error=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Close the run that the state machine, or its failure event, names."""
+    """Finalize the run that the state machine, or its failure event, names."""
     return report(event, services())
 
 
 def report(event: dict[str, Any], services: Services) -> dict[str, Any]:
-    """Close a run.
+    """Finalize a run.
 
     Args:
-        event: from the state machine `run_id`, `bell`, `started` and, after a failure,
+        event: from the state machine `run_id`, `event`, `started` and, after a failure,
             `error`; or EventBridge's "Step Functions Execution Status Change".
     """
     if event.get("source") == "aws.states":
         detail = event["detail"]
-        bell = json.loads(detail.get("input") or "null")
-        return close(detail["name"], services, died=detail["status"], bell=bell)
+        trigger = json.loads(detail.get("input") or "null")
+        return finalize(detail["name"], services, died=detail["status"], event=trigger)
     # Of the error only its name: its cause may quote anything.
     died = (event.get("error") or {}).get("Error")
-    return close(event["run_id"], services, died=died, bell=event.get("bell"), started=event.get("started"))
+    return finalize(event["run_id"], services, died=died, event=event.get("event"), started=event.get("started"))

@@ -1,9 +1,9 @@
-"""How the command refuses."""
+"""Errors of the command line."""
 
 import click
 
 
-class Wrong(click.ClickException):
-    """What was given cannot be used, and nothing was started."""
+class UsageError(click.ClickException):
+    """An argument that cannot be used: nothing was started, and the exit code is 2."""
 
     exit_code = 2

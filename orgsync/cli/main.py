@@ -1,4 +1,4 @@
-"""The `orgsync` command: its rooms, and how it ends."""
+"""The `orgsync` command: its subcommands and its exit codes."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import click
 from orgsync.cli.operate import status, sync
 from orgsync.cli.plan import plan
 from orgsync.cli.sandbox import sandbox
-from orgsync.contact_sync.core.errors import OrgsyncError
+from orgsync.shared.errors import OrgsyncError
 
 EPILOG = """
 \b
@@ -24,7 +24,7 @@ Exit codes
 """
 
 
-class Rooms(click.Group):
+class CommandGroup(click.Group):
     """Commands whose named failures end in one line that says what to do."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -35,7 +35,7 @@ class Rooms(click.Group):
 
 
 @click.group(
-    cls=Rooms, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=CommandGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.version_option(package_name="orgsync", prog_name="orgsync")
 def main() -> None:

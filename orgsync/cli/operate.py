@@ -12,12 +12,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from orgsync.cli.errors import Wrong
-from orgsync.cli.stack import Stack, find
-from orgsync.contact_sync.core.errors import meaning_of, remedy_of
+from orgsync.cli.errors import UsageError
+from orgsync.cli.stack import DeployedStack, find
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run, RunStatus
-from orgsync.contact_sync.names import BELL_SOURCE, Bell, Kind
+from orgsync.contact_sync.names import Kind, OwnEvent
+from orgsync.shared.errors import error_class
+from orgsync.shared.names import EVENT_SOURCE
 
 LOOK_SECONDS = 2.0
 DAYS = 7
@@ -38,11 +39,11 @@ def checked(accounts: tuple[str, ...]) -> tuple[str, ...]:
     """The account ids that were given.
 
     Raises:
-        Wrong: one of them is none.
+        UsageError: one of them is none.
     """
     for account in accounts:
         if not re.fullmatch("[0-9]{12}", account):
-            raise Wrong(f"--account {account}: an account id has 12 digits")
+            raise UsageError(f"--account {account}: an account id has 12 digits")
     return accounts
 
 
@@ -57,12 +58,12 @@ def sync(accounts: tuple[str, ...], kinds: tuple[str, ...], wait: bool, stack: s
 
     Without options every account and every configured kind. While another run is under
     way yours waits and joins whatever else was asked for. Exit code 0: every account is in
-    step or left alone on purpose; 1: something failed.
+    sync or skipped on purpose; 1: something failed.
     """
     found = find(stack)
     run_id = f"operator-{uuid.uuid4()}"
     detail = {"initiator": found.operator, "accounts": list(checked(accounts)), "kinds": list(kinds)}
-    found.pipeline.start(run_id, {"source": BELL_SOURCE, "detail-type": Bell.OPERATOR, "detail": detail})
+    found.executions.start(run_id, {"source": EVENT_SOURCE, "detail-type": OwnEvent.OPERATOR, "detail": detail})
     if not wait:
         look = f"asked for: orgsync status {run_id} --stack {found.name}"
         click.echo(json.dumps({"run_id": run_id}) if as_json else look)
@@ -85,7 +86,7 @@ def status(run_id: str | None, stack: str | None, as_json: bool) -> None:
     if run_id:
         run = _follow(run_id, found)
         if run is None:
-            raise Wrong(f"no run {run_id} in stack {found.name}: runs are kept as long as its receipts")
+            raise UsageError(f"no run {run_id} in stack {found.name}: runs are kept as long as its receipts")
         _show(run, list(found.states.receipts(run.run_id)), as_json)
         return
     today = datetime.now(UTC).date()
@@ -94,28 +95,28 @@ def status(run_id: str | None, stack: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_document(run) for run in runs], indent=2))
         return
-    rows = table("run", "started", "cause", "status", "severity", "in step", "failed", "left alone")
+    rows = table("run", "started", "cause", "status", "severity", "in sync", "failed", "skipped")
     for run in runs:
         counts = [str(run.counts.get(status, 0)) for status in (Status.SUCCESS, Status.FAILED, Status.SKIPPED)]
         rows.add_row(run.run_id, run.started[:19], run.cause, run.status, run.severity or "", *counts)
     console().print(rows if runs else f"No run in the last {DAYS} days.")
 
 
-def _wait_for(run_id: str, stack: Stack) -> Run:
+def _wait_for(run_id: str, stack: DeployedStack) -> Run:
     """The run that answers ours, when it has ended; progress goes to stderr."""
     with Console(stderr=True).status("waiting for the run"):
         while True:
             run = _follow(run_id, stack)
             if run and run.closed:
                 return run
-            status, answer = stack.pipeline.outcome(run_id)
+            status, answer = stack.executions.outcome(run_id)
             if run is None and status not in (None, "RUNNING"):
                 refused = answer.get("refusal", {}).get("reason", "SystemFailure")
-                raise click.ClickException(f"{refused}: {meaning_of(refused)} {remedy_of(refused)}")
+                raise click.ClickException(f"{refused}: {error_class(refused).meaning()} {error_class(refused).remedy}")
             time.sleep(LOOK_SECONDS)
 
 
-def _follow(run_id: str, stack: Stack) -> Run | None:
+def _follow(run_id: str, stack: DeployedStack) -> Run | None:
     run = stack.states.run(run_id)
     while run and run.status is RunStatus.MERGED and run.into:
         run = stack.states.run(run.into) or None
@@ -142,7 +143,7 @@ def _show(run: Run, receipts: list[Receipt], as_json: bool) -> None:
     if rows.row_count:
         out.print(rows)
     for code in codes:
-        out.print(f"{code}: {meaning_of(code)}\n  {remedy_of(code)}")
+        out.print(f"{code}: {error_class(code).meaning()}\n  {error_class(code).remedy}")
     if run.error and run.detail:
         out.print(f"Named by the run: {run.detail}")
 

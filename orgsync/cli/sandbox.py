@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orgsync.cli.errors import Wrong
+from orgsync.cli.errors import UsageError
 
 if TYPE_CHECKING:
     from orgsync.sandbox.engines.engine import Choice
@@ -59,7 +59,7 @@ def run(file: Path, engine: "Choice", as_json: bool) -> None:
     try:
         scenario = load(file)
     except ScenarioRefused as refusal:
-        raise Wrong(str(refusal)) from refusal
+        raise UsageError(str(refusal)) from refusal
     _rehearse(scenario, engine, as_json)
 
 
@@ -107,7 +107,7 @@ def _rehearse(
         try:
             report = rehearse(scenario, engine=engine, audience=progress)
         except (EngineMissing, ScenarioRefused) as refusal:
-            raise Wrong(str(refusal)) from refusal
+            raise UsageError(str(refusal)) from refusal
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:

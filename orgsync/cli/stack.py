@@ -1,4 +1,4 @@
-"""A deployed system, found through the one SSM parameter that it leaves behind."""
+"""Deployed systems, found through the one SSM parameter that it leaves behind."""
 
 import json
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orgsync.cli.errors import Wrong
+from orgsync.cli.errors import UsageError
 from orgsync.contact_sync.adapters.config_table import ConfigTable
-from orgsync.contact_sync.adapters.executions import Pipeline
+from orgsync.contact_sync.adapters.state_machine import StateMachine
 from orgsync.contact_sync.adapters.state_table import StateTable
 from orgsync.contact_sync.names import discovery_parameter
 from orgsync.shared import aws
@@ -18,42 +18,44 @@ RETENTION_DAYS = 90
 
 
 @dataclass(frozen=True)
-class Stack:
-    """What the command works with."""
+class DeployedStack:
+    """A deployed system: the stores and the state machine that the command works with."""
 
     name: str
     management: str
     configs: ConfigTable
     states: StateTable
-    pipeline: Pipeline
+    executions: StateMachine
     operator: str
     """ARN of whoever runs the command."""
 
 
-def find(name: str | None) -> Stack:
+def find(name: str | None) -> DeployedStack:
     """The system of that Pulumi stack, or of that prefix of its resources' names, or the only one that there is.
 
     Raises:
-        Wrong: there is none, or there are several and none was named.
+        UsageError: there is none, or there are several and none was named.
     """
     try:
         found = _parameters()
         caller = aws.client("sts").get_caller_identity()
     except (ClientError, BotoCoreError) as error:
-        raise Wrong(f"AWS cannot be asked ({type(error).__name__}): are there credentials and a region?") from error
+        raise UsageError(
+            f"AWS cannot be asked ({type(error).__name__}): are there credentials and a region?"
+        ) from error
     if not found:
-        raise Wrong("no stack is deployed in this account and region")
+        raise UsageError("no stack is deployed in this account and region")
     meant = [prefix for prefix, document in found.items() if name in (None, prefix, document["stack"])]
     if len(meant) != 1:
         known = [f"{prefix} (stack {document['stack']})" for prefix, document in sorted(found.items())]
-        raise Wrong(f"deployed here: {', '.join(known)}; name one with --stack")
+        raise UsageError(f"deployed here: {', '.join(known)}; name one with --stack")
     document = found[meant[0]]
-    return Stack(
+    return DeployedStack(
         meant[0],
         caller["Account"],
         ConfigTable(document["config_table"]),
         StateTable(document["state_table"], RETENTION_DAYS),
-        Pipeline(document["state_machine_arn"]),
+        StateMachine(document["state_machine_arn"]),
         caller["Arn"],
     )
 

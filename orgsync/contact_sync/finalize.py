@@ -1,4 +1,4 @@
-"""A run's end: receipts → verdict → report → notification → the lease's next holder.
+"""The end of a run: receipts, outcome, report, notification, and the lease for the next run.
 
 Every step may be repeated: a function that dies anywhere in here is called again, and a
 run that died without coming here is brought here by the state machine's failure event.
@@ -15,59 +15,56 @@ from aws_lambda_powertools.metrics import MetricUnit
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.errors import (
     ConfigurationUnreadable,
-    NotificationFailed,
     Refusal,
     SystemFailure,
     WorkerDied,
 )
-from orgsync.contact_sync.core.lease import Turn, release
-from orgsync.contact_sync.core.notification import notice
-from orgsync.contact_sync.core.outcome import Severity, Verdict, judge
-from orgsync.contact_sync.core.receipts import Receipt, Status, Tally
-from orgsync.contact_sync.core.request import instant
+from orgsync.contact_sync.core.lease import LeasedRun, release
+from orgsync.contact_sync.core.notification import compose
+from orgsync.contact_sync.core.outcome import RunOutcome, classify
+from orgsync.contact_sync.core.receipts import Receipt, RunSummary, Status
 from orgsync.contact_sync.core.run import Run, RunStatus
-from orgsync.contact_sync.core.trigger import hear
-from orgsync.contact_sync.names import (
-    BELL_SOURCE,
-    Bell,
-    Cause,
-    Metric,
-)
+from orgsync.contact_sync.core.trigger import parse_trigger
+from orgsync.contact_sync.names import Cause, Metric, OwnEvent
 from orgsync.contact_sync.services import Services
 from orgsync.shared.aws import LONGEST_CALL
+from orgsync.shared.clock import as_timestamp, timestamp
+from orgsync.shared.errors import NotificationFailed
+from orgsync.shared.names import EVENT_SOURCE
+from orgsync.shared.notification_settings import Severity
 from orgsync.shared.telemetry import logger, metrics
 
-# Why accounts differ from the source is news only where a change rang the bell: a daily
+# How long a difference waited is known only where a change triggered the run: a daily
 # pass may meet its first drifted account at any point of its way.
-CHANGES = (Cause.SOURCE_CHANGED, Cause.MEMBER_CHANGED, Cause.ACCOUNT_CREATED, Cause.ACCOUNT_JOINED)
-LOOK_EVERY = 5.0
-"""Seconds between a worker's looks at whether its run was stopped meanwhile: a stopped run must not write."""
+_CHANGES = (Cause.SOURCE_CHANGED, Cause.MEMBER_CHANGED, Cause.ACCOUNT_CREATED, Cause.ACCOUNT_JOINED)
+STOP_CHECK_SECONDS = 5.0
+"""Seconds after which a worker looks again whether its run was stopped: a stopped run must not write."""
 
-GRACE = LOOK_EVERY + LONGEST_CALL + 1
+_GRACE = STOP_CHECK_SECONDS + LONGEST_CALL + 1
 """Seconds after which a stopped worker's last call has ended too."""
 
-SEVERITY_METRICS = {
+_SEVERITY_METRICS = {
     Severity.HIGH: Metric.SEVERITY_HIGH,
     Severity.MEDIUM: Metric.SEVERITY_MEDIUM,
     Severity.LOW: Metric.SEVERITY_LOW,
 }
 
 
-def close(
-    run_id: str, services: Services, *, died: str | None = None, bell: Any = None, started: str | None = None
+def finalize(
+    run_id: str, services: Services, *, died: str | None = None, event: Any = None, started: str | None = None
 ) -> dict[str, Any]:
-    """Close a run and free its lease.
+    """Finalize a run and free its lease.
 
     Args:
         died: why the state machine gave up (its error's name), or None after a regular end.
-        bell, started: the execution's input and start, to name a run that died before it had a header.
+        event, started: the execution's input and start, to name a run that died before it had a header.
 
     Returns:
         `run_id`, `status`, `severity`, `counts`; without the last three where there was no run.
     """
-    run = services.states.run(run_id) or _unplanned(run_id, bell, started, services)
+    run = services.states.run(run_id) or _unplanned_run(run_id, event, started, services)
     if run is None or run.status is RunStatus.MERGED:
-        hand_over(run_id, services)
+        release_lease(run_id, services)
         return {"run_id": run_id}
     if died and not run.closed and not run.error:
         run = replace(run, error=SystemFailure.__name__, detail=died)
@@ -75,51 +72,51 @@ def close(
     if died and run.batches and not run.closed:
         # Its worker may still be at it, and the next run must not start, nor be counted, beside it.
         services.states.stop(run_id)
-        asyncio.run(services.clock.sleep(GRACE))
+        asyncio.run(services.clock.sleep(_GRACE))
     if not run.closed:
-        services.states.keep(_forgotten(run, services), run_id)
-    tally = Tally.of(services.states.receipts(run_id))
-    verdict = judge(tally, run.error, config)
+        services.states.save_receipts(_missing_receipts(run, services), run_id)
+    summary = RunSummary.of(services.states.receipts(run_id))
+    outcome = classify(summary, run.error, config)
     if not run.closed:
-        run = _end(run, tally, verdict, services)
-    _notify(run, verdict, tally, services)
-    hand_over(run_id, services)
+        run = _end(run, summary, outcome, services)
+    _notify(run, outcome, summary, services)
+    release_lease(run_id, services)
     return {"run_id": run_id, "status": run.status, "severity": run.severity, "counts": dict(run.counts)}
 
 
-def hand_over(run_id: str, services: Services) -> None:
+def release_lease(run_id: str, services: Services) -> None:
     """Free the lease, and start the run that waited for it."""
-    waiting = services.states.exchange(lambda lease: release(lease, run_id))
+    waiting = services.states.update_lease(lambda lease: release(lease, run_id))
     if waiting:
-        start(waiting, services)
+        start_run(waiting, services)
 
 
-def start(turn: Turn, services: Services) -> None:
+def start_run(run: LeasedRun, services: Services) -> None:
     """Start the execution of a run that has been handed the lease; a second time changes nothing."""
-    services.pipeline.start(turn.run_id, bell_of(turn))
+    services.executions.start(run.run_id, pending_event(run))
 
 
-def bell_of(turn: Turn) -> dict[str, Any]:
-    """The bell that rings for a turn's request."""
-    return {"source": BELL_SOURCE, "detail-type": Bell.PENDING, "detail": turn.request.to_json()}
+def pending_event(run: LeasedRun) -> dict[str, Any]:
+    """Return the event that triggers a leased run, from its request."""
+    return {"source": EVENT_SOURCE, "detail-type": OwnEvent.PENDING, "detail": run.request.to_json()}
 
 
-def _unplanned(run_id: str, bell: Any, started: str | None, services: Services) -> Run | None:
-    """A header for a run whose plan died before writing one; None where the bell would start none."""
+def _unplanned_run(run_id: str, event: Any, started: str | None, services: Services) -> Run | None:
+    """Make a header for a run whose plan died before writing one; None where the event would start none."""
     try:
-        request = hear(bell, run_id=run_id, management=services.management, writer=services.writer)
+        request = parse_trigger(event, run_id=run_id, management=services.management, writer=services.writer)
     except Refusal:
         return None
     lease = services.states.lease()
-    for turn in (lease.holder, lease.pending):
-        if turn and turn.run_id != run_id and set(request.bells) <= set(turn.request.bells):
-            return None  # it died after another run had taken its bell over
-    at = instant(started) or services.clock.now().isoformat(timespec="milliseconds")
-    return Run(run_id, request.cause, started=at, rung=request.rung or at, initiator=request.initiator)
+    for run in (lease.holder, lease.pending):
+        if run and run.run_id != run_id and set(request.event_ids) <= set(run.request.event_ids):
+            return None  # it died after another run had taken its event over
+    at = as_timestamp(started) or timestamp(services.clock.now())
+    return Run(run_id, request.cause, started=at, triggered_at=request.triggered_at or at, initiator=request.initiator)
 
 
 def _config(run: Run, services: Services) -> ContactSyncConfig:
-    """The version the run kept; the newest for a run that died before it had one; else the defaults."""
+    """Return the version that the run kept; the newest for a run that died before it had one; else the defaults."""
     try:
         if run.config_version:
             return services.configs.at(run.config_version)
@@ -129,36 +126,36 @@ def _config(run: Run, services: Services) -> ContactSyncConfig:
         return ContactSyncConfig()
 
 
-def _forgotten(run: Run, services: Services) -> Iterator[Receipt]:
-    """Receipts for the accounts whose turn never ended: none is left without."""
-    at = services.clock.now().isoformat(timespec="milliseconds")
+def _missing_receipts(run: Run, services: Services) -> Iterator[Receipt]:
+    """Yield receipts for the accounts that the run did not reach: none ends without."""
+    at = timestamp(services.clock.now())
     for number in range(run.batches):
         batch = services.bucket.batch(run.run_id, number)
-        reach = (run.run_id, batch[0].account, batch[-1].account)
-        kept = {(receipt.account, receipt.kind) for receipt in services.states.receipts(*reach)}
-        left = [
-            (target.account, kind) for target in batch for kind in target.kinds if (target.account, kind) not in kept
+        bounds = (run.run_id, batch[0].account, batch[-1].account)
+        saved = {(receipt.account, receipt.kind) for receipt in services.states.receipts(*bounds)}
+        missing = [
+            (target.account, kind) for target in batch for kind in target.kinds if (target.account, kind) not in saved
         ]
-        begun = services.states.begun(*reach) if left else {}
-        for account, kind in left:
-            changed = begun.get((account, kind), ())
+        intents = services.states.intents(*bounds) if missing else {}
+        for account, kind in missing:
+            changed = intents.get((account, kind), ())
             yield Receipt(account, kind, Status.FAILED, at, changed, WorkerDied.__name__)
 
 
-def _end(run: Run, tally: Tally, verdict: Verdict, services: Services) -> Run:
+def _end(run: Run, summary: RunSummary, outcome: RunOutcome, services: Services) -> Run:
     now = services.clock.now()
     ended = replace(
         run,
-        status=RunStatus(verdict.status),
-        scenario=verdict.scenario,
-        severity=str(verdict.severity),
-        ended=now.isoformat(timespec="milliseconds"),
-        counts=tally.counts(),
+        status=RunStatus(outcome.status),
+        scenario=outcome.scenario,
+        severity=outcome.severity_name,
+        ended=timestamp(now),
+        counts=summary.counts(),
     )
     services.bucket.write_report(run.run_id, _report(ended, services))
-    if not services.states.save(ended, while_open=True):
-        return services.states.run(run.run_id) or ended  # another closed it at the same moment
-    _measure(ended, tally, verdict, now)
+    if not services.states.save_run(ended, while_open=True):
+        return services.states.run(run.run_id) or ended  # another finalized it at the same moment
+    _measure(ended, summary, outcome, now)
     logger.info("run ended", run_id=run.run_id, scenario=ended.scenario, counts=ended.counts, error=ended.error)
     return ended
 
@@ -170,33 +167,35 @@ def _report(run: Run, services: Services) -> Iterator[dict[str, Any]]:
         yield asdict(receipt)
 
 
-def _measure(run: Run, tally: Tally, verdict: Verdict, now: datetime) -> None:
+def _measure(run: Run, summary: RunSummary, outcome: RunOutcome, now: datetime) -> None:
     metrics.add_metric(Metric.RUNS, MetricUnit.Count, 1)
-    metrics.add_metric(Metric.RUNS_FAILED, MetricUnit.Count, int(verdict.status == "failed"))
-    metrics.add_metric(Metric.ACCOUNTS_IN_STEP, MetricUnit.Count, len(tally.in_step_accounts()))
-    metrics.add_metric(Metric.ACCOUNTS_FAILED, MetricUnit.Count, len(tally.failed_accounts))
-    metrics.add_metric(Metric.WRITES, MetricUnit.Count, tally.written)
+    metrics.add_metric(Metric.RUNS_FAILED, MetricUnit.Count, int(outcome.status == "failed"))
+    metrics.add_metric(Metric.ACCOUNTS_IN_SYNC, MetricUnit.Count, len(summary.in_sync_accounts()))
+    metrics.add_metric(Metric.ACCOUNTS_FAILED, MetricUnit.Count, len(summary.failed_accounts))
+    metrics.add_metric(Metric.WRITES, MetricUnit.Count, summary.written)
     metrics.add_metric(Metric.RUN_SECONDS, MetricUnit.Seconds, _seconds(run.started, now))
-    if run.cause in CHANGES and tally.first_write:
-        first = datetime.fromisoformat(tally.first_write)
-        metrics.add_metric(Metric.BELL_TO_FIRST_WRITE_SECONDS, MetricUnit.Seconds, _seconds(run.rung, first))
+    if run.cause in _CHANGES and summary.first_write:
+        first = datetime.fromisoformat(summary.first_write)
+        metrics.add_metric(Metric.TRIGGER_TO_FIRST_WRITE_SECONDS, MetricUnit.Seconds, _seconds(run.triggered_at, first))
 
 
 def _seconds(since: str, until: datetime) -> float:
     return max((until - datetime.fromisoformat(since)).total_seconds(), 0.0)
 
 
-def _notify(run: Run, verdict: Verdict, tally: Tally, services: Services) -> None:
-    """Tell whoever must hear. A failed delivery is counted (an alarm sees it) and fails no run."""
-    if run.notified or not verdict.notify:
+def _notify(run: Run, outcome: RunOutcome, summary: RunSummary, services: Services) -> None:
+    """Publish the notification, if any. A failed delivery is counted (an alarm sees it) and fails no run."""
+    if run.notified or not outcome.notify:
         return
     # First the way that does not depend on SNS: the metric is what User Notifications follows.
-    if metric := SEVERITY_METRICS.get(verdict.severity):
-        metrics.add_metric(metric, MetricUnit.Count, 1)
+    if outcome.severity:
+        metrics.add_metric(_SEVERITY_METRICS[outcome.severity], MetricUnit.Count, 1)
     try:
-        services.notifier.tell(notice(run, verdict, tally, services.environment), run, verdict)
+        message = compose(run, outcome, summary, services.environment)
+        attributes = {"severity": outcome.severity_name, "scenario": outcome.scenario, "run_id": run.run_id}
+        services.publisher.publish(message.subject, message.body, message.chat, attributes)
     except NotificationFailed as error:
         metrics.add_metric(Metric.NOTIFICATIONS_FAILED, MetricUnit.Count, 1)
         logger.error("notification failed", run_id=run.run_id, reason=str(error))
         return
-    services.states.save(replace(run, notified=True))
+    services.states.save_run(replace(run, notified=True))

@@ -1,18 +1,14 @@
-"""What the declared cloud (`components`) and the running code call the same things.
+"""Names that the declared cloud (`components`) and the running code share.
 
-Standard library only: it is imported by both sides and by every function at start.
+Standard library only: both sides import it, and every function does when it starts.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 SYSTEM = "contact-sync"
 """The system's name: in resource names, tags and the path of its SSM parameter."""
-
-METRIC_NAMESPACE = "orgsync"
-"""The one custom-metric namespace (Powertools writes it, dashboard and alarms read it)."""
-
-BELL_SOURCE = "orgsync"
-"""`source` of the bells that are ours; AWS reserves `aws.*` for itself."""
 
 CONFIG_KEY = "default"
 """Partition of the configuration table that holds contact sync's versions (spec: `config_key`)."""
@@ -36,13 +32,23 @@ class Kind(StrEnum):
 ALTERNATES = frozenset(Kind) - {Kind.PRIMARY}
 
 
-class Entry(StrEnum):
-    """Lambda handler strings, as `Function.handler` wants them."""
+class FunctionName(StrEnum):
+    """The four functions: the end of each physical name."""
 
-    PLAN = "orgsync.handlers.contact_sync.plan.handler"
-    PROCESS = "orgsync.handlers.contact_sync.process.handler"
-    REPORT = "orgsync.handlers.contact_sync.report.handler"
-    DEPLOY = "orgsync.handlers.contact_sync.initial_sync.handler"
+    PLAN = "plan"
+    PROCESS = "process"
+    REPORT = "report"
+    INITIAL_SYNC = "initial-sync"
+
+    @property
+    def module(self) -> str:
+        """Return the entry point's module, and the function's key in `memory`."""
+        return self.replace("-", "_")
+
+    @property
+    def handler(self) -> str:
+        """Return what Lambda calls the handler."""
+        return f"orgsync.handlers.contact_sync.{self.module}.handler"
 
 
 class Env(StrEnum):
@@ -62,17 +68,17 @@ class Env(StrEnum):
     WRITER_ROLE_NAME = "WRITER_ROLE_NAME"
 
 
-class Bell(StrEnum):
-    """`detail-type` of our own bells (`source` is `BELL_SOURCE`)."""
+class OwnEvent(StrEnum):
+    """`detail-type` of our own events (`source` is `shared.names.EVENT_SOURCE`)."""
 
     SCHEDULE = "Schedule"
-    DEPLOY = "Deploy"
+    INITIAL_SYNC = "Initial Sync"
     OPERATOR = "Operator"
     PENDING = "Pending Request"
 
 
-class Outcome(StrEnum):
-    """What `plan` answers, and what the state machine chooses by."""
+class PlanResult(StrEnum):
+    """Results of `plan`, by which the state machine chooses."""
 
     PROCESS = "process"
     REPORT = "report"
@@ -80,8 +86,8 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
-class DeployStatus(StrEnum):
-    """What the deploy's own run came to, besides a run's own `completed` and `failed`.
+class InitialSyncStatus(StrEnum):
+    """What an initial sync came to, besides a run's own `completed` and `failed`.
 
     `partial` is a completed run in which accounts failed; `started` was not waited for; `handed_over` goes on
     without CloudFormation, whose hour was over; `paused` and `unchanged` started none.
@@ -96,7 +102,7 @@ class DeployStatus(StrEnum):
 
 
 class FailOn(StrEnum):
-    """Which end of the deploy's run fails the deployment: a failed run, or a severity and above."""
+    """Which end of the initial sync fails the deployment: a failed run, or a severity and above."""
 
     NEVER = "never"
     FAILED = "failed"
@@ -105,7 +111,7 @@ class FailOn(StrEnum):
 
 
 class Operation(StrEnum):
-    """Account Management operations, each with a quota (and so a bucket) of its own."""
+    """Calls that a run paces, each with a quota (and so a token bucket) of its own."""
 
     GET_PRIMARY = "GetContactInformation"
     PUT_PRIMARY = "PutContactInformation"
@@ -114,21 +120,71 @@ class Operation(StrEnum):
     DELETE_ALTERNATE = "DeleteAlternateContact"
     LIST_TAGS = "ListTagsForResource"
 
+    @classmethod
+    def get(cls, kind: Kind) -> "Operation":
+        """Return the call that reads a kind."""
+        return cls.GET_PRIMARY if kind is Kind.PRIMARY else cls.GET_ALTERNATE
+
+    @classmethod
+    def put(cls, kind: Kind) -> "Operation":
+        """Return the call that writes a kind."""
+        return cls.PUT_PRIMARY if kind is Kind.PRIMARY else cls.PUT_ALTERNATE
+
+
+@dataclass(frozen=True)
+class ContactCall:
+    """A call by which a contact changes, as CloudTrail records it.
+
+    Attributes:
+        event_source: the service's name in the event.
+        kinds: what the call may change.
+        names_kind: the call must say which alternate contact it changes, be it masked.
+    """
+
+    event_source: str
+    kinds: frozenset[Kind]
+    names_kind: bool = False
+
+
+_ACCOUNT_API, _CONSOLE = "account.amazonaws.com", "billingconsole.amazonaws.com"
+
+CONTACT_CALLS: Mapping[str, ContactCall] = {
+    Operation.PUT_PRIMARY: ContactCall(_ACCOUNT_API, frozenset({Kind.PRIMARY})),
+    Operation.PUT_ALTERNATE: ContactCall(_ACCOUNT_API, ALTERNATES, names_kind=True),
+    Operation.DELETE_ALTERNATE: ContactCall(_ACCOUNT_API, ALTERNATES, names_kind=True),
+    # The billing console's names for the same edits.
+    "SetContactAddress": ContactCall(_CONSOLE, frozenset({Kind.PRIMARY})),
+    "SetAdditionalContacts": ContactCall(_CONSOLE, ALTERNATES),
+}
+"""Every call that changes a contact, by name. The event rules, the parser and the fields that are passed on
+all follow from it."""
+
+ACCOUNT_PARAMETER, KIND_PARAMETER = "accountId", "alternateContactType"
+"""Request parameters of these calls that say whose contact changed, and which."""
+
+
+def spellings(parameter: str) -> tuple[str, str]:
+    """Return a request parameter in camelCase and in PascalCase.
+
+    AWS's samples and a live report contradict each other about the casing in events, so both are expected.
+    """
+    return parameter, parameter[0].upper() + parameter[1:]
+
 
 class Metric(StrEnum):
-    """Custom metrics under `METRIC_NAMESPACE`."""
+    """Custom metrics under `shared.names.METRIC_NAMESPACE`."""
 
-    BELLS = "Bells"
+    TRIGGERS = "Triggers"
     RUNS = "Runs"
     RUNS_FAILED = "RunsFailed"
-    BELLS_REFUSED = "BellsRefused"
-    BELLS_MERGED = "BellsMerged"
-    ACCOUNTS_IN_STEP = "AccountsInStep"
+    TRIGGERS_REFUSED = "TriggersRefused"
+    TRIGGERS_MERGED = "TriggersMerged"
+    ACCOUNTS_IN_SYNC = "AccountsInSync"
     ACCOUNTS_FAILED = "AccountsFailed"
     WRITES = "Writes"
     THROTTLES = "Throttles"
     RUN_SECONDS = "RunSeconds"
-    BELL_TO_FIRST_WRITE_SECONDS = "BellToFirstWriteSeconds"
+    TRIGGER_TO_FIRST_WRITE_SECONDS = "TriggerToFirstWriteSeconds"
     NOTIFICATIONS_FAILED = "NotificationsFailed"
     SEVERITY_HIGH = "SeverityHigh"
     SEVERITY_MEDIUM = "SeverityMedium"
@@ -136,7 +192,7 @@ class Metric(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a run was asked for."""
+    """Reasons for which a run is asked for."""
 
     DEPLOY = "deploy"
     SOURCE_CHANGED = "source_changed"
@@ -148,20 +204,20 @@ class Cause(StrEnum):
 
 
 def manifest_key(run_id: str) -> str:
-    """Run bucket key of a run's list of batches: JSON `[{"run_id": ..., "batch": 0}, ...]`."""
+    """Return the run bucket's key of a run's list of batches: JSON `[{"run_id": ..., "batch": 0}, ...]`."""
     return f"runs/{run_id}/batches.json"
 
 
 def batch_key(run_id: str, batch: int) -> str:
-    """Run bucket key of one batch: JSON `[{"account": id, "kinds": [...]}, ...]`."""
+    """Return the run bucket's key of one batch: JSON `[{"account": id, "kinds": [...]}, ...]`."""
     return f"runs/{run_id}/batches/{batch:05d}.json"
 
 
 def report_key(run_id: str) -> str:
-    """Run bucket key of a run's report: JSON lines, the header first, then one receipt a line."""
+    """Return the run bucket's key of a run's report: JSON lines, the header first, then one receipt a line."""
     return f"runs/{run_id}/report.jsonl"
 
 
 def discovery_parameter(prefix: str) -> str:
-    """Name of the one SSM parameter by which the command finds a deployed system; `prefix` is that of its names."""
+    """Return the name of the one SSM parameter by which the command finds a system, `prefix` being its names'."""
     return f"/orgsync/{SYSTEM}/{prefix}"

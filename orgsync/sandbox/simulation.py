@@ -13,20 +13,29 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from orgsync.contact_sync.config import ContactSyncConfig
-from orgsync.contact_sync.core.account_sync import Means
+from orgsync.contact_sync.core.account_sync import SyncContext
+from orgsync.contact_sync.core.accounts import Account, Target
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import AccountError, ContactNotFound, UnknownUnit
+from orgsync.contact_sync.core.errors import ContactNotFound, ContactRefused, UnknownUnit
 from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.source import read_source
-from orgsync.contact_sync.core.targets import Account, Target
-from orgsync.contact_sync.core.worker import Progress, work
+from orgsync.contact_sync.core.worker import BatchProgress, process_batch
 from orgsync.contact_sync.names import Kind, Operation
 from orgsync.sandbox.model.account import AccountError as Refusal
 from orgsync.sandbox.model.account import AccountService, Caller
 from orgsync.sandbox.model.organization import Organization
-from orgsync.shared.aws import ERRORS
-from orgsync.shared.rate_limiter import Bucket, Pacer
+from orgsync.shared.errors import AccessDenied, CallError, Conflicted, ServiceFailed, Throttled
+from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
 
+# Errors of the model's Account API, as the adapter translates them.
+ERRORS: Mapping[str, type[CallError]] = {
+    "AccessDeniedException": AccessDenied,
+    "ConflictException": Conflicted,
+    "InternalServerException": ServiceFailed,
+    "ResourceNotFoundException": ContactNotFound,
+    "TooManyRequestsException": Throttled,
+    "ValidationException": ContactRefused,
+}
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
 Answer = TypeVar("Answer")
 
@@ -124,11 +133,11 @@ class SimulatedContacts:
     async def _call(self, operation: str, account: str | None, **parameters: Any) -> dict[str, Any]:
         whose = {} if account is None else {"AccountId": account}
         await asyncio.sleep(self._latency / 2)
-        failure: AccountError
+        failure: CallError
         try:
             answer: dict[str, Any] = self._service.call(operation, whose | parameters, self._caller)
         except Refusal as refusal:
-            failure = ERRORS.get(refusal.code, AccountError)(f"{account}: {refusal.code}")
+            failure = ERRORS.get(refusal.code, CallError)(f"{account}: {refusal.code}")
         else:
             await asyncio.sleep(self._latency / 2)
             return answer
@@ -179,7 +188,7 @@ class SimulatedOrganization:
 class Worked:
     """What a simulated batch came to; `seconds` is virtual time from its first call to its last receipt."""
 
-    progress: Progress
+    progress: BatchProgress
     seconds: float
     receipts: list[Receipt] = field(default_factory=list)
 
@@ -216,10 +225,11 @@ async def _bring_into_step(
             if also:
                 await also(receipt)
 
-    pacer = Pacer({operation: Bucket(config.pace(operation)) for operation in Operation}, clock)
+    paces = {operation: config.pace(operation) for operation in Operation}
+    pacer = RateLimiter({one: TokenBucket(pace.rate, pace.burst) for one, pace in paces.items()}, clock)
     held = await read_source(contacts, config.contact_types, config, pacer, clock)
     source = {kind: contact for kind, contact in held.items() if contact is not None}
-    means = Means(contacts, SimulatedOrganization(organization), source, config, pacer, clock)
+    context = SyncContext(contacts, SimulatedOrganization(organization), source, config, pacer, clock)
     began = clock.monotonic()
-    progress = await work(targets, means, emit)
+    progress = await process_batch(targets, context, emit)
     return Worked(progress, clock.monotonic() - began, receipts)

@@ -1,9 +1,10 @@
-"""Stop calling when it is plain that calling does not help."""
+"""A circuit breaker: stop calling when it is plain that calling does not help."""
 
 LIMIT = 10
+"""Accounts in a row that fail alike before the circuit opens."""
 
 
-class Breaker:
+class CircuitBreaker:
     """Opens when `limit` accounts in a row fail alike; it stays open for the rest of the run.
 
     In a row means in the order of the accounts, not of their ends: an account that is
@@ -11,6 +12,7 @@ class Breaker:
     few scattered refusals always come first.
 
     Args:
+        limit: accounts in a row.
         cause: code of the failure that opened it earlier in the run, or None.
     """
 
@@ -18,20 +20,20 @@ class Breaker:
         self._limit = limit
         self._ends: dict[int, tuple[str | None, bool]] = {}
         self._next = 0
-        self._alike: str | None = None
+        self._last: str | None = None
         self._count = 0
         self.cause = cause
         """Code of the failure that opened it, or None while it is closed."""
 
     @property
     def open(self) -> bool:
-        """Whether to stop."""
+        """Return whether to stop calling."""
         return self.cause is not None
 
     def record(self, position: int, failure: str | None, *, tried: bool = True) -> None:
-        """The account at a position is done: with a failure's code, or None when it went well.
+        """Note the end of the account at a position: a failure's code, or None when it went well.
 
-        One that was left alone without a call (`tried` false) says nothing of whether calls help.
+        An account that was skipped without a call (`tried` false) says nothing of whether calls help.
         """
         self._ends[position] = (failure, tried)
         while self._next in self._ends:
@@ -41,8 +43,8 @@ class Breaker:
             self._next += 1
 
     def _count_in(self, failure: str | None) -> None:
-        if failure is None or failure != self._alike:
-            self._alike, self._count = failure, 0
+        if failure is None or failure != self._last:
+            self._last, self._count = failure, 0
         if failure is not None:
             self._count += 1
             if self._count >= self._limit and self.cause is None:

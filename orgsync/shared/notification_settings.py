@@ -1,10 +1,15 @@
-"""Who hears of a run: the configuration's `notification_settings` (spec), with the people's own addresses."""
+"""Notification settings: who is notified of which severity (spec: notification_settings), with people's own
+addresses.
+"""
 
 import re
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+
+from orgsync.shared.configuration import StrictModel
 
 Scenario = Literal[
     "complete_failure",
@@ -16,12 +21,19 @@ Scenario = Literal[
 ]
 
 
-Severity = Literal["high", "medium", "low"]
-ALL: tuple[Severity, ...] = ("high", "medium", "low")
+class Severity(StrEnum):
+    """Severities of a run, the gravest first."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+ALL: tuple[Severity, ...] = tuple(Severity)
 
 
 def _shaped(pattern: str, wanted: str) -> Callable[[str], str]:
-    """A validator that says what is wanted instead of quoting a pattern."""
+    """Make a validator that says what is wanted instead of quoting a pattern."""
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):
@@ -38,7 +50,7 @@ def _once(values: tuple[Severity, ...]) -> tuple[Severity, ...]:
 
 
 Severities = Annotated[tuple[Severity, ...], Field(min_length=1), AfterValidator(_once)]
-"""The severities that somebody hears of."""
+"""Severities of which somebody is notified."""
 
 _UUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 # Lengths are those of the DNS and of mail (RFC 5321); a name without a dot or a top-level domain reaches nobody.
@@ -93,14 +105,8 @@ TeamsChannelId = Annotated[
 ]
 
 
-class Frozen(BaseModel):
-    """A part of the configuration: no key but those it knows, and never changed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class NotificationRules(Frozen):
-    """Which scenario is of which priority; each scenario stands in one list at most."""
+class NotificationRules(StrictModel):
+    """Priorities of scenarios; each scenario stands in one list at most."""
 
     high_priority: tuple[Scenario, ...] = ("complete_failure", "permission_errors", "system_errors")
     medium_priority: tuple[Scenario, ...] = ("partial_failure", "configuration_errors")
@@ -114,22 +120,31 @@ class NotificationRules(Frozen):
             raise ValueError(f"named more than once: {', '.join(twice)}")
         return self
 
+    def severity(self, scenario: Scenario) -> Severity | None:
+        """Return the severity of a scenario; None for one that stands in no list."""
+        lists = {
+            Severity.HIGH: self.high_priority,
+            Severity.MEDIUM: self.medium_priority,
+            Severity.LOW: self.low_priority,
+        }
+        return next((severity for severity, scenarios in lists.items() if scenario in scenarios), None)
 
-class EmailContact(Frozen):
-    """An address that hears through User Notifications, once its owner has activated it."""
+
+class EmailContact(StrictModel):
+    """An e-mail address that User Notifications writes to, once its owner has activated it."""
 
     address: Email
     severities: Severities = ALL
 
 
-class UserNotificationsConfig(Frozen):
-    """AWS User Notifications: its hub, who hears through it, and the priorities.
+class UserNotificationsConfig(StrictModel):
+    """AWS User Notifications: its hub, its e-mail contacts and channels, and the priorities.
 
     Attributes:
         notification_hub_region: where notifications are kept; by default the region of the stack.
         register_hub: whether the stack registers the hub; an account has three at most, and one a region.
         delivery_channels: which of the destinations below it associates. SMS is none of its
-            channels (`subscriptions` has it); chat hears the rich text from SNS besides.
+            channels (`subscriptions` has it); chat channels get the rich text from SNS besides.
     """
 
     notification_hub_region: Region | None = None
@@ -139,14 +154,14 @@ class UserNotificationsConfig(Frozen):
     notification_rules: NotificationRules = NotificationRules()
 
     @model_validator(mode="after")
-    def _heard(self) -> "UserNotificationsConfig":
+    def _has_channel(self) -> "UserNotificationsConfig":
         if self.email_contacts and "EMAIL" not in self.delivery_channels:
-            raise ValueError("email_contacts hear nothing unless delivery_channels has EMAIL")
+            raise ValueError("email_contacts get nothing unless delivery_channels has EMAIL")
         return self
 
 
-class Subscription(Frozen):
-    """Who hears through the SNS topic: an e-mail address, a phone number or an HTTPS address."""
+class Subscription(StrictModel):
+    """A subscriber of the SNS topic: an e-mail address, a phone number or an HTTPS address."""
 
     protocol: Literal["email", "sms", "https"]
     endpoint: str
@@ -165,7 +180,7 @@ class Subscription(Frozen):
         return self
 
 
-class SlackChannel(Frozen):
+class SlackChannel(StrictModel):
     """A Slack channel; its workspace was once let in by hand, in Amazon Q Developer's console."""
 
     workspace: SlackWorkspace
@@ -173,7 +188,7 @@ class SlackChannel(Frozen):
     severities: Severities = ALL
 
 
-class TeamsChannel(Frozen):
+class TeamsChannel(StrictModel):
     """A Microsoft Teams channel; its team was once let in by hand, in Amazon Q Developer's console."""
 
     tenant: TeamsId
@@ -182,11 +197,11 @@ class TeamsChannel(Frozen):
     severities: Severities = ALL
 
 
-class NotificationSettings(Frozen):
-    """Who hears of a run, and when (spec: notification_settings).
+class NotificationSettings(StrictModel):
+    """Notification settings: who is notified of a run, and when (spec: notification_settings).
 
     Attributes:
-        fallback_sns_topic: a topic of the owner's that hears what the stack's own topic would not take.
+        fallback_sns_topic: a topic of the owner's that gets what the stack's own topic would not take.
     """
 
     user_notifications_config: UserNotificationsConfig = UserNotificationsConfig()
@@ -203,11 +218,11 @@ class NotificationSettings(Frozen):
     def _each_once(self) -> "NotificationSettings":
         contacts = self.user_notifications_config.email_contacts
         where: dict[str, list[str]] = {
-            "subscriptions": [f"{hears.protocol} {hears.endpoint}" for hears in self.subscriptions],
-            "slack_channels": [hears.channel for hears in self.slack_channels],
+            "subscriptions": [f"{destination.protocol} {destination.endpoint}" for destination in self.subscriptions],
+            "slack_channels": [destination.channel for destination in self.slack_channels],
             # What makes a configuration of one finds it again by its team.
-            "teams_channels (one channel a team)": [hears.team for hears in self.teams_channels],
-            "email_contacts": [hears.address for hears in contacts],
+            "teams_channels (one channel a team)": [destination.team for destination in self.teams_channels],
+            "email_contacts": [destination.address for destination in contacts],
         }
         twice = [name for name, named in where.items() if len(set(named)) != len(named)]
         if twice:
@@ -216,7 +231,7 @@ class NotificationSettings(Frozen):
 
     @property
     def chat_severities(self) -> tuple[Severity, ...]:
-        """The severities that some chat channel hears of."""
-        heard = {severity for hears in self.slack_channels for severity in hears.severities}
-        heard |= {severity for hears in self.teams_channels for severity in hears.severities}
-        return tuple(severity for severity in ALL if severity in heard)
+        """Return the severities of which some chat channel is notified."""
+        wanted_severities = {severity for destination in self.slack_channels for severity in destination.severities}
+        wanted_severities |= {severity for destination in self.teams_channels for severity in destination.severities}
+        return tuple(severity for severity in ALL if severity in wanted_severities)

@@ -1,4 +1,4 @@
-"""The topics that carry a run's outcome to people."""
+"""Notifications through SNS topics."""
 
 import json
 from collections.abc import Mapping
@@ -6,20 +6,17 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orgsync.contact_sync.core.errors import NotificationFailed
-from orgsync.contact_sync.core.notification import Notice
-from orgsync.contact_sync.core.outcome import Verdict
-from orgsync.contact_sync.core.run import Run
 from orgsync.shared import aws
+from orgsync.shared.errors import NotificationFailed
 
 
-class Notifier:
+class NotificationPublisher:
     """Publishes to SNS; subscribers filter by the message's attributes.
 
     Args:
         topic_arn: the stack's own topic: e-mail, SMS, HTTPS.
-        chat: the topics to which chat channels listen, by severity; a channel cannot filter.
-        fallback: a topic of the owner's that hears what the stack's own would not take.
+        chat: topics to which chat channels listen, by severity; a channel cannot filter.
+        fallback: a topic of the owner's that gets what the stack's own would not take.
     """
 
     def __init__(self, topic_arn: str, chat: Mapping[str, str] | None = None, fallback: str | None = None) -> None:
@@ -29,36 +26,39 @@ class Notifier:
         self._client = aws.client("sns")
 
     @classmethod
-    def of(cls, topic_arn: str, chat: str, fallback: str) -> "Notifier":
-        """From a function's environment: `chat` is a JSON mapping, empty text is nothing."""
+    def of(cls, topic_arn: str, chat: str, fallback: str) -> "NotificationPublisher":
+        """Make one from a function's environment: `chat` is a JSON mapping, empty text is nothing."""
         return cls(topic_arn, json.loads(chat or "{}"), fallback or None)
 
-    def tell(self, notice: Notice, run: Run, verdict: Verdict) -> None:
-        """Publish one notice wherever it belongs; one place that fails keeps it from no other.
+    def publish(self, subject: str, body: str, chat: str, attributes: Mapping[str, str]) -> None:
+        """Publish one notification wherever it belongs; one topic that fails keeps it from no other.
+
+        Args:
+            chat: the same for chat channels, as a custom notification of Amazon Q Developer (JSON text).
+            attributes: `severity` and whatever else subscribers filter by.
 
         Raises:
             NotificationFailed: a topic did not take it, also where the fallback did.
         """
-        attributes = {"severity": str(verdict.severity), "scenario": verdict.scenario, "run_id": run.run_id}
         typed = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
-        rich = {"Subject": notice.subject, "Message": notice.body, "MessageAttributes": typed}
+        rich = {"Subject": subject, "Message": body, "MessageAttributes": typed}
         failures = []
         if failure := self._publish(self._topic_arn, rich):
             failures.append(failure)
             if self._fallback and (failure := self._publish(self._fallback, rich)):
                 failures.append(f"fallback {failure}")
-        chat = self._chat.get(str(verdict.severity))
-        if chat and (failure := self._publish(chat, {"Message": notice.chat, "MessageAttributes": typed})):
+        topic = self._chat.get(attributes["severity"])
+        if topic and (failure := self._publish(topic, {"Message": chat, "MessageAttributes": typed})):
             failures.append(f"chat {failure}")
         if failures:
             raise NotificationFailed(", ".join(failures))
 
     def _publish(self, topic: str, message: Mapping[str, Any]) -> str | None:
-        """AWS's name for why a topic did not take a message, None where it did."""
+        """Return AWS's name for why a topic did not take a message, None where it did."""
         try:
             self._client.publish(TopicArn=topic, **message)
         except ClientError as error:
-            return aws.code_of(error)
+            return aws.error_code(error)
         except BotoCoreError as error:
             return type(error).__name__
         return None

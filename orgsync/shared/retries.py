@@ -1,70 +1,73 @@
-"""One call to AWS, made until it has an answer: paced, retried as the owner says, counted."""
+"""Retries of one call to AWS: paced, repeated as the owner says, counted."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from orgsync.contact_sync.core.errors import Temporary, Throttled
-from orgsync.contact_sync.core.protocols import Clock
-from orgsync.contact_sync.names import Operation
-from orgsync.shared.rate_limiter import Pacer
+from orgsync.shared.clock import Clock
+from orgsync.shared.errors import Temporary, Throttled
+from orgsync.shared.rate_limiter import RateLimiter
 
 Answer = TypeVar("Answer")
 
-MOST_THROTTLES = 10
+MAX_THROTTLES = 10
 """429 answers that one account may meet in a run."""
 
 
-class Caller:
+class RetryingCaller:
     """Makes calls for one account.
 
     A temporary failure says something of the account's call: it is tried again after each
     of `delays`. A 429 says something of the pace: the call queues again,
-    until the caller has met `patience` of them.
+    until the caller has met `max_throttles` of them.
+
+    Args:
+        delays: seconds before each retry of a temporary failure.
+        throttles: counts 429 answers by operation, for the whole batch.
     """
 
     def __init__(
         self,
-        pacer: Pacer,
+        limiter: RateLimiter,
         clock: Clock,
         delays: tuple[float, ...],
-        throttles: Counter[Operation],
-        patience: int = MOST_THROTTLES,
+        throttles: Counter[str],
+        max_throttles: int = MAX_THROTTLES,
     ) -> None:
-        self._pacer = pacer
+        self._limiter = limiter
         self._clock = clock
         self._delays = delays
         self._throttles = throttles
-        self._patience = patience
+        self._max_throttles = max_throttles
         self._throttled = 0
 
     async def call(
         self,
-        operation: Operation,
+        operation: str,
         perform: Callable[[], Awaitable[Answer]],
         on_retry: Callable[[], None] = lambda: None,
     ) -> Answer:
-        """Perform until answered.
+        """Perform a call until it is answered.
 
         Args:
-            on_retry: told of each retry of a temporary failure.
+            on_retry: called before each retry of a temporary failure.
 
         Raises:
-            AccountError: the last failure, when no attempt is left.
+            CallError: the last failure, when no attempt is left.
         """
-        left = iter(self._delays)
+        delays = iter(self._delays)
         while True:
-            sent = await self._pacer.turn(operation)
+            sent = await self._limiter.acquire(operation)
             try:
                 return await perform()
             except Throttled:
-                self._pacer.throttled(operation, sent)
+                self._limiter.throttled(operation, sent)
                 self._throttles[operation] += 1
                 self._throttled += 1
-                if self._throttled > self._patience:
+                if self._throttled > self._max_throttles:
                     raise
             except Temporary:
-                delay = next(left, None)
+                delay = next(delays, None)
                 if delay is None:
                     raise
                 on_retry()

@@ -9,6 +9,7 @@ MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", 
 WEEKDAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
 LONGEST_RATE = 366  # days
 MINUTES = {"minute": 1, "hour": 60, "day": 24 * 60}
+_DAY = 24 * 3600
 
 # A cron expression's fields in their order: lowest and highest number.
 FIELDS: Mapping[str, tuple[int, int]] = {
@@ -107,3 +108,18 @@ def _number(text: str, field: str) -> int:
         besides = f"; the whole field may also be {FORMS[field][1]}" if field in FORMS else ""
         raise ValueError(f"{field}: {text!r} is no number of it{besides}; {WANTED}")
     return int(text)
+
+
+def schedule_period(expression: str) -> int:
+    """Return the seconds between two firings, at most: of a rate exactly, of a cron by its coarsest field that is
+    fixed.
+    """
+    rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
+    if rate:
+        return int(rate[1]) * MINUTES[rate[2]] * 60
+    _, _, day, month, weekday, year = expression.removeprefix("cron(").removesuffix(")").split()
+    if year not in "*?" or month not in "*?":
+        return 366 * _DAY
+    if day not in "*?":
+        return 31 * _DAY
+    return _DAY if weekday in "*?" else 7 * _DAY

@@ -6,7 +6,7 @@ notes AWS's error messages, which may repeat a contact's values.
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 
-from orgsync.contact_sync.names import METRIC_NAMESPACE
+from orgsync.shared.names import METRIC_NAMESPACE
 
 # Their service, the one dimension of every metric, is the stack's (POWERTOOLS_SERVICE_NAME).
 logger = Logger()

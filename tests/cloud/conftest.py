@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from orgsync.components.shared import packaging
-from orgsync.components.shared.stack_context import Place
+from orgsync.components.shared.stack_context import StackContext
 
 ROOT = Path(__file__).parents[2]
 MANAGEMENT = "100000000001"
@@ -71,9 +71,9 @@ class _Cloud(pulumi.runtime.Mocks):
 
 
 @pytest.fixture(scope="session")
-def place() -> Place:
+def context() -> StackContext:
     """Where the documents of these tests stand."""
-    return Place("orgsync-dev-contact-sync", "dev", "aws", "us-east-1", MANAGEMENT, ORGANIZATION)
+    return StackContext("orgsync-dev-contact-sync", "dev", "aws", "us-east-1", MANAGEMENT, ORGANIZATION)
 
 
 @pytest.fixture(scope="session")

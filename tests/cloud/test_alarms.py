@@ -18,19 +18,15 @@ from orgsync.components.contact_sync import (
     forwarding,
     monitoring,
 )
-from orgsync.components.shared.notifications import NOBODY_HEARS, somebody_hears
+from orgsync.components.shared.notifications import NO_RECIPIENT, has_high_severity_recipient
 from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core import errors
-from orgsync.contact_sync.core.notification import notice
-from orgsync.contact_sync.core.outcome import judge
-from orgsync.contact_sync.core.receipts import Receipt, Status, Tally
+from orgsync.contact_sync.core.notification import compose
+from orgsync.contact_sync.core.outcome import classify
+from orgsync.contact_sync.core.receipts import Receipt, RunSummary, Status
 from orgsync.contact_sync.core.run import Run
-from orgsync.contact_sync.names import (
-    METRIC_NAMESPACE,
-    Cause,
-    Kind,
-    Metric,
-)
+from orgsync.contact_sync.names import Cause, Kind, Metric
+from orgsync.shared.names import METRIC_NAMESPACE
 from orgsync.shared.notification_settings import ALL
 
 ROOT = Path(__file__).parents[2]
@@ -60,45 +56,45 @@ def test_the_longest_silence_of_a_schedule_is_known(expression, seconds):
     assert alarms.schedule_period(expression) == seconds
 
 
-def test_two_periods_without_a_run_wake_somebody(place):
+def test_two_periods_without_a_run_wake_somebody(context):
     """Missing data is the bad news here: the alarm looks back two periods and takes silence for a breach."""
-    alarm = alarms.alarms(place, deployment.Deployment(), "rate(1 day)")["no-run"]
+    alarm = alarms.alarms(context, deployment.Deployment(), "rate(1 day)")["no-run"]
     assert alarm.period * alarm.periods == 2 * DAY
     assert (alarm.silence, alarm.comparison) == ("breaching", "LessThanThreshold")
 
 
 @pytest.mark.parametrize("paused", [True, False])
-def test_silence_that_is_meant_wakes_nobody(place, paused):
+def test_silence_that_is_meant_wakes_nobody(context, paused):
     """A paused system, and a schedule beyond CloudWatch's sight, have no such alarm."""
     schedule = "rate(1 day)" if paused else "rate(30 days)"
-    assert "no-run" not in alarms.alarms(place, deployment.Deployment(), schedule, paused)
+    assert "no-run" not in alarms.alarms(context, deployment.Deployment(), schedule, paused)
 
 
-def test_an_alarm_looks_no_further_back_than_cloudwatch_can(place):
+def test_an_alarm_looks_no_further_back_than_cloudwatch_can(context):
     """Periods of an hour reach a week, shorter ones a day (PutMetricAlarm)."""
     for schedule in ("rate(1 minute)", "rate(1 day)", "rate(3 days)", "cron(0 6 * * ? *)"):
-        for alarm in alarms.alarms(place, deployment.Deployment(), schedule).values():
+        for alarm in alarms.alarms(context, deployment.Deployment(), schedule).values():
             assert alarm.period * alarm.periods <= (7 * DAY if alarm.period >= HOUR else DAY)
 
 
-def test_alarms_and_dashboard_watch_metrics_that_exist(place):
+def test_alarms_and_dashboard_watch_metrics_that_exist(context):
     """A custom metric is one of the shared names, with the one dimension that Powertools gives it."""
-    found = alarms.alarms(place, deployment.Deployment(), "rate(1 day)").values()
+    found = alarms.alarms(context, deployment.Deployment(), "rate(1 day)").values()
     watched = {(a.metric, tuple(a.dimensions.items())) for a in found if a.namespace == METRIC_NAMESPACE}
-    for widget in monitoring.dashboard(place)["widgets"]:
+    for widget in monitoring.dashboard(context)["widgets"]:
         for namespace, metric, *dimensions in widget["properties"]["metrics"]:
             if namespace == METRIC_NAMESPACE:
                 watched.add((metric, tuple(zip(dimensions[::2], dimensions[1::2], strict=True))))
     assert {metric for metric, _ in watched} <= set(Metric)
-    assert {dimensions for _, dimensions in watched} == {(("service", place.prefix),)}
+    assert {dimensions for _, dimensions in watched} == {(("service", context.prefix),)}
 
 
-def test_dead_letters_are_seen(place):
+def test_dead_letters_are_seen(context):
     """Each queue is watched by the metric that SQS really has."""
-    found = alarms.alarms(place, deployment.Deployment(), "rate(1 day)")
+    found = alarms.alarms(context, deployment.Deployment(), "rate(1 day)")
     for queue in alarms.QUEUES:
         assert found[queue].metric == "ApproximateNumberOfMessagesVisible"
-        assert found[queue].dimensions == {"QueueName": place.name(queue)}
+        assert found[queue].dimensions == {"QueueName": context.name(queue)}
 
 
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
@@ -109,13 +105,13 @@ def test_every_stack_file_is_valid(stack):
     assert deployment.deployment(config["orgsync:deployment"]).protect == (stack == "prod")
 
 
-def test_the_dashboard_shows_what_owners_ask_for(place):
+def test_the_dashboard_shows_what_owners_ask_for(context):
     """Runs, accounts in step, writes, throttles, durations and dead letters, each in the system's own region."""
-    widgets = [widget["properties"] for widget in monitoring.dashboard(place)["widgets"]]
+    widgets = [widget["properties"] for widget in monitoring.dashboard(context)["widgets"]]
     shown = {metric[1] for widget in widgets for metric in widget["metrics"]}
     wanted = {Metric.RUNS, Metric.ACCOUNTS_IN_STEP, Metric.WRITES, Metric.THROTTLES, Metric.RUN_SECONDS}
     assert wanted | {"Duration", "ApproximateNumberOfMessagesVisible"} <= shown
-    assert {widget["region"] for widget in widgets} == {place.region}
+    assert {widget["region"] for widget in widgets} == {context.region}
 
 
 @pytest.mark.parametrize("tracing", [True, False])
@@ -129,13 +125,13 @@ def test_traces_are_sent_where_the_stack_asks(declare, tracing):
     assert len(sending) == (len(functions) + 1 if tracing else 0)
 
 
-def test_the_dashboard_shows_dead_letters_of_the_other_region(place):
+def test_the_dashboard_shows_dead_letters_of_the_other_region(context):
     """Where account events happen elsewhere, the queue there stands beside those here, with its own region."""
     shown = {}
     for region in ("us-east-1", "eu-west-1"):
-        widgets = monitoring.dashboard(replace(place, region=region))["widgets"]
+        widgets = monitoring.dashboard(replace(context, region=region))["widgets"]
         shown[region] = [m for w in widgets for m in w["properties"]["metrics"] if m[0] == "AWS/SQS"]
-    elsewhere = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", place.name(forwarding.QUEUE)]
+    elsewhere = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", context.name(forwarding.QUEUE)]
     assert shown["eu-west-1"] == [*shown["us-east-1"], [*elsewhere, {"region": "us-east-1"}]]
 
 
@@ -220,10 +216,10 @@ def test_deliveries_of_every_topic_are_watched(declare):
 )
 def test_a_stack_that_nobody_hears_is_known(hears, somebody):
     """Somebody must be named who hears of high severity; the fallback hears only what a topic refuses."""
-    assert somebody_hears(parse({"notification_settings": hears}).notification_settings) == somebody
+    assert has_high_severity_recipient(parse({"notification_settings": hears}).notification_settings) == somebody
 
 
-@pytest.mark.parametrize(("hears", "warnings"), [({}, [NOBODY_HEARS]), ({"subscriptions": [SUBSCRIBER]}, [])])
+@pytest.mark.parametrize(("hears", "warnings"), [({}, [NO_RECIPIENT]), ({"subscriptions": [SUBSCRIBER]}, [])])
 def test_a_stack_that_nobody_hears_is_warned_of(declare, monkeypatch, hears, warnings):
     """Once, with the path and what to do; it is no mistake that would fail the preview."""
     said = []
@@ -248,18 +244,18 @@ def commands_in(text):
 
 
 def notices():
-    """A notice of a success and one of a failure."""
+    """A compose of a success and one of a failure."""
     success = Receipt("000000000001", Kind.BILLING, Status.SUCCESS, AT)
     failure = Receipt("000000000001", Kind.BILLING, Status.FAILED, AT, error="WorkerDied")
     for receipt in (success, failure):
-        tally = Tally.of([receipt])
-        yield notice(Run("run-7", Cause.SCHEDULE, AT, AT), judge(tally, None, parse({})), tally, "dev")
+        summary = RunSummary.of([receipt])
+        yield compose(Run("run-7", Cause.SCHEDULE, AT, AT), classify(summary, None, parse({})), summary, "dev")
 
 
-def test_every_command_that_people_are_told_to_run_exists(place):
+def test_every_command_that_people_are_told_to_run_exists(context):
     """Alarms, notices and remedies name commands, arguments and options that the command line takes."""
-    found = alarms.alarms(place, deployment.Deployment(), "rate(1 day)", chat=ALL).values()
-    described = [alarm.description for alarm in (*found, *(alarms.severity_alarm(place, each) for each in ALL))]
+    found = alarms.alarms(context, deployment.Deployment(), "rate(1 day)", chat=ALL).values()
+    described = [alarm.description for alarm in (*found, *(alarms.severity_alarm(context, each) for each in ALL))]
     told = [
         text for each in notices() for text in (each.body, "\n".join(json.loads(each.chat)["content"]["nextSteps"]))
     ]
@@ -269,7 +265,7 @@ def test_every_command_that_people_are_told_to_run_exists(place):
         assert len(commands) >= 5
         assert {command: mistake(command) for command in commands if mistake(command)} == {}
     for text in (*described, *told):
-        assert all(command.endswith(f" --stack {place.stack}") for command in commands_in(text))
+        assert all(command.endswith(f" --stack {context.stack}") for command in commands_in(text))
 
 
 @pytest.mark.parametrize("command", ["orgsync runs", "orgsync status run-7 --stacks dev", "orgsync sync now"])

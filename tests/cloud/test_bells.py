@@ -77,19 +77,19 @@ def test_a_new_account_rings():
     assert not rings("account-joined", created)
 
 
-def test_a_run_that_died_is_told_from_the_batches_of_a_run(place):
+def test_a_run_that_died_is_told_from_the_batches_of_a_run(context):
     """The machine's own failures are matched; a child of its Distributed Map and another machine are not."""
-    pattern = EventPattern.load(json.dumps(event_patterns.run_died(place)))
+    pattern = EventPattern.load(json.dumps(event_patterns.run_died(context)))
 
     def died(machine, status="FAILED"):
         sent = {"source": "aws.states", "detail-type": "Step Functions Execution Status Change"}
         return pattern.matches_event({**sent, "detail": {"stateMachineArn": machine, "status": status}})
 
-    assert died(place.state_machine)
-    assert died(place.state_machine, "ABORTED")
-    assert not died(place.state_machine, "SUCCEEDED")
-    assert not died(f"{place.state_machine}/batches")
-    assert not died(place.arn("states", "stateMachine:another"))
+    assert died(context.state_machine)
+    assert died(context.state_machine, "ABORTED")
+    assert not died(context.state_machine, "SUCCEEDED")
+    assert not died(f"{context.state_machine}/batches")
+    assert not died(context.arn("states", "stateMachine:another"))
 
 
 @pytest.mark.parametrize("rule", ["source-changed", "console-edited", "member-changed"])

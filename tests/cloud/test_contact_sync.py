@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from orgsync.components.contact_sync.deployment import SettingsRefused
 from orgsync.contact_sync.names import Entry, Env, discovery_parameter
+from orgsync.shared.configuration import ConfigurationRefused
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_subscribers_of_the_stack_file_hear(declare):
 )
 def test_a_mistake_in_the_stack_file_fails_the_preview(declare, changes, said):
     """A wrong key, type or id is refused before anything is declared, with its path and what is allowed."""
-    with pytest.raises(SettingsRefused) as refused:
+    with pytest.raises(ConfigurationRefused) as refused:
         declare("dev", **changes)
     assert said in str(refused.value)
 
@@ -141,5 +141,5 @@ def test_a_mistake_in_the_stack_file_fails_the_preview(declare, changes, said):
 def test_a_configuration_that_no_template_can_hold_is_refused(declare):
     """CloudFormation takes some 50 KB; the remedy is not to name every account."""
     everyone = [f"{200_000_000_000 + number}" for number in range(4000)]
-    with pytest.raises(SettingsRefused, match="exclude accounts by unit or tag"):
+    with pytest.raises(ConfigurationRefused, match="exclude accounts by unit or tag"):
         declare("dev", contact_sync={"excluded_accounts": everyone})

@@ -12,8 +12,9 @@ from orgsync.components.contact_sync import (
     resource_policies,
     state_machine,
 )
-from orgsync.components.contact_sync.deployment import InitialSync, canonical
-from orgsync.contact_sync.names import Outcome
+from orgsync.components.contact_sync.initial_sync import InitialSync
+from orgsync.contact_sync.names import PlanResult
+from orgsync.shared.configuration import canonical_json
 from tests import linting
 
 KEY = "arn:aws:kms:us-east-1:100000000001:key/00000000-0000-4000-8000-000000000000"
@@ -22,25 +23,25 @@ SYNC = InitialSync()
 
 
 @pytest.fixture(scope="module")
-def stored(place):
-    return permissions.Stored(
+def arns(context):
+    return permissions.StoreArns(
         key=KEY,
-        config_table=place.arn("dynamodb", "table/config"),
-        state_table=place.arn("dynamodb", "table/state"),
-        dead_invocations=place.arn("sqs", "dead"),
-        topics=(place.arn("sns", "topic"),),
+        config_table=context.arn("dynamodb", "table/config"),
+        state_table=context.arn("dynamodb", "table/state"),
+        failed_invocations=context.arn("sqs", "dead"),
+        topics=(context.arn("sns", "topic"),),
     )
 
 
 @pytest.fixture(scope="module")
-def identities(place, stored):
+def identities(context, arns):
     """Every identity's statements, by role."""
-    functions = {part: getattr(permissions, part)(place, stored) for part in ("plan", "process", "report", "deploy")}
+    functions = {part: getattr(permissions, part)(context, arns) for part in ("plan", "process", "report", "deploy")}
     return functions | {
-        "pipeline": policies.pipeline(place, KEY, ["plan", "process", "report"]),
-        "bells": [policies.ring(place)],
-        "forward": [policies.forward(place)],
-        "schedule": policies.schedule(place, KEY, stored.dead_invocations),
+        "pipeline": policies.executions(context, KEY, ["plan", "process", "report"]),
+        "bells": [policies.ring(context)],
+        "forward": [policies.forward(context)],
+        "schedule": policies.schedule(context, KEY, arns.failed_invocations),
     }
 
 
@@ -79,44 +80,44 @@ def test_no_action_is_a_pattern(identities):
         assert not [action for action in actions(statements) if "*" in action]
 
 
-def test_only_the_worker_writes_contacts_and_never_the_source(identities, place):
+def test_only_the_worker_writes_contacts_and_never_the_source(identities, context):
     """Contacts are written by one role, which is denied the management account's own."""
     writes = {"account:PutAlternateContact", "account:PutContactInformation", "account:DeleteAlternateContact"}
     assert [role for role, statements in identities.items() if actions(statements) & writes] == ["process"]
     denied = [statement for statement in identities["process"] if statement["Effect"] == "Deny"]
     assert actions(denied, "Deny") == writes
     own = "arn:aws:account::100000000001:account"
-    assert denied[0]["Resource"] == [own, f"{own}/{place.organization}/100000000001"]
+    assert denied[0]["Resource"] == [own, f"{own}/{context.organization}/100000000001"]
 
 
-def test_a_service_comes_in_only_for_this_account(place):
+def test_a_service_comes_in_only_for_this_account(context):
     """Every service that a resource's policy lets in is held to our account, our members or our own log groups."""
     documents = [
-        resource_policies.key_policy(place, trail=True),
-        resource_policies.queue_key_policy(place),
-        resource_policies.bells_policy(place, "arn:q"),
-        resource_policies.topic_policy(place, "arn:t"),
-        resource_policies.trust(place, "events.amazonaws.com", place.rule()),
-        resource_policies.trust(place, "scheduler.amazonaws.com"),
+        resource_policies.key_policy(context, trail=True),
+        resource_policies.queue_key_policy(context),
+        resource_policies.failed_events_policy(context, "arn:q"),
+        resource_policies.topic_policy(context, "arn:t"),
+        resource_policies.trust(context, "events.amazonaws.com", context.rule()),
+        resource_policies.trust(context, "scheduler.amazonaws.com"),
     ]
     for statement in [s for document in documents for s in json.loads(document)["Statement"]]:
         if "Service" in statement["Principal"]:
             condition = statement["Condition"]
             ours = condition.get("StringEquals", {})
-            if ours == {"aws:SourceOrgID": place.organization}:
-                assert condition["ArnLike"] == {"aws:SourceArn": place.member_rule}
+            if ours == {"aws:SourceOrgID": context.organization}:
+                assert condition["ArnLike"] == {"aws:SourceArn": context.member_rule}
             else:
                 sources = condition.get("ArnLike", {}).values()
                 named = json.dumps([*sources, *ours.values()])
-                assert f":{place.account}:" in named or f'"{place.account}"' in named
+                assert f":{context.account}:" in named or f'"{context.account}"' in named
 
 
-def test_eventbridge_is_asked_for_its_rule_and_not_for_the_account(place):
+def test_eventbridge_is_asked_for_its_rule_and_not_for_the_account(context):
     """It names no account; a resource that asked for it would let no event in."""
     documents = [
-        resource_policies.key_policy(place),
-        resource_policies.queue_key_policy(place),
-        resource_policies.bells_policy(place, "arn:q"),
+        resource_policies.key_policy(context),
+        resource_policies.queue_key_policy(context),
+        resource_policies.failed_events_policy(context, "arn:q"),
     ]
     statements = [s for document in documents for s in json.loads(document)["Statement"]]
     rules = [s for s in statements if s["Principal"] == {"Service": "events.amazonaws.com"}]
@@ -126,78 +127,80 @@ def test_eventbridge_is_asked_for_its_rule_and_not_for_the_account(place):
         assert "aws:SourceArn" in statement["Condition"]["ArnLike"]
 
 
-def test_members_leave_dead_letters_only_where_their_rules_are(place):
+def test_members_leave_dead_letters_only_where_their_rules_are(context):
     """Members' rules stand where account events happen: elsewhere neither queue nor key lets them in."""
-    elsewhere = replace(place, region="eu-west-1")
+    elsewhere = replace(context, region="eu-west-1")
     for policy in (resource_policies.key_policy, resource_policies.queue_key_policy):
-        assert "Members" in policy(place)
+        assert "Members" in policy(context)
         assert "Members" not in policy(elsewhere)
-    assert "Members" not in resource_policies.bells_policy(elsewhere, "arn:q")
+    assert "Members" not in resource_policies.failed_events_policy(elsewhere, "arn:q")
 
 
-def test_nobody_but_our_roles_leaves_failed_invocations(place):
+def test_nobody_but_our_roles_leaves_failed_invocations(context):
     """Their rights are their own policies': the queue itself lets nobody in."""
-    statements = json.loads(resource_policies.invocations_policy("arn:q"))["Statement"]
+    statements = json.loads(resource_policies.failed_invocations_policy("arn:q"))["Statement"]
     assert [statement["Effect"] for statement in statements] == ["Deny"]
 
 
-def test_crhelper_may_make_rules_of_its_own_name_only(identities, place):
+def test_crhelper_may_make_rules_of_its_own_name_only(identities, context):
     """The deploy function's right to make rules ends at the name that crhelper gives them in this stack."""
     rules = [s for s in identities["deploy"] if any(a.startswith("events:") for a in s["Action"])]
     assert {resource for s in rules for resource in s["Resource"]} == {
         "arn:aws:events:us-east-1:100000000001:rule/OrgsyncDevContactSync????????"
     }
-    (custom,) = initial_sync.template(place, {}, SYNC)["Resources"]
+    (custom,) = initial_sync.template(context, {}, SYNC)["Resources"]
     assert custom == "OrgsyncDevContactSync"
 
 
-def test_cloudformation_accepts_the_template(place):
+def test_cloudformation_accepts_the_template(context):
     """cfn-lint finds nothing to say of the template."""
-    assert not linting.template_mistakes(json.dumps(initial_sync.template(place, {"schedule": "rate(1 day)"}, SYNC)))
+    assert not linting.template_mistakes(json.dumps(initial_sync.template(context, {"schedule": "rate(1 day)"}, SYNC)))
 
 
-def test_the_same_configuration_is_the_same_template(place):
+def test_the_same_configuration_is_the_same_template(context):
     """Order of keys and the engine's floats change nothing, so an unchanged deployment starts no run."""
     one = {"retry_config": {"max_attempts": 3, "base_delay": 2}, "paused": False}
     other = {"paused": False, "retry_config": {"base_delay": 2.0, "max_attempts": 3.0}}
-    assert canonical(initial_sync.template(place, one, SYNC)) == canonical(initial_sync.template(place, other, SYNC))
+    assert canonical_json(initial_sync.template(context, one, SYNC)) == canonical_json(
+        initial_sync.template(context, other, SYNC)
+    )
 
 
-def test_step_functions_accepts_the_definition(place, tmp_path):
+def test_step_functions_accepts_the_definition(context, tmp_path):
     """Neither cfn-lint nor asl-validator finds anything to say of the state machine."""
-    assert linting.machine_mistakes(json.dumps(state_machine.definition(place)), tmp_path) == []
+    assert linting.machine_mistakes(json.dumps(state_machine.definition(context)), tmp_path) == []
 
 
-def test_every_task_is_done_again_after_a_killed_process(place):
+def test_every_task_is_done_again_after_a_killed_process(context):
     """Each call of a function is retried on anything, and named a time-out."""
-    tasks = [state for _, state in states_of(state_machine.definition(place)) if state["Type"] == "Task"]
+    tasks = [state for _, state in states_of(state_machine.definition(context)) if state["Type"] == "Task"]
     assert len(tasks) == 4
     for task in tasks:
         assert task["Retry"][-1]["ErrorEquals"] == ["States.ALL"]
         assert task["TimeoutSeconds"] > state_machine.FUNCTION_SECONDS
 
 
-def test_whatever_fails_is_reported(place):
+def test_whatever_fails_is_reported(context):
     """Plan and the map end in a report when they fail; a batch lets the others go on."""
-    states = dict(states_of(state_machine.definition(place)))
+    states = dict(states_of(state_machine.definition(context)))
     assert [states[name]["Catch"][0]["Next"] for name in ("Plan", "Process")] == ["Report Failure", "Report Failure"]
     assert states["Batch"]["Catch"][0]["Next"] == "Left"
     assert "error.$" in states["Report Failure"]["Parameters"]["Payload"]
 
 
-def test_the_machine_knows_every_outcome_of_a_plan(place):
+def test_the_machine_knows_every_outcome_of_a_plan(context):
     """A plan's answer leads to its batches or to its report; merged and refused end the execution."""
-    choose = state_machine.definition(place)["States"]["Choose"]
+    choose = state_machine.definition(context)["States"]["Choose"]
     assert {choice["StringEquals"]: choice["Next"] for choice in choose["Choices"]} == {
-        Outcome.PROCESS: "Process",
-        Outcome.REPORT: "Report",
+        PlanResult.PROCESS: "Process",
+        PlanResult.REPORT: "Report",
     }
     assert choose["Default"] == "No Run"
 
 
-def test_every_kind_of_contact_may_be_touched_and_no_other(place, stored):
+def test_every_kind_of_contact_may_be_touched_and_no_other(context, arns):
     """An alternate's type is a condition that lists all three, the primary contact has actions of its own."""
-    for statements in (permissions.plan(place, stored), permissions.process(place, stored)):
+    for statements in (permissions.plan(context, arns), permissions.process(context, arns)):
         contacts = [s for s in statements if s["Effect"] == "Allow" and any("Contact" in a for a in s["Action"])]
         assert {
             action.split(":")[1].removeprefix("Get").removeprefix("Put").removeprefix("Delete")
@@ -219,11 +222,11 @@ def test_a_change_of_contact_types_changes_no_right(declare):
     assert whole == less
 
 
-def test_members_are_those_of_our_organization(place, stored):
+def test_members_are_those_of_our_organization(context, arns):
     """Wherever in the organization they stand, by their ARN and by their path."""
-    members = [s for s in permissions.process(place, stored) if s["Sid"].startswith("KeepMembers")]
+    members = [s for s in permissions.process(context, arns) if s["Sid"].startswith("KeepMembers")]
     assert members
     for statement in members:
-        assert statement["Resource"] == [f"arn:aws:account::{place.account}:account/{place.organization}/*"]
+        assert statement["Resource"] == [f"arn:aws:account::{context.account}:account/{context.organization}/*"]
         paths = statement["Condition"]["ForAnyValue:StringLike"]["account:AccountResourceOrgPaths"]
-        assert paths == [f"{place.organization}/*"]
+        assert paths == [f"{context.organization}/*"]

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from orgsync.components.contact_sync import deployment as settings
-from orgsync.components.shared.stack_context import Place
+from orgsync.components.shared.stack_context import StackContext
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,15 +75,15 @@ def test_an_own_trail_logs_what_changes_everywhere(declare):
     assert trail["isOrganizationTrail"] is True
 
 
-def test_only_the_trail_writes_into_its_bucket(declare, place: Place):
+def test_only_the_trail_writes_into_its_bucket(declare, context: StackContext):
     """CloudTrail is let in for this one trail, into this account's and the organization's folder."""
     program = declare("dev", deployment={"trail": True})
     (policy,) = [p.inputs["policy"] for p in program.of("BucketPolicy") if p.name.endswith("trail")]
     statements = {s["Sid"]: s for s in json.loads(policy)["Statement"]}
     writes = statements["TrailWrites"]
-    bucket = f"arn:aws:s3:::{place.trail_bucket_name}"
-    assert writes["Resource"] == [f"{bucket}/AWSLogs/{owner}/*" for owner in (place.account, place.organization)]
-    assert writes["Condition"]["ArnLike"]["aws:SourceArn"] == place.trail
+    bucket = f"arn:aws:s3:::{context.trail_bucket_name}"
+    assert writes["Resource"] == [f"{bucket}/AWSLogs/{owner}/*" for owner in (context.account, context.organization)]
+    assert writes["Condition"]["ArnLike"]["aws:SourceArn"] == context.trail
     assert statements["TlsOnly"]["Effect"] == "Deny"
     (block,) = [b.inputs for b in program.of("BucketPublicAccessBlock") if b.name.endswith("trail")]
     assert block["restrictPublicBuckets"] is True

@@ -14,7 +14,7 @@ from orgsync.components.contact_sync import (
     policies,
     resource_policies,
 )
-from orgsync.components.contact_sync.deployment import SettingsRefused
+from orgsync.shared.configuration import ConfigurationRefused
 
 EVENTS = Path(__file__).parents[1] / "events"
 MANAGEMENT, MEMBER, ORGANIZATION = "100000000001", "200000000001", "o-aaaabbbbcc"
@@ -28,8 +28,8 @@ def dev(declare):
 
 
 @pytest.fixture
-def resources(place):
-    found = member_events.template(place)["Resources"]
+def resources(context):
+    found = member_events.template(context)["Resources"]
     return {name: resource["Properties"] for name, resource in found.items()}
 
 
@@ -43,9 +43,9 @@ def matches(pattern, event):
     return EventPattern.load(json.dumps(pattern)).matches_event(event)
 
 
-def test_cloudformation_accepts_the_template(place):
+def test_cloudformation_accepts_the_template(context):
     """cfn-lint finds nothing to say of what every member gets, but for notes about style."""
-    found = lint_all(json.dumps(member_events.template(place)))
+    found = lint_all(json.dumps(member_events.template(context)))
     assert not [str(match) for match in found if match.rule.severity != "informational"]
 
 
@@ -79,17 +79,17 @@ def test_what_cannot_be_forwarded_is_not_lost(resources):
 
 
 @pytest.mark.parametrize("name", ["PutContactInformation", "PutAlternateContact", "DeleteAlternateContact"])
-def test_a_members_own_change_is_forwarded_and_rings(place, name):
+def test_a_members_own_change_is_forwarded_and_rings(context, name):
     """Each call that changes a contact, whoever of the member made it."""
     for event in (call(name), call(name, detail={**call(name)["detail"], "userIdentity": {"invokedBy": "x"}})):
-        assert matches(event_patterns.member_calls(place), event)
-        assert matches(event_patterns.member_changed(place), event)
+        assert matches(event_patterns.member_calls(context), event)
+        assert matches(event_patterns.member_changed(context), event)
 
 
 @pytest.mark.parametrize("file", ["member-changed-by-delegate", "member-changed-forwarded", "member-changed-masked-id"])
-def test_recorded_samples_ring(place, file):
+def test_recorded_samples_ring(context, file):
     """Forwarded events of either casing, a delegated administrator's calls about others among them."""
-    assert matches(event_patterns.member_changed(place), json.loads((EVENTS / f"{file}.json").read_text()))
+    assert matches(event_patterns.member_changed(context), json.loads((EVENTS / f"{file}.json").read_text()))
 
 
 @pytest.mark.parametrize(
@@ -102,19 +102,19 @@ def test_recorded_samples_ring(place, file):
     ],
     ids=["a read", "another service", "a refused call", "a call of the management account"],
 )
-def test_anything_else_stays_in_the_member(place, event):
+def test_anything_else_stays_in_the_member(context, event):
     """What changed nothing, and what the management account did itself: our own writes must never come back."""
-    assert not matches(event_patterns.member_calls(place), event)
+    assert not matches(event_patterns.member_calls(context), event)
 
 
-def test_the_management_account_does_not_ring_as_a_member(place):
+def test_the_management_account_does_not_ring_as_a_member(context):
     """Whatever arrived on the members' bus, a change of the source has its own rule."""
-    assert not matches(event_patterns.member_changed(place), call(account=MANAGEMENT))
+    assert not matches(event_patterns.member_changed(context), call(account=MANAGEMENT))
 
 
-def test_the_bus_lets_in_the_organization_with_aws_own_events_only(place):
+def test_the_bus_lets_in_the_organization_with_aws_own_events_only(context):
     """PutEvents and nothing else, from this organization's accounts, with a source that nobody can make up."""
-    text = resource_policies.members_bus_policy(place)
+    text = resource_policies.members_bus_policy(context)
     (statement,) = json.loads(text)["Statement"]
     assert (statement["Action"], statement["Resource"]) == ("events:PutEvents", BUS)
     assert statement["Condition"] == {
@@ -165,13 +165,13 @@ def test_units_narrow_it_down(declare):
 def test_more_units_than_cloudformation_takes_are_refused(declare):
     """Fifty in one call; a unit above them says the same."""
     units = [f"ou-abcd-{number:08}" for number in range(51)]
-    with pytest.raises(SettingsRefused, match=r"orgsync:deployment\.member_units: .*50"):
+    with pytest.raises(ConfigurationRefused, match=r"orgsync:deployment\.member_units: .*50"):
         declare("dev", deployment={"member_units": units})
 
 
 def test_a_unit_of_another_shape_is_refused(declare):
     """With its place, before anything is asked or declared."""
-    with pytest.raises(SettingsRefused, match=r"orgsync:deployment\.member_units\.0"):
+    with pytest.raises(ConfigurationRefused, match=r"orgsync:deployment\.member_units\.0"):
         declare("dev", deployment={"member_units": ["/Sandbox"]})
 
 

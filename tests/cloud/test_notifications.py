@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from orgsync.components.contact_sync.deployment import SettingsRefused
 from orgsync.components.shared.notifications import filter_policy
+from orgsync.shared.configuration import ConfigurationRefused
 
 TEAMS = {
     "tenant": "0a1b2c3d-0000-4000-8000-000000000001",
@@ -160,7 +160,7 @@ def test_functions_know_every_topic_and_may_publish_there(loud):
 )
 def test_an_id_of_the_wrong_shape_fails_the_preview(declare, hears, path, remedy):
     """Refused before anything is declared, with its path and what is wanted there."""
-    with pytest.raises(SettingsRefused) as refused:
+    with pytest.raises(ConfigurationRefused) as refused:
         declare("dev", **settings(**hears))
     assert path in str(refused.value)
     assert remedy in str(refused.value)

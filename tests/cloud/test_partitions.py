@@ -8,12 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from orgsync.components.shared.stack_context import (
-    LONGEST_PREFIX,
-    NameRefused,
-    Place,
-    RegionRefused,
-)
+from orgsync.components.shared.stack_context import LONGEST_PREFIX, StackContext
+from orgsync.shared.configuration import ConfigurationRefused
 
 ROOT = Path(__file__).parents[2]
 KNOWS_REGIONS = ROOT / "components" / "shared" / "stack_context.py"
@@ -77,29 +73,31 @@ def test_what_people_read_may_name_one() -> None:
         ("aws-cn", "eu-west-1"),
     ],
 )
-def test_a_region_outside_the_partition_is_refused_with_its_path(place: Place, partition: str, region: str) -> None:
+def test_a_region_outside_the_partition_is_refused_with_its_path(
+    context: StackContext, partition: str, region: str
+) -> None:
     """Before anything is declared, and the message says where it stands."""
-    with pytest.raises(RegionRefused, match=f"^aws:region: '{region}'"):
-        replace(place, partition=partition, region=region)
+    with pytest.raises(ConfigurationRefused, match=f"^aws:region: '{region}'"):
+        replace(context, partition=partition, region=region)
 
 
 @pytest.mark.parametrize(
     "region", ["us-east-1", "eu-west-1", "ap-southeast-4", "il-central-1", "mx-central-1", "us-west-2"]
 )
-def test_a_region_of_the_partition_is_taken(place: Place, region: str) -> None:
+def test_a_region_of_the_partition_is_taken(context: StackContext, region: str) -> None:
     """Also one that is newer than this program."""
-    assert replace(place, region=region).region == region
+    assert replace(context, region=region).region == region
 
 
 @pytest.mark.parametrize("prefix", ["orgsync-Dev-x", "orgsync-my_stack-x", "1st-dev-x", "orgsync-v1.2-x", "aws-dev-x"])
-def test_a_name_that_some_service_refuses_is_refused_first(place: Place, prefix: str) -> None:
+def test_a_name_that_some_service_refuses_is_refused_first(context: StackContext, prefix: str) -> None:
     """S3 knows no capitals, a stack set no underscore or leading digit, SQS no dot, KMS keeps `aws` to itself."""
-    with pytest.raises(NameRefused, match="small letters"):
-        replace(place, prefix=prefix)
+    with pytest.raises(ConfigurationRefused, match="small letters"):
+        replace(context, prefix=prefix)
 
 
-def test_a_name_without_room_for_its_parts_is_refused(place: Place) -> None:
+def test_a_name_without_room_for_its_parts_is_refused(context: StackContext) -> None:
     """A bucket's name is the longest that is made of it."""
-    assert len(replace(place, prefix="a" * LONGEST_PREFIX).bucket_name) <= 63
-    with pytest.raises(NameRefused, match="40 at most"):
-        replace(place, prefix="a" * (LONGEST_PREFIX + 1))
+    assert len(replace(context, prefix="a" * LONGEST_PREFIX).bucket_name) <= 63
+    with pytest.raises(ConfigurationRefused, match="40 at most"):
+        replace(context, prefix="a" * (LONGEST_PREFIX + 1))

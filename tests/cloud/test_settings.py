@@ -7,17 +7,14 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from orgsync.components.contact_sync.deployment import (
-    SettingsRefused,
-    arguments,
-    deployment,
-    stack_file,
-)
-from orgsync.sandbox.cloud import Cloud
+from orgsync.components.contact_sync.deployment import deployment
+from orgsync.components.shared.stack_file import arguments, stack_file
+from orgsync.sandbox.cloud.cloud import Cloud
 from orgsync.sandbox.engines.engine import DeployFailed, open_engine
 from orgsync.sandbox.engines.inline import InlineEngine
 from orgsync.sandbox.engines.program import Program
 from orgsync.sandbox.model.organization import make
+from orgsync.shared.configuration import ConfigurationRefused
 
 ROOT = Path(__file__).parents[2]
 EXCLUDING = {"excluded_accounts": ["200000000001"]}
@@ -40,7 +37,7 @@ def test_the_two_documents_are_read():
 @pytest.mark.parametrize("key", MISSPELT)
 def test_a_misspelt_key_is_refused(key):
     """Its path is named, and what is allowed."""
-    with pytest.raises(SettingsRefused) as refused:
+    with pytest.raises(ConfigurationRefused) as refused:
         stack_file({key: json.dumps(EXCLUDING), "orgsync:deployment": "{}"})
     assert str(refused.value) == f"{key}: is not a key here; allowed: orgsync:contact_sync, orgsync:deployment"
 
@@ -48,7 +45,7 @@ def test_a_misspelt_key_is_refused(key):
 @pytest.mark.parametrize("value", ["", "null", "true", "[]", '"text"', "not json", "1"])
 def test_what_is_no_mapping_is_refused(value):
     """Also nothing at all: whoever wants the defaults says so."""
-    with pytest.raises(SettingsRefused, match=r"^orgsync:contact_sync: must be a mapping; write \{\}"):
+    with pytest.raises(ConfigurationRefused, match=r"^orgsync:contact_sync: must be a mapping; write \{\}"):
         stack_file({"orgsync:contact_sync": value})
 
 
@@ -83,7 +80,7 @@ def test_the_preview_fails_on_a_misspelt_key(key):
 )
 def test_an_argument_that_cannot_be_meant_is_refused(given, said):
     """Misspelt it would be as if nothing were excluded; what is known only later cannot be judged at preview."""
-    with pytest.raises(SettingsRefused, match=re.escape(said)):
+    with pytest.raises(ConfigurationRefused, match=re.escape(said)):
         arguments(given)
 
 
@@ -96,7 +93,7 @@ def test_nothing_given_is_empty():
 @pytest.mark.parametrize("unit", ["/Sandbox", "ou-AB12-34cd56ef", "ou-ab12", "r-ab12", "ou-ab12-34cd56ef\n", ""])
 def test_a_member_unit_is_named_by_its_id(unit):
     """Who wrote anything else is told what an id looks like and where to find it, not a pattern."""
-    with pytest.raises(SettingsRefused) as refused:
+    with pytest.raises(ConfigurationRefused) as refused:
         deployment({"member_units": ["ou-ab12-34cd56ef", unit]})
     assert str(refused.value) == (
         "orgsync:deployment.member_units.1: must be a unit's id such as ou-ab12-34cd56ef; "
@@ -106,6 +103,6 @@ def test_a_member_unit_is_named_by_its_id(unit):
 
 def test_a_member_unit_is_named_once():
     """Twice the same is one too many: another was meant."""
-    with pytest.raises(SettingsRefused) as refused:
+    with pytest.raises(ConfigurationRefused) as refused:
         deployment({"member_units": ["ou-ab12-34cd56ef", "ou-ab12-00000000", "ou-ab12-34cd56ef"]})
     assert str(refused.value) == "orgsync:deployment.member_units: name each unit once"

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from orgsync.sandbox.engines.program import laid_over
-from orgsync.sandbox.rehearsal import Scenario, load, rehearse
+from orgsync.sandbox.rehearsal import load, rehearse
+from orgsync.shared.notification_settings import Scenario
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = ROOT / "tests" / "scenarios"

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from orgsync.contact_sync.names import METRIC_NAMESPACE, Metric
-from orgsync.sandbox.cloud import Cloud
+from orgsync.contact_sync.names import Metric
+from orgsync.sandbox.cloud.cloud import Cloud
 from orgsync.sandbox.engines.engine import open_engine
 from orgsync.sandbox.model.organization import make
+from orgsync.shared.names import METRIC_NAMESPACE
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "orgsync-dev-contact-sync"

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from orgsync.sandbox.engines.engine import find_cli
-from orgsync.sandbox.rehearsal import Scenario, rehearse
+from orgsync.sandbox.rehearsal import rehearse
+from orgsync.shared.notification_settings import Scenario
 
 pytestmark = [
     pytest.mark.engine,

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from orgsync.sandbox.cloud import Cloud, bus_access
+from orgsync.sandbox.cloud import bus_access
+from orgsync.sandbox.cloud.cloud import Cloud
 from orgsync.sandbox.engines.engine import open_engine
 from orgsync.sandbox.model.organization import make
-from orgsync.sandbox.rehearsal import Scenario, rehearse
+from orgsync.sandbox.rehearsal import rehearse
 from orgsync.sandbox.rehearsal.configuration import QUICK
+from orgsync.shared.notification_settings import Scenario
 
 ROOT = Path(__file__).parents[2]
 MEMBER, NEWCOMER, STRANGER = "200000000001", "300000000001", "999999999999"

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from orgsync.sandbox.rehearsal import Scenario
 from orgsync.sandbox.rehearsal.accounts import Member
 from orgsync.sandbox.rehearsal.configuration import overlay
 from orgsync.sandbox.rehearsal.load import organization_of
 from orgsync.sandbox.rehearsal.policy import KINDS, Policy
 from orgsync.sandbox.rehearsal.steps import Action
+from orgsync.shared.notification_settings import Scenario
 
 FORETOLD = [
     pytest.param(name, marks=pytest.mark.xdist_group(name))
@@ -72,7 +72,7 @@ class World:
             case unforeseen:
                 raise AssertionError(f"{unforeseen} cannot be foretold")
 
-    def run(self, kinds: Iterable[str], concerned: set[str] | None = None) -> None:
+    def run(self, kinds: Iterable[str], requested_accounts: set[str] | None = None) -> None:
         """One read for each account and kind, one write and one verifying read for each difference."""
         policy = Policy(overlay(self.scenario, {}))
         source = self.contacts[self.management]
@@ -80,7 +80,7 @@ class World:
         for account, member in self.members.items():
             for kind in sorted(set(kinds) & set(policy.kinds)):
                 unsaid = source.get(kind) is None and policy.config.get("on_source_delete") != "propagate"
-                if policy.left_alone(member) is None and not unsaid and account in (concerned or {account}):
+                if policy.left_alone(member) is None and not unsaid and account in (requested_accounts or {account}):
                     self._bring_into_step(account, kind, (account, kind) in differ)
 
     def _bring_into_step(self, account: str, kind: str, differs: bool) -> None:

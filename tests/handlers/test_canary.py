@@ -7,7 +7,7 @@ import time
 import pytest
 
 from orgsync.contact_sync import finalize, services
-from orgsync.contact_sync.core.errors import DeploySyncFailed
+from orgsync.contact_sync.core.errors import InitialSyncFailed
 from orgsync.contact_sync.names import Env, Operation
 from orgsync.handlers.contact_sync import plan, process, report
 from orgsync.handlers.contact_sync.initial_sync import progress
@@ -128,7 +128,7 @@ def talkative():
     }
 
 
-def rung(cloud, run_id):
+def triggered_at(cloud, run_id):
     """The payload with which the state machine calls plan; its execution is known."""
     bell = {"source": "orgsync", "detail-type": "Schedule", "detail": {}}
     aws.session().client("stepfunctions").start_execution(
@@ -139,7 +139,7 @@ def rung(cloud, run_id):
 
 def carry_out(cloud, run_id="run-1"):
     """plan → process → report through the functions' own handlers, with a bell in between; all that they answered."""
-    answers = [plan.handler(rung(cloud, run_id), Context())]
+    answers = [plan.handler(triggered_at(cloud, run_id), Context())]
     later = {"run_id": f"{run_id}-later", "started": "2026-11-01T10:00:00.000Z", "bell": talkative()}
     answers.append(plan.handler(later, Context()))
     malformed = talkative() | {"account": CANARY}
@@ -163,7 +163,7 @@ def deploy_reason(run_id):
     data = {"RunId": run_id, "Status": "running", "Started": "2026-11-01T10:00:00+00:00"}
     try:
         return str(progress({"FailOn": "medium"}, data, services.services()))
-    except DeploySyncFailed as failed:
+    except InitialSyncFailed as failed:
         return str(failed)
 
 

@@ -6,11 +6,11 @@ import pytest
 
 from orgsync.contact_sync.adapters.run_bucket import RunBucket
 from orgsync.contact_sync.adapters.state_table import StateTable
-from orgsync.contact_sync.core.errors import remedy_of
 from orgsync.contact_sync.core.run import RunStatus
 from orgsync.handlers.contact_sync.report import report
 from orgsync.sandbox.model.organization import KINDS
-from orgsync.shared.notifications import Notifier
+from orgsync.shared.errors import error_class
+from orgsync.shared.notifications import NotificationPublisher
 
 
 class Crash(Exception):
@@ -98,7 +98,7 @@ def test_a_failure_is_told_once_with_its_remedy(world):
     (message,) = world.messages()
     assert "HIGH" in message["Subject"]
     assert world.members[0] in message["Message"]
-    assert remedy_of("AccessDenied") in message["Message"]
+    assert error_class("AccessDenied") in message["Message"]
     attributes = {name: attribute["Value"] for name, attribute in message["MessageAttributes"].items()}
     assert attributes == {"severity": "high", "scenario": "permission_errors", "run_id": "run-1"}
 
@@ -121,14 +121,14 @@ def test_an_owner_may_silence_failures(world):
 
 def test_a_failed_notice_fails_no_run_and_is_told_later(world):
     """Where SNS refuses, the run ends as it is and hands over; a repeated report tells it after all."""
-    good = world.services.notifier
-    world.with_port(notifier=Notifier(f"{world.topic}-gone"))
+    good = world.services.publisher
+    world.with_port(publisher=NotificationPublisher(f"{world.topic}-gone"))
     world.refuse("*", "*", "AccessDeniedException")
     answer = world.run()
     assert (answer["status"], answer["severity"]) == ("failed", "high")
     assert not world.header().notified
     assert world.lease().holder is None
-    world.with_port(notifier=good)
+    world.with_port(publisher=good)
     assert world.report() == answer
     assert len(world.messages()) == 1
 
@@ -141,9 +141,9 @@ def test_the_pending_run_starts_when_the_holder_ends(world):
     world.ring("run-1")
     waiting = world.ring("run-2")["into"]
     world.work("run-1")
-    assert waiting not in world.pipeline.executions
+    assert waiting not in world.executions.executions
     world.report("run-1")
-    assert world.pipeline.status(waiting) == "RUNNING"
+    assert world.executions.status(waiting) == "RUNNING"
     assert world.lease().holder.run_id == waiting
     assert world.plan(waiting)["outcome"] == "process"
     world.work(waiting)
@@ -159,7 +159,7 @@ def test_the_pending_run_starts_when_the_holder_ends(world):
         (RunBucket, "write_report", True),
         (StateTable, "save", False),
         (StateTable, "save", True),
-        (Notifier, "tell", False),
+        (NotificationPublisher, "tell", False),
         (StateTable, "exchange", False),
         (StateTable, "exchange", True),
     ],
@@ -185,7 +185,7 @@ def test_a_report_killed_anywhere_goes_on_when_made_again(world, monkeypatch, ow
     assert (answer["status"], answer["counts"]["failed"]) == ("completed", 4)
     assert world.header("run-1").closed
     assert len(world.messages()) == 1
-    assert set(world.pipeline.executions) == {"run-1", "run-2", waiting}
+    assert set(world.executions.executions) == {"run-1", "run-2", waiting}
     assert world.lease().holder.run_id == waiting
 
 
@@ -199,12 +199,12 @@ def test_a_hand_over_that_died_before_starting_is_finished_by_the_next_bell(worl
         raise Crash(run_id)
 
     with monkeypatch.context() as patch:
-        patch.setattr(world.pipeline, "start", killed)
+        patch.setattr(world.executions, "start", killed)
         with pytest.raises(Crash):
             world.report("run-1")
-    assert world.pipeline.status(waiting) is None
+    assert world.executions.status(waiting) is None
     world.ring("run-3")
-    assert world.pipeline.status(waiting) == "RUNNING"
+    assert world.executions.status(waiting) == "RUNNING"
     assert world.plan(waiting)["outcome"] == "process"
 
 
@@ -231,7 +231,7 @@ def test_a_run_that_died_is_closed_by_its_failure_event(world, status):
     assert (run.error, run.detail, run.scenario) == ("SystemFailure", status, "system_errors")
     assert set(world.ends("run-1").values()) == {("failed", "WorkerDied")}
     assert len(world.messages()) == 1
-    assert world.pipeline.status(waiting) == "RUNNING"
+    assert world.executions.status(waiting) == "RUNNING"
 
 
 def test_the_pipelines_own_catch_closes_the_run(world):
@@ -261,7 +261,7 @@ def killed_before_its_header(world, monkeypatch, run_id="run-1"):
 def test_a_run_that_died_before_its_header_frees_the_lease(world, monkeypatch, known):
     """Whatever the failure event tells of it, the lease is free; where its bell is known, it is closed as failed."""
     killed_before_its_header(world, monkeypatch)
-    bell = world.pipeline.executions["run-1"]["bell"] if known == "bell" else None
+    bell = world.executions.executions["run-1"]["bell"] if known == "bell" else None
     report(dead_event("run-1", bell), world.services)
     assert world.lease().holder is None
     if known == "bell":
@@ -273,7 +273,7 @@ def test_a_run_that_died_before_its_header_frees_the_lease(world, monkeypatch, k
 def test_the_pipelines_catch_names_a_run_without_a_header(world, monkeypatch):
     """The state machine passes bell and start on: the run is closed as failed, from when it really started."""
     killed_before_its_header(world, monkeypatch)
-    bell = world.pipeline.executions["run-1"]["bell"]
+    bell = world.executions.executions["run-1"]["bell"]
     answer = world.report(error={"Error": "Lambda.Unknown"}, bell=bell, started="2026-11-01T10:00:00.000Z")
     assert answer["status"] == "failed"
     assert world.header().started == "2026-11-01T10:00:00.000+00:00"
@@ -286,7 +286,7 @@ def test_a_dead_holder_without_a_header_is_found_by_a_later_bell(world, monkeypa
     waiting = world.ring("run-2")["into"]
     assert (world.header("run-1").status, world.header("run-1").error) == (RunStatus.FAILED, "SystemFailure")
     assert world.lease().holder.run_id == waiting
-    assert world.pipeline.status(waiting) == "RUNNING"
+    assert world.executions.status(waiting) == "RUNNING"
 
 
 def test_a_dead_holder_is_found_by_a_later_bell(world):
@@ -296,7 +296,7 @@ def test_a_dead_holder_is_found_by_a_later_bell(world):
     waiting = world.ring("run-2")["into"]
     assert world.header("run-1").status is RunStatus.FAILED
     assert len(world.ends("run-1")) == 12
-    assert world.pipeline.status(waiting) == "RUNNING"
+    assert world.executions.status(waiting) == "RUNNING"
 
 
 def test_a_living_holder_is_left_alone(world):
@@ -304,7 +304,7 @@ def test_a_living_holder_is_left_alone(world):
     world.ring("run-1")
     world.ring("run-2")
     assert world.header("run-1").status is RunStatus.IN_PROGRESS
-    assert set(world.pipeline.executions) == {"run-1", "run-2"}
+    assert set(world.executions.executions) == {"run-1", "run-2"}
 
 
 @pytest.mark.parametrize("bell", [{}, {"source": "aws.ec2", "detail": {}}, None])

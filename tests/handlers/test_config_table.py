@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orgsync.contact_sync.config import ConfigurationRefused, parse
+from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core.errors import ConfigurationUnreadable
+from orgsync.shared.configuration import ConfigurationRefused
 
 AT = "2026-11-01T10:00:00+00:00"
 DOCUMENTS = st.fixed_dictionaries(

@@ -4,14 +4,15 @@ import json
 
 import pytest
 
-from orgsync.contact_sync.config import ConfigurationRefused
 from orgsync.contact_sync.core import errors
-from orgsync.contact_sync.core.errors import DeploySyncFailed, remedy_of
+from orgsync.contact_sync.core.errors import InitialSyncFailed
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.names import Cause
 from orgsync.handlers.contact_sync import initial_sync
 from orgsync.handlers.contact_sync.initial_sync import PATIENCE, begin, progress
 from orgsync.handlers.contact_sync.plan import plan
+from orgsync.shared.configuration import ConfigurationRefused
+from orgsync.shared.errors import error_class
 
 STACK = "arn:aws:cloudformation:us-east-1:100000000001:stack/orgsync/1"
 QUICK = {"retry_config": {"base_delay": 0}, "verify_config": {"delay": 0}, "contact_types": ["billing"]}
@@ -49,7 +50,7 @@ def versions(world):
 
 def carried_out(world, run_id="deploy-request-1"):
     """The state machine does what it was started for."""
-    return world.run(run_id, world.pipeline.executions[run_id]["bell"])
+    return world.run(run_id, world.executions.executions[run_id]["bell"])
 
 
 def ended_run(world, run_id="deploy-request-1", **changes):
@@ -63,7 +64,7 @@ def test_a_deploy_writes_its_configuration_and_starts_a_run(world):
     """The configuration is in force and a full run is under way for the stack that asked."""
     data = begin(request(), world.services)
     assert world.services.configs.current()[1].contact_types == ("billing",)
-    assert world.pipeline.executions["deploy-request-1"]["bell"] == {
+    assert world.executions.executions["deploy-request-1"]["bell"] == {
         "source": "orgsync",
         "detail-type": "Deploy",
         "detail": {"initiator": STACK},
@@ -80,7 +81,7 @@ def test_one_request_is_carried_out_once(world, kind):
     again = begin(request(kind), world.services)
     assert {**again, "Started": ""} == {**data, "Started": ""}
     assert versions(world) == [1]
-    assert set(world.pipeline.executions) == {"deploy-request-1"}
+    assert set(world.executions.executions) == {"deploy-request-1"}
 
 
 @pytest.mark.parametrize("document", [{"contact_types": ["privacy"]}, {"paused": "later"}, [], {"colour": 1}])
@@ -89,7 +90,7 @@ def test_a_bad_configuration_changes_nothing(world, document):
     with pytest.raises(ConfigurationRefused):
         begin(request(document=document), world.services)
     assert versions(world) == []
-    assert world.pipeline.executions == {}
+    assert world.executions.executions == {}
 
 
 def test_what_is_no_json_changes_nothing(world):
@@ -106,7 +107,7 @@ def test_an_unchanged_configuration_is_no_new_version_but_a_run(world):
     begin(request(), world.services)
     begin(request("Update", 2), world.services)
     assert versions(world) == [1]
-    assert set(world.pipeline.executions) == {"deploy-request-1", "deploy-request-2"}
+    assert set(world.executions.executions) == {"deploy-request-1", "deploy-request-2"}
 
 
 def test_the_deploy_waits_for_its_run(world):
@@ -135,7 +136,7 @@ def test_a_run_between_plan_and_report_is_waited_for(world):
     plan(
         "deploy-request-1",
         "2026-11-01T10:00:00Z",
-        world.pipeline.executions["deploy-request-1"]["bell"],
+        world.executions.executions["deploy-request-1"]["bell"],
         world.services,
     )
     assert poll(world, event, data) is None
@@ -152,7 +153,7 @@ def test_a_deploy_that_was_merged_waits_for_the_run_that_answers_it(world):
     world.work("run-1")
     world.report("run-1")
     assert poll(world, event, data) is None
-    world.run(waiting, world.pipeline.executions[waiting]["bell"])
+    world.run(waiting, world.executions.executions[waiting]["bell"])
     found = poll(world, event, data)
     assert (found["RunId"], found["Status"]) == (waiting, "completed")
 
@@ -189,12 +190,12 @@ def test_a_failed_run_fails_the_deploy_with_its_remedy(world, error):
     event = request()
     data = begin(event, world.services)
     ended_run(world, error=error, detail="security.PhoneNumber must be a phone number; " * 9)
-    with pytest.raises(DeploySyncFailed) as failed:
+    with pytest.raises(InitialSyncFailed) as failed:
         poll(world, event, data)
     reason = str(failed.value)
     assert len(reason) <= 240
     assert reason.startswith(error)
-    assert remedy_of(error) in reason
+    assert error_class(error) in reason
 
 
 def test_a_run_that_brought_nobody_into_step_names_itself(world):
@@ -203,7 +204,7 @@ def test_a_run_that_brought_nobody_into_step_names_itself(world):
     data = begin(event, world.services)
     world.refuse("*", "*", "AccessDeniedException")
     carried_out(world)
-    with pytest.raises(DeploySyncFailed) as failed:
+    with pytest.raises(InitialSyncFailed) as failed:
         poll(world, event, data)
     assert "complete_failure" in str(failed.value)
     assert "orgsync status deploy-request-1" in str(failed.value)
@@ -216,7 +217,7 @@ def test_an_execution_that_died_without_a_run_fails_the_deploy(world, status):
     event = request()
     data = begin(event, world.services)
     world.die("deploy-request-1", status)
-    with pytest.raises(DeploySyncFailed, match="SystemFailure"):
+    with pytest.raises(InitialSyncFailed, match="SystemFailure"):
         poll(world, event, data)
     lenient = request(FailOn="never")
     assert poll(world, lenient, data)["Status"] == "failed"
@@ -240,7 +241,7 @@ def test_the_owner_says_what_fails_a_deploy(world, fail_on, failing):
         status, severity = end.split()
         ended_run(world, status=RunStatus(status), severity=severity)
         if end in failing:
-            with pytest.raises(DeploySyncFailed):
+            with pytest.raises(InitialSyncFailed):
                 poll(world, event, data)
         else:
             assert poll(world, event, data)["Status"] == status
@@ -258,7 +259,7 @@ def test_a_rollback_does_not_wait(world, times):
     assert data["Status"] == "started"
     assert poll(world, back, data) == {"Status": "started"}
     assert world.services.configs.current()[1].schedule == "rate(1 day)"
-    assert "deploy-request-3" in world.pipeline.executions
+    assert "deploy-request-3" in world.executions.executions
     assert versions(world) == [1, 2, 3]
 
 
@@ -275,7 +276,7 @@ def test_a_rollback_that_cannot_be_told_is_not_waited_for(world):
     world.stacks.undoes = errors.StoreFailed("DescribeStacks: AccessDenied")
     data = begin(request("Update", 2, QUICK | {"schedule": "rate(2 hours)"}), world.services)
     assert data["Status"] == "started"
-    assert "deploy-request-2" in world.pipeline.executions
+    assert "deploy-request-2" in world.executions.executions
 
 
 def test_another_way_of_waiting_leaves_what_the_last_run_did(world):
@@ -289,7 +290,7 @@ def test_another_way_of_waiting_leaves_what_the_last_run_did(world):
     data = begin(update, world.services)
     assert (data["RunId"], data["Status"], data["Failed"]) == ("deploy-request-1", "partial", "1")
     assert poll(world, update, data) == {"Status": "partial"}
-    assert list(world.pipeline.executions) == ["deploy-request-1"]
+    assert list(world.executions.executions) == ["deploy-request-1"]
 
 
 def test_a_run_in_which_accounts_failed_is_called_partial(world):
@@ -348,10 +349,10 @@ def cloudformation(world, monkeypatch):
 def test_deleting_touches_nothing(world, cloudformation):
     """Deleting the stack changes no contact and no table and starts nothing; the resource keeps its identity."""
     begin(request(), world.services)
-    before = world.items(), world.account.contacts(), dict(world.pipeline.executions), versions(world)
+    before = world.items(), world.account.contacts(), dict(world.executions.executions), versions(world)
     (answer,) = cloudformation(request("Delete", 9) | {"PhysicalResourceId": STACK})
     assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", STACK)
-    assert (world.items(), world.account.contacts(), dict(world.pipeline.executions), versions(world)) == before
+    assert (world.items(), world.account.contacts(), dict(world.executions.executions), versions(world)) == before
 
 
 def test_a_refused_configuration_is_cloudformations_reason(world, cloudformation):

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from orgsync.contact_sync.adapters.organization import FEW, PAGE, Organization
+from orgsync.contact_sync.adapters.organization import FEW, PAGE
 from orgsync.contact_sync.core import errors
-from orgsync.contact_sync.core.targets import Account
+from orgsync.contact_sync.core.accounts import Account
+from orgsync.contact_sync.core.protocols import Organization
 from orgsync.shared import aws
 from tests.loopback import served
 

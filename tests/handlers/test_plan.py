@@ -53,7 +53,7 @@ def test_an_event_is_planned_for_its_own_kind(world):
     event_changed = event("transformed-source-changed")
     world.ring(bell=event_changed)
     assert targets(world) == {key: {"security"} for key in world.members}
-    assert world.header().rung == "2026-11-01T10:00:00.000+00:00"
+    assert world.header().triggered_at == "2026-11-01T10:00:00.000+00:00"
 
 
 def test_a_new_account_is_planned_alone(world):

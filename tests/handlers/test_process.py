@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from orgsync.contact_sync.core.account_sync import NotKept
+from orgsync.contact_sync.core.account_sync import PersistFailed
 from orgsync.contact_sync.core.run import RunStatus
-from orgsync.contact_sync.core.worker import work
+from orgsync.contact_sync.core.worker import process_batch
 from orgsync.handlers.contact_sync.process import BEGIN_NO_MORE, process
 from orgsync.sandbox.model.organization import KINDS
 
@@ -91,7 +91,7 @@ def test_nothing_is_written_that_could_not_be_noted(world, monkeypatch):
             raise ConnectionError
 
         patch.setattr(world.services.states, "begin", refuse)
-        with pytest.raises(NotKept):
+        with pytest.raises(PersistFailed):
             batch(world)
     assert world.account.writes == []
     assert batch(world) == {"done": True}
@@ -110,7 +110,7 @@ def test_a_closed_run_writes_nothing(world):
 
 
 def test_a_run_that_nobody_knows_is_done(world):
-    """A batch of a run without a header has nothing to work with."""
+    """A batch of a run without a header has nothing to process_batch with."""
     assert process("run-none", 0, lambda: 900.0, world.services) == {"done": True}
 
 
@@ -255,7 +255,7 @@ def test_a_look_that_fails_is_no_end_of_the_run(world, monkeypatch):
         return look
 
     monkeypatch.setattr(world.services.states, "stopped", stopped)
-    monkeypatch.setattr("orgsync.handlers.contact_sync.process.work", slow(work))
+    monkeypatch.setattr("orgsync.handlers.contact_sync.process.work", slow(process_batch))
     with pytest.raises(OSError, match="no table"):
         world.work()
     world.work()

@@ -5,22 +5,23 @@ import json
 import pytest
 
 from orgsync.contact_sync.adapters.config_table import ConfigTable
-from orgsync.contact_sync.adapters.executions import Pipeline
 from orgsync.contact_sync.adapters.run_bucket import RunBucket
+from orgsync.contact_sync.adapters.state_machine import StateMachine
 from orgsync.contact_sync.adapters.state_table import StateTable
-from orgsync.contact_sync.core.errors import NotificationFailed, StoreFailed
-from orgsync.contact_sync.core.notification import Notice
-from orgsync.contact_sync.core.outcome import Severity, Verdict
+from orgsync.contact_sync.core.accounts import Target
+from orgsync.contact_sync.core.notification import Notification
+from orgsync.contact_sync.core.outcome import RunOutcome
 from orgsync.contact_sync.core.run import Run
-from orgsync.contact_sync.core.targets import Target
 from orgsync.contact_sync.names import Cause, Env, Kind
 from orgsync.contact_sync.services import services
 from orgsync.shared import aws
-from orgsync.shared.notifications import Notifier
+from orgsync.shared.errors import NotificationFailed, StoreFailed
+from orgsync.shared.notification_settings import Severity
+from orgsync.shared.notifications import NotificationPublisher
 
 AT = "2026-11-01T10:00:00.000+00:00"
 RUN = Run("run-1", Cause.SCHEDULE, AT, AT)
-VERDICT = Verdict("failed", "system_errors", Severity.HIGH, True)
+VERDICT = RunOutcome("failed", "system_errors", Severity.HIGH, True)
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_a_report_is_one_document_a_line(world):
 
 def test_a_notice_reaches_who_filters_for_it(world):
     """Subscribers filter by severity and scenario without reading the text."""
-    world.services.notifier.tell(Notice("[orgsync] HIGH", "what happened"), RUN, VERDICT)
+    world.services.publisher.publish(Notification("[orgsync] HIGH", "what happened"), RUN, VERDICT)
     (message,) = world.messages()
     assert (message["Subject"], message["Message"]) == ("[orgsync] HIGH", "what happened")
     assert message["MessageAttributes"]["severity"] == {"Type": "String", "Value": "high"}
@@ -72,22 +73,22 @@ def test_a_notice_reaches_who_filters_for_it(world):
 def test_a_topic_that_is_gone_is_our_failure(world):
     """SNS's refusal is one of our classes, which the run survives."""
     with pytest.raises(NotificationFailed):
-        Notifier(f"{world.topic}-gone").tell(Notice("s", "b"), RUN, VERDICT)
+        NotificationPublisher(f"{world.topic}-gone").publish(Notification("s", "b"), RUN, VERDICT)
 
 
 def test_a_run_is_started_once(machine):
     """An execution's name is the run's id; started again, with the same bell or another, the first stands."""
-    pipeline, bell = Pipeline(machine), {"source": "orgsync", "detail-type": "Schedule", "detail": {}}
-    assert pipeline.outcome("run-1") == (None, {})
-    assert pipeline.status("run-1") is None
+    executions, bell = StateMachine(machine), {"source": "orgsync", "detail-type": "Schedule", "detail": {}}
+    assert executions.outcome("run-1") == (None, {})
+    assert executions.status("run-1") is None
     for sent in (bell, bell, bell | {"detail": {"other": 1}}):
-        pipeline.start("run-1", sent)
+        executions.start("run-1", sent)
     client = aws.session().client("stepfunctions")
     (execution,) = client.list_executions(stateMachineArn=machine)["executions"]
     assert execution["name"] == "run-1"
     found = client.describe_execution(executionArn=execution["executionArn"])
     assert json.loads(found["input"]) == bell
-    assert pipeline.status("run-1") == "RUNNING"
+    assert executions.status("run-1") == "RUNNING"
 
 
 def test_services_are_made_of_the_environment(world, machine, monkeypatch):
@@ -110,7 +111,7 @@ def test_services_are_made_of_the_environment(world, machine, monkeypatch):
     assert (made.management, made.environment, made.writer) == ("123456789012", "test", None)
     assert made.configs.write({}, at=AT, by="test") == world.services.configs.current()[0]
     assert made.states.lease().holder is None
-    made.notifier.tell(Notice("s", "b"), RUN, VERDICT)
+    made.publisher.publish(Notification("s", "b"), RUN, VERDICT)
     assert len(world.messages()) == 1
 
 
@@ -137,7 +138,7 @@ MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:nowhere"
         (lambda: ConfigTable("nowhere").current(), "Query: ResourceNotFoundException"),
         (lambda: RunBucket("nowhere").batch("run-1", 0), "GetObject: NoSuchBucket"),
         (lambda: RunBucket("nowhere").write_report("run-1", []), "PutObject: NoSuchBucket"),
-        (lambda: Pipeline(MACHINE).start("run-1", {}), "StartExecution: StateMachineDoesNotExist"),
+        (lambda: StateMachine(MACHINE).start("run-1", {}), "StartExecution: StateMachineDoesNotExist"),
     ],
 )
 def test_a_store_that_refuses_is_named_as_ours(aws_cloud, ask, said):

@@ -9,9 +9,9 @@ import pytest
 from orgsync.contact_sync.core.contacts import Contact
 from orgsync.contact_sync.core.lease import (
     Granted,
-    Turn,
+    LeasedRun,
+    acquire,
     release,
-    ring,
 )
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.request import Request
@@ -130,7 +130,7 @@ def test_everything_but_the_lease_expires(world, states):
     """Headers and receipts carry the second in which they go, 90 days on; the lease never goes."""
     states.save(run())
     states.keep([receipt(1)], "run-1")
-    states.exchange(lambda lease: ring(lease, turn("run-1"), "next"))
+    states.update_lease(lambda lease: acquire(lease, run("run-1"), "next"))
     expected = int((datetime.fromisoformat(AT) + timedelta(days=90)).timestamp())
     expiries = {item["item"]: item.get("expires_at") for item in world.items()}
     assert expiries == {"run": expected, f"receipt#{1:012d}#billing": expected, "organization": None}
@@ -149,8 +149,8 @@ def test_an_accounts_history_is_in_its_index(world, states):
     assert [item["sync_id"] for item in found] == ["run-1", "run-2"]
 
 
-def turn(run_id):
-    return Turn(run_id, Request(Cause.SCHEDULE, None, AT, frozenset(Kind), bells=(f"bell-of-{run_id}",)))
+def run(run_id):
+    return LeasedRun(run_id, Request(Cause.SCHEDULE, None, AT, frozenset(Kind), event_ids=(f"bell-of-{run_id}",)))
 
 
 def test_of_many_that_ring_at_once_one_is_granted(states):
@@ -159,7 +159,7 @@ def test_of_many_that_ring_at_once_one_is_granted(states):
 
     def bell(number):
         run_id = f"run-{number}"
-        verdicts[run_id] = states.exchange(lambda lease: ring(lease, turn(run_id), f"next-{number}"))
+        verdicts[run_id] = states.update_lease(lambda lease: acquire(lease, run(run_id), f"next-{number}"))
 
     threads = [threading.Thread(target=bell, args=(number,)) for number in range(20)]
     for thread in threads:
@@ -169,21 +169,21 @@ def test_of_many_that_ring_at_once_one_is_granted(states):
     granted = [run_id for run_id, verdict in verdicts.items() if isinstance(verdict, Granted)]
     lease = states.lease()
     assert [lease.holder.run_id] == granted
-    assert {verdict.into for run_id, verdict in verdicts.items() if run_id not in granted} == {lease.pending.run_id}
+    assert {outcome.into for run_id, verdict in verdicts.items() if run_id not in granted} == {lease.pending.run_id}
     waiting = {f"bell-of-{run_id}" for run_id in verdicts} - {f"bell-of-{granted[0]}"}
-    assert set(lease.pending.request.bells) == waiting
+    assert set(lease.pending.request.event_ids) == waiting
 
 
 def test_the_lease_goes_round(states):
     """Granted, handed over, handed over again when repeated, freed: as it is decided, so it is stored."""
-    states.exchange(lambda lease: ring(lease, turn("run-1"), "unused"))
-    states.exchange(lambda lease: ring(lease, turn("run-2"), "next"))
+    states.update_lease(lambda lease: acquire(lease, run("run-1"), "unused"))
+    states.update_lease(lambda lease: acquire(lease, run("run-2"), "next"))
     for _ in range(2):
-        assert states.exchange(lambda lease: release(lease, "run-1")).run_id == "next"
+        assert states.update_lease(lambda lease: release(lease, "run-1")).run_id == "next"
     assert states.lease().holder.run_id == "next"
-    assert states.exchange(lambda lease: release(lease, "next")) is None
+    assert states.update_lease(lambda lease: release(lease, "next")) is None
     assert states.lease().holder is None
-    assert isinstance(states.exchange(lambda lease: ring(lease, turn("run-3"), "unused")), Granted)
+    assert isinstance(states.update_lease(lambda lease: acquire(lease, run("run-3"), "unused")), Granted)
 
 
 def test_what_was_begun_is_found_again_and_is_no_receipt(states, world):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from hypothesis import strategies as st
 
-from orgsync.contact_sync.core.contacts import fields_of
+from orgsync.contact_sync.core.contacts import field_rules
 from orgsync.contact_sync.names import ALTERNATES, Kind
 from orgsync.sandbox.model.organization import Account, Fields, Organization
 
@@ -21,7 +21,7 @@ SHAPED = {
 def contacts(draw: st.DrawFn, kind: Kind) -> Fields:
     """A contact of a kind that AWS would accept; optional fields come and go."""
     fields = {}
-    for name, limit in fields_of(kind).items():
+    for name, limit in field_rules(kind).items():
         wanted = limit.required or name == "StateOrRegion" or draw(st.booleans())
         if wanted:
             fields[name] = draw(SHAPED.get(name, WORDS))

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orgsync.contact_sync.config import parse
-from orgsync.contact_sync.core.targets import Target
-from orgsync.contact_sync.core.trigger import hear
+from orgsync.contact_sync.core.accounts import Target
+from orgsync.contact_sync.core.trigger import parse_trigger
 from orgsync.contact_sync.names import Kind
 from orgsync.sandbox.model.account import AccountError, AccountService, Caller
 from orgsync.sandbox.model.organization import Organization, make
@@ -63,7 +63,7 @@ def test_a_change_is_answered_by_a_first_write_within_five_minutes(
         service = AccountService(
             organization, clock=virtual_seconds, quotas=AWS, on_write=lambda _write: writes.append(virtual_seconds())
         )
-        request = hear(bell(kind, casing), run_id="r", management=MANAGEMENT)
+        request = parse_trigger(bell(kind, casing), run_id="r", management=MANAGEMENT)
         assert request.kinds() == {kind}
         targets = [Target(a.id, tuple(sorted(request.kinds_for(a.id)))) for a in organization.accounts]
         other_tool = asyncio.ensure_future(drink(service, rival))

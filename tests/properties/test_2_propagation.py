@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.core.accounts import Account
 from orgsync.contact_sync.core.request import Request
-from orgsync.contact_sync.core.targets import Account, select
+from orgsync.contact_sync.core.selection import select
 from orgsync.contact_sync.names import Cause, Kind
 from orgsync.sandbox.model.account import AccountService
 from orgsync.sandbox.model.organization import Organization

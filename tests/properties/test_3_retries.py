@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.receipts import Status
-from orgsync.contact_sync.core.targets import Target
 from orgsync.contact_sync.names import Kind
 from orgsync.sandbox.model.account import AccountError, AccountService
 from orgsync.sandbox.model.organization import make

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orgsync.contact_sync.core.contacts import fields_of
-from orgsync.contact_sync.core.errors import class_of
-from orgsync.contact_sync.names import BELL_SOURCE, Bell, Kind
+from orgsync.contact_sync.core.contacts import field_rules
+from orgsync.contact_sync.names import Kind, OwnEvent
+from orgsync.shared.errors import error_class
+from orgsync.shared.names import EVENT_SOURCE
 from tests.memory import empty
 from tests.world import make_world
 
@@ -37,7 +38,7 @@ def test_every_operation_leaves_what_an_auditor_asks_for(
         world.refuse("*", world.members[member % members], code, times)
     if source_fails:
         world.refuse("GetContactInformation", world.management, "AccessDeniedException")
-    bell = {"source": BELL_SOURCE, "detail-type": Bell.OPERATOR, "detail": {"initiator": who}}
+    bell = {"source": EVENT_SOURCE, "detail-type": OwnEvent.OPERATOR, "detail": {"initiator": who}}
     world.run("run-1", bell)
 
     header = world.header()
@@ -55,11 +56,11 @@ def test_every_operation_leaves_what_an_auditor_asks_for(
         assert {(receipt.status, receipt.error) for receipt in receipts} == {("skipped", "SourceUnreadable")}
     for receipt in receipts:
         assert datetime.fromisoformat(receipt.at).tzinfo is not None
-        assert set(receipt.changed) <= set(fields_of(receipt.kind))
+        assert set(receipt.changed) <= set(field_rules(receipt.kind))
         assert 0 <= receipt.retries <= 3
         if receipt.status == "success":
             assert receipt.error is None
         else:
-            assert class_of(receipt.error).remedy
+            assert error_class(receipt.error).remedy
     kinds_written = {(write["account"], write["kind"]) for write in world.account.writes}
     assert {(r.account, r.kind) for r in receipts if r.changed and r.status == "success"} <= kinds_written

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orgsync.contact_sync.config import ConfigurationRefused
 from orgsync.contact_sync.names import Kind
+from orgsync.shared.configuration import ConfigurationRefused
 from tests.memory import empty
 from tests.world import make_world
 

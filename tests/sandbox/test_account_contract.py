@@ -9,20 +9,16 @@ import pytest
 
 from orgsync.contact_sync.adapters.account_contacts import AccountContacts
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import (
-    AccessDenied,
-    ContactRefused,
-    ServiceFailed,
-    Throttled,
-)
+from orgsync.contact_sync.core.errors import ContactRefused
 from orgsync.contact_sync.core.protocols import Contacts
 from orgsync.contact_sync.names import Kind
-from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.cloud.cloud import Cloud
 from orgsync.sandbox.model.account import AccountError, AccountService
 from orgsync.sandbox.model.organization import Organization, make
 from orgsync.sandbox.model.quotas import parse
 from orgsync.sandbox.simulation import SimulatedContacts
 from orgsync.shared import aws
+from orgsync.shared.errors import AccessDenied, ServiceFailed, Throttled
 
 QUOTAS = {"GetAlternateContact": {"rate": 0.01, "burst": 3}}
 

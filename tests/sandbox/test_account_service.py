@@ -5,17 +5,13 @@ from typing import Any
 
 import pytest
 
-from orgsync.sandbox.cloud import (
-    AccountError,
-    AccountService,
-    Caller,
-    UnknownOperation,
-    Write,
-)
+from orgsync.sandbox.errors import UnknownOperation
+from orgsync.sandbox.model.account import AccountError, AccountService, Write
 from orgsync.sandbox.model.organization import Organization, make
 from orgsync.sandbox.model.quotas import AWS
+from orgsync.shared.retries import RetryingCaller
 
-MANAGEMENT = Caller("100000000001", "arn:aws:sts::100000000001:assumed-role/worker/run")
+MANAGEMENT = RetryingCaller("100000000001", "arn:aws:sts::100000000001:assumed-role/worker/run")
 MEMBER = "200000000001"
 CONTACT = {"Name": "N", "Title": "T", "EmailAddress": "a@example.com", "PhoneNumber": "+1 555-0100"}
 
@@ -42,14 +38,16 @@ def service(organization: Organization) -> AccountService:
 def put(
     service: AccountService,
     account: str | None = MEMBER,
-    caller: Caller = MANAGEMENT,
+    caller: RetryingCaller = MANAGEMENT,
     fields: Mapping[str, str | None] | None = None,
 ) -> None:
     whose = {"AlternateContactType": "SECURITY"} | ({} if account is None else {"AccountId": account})
     service.call("PutAlternateContact", {**whose, **CONTACT, **(fields or {})}, caller)
 
 
-def refusal(service: AccountService, operation: str, parameters: dict[str, Any], caller: Caller) -> AccountError:
+def refusal(
+    service: AccountService, operation: str, parameters: dict[str, Any], caller: RetryingCaller
+) -> AccountError:
     with pytest.raises(AccountError) as refused:
         service.call(operation, parameters, caller)
     return refused.value
@@ -77,8 +75,8 @@ def test_without_an_id_the_callers_own_account_is_meant(service: AccountService)
     assert held[MEMBER]["security"] != CONTACT
 
 
-@pytest.mark.parametrize("caller", [Caller(MEMBER, "arn:member"), MANAGEMENT])
-def test_nobody_reaches_an_account_outside_the_organization(service: AccountService, caller: Caller) -> None:
+@pytest.mark.parametrize("caller", [RetryingCaller(MEMBER, "arn:member"), MANAGEMENT])
+def test_nobody_reaches_an_account_outside_the_organization(service: AccountService, caller: RetryingCaller) -> None:
     """A member asks about nobody, the management account about its members only."""
     refused = refusal(service, "GetContactInformation", {"AccountId": "999999999999"}, caller)
     assert refused.code == "AccessDeniedException"
@@ -153,7 +151,7 @@ def test_quotas_are_buckets_of_one_operation_and_one_caller() -> None:
             service.call("GetContactInformation", read, MANAGEMENT)
         refused = refusal(service, "GetContactInformation", read, MANAGEMENT)
         assert (refused.code, refused.status) == ("TooManyRequestsException", 429)
-    service.call("GetContactInformation", {}, Caller(MEMBER, "arn:member"))
+    service.call("GetContactInformation", {}, RetryingCaller(MEMBER, "arn:member"))
     put(service)
     counts = service.calls["GetContactInformation"]
     assert counts == {"made": 27, "throttled": 2, "failed": 0}
@@ -163,8 +161,8 @@ def test_only_the_management_accounts_calls_about_members_count(service: Account
     """The source's own contacts, members' own calls and the sandbox's do not show in calls or writes."""
     put(service)
     put(service, account=None)
-    put(service, account=None, caller=Caller(MEMBER, "arn:member"))
-    put(service, caller=Caller(MANAGEMENT.account, "arn:sandbox", sandbox=True))
+    put(service, account=None, caller=RetryingCaller(MEMBER, "arn:member"))
+    put(service, caller=RetryingCaller(MANAGEMENT.account, "arn:sandbox", sandbox=True))
     assert service.calls == {"PutAlternateContact": {"made": 1, "throttled": 0, "failed": 0}}
     assert service.writes == [{"operation": "PutAlternateContact", "account": MEMBER, "kind": "security"}]
 

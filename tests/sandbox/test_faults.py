@@ -4,14 +4,9 @@ from typing import Any
 
 import pytest
 
-from orgsync.sandbox.cloud import (
-    SandboxError,
-    UnknownFunction,
-    UnknownOperation,
-    WrongFault,
-)
 from orgsync.sandbox.cloud.faults import Faults
 from orgsync.sandbox.cloud.refusals import refusal
+from orgsync.sandbox.errors import SandboxError, UnknownFunction, UnknownOperation, WrongFault
 
 ACCOUNT = "200000000001"
 

@@ -6,12 +6,9 @@ from typing import Any
 
 import pytest
 
-from orgsync.sandbox.rehearsal import (
-    ScenarioRefused,
-    load,
-    rehearse,
-    validate,
-)
+from orgsync.sandbox.rehearsal import load, rehearse
+from orgsync.sandbox.rehearsal.load import ScenarioRefused
+from orgsync.shared.configuration import validate
 
 EVERYTHING: dict[str, Any] = {
     "name": "everything a file may say",

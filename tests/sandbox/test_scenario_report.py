@@ -8,8 +8,8 @@ from rich.console import Console
 
 from orgsync.cli.progress import Progress
 from orgsync.cli.tables import show
-from orgsync.sandbox.rehearsal import validate
 from orgsync.sandbox.rehearsal.descriptions import terms, title, traffic
+from orgsync.shared.configuration import validate
 
 CALLS = {
     "GetAlternateContact": {"made": 1204, "throttled": 3, "failed": 0},

@@ -9,10 +9,10 @@ from typing import Any
 
 from orgsync.sandbox.engines.engine import DeployFailed
 from orgsync.sandbox.engines.program import Program
-from orgsync.sandbox.rehearsal import validate
 from orgsync.sandbox.rehearsal.observations import Ledger
 from orgsync.sandbox.rehearsal.session import Stage
 from orgsync.sandbox.rehearsal.step_runner import NOT_PLAYED, turn
+from orgsync.shared.configuration import validate
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from orgsync.sandbox.cloud import Cloud, StackError
+from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.errors import StackError
 from orgsync.sandbox.resources import lookup, steps
 from orgsync.sandbox.resources.context import Context
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from orgsync.contact_sync.core import errors
 from orgsync.contact_sync.core.request import Request
-from orgsync.contact_sync.core.trigger import hear
+from orgsync.contact_sync.core.trigger import parse_trigger
 from orgsync.contact_sync.names import (
     ALTERNATES,
-    Bell,
     Cause,
     Kind,
+    OwnEvent,
 )
 
 MANAGEMENT, MEMBER, ANOTHER = "100000000001", "200000000001", "200000000002"
@@ -55,18 +55,18 @@ REFUSED = {
     "refused-call": errors.CallFailed,
     "account-creation-failed": errors.AccountCreationFailed,
     "transformed-account-creation-failed": errors.AccountCreationFailed,
-    "account-joined-without-id": errors.MalformedBell,
-    "malformed-account-created-without-id": errors.MalformedBell,
-    "malformed-detail-is-a-list": errors.MalformedBell,
-    "malformed-no-account": errors.MalformedBell,
-    "truncated-no-name": errors.MalformedBell,
-    "truncated-parameters": errors.MalformedBell,
-    "truncated-no-detail": errors.MalformedBell,
-    "forged-recipient-differs": errors.ForeignBell,
-    "account-left": errors.UnknownBell,
-    "another-call": errors.UnknownBell,
-    "another-service": errors.UnknownBell,
-    "not-a-call": errors.UnknownBell,
+    "account-joined-without-id": errors.MalformedEvent,
+    "malformed-account-created-without-id": errors.MalformedEvent,
+    "malformed-detail-is-a-list": errors.MalformedEvent,
+    "malformed-no-account": errors.MalformedEvent,
+    "truncated-no-name": errors.MalformedEvent,
+    "truncated-parameters": errors.MalformedEvent,
+    "truncated-no-detail": errors.MalformedEvent,
+    "forged-recipient-differs": errors.ForeignEvent,
+    "account-left": errors.UnknownEvent,
+    "another-call": errors.UnknownEvent,
+    "another-service": errors.UnknownEvent,
+    "not-a-call": errors.UnknownEvent,
 }
 JSON = st.recursive(
     st.one_of(
@@ -78,7 +78,7 @@ JSON = st.recursive(
 
 
 def ask(bell, run_id="run-1", writer=WRITER):
-    return hear(bell, run_id=run_id, management=MANAGEMENT, writer=writer)
+    return parse_trigger(bell, run_id=run_id, management=MANAGEMENT, writer=writer)
 
 
 def ours(kind, source="orgsync", **detail):
@@ -158,7 +158,7 @@ def test_a_kind_that_cannot_be_read_is_every_alternate(value):
 def test_an_alternates_call_without_a_type_is_not_whole(call):
     """The API requires it: without it in either casing the event was cut off or made up."""
     for nothing in ({}, {"alternateContactType": "", "AlternateContactType": ""}):
-        with pytest.raises(errors.MalformedBell):
+        with pytest.raises(errors.MalformedEvent):
             ask(changed("source-deleted", eventName=call, requestParameters=nothing))
 
 
@@ -196,33 +196,33 @@ def test_the_initiator_is_an_arn_or_nobody():
 def test_duplicates_share_an_identity():
     """An event delivered twice, transformed or not, is the same bell; another event is another."""
     whole, again = ask(EVENTS["source-deleted"], run_id="a"), ask(EVENTS["source-deleted"], run_id="b")
-    assert whole.bells == again.bells
-    assert ask(EVENTS["source-primary-changed"]).bells != whole.bells
+    assert whole.event_ids == again.event_ids
+    assert ask(EVENTS["source-primary-changed"]).event_ids != whole.event_ids
 
 
 def test_a_bell_without_identity_is_its_own():
     """Where an event has no id, the run's own stands for it."""
-    assert ask(EVENTS["transformed-bare"], run_id="run-7").bells == ("run-7",)
-    assert ask(ours(Bell.SCHEDULE), run_id="run-8").bells == ("run-8",)
+    assert ask(EVENTS["transformed-bare"], run_id="run-7").event_ids == ("run-7",)
+    assert ask(ours(OwnEvent.SCHEDULE), run_id="run-8").event_ids == ("run-8",)
 
 
 @pytest.mark.parametrize("time", ["yesterday", "", None, 5, "2026-13-01T00:00:00Z", "2026-11-01T10:00:00"])
 @pytest.mark.parametrize("name", ["source-deleted", "account-created", "member-changed-forwarded"])
 def test_a_time_is_an_instant_or_absent(name, time):
     """A run reckons with the time at which its bell rang: what is no time must not get so far."""
-    rung = ask(EVENTS[name] | {"time": time}).rung
-    assert rung in (None, "2026-11-01T10:00:00.000+00:00")
+    triggered_at = ask(EVENTS[name] | {"time": time}).triggered_at
+    assert triggered_at in (None, "2026-11-01T10:00:00.000+00:00")
 
 
 def test_a_schedule_asks_for_everything():
     """The daily pass compares every kind of every account."""
-    request = ask(ours(Bell.SCHEDULE))
+    request = ask(ours(OwnEvent.SCHEDULE))
     assert (request.cause, request.everyone, request.accounts) == (Cause.SCHEDULE, EVERY, {})
 
 
 def test_a_deploy_asks_for_everything_and_says_who():
     """The deploy's first run is a full one, by the stack that asked for it."""
-    request = ask(ours(Bell.DEPLOY, initiator="arn:aws:cloudformation:us-east-1:1:stack/a"))
+    request = ask(ours(OwnEvent.DEPLOY, initiator="arn:aws:cloudformation:us-east-1:1:stack/a"))
     assert (request.cause, request.everyone) == (Cause.DEPLOY, EVERY)
     assert request.initiator == "arn:aws:cloudformation:us-east-1:1:stack/a"
 
@@ -243,7 +243,7 @@ def test_a_deploy_asks_for_everything_and_says_who():
 )
 def test_an_operator_names_kinds_and_accounts(detail, everyone, accounts):
     """The command asks for what it was given: all kinds and accounts where it was given none."""
-    request = ask(ours(Bell.OPERATOR, **detail))
+    request = ask(ours(OwnEvent.OPERATOR, **detail))
     assert request.cause is Cause.OPERATOR
     assert (set(request.everyone), dict(request.accounts)) == (set(everyone), accounts)
 
@@ -264,8 +264,8 @@ def test_an_operator_names_kinds_and_accounts(detail, everyone, accounts):
 )
 def test_an_operators_mistake_is_malformed(detail):
     """A kind or an id that is none is refused: never taken for everything."""
-    with pytest.raises(errors.MalformedBell):
-        ask(ours(Bell.OPERATOR, **detail))
+    with pytest.raises(errors.MalformedEvent):
+        ask(ours(OwnEvent.OPERATOR, **detail))
 
 
 def test_a_pending_request_is_read_as_it_was_written():
@@ -278,17 +278,17 @@ def test_a_pending_request_is_read_as_it_was_written():
         {MEMBER: EVERY},
         ("e-1", "e-2"),
     )
-    assert ask(ours(Bell.PENDING, **request.to_json())) == request
+    assert ask(ours(OwnEvent.PENDING, **request.to_json())) == request
 
 
 @pytest.mark.parametrize("key", ["cause", "everyone", "accounts", "bells", "rung", "initiator"])
 @pytest.mark.parametrize("value", [None, ["nonsense"], 7])
 def test_a_broken_pending_request_is_malformed(key, value):
     """A pending request that is no longer one is refused, and never half read."""
-    document = Request(Cause.SCHEDULE, None, None, EVERY, bells=("e-1",)).to_json() | {key: value}
+    document = Request(Cause.SCHEDULE, None, None, EVERY, event_ids=("e-1",)).to_json() | {key: value}
     try:
-        request = ask(ours(Bell.PENDING, **document))
-    except errors.MalformedBell:
+        request = ask(ours(OwnEvent.PENDING, **document))
+    except errors.MalformedEvent:
         return
     assert (key, value) in (("rung", None), ("initiator", None), ("bells", ["nonsense"]))
     assert request.everyone == EVERY
@@ -297,15 +297,15 @@ def test_a_broken_pending_request_is_malformed(key, value):
 @pytest.mark.parametrize("kind", ["Nonsense", "", None, "schedule"])
 def test_an_unknown_bell_of_ours_is_refused(kind):
     """Our own source is no pass for a bell that we do not ring."""
-    with pytest.raises(errors.UnknownBell):
+    with pytest.raises(errors.UnknownEvent):
         ask({"source": "orgsync", "detail-type": kind, "detail": {}})
 
 
 @pytest.mark.parametrize("source", ["orgsyncs", "", None, "aws.orgsync"])
 def test_our_bells_come_from_our_source_only(source):
     """Nobody else rings as the schedule, the deploy or the operator."""
-    with pytest.raises(errors.UnknownBell):
-        ask(ours(Bell.SCHEDULE, source=source))
+    with pytest.raises(errors.UnknownEvent):
+        ask(ours(OwnEvent.SCHEDULE, source=source))
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,7 @@ def test_our_bells_come_from_our_source_only(source):
 )
 def test_what_is_no_event_is_malformed(bell):
     """Whatever starts the state machine with no event in hand is refused by name."""
-    with pytest.raises(errors.MalformedBell):
+    with pytest.raises(errors.MalformedEvent):
         ask(bell)
 
 
@@ -337,7 +337,7 @@ def test_no_event_breaks_the_ear(name, path, inner, value):
     except errors.Refusal:
         return
     assert request.kinds()
-    assert request.bells
+    assert request.event_ids
     assert all(account.isdecimal() and len(account) == 12 for account in request.accounts)
     assert Request.from_json(json.loads(json.dumps(request.to_json()))) == request
 
@@ -346,5 +346,5 @@ def test_the_management_account_is_nobodys_new_account():
     """A result that names the source as created is made up."""
     event = copy.deepcopy(EVENTS["account-created"])
     event["detail"]["serviceEventDetails"]["createAccountStatus"]["accountId"] = MANAGEMENT
-    with pytest.raises(errors.MalformedBell):
+    with pytest.raises(errors.MalformedEvent):
         ask(event)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orgsync.shared.breaker import LIMIT, Breaker
+from orgsync.shared.breaker import LIMIT, CircuitBreaker
 
 FAILURES = st.lists(st.sampled_from(["A", "A", "A", "A", "A", "A", "B", None]), max_size=60)
 
@@ -11,7 +11,7 @@ FAILURES = st.lists(st.sampled_from(["A", "A", "A", "A", "A", "A", "B", None]), 
 @given(failures=FAILURES, draw=st.randoms())
 def test_the_circuit_opens_after_ten_alike_in_a_row(failures, draw):
     """Exactly when ten accounts in a row failed alike, in whatever order they end."""
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for position in draw.sample(range(len(failures)), len(failures)):
         breaker.record(position, failures[position])
     rows = [failures[start : start + LIMIT] for start in range(len(failures) - LIMIT + 1)]
@@ -23,7 +23,7 @@ def test_the_circuit_opens_after_ten_alike_in_a_row(failures, draw):
 @given(failures=FAILURES)
 def test_an_open_circuit_stays_open(failures):
     """Nothing that ends later closes it, and its cause stays the first."""
-    breaker, opened = Breaker(), None
+    breaker, opened = CircuitBreaker(), None
     for position, failure in enumerate(failures):
         breaker.record(position, failure)
         opened = opened or breaker.cause
@@ -32,14 +32,14 @@ def test_an_open_circuit_stays_open(failures):
 
 def test_a_circuit_that_was_opened_earlier_is_open():
     """The next batch of a run begins with what the one before has learned."""
-    breaker = Breaker(cause="AccessDenied")
+    breaker = CircuitBreaker(cause="AccessDenied")
     breaker.record(0, None)
     assert (breaker.open, breaker.cause) == (True, "AccessDenied")
 
 
 def test_an_unfinished_account_holds_the_count():
     """While an earlier account is under way it may yet go well: later ones alone open nothing."""
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for position in range(1, 3 * LIMIT):
         breaker.record(position, "A")
     assert not breaker.open

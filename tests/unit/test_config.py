@@ -9,13 +9,13 @@ from pydantic import ValidationError
 
 from orgsync.contact_sync.config import (
     AWS_QUOTAS,
-    ConfigurationRefused,
     Pace,
     RetryConfig,
     VerifyConfig,
     parse,
 )
 from orgsync.contact_sync.names import Kind, Operation
+from orgsync.shared.configuration import ConfigurationRefused
 
 # Each of them: a document, the place in it that is wrong, and a word of what is allowed there.
 MISTAKES = {

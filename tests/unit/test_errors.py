@@ -3,12 +3,7 @@
 import pytest
 
 from orgsync.contact_sync.core import errors
-from orgsync.contact_sync.core.errors import (
-    OrgsyncError,
-    class_of,
-    meaning_of,
-    remedy_of,
-)
+from orgsync.shared.errors import OrgsyncError, error_class
 
 EVERY = [found for found in vars(errors).values() if isinstance(found, type) and issubclass(found, OrgsyncError)]
 
@@ -17,10 +12,10 @@ EVERY = [found for found in vars(errors).values() if isinstance(found, type) and
 def test_every_error_says_what_it_means_and_what_to_do(error):
     """A code in a receipt or a notice never leaves its reader alone."""
     assert error.__dict__.get("__doc__"), "a meaning of its own"
-    assert remedy_of(error.__name__) == error.remedy
+    assert error_class(error.__name__) == error.remedy
     assert error.remedy.endswith(".")
-    assert meaning_of(error.__name__).endswith(".")
-    assert "\n" not in error.remedy + meaning_of(error.__name__)
+    assert error_class(error.__name__).endswith(".")
+    assert "\n" not in error.remedy + error_class(error.__name__)
 
 
 @pytest.mark.parametrize("error", [e for e in EVERY if not e.__subclasses__()], ids=lambda error: error.__name__)
@@ -32,14 +27,14 @@ def test_what_can_be_raised_has_a_remedy_of_its_own(error):
 def test_codes_are_unique_and_lead_back_to_their_class():
     """A code names one class."""
     assert len({error.__name__ for error in EVERY}) == len(EVERY)
-    assert all(class_of(error.__name__) is error for error in EVERY)
+    assert all(error_class(error.__name__) is error for error in EVERY)
     assert all(error("why").code == error.__name__ for error in EVERY)
 
 
 def test_a_code_of_another_version_still_has_advice():
     """Receipts outlive versions: an unknown code is answered with the general advice."""
-    assert class_of("GoneSince") is OrgsyncError
-    assert remedy_of("GoneSince") == OrgsyncError.remedy
+    assert error_class("GoneSince") is OrgsyncError
+    assert error_class("GoneSince") == OrgsyncError.remedy
 
 
 def test_refusals_skips_and_failures_are_three():

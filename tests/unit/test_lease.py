@@ -8,10 +8,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from orgsync.contact_sync.core.lease import (
     Granted,
     Lease,
+    LeasedRun,
     Merged,
-    Turn,
+    acquire,
     release,
-    ring,
 )
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.names import Cause, Kind
@@ -20,13 +20,13 @@ KINDS = st.frozensets(st.sampled_from(list(Kind)), min_size=1)
 
 
 def request(bell, kinds=frozenset(Kind)):
-    return Request(Cause.SOURCE_CHANGED, None, "2026-11-01T10:00:00.000+00:00", kinds, bells=(bell,))
+    return Request(Cause.SOURCE_CHANGED, None, "2026-11-01T10:00:00.000+00:00", kinds, event_ids=(bell,))
 
 
 class Organization(RuleBasedStateMachine):
     """Bells ring, runs end, functions die in between and are called again."""
 
-    rung = Bundle("rung")
+    triggered_at = Bundle("rung")
 
     @initialize()
     def begin(self):
@@ -40,11 +40,11 @@ class Organization(RuleBasedStateMachine):
     def _ring(self, run_id, wanted):
         self.count += 1
         # Whatever is decided goes through the state table as JSON.
-        self.lease, verdict = ring(_stored(self.lease), Turn(run_id, wanted), f"pending-{self.count}")
+        self.lease, verdict = acquire(_stored(self.lease), LeasedRun(run_id, wanted), f"pending-{self.count}")
         return verdict
 
-    @rule(target=rung, kinds=KINDS)
-    def ring(self, kinds):
+    @rule(target=triggered_at, kinds=KINDS)
+    def acquire(self, kinds):
         """A new bell rings: its execution asks for the lease."""
         self.count += 1
         run_id, bell = f"run-{self.count}", f"bell-{self.count}"
@@ -54,14 +54,14 @@ class Organization(RuleBasedStateMachine):
             assert not self.running, "granted while another runs"
             self.running.add(run_id)
         else:
-            assert verdict.into in {turn.run_id for turn in (self.lease.holder, self.lease.pending) if turn}
+            assert verdict.into in {run.run_id for run in (self.lease.holder, self.lease.pending) if run}
         return run_id, bell, kinds
 
-    @rule(which=rung)
+    @rule(which=triggered_at)
     def ring_again(self, which):
         """The same event is delivered again: no further run comes of it while one answers it."""
         run_id, bell, kinds = which
-        answering = [t for t in (self.lease.holder, self.lease.pending) if t and bell in t.request.bells]
+        answering = [t for t in (self.lease.holder, self.lease.pending) if t and bell in t.request.event_ids]
         if not answering:
             return
         before = self.lease
@@ -84,7 +84,7 @@ class Organization(RuleBasedStateMachine):
     def end(self, times):
         """A run ends; its end is repeated while the function that reports it dies and is called again."""
         (run_id,) = self.running
-        answered = self.lease.holder.request.bells
+        answered = self.lease.holder.request.event_ids
         waiting = self.lease.pending
         for _ in range(times):
             self.lease, next_turn = release(_stored(self.lease), run_id)
@@ -104,7 +104,7 @@ class Organization(RuleBasedStateMachine):
         assert self.lease == before
         assert next_turn is None or {next_turn.run_id} == self.running
 
-    @rule(which=consumes(rung))
+    @rule(which=consumes(triggered_at))
     def end_of_a_merged_bell(self, which):
         """An execution that never held the lease cannot free it."""
         run_id, _, _ = which
@@ -125,16 +125,16 @@ class Organization(RuleBasedStateMachine):
     @invariant()
     def every_bell_is_answered(self):
         """Each open bell stands, with all its kinds, in what the holder or the pending run was asked for."""
-        turns = [turn.request for turn in (self.lease.holder, self.lease.pending) if turn]
+        turns = [run.request for run in (self.lease.holder, self.lease.pending) if run]
         for bell, kinds in self.open.items():
-            assert any(bell in asked.bells and kinds <= asked.everyone for asked in turns)
+            assert any(bell in asked.event_ids and kinds <= asked.everyone for asked in turns)
 
 
 def _stored(lease):
     """The lease as it comes back from a table."""
-    there = [turn.to_json() if turn else None for turn in (lease.holder, lease.pending)]
+    there = [run.to_json() if run else None for run in (lease.holder, lease.pending)]
     holder, pending = json.loads(json.dumps(there))
-    return Lease(Turn.from_json(holder), Turn.from_json(pending), lease.previous)
+    return Lease(LeasedRun.from_json(holder), LeasedRun.from_json(pending), lease.previous)
 
 
 TestOrganization = Organization.TestCase
@@ -143,19 +143,19 @@ TestOrganization.__doc__ = "Never two runs at once, every bell answered, hand-ov
 
 def test_ten_bells_cost_two_runs():
     """Ten edits in a minute: one run for the first, one for the rest."""
-    lease, _ = ring(Lease(), Turn("first", request("bell-0")), "unused")
+    lease, _ = acquire(Lease(), LeasedRun("first", request("bell-0")), "unused")
     names = set()
     for number in range(1, 10):
-        lease, verdict = ring(lease, Turn(f"run-{number}", request(f"bell-{number}")), f"next-{number}")
+        lease, verdict = acquire(lease, LeasedRun(f"run-{number}", request(f"bell-{number}")), f"next-{number}")
         names.add(verdict.into)
     assert names == {"next-1"}
-    lease, turn = release(lease, "first")
-    assert set(turn.request.bells) == {f"bell-{number}" for number in range(1, 10)}
+    lease, run = release(lease, "first")
+    assert set(run.request.event_ids) == {f"bell-{number}" for number in range(1, 10)}
     assert release(lease, "next-1") == (Lease(), None)
 
 
 def test_a_lease_survives_its_table():
     """What is stored as JSON is the same lease again."""
-    lease, _ = ring(Lease(), Turn("first", request("bell-0")), "unused")
-    lease, _ = ring(lease, Turn("second", request("bell-1", frozenset({Kind.BILLING}))), "next")
+    lease, _ = acquire(Lease(), LeasedRun("first", request("bell-0")), "unused")
+    lease, _ = acquire(lease, LeasedRun("second", request("bell-1", frozenset({Kind.BILLING}))), "next")
     assert _stored(lease) == lease

@@ -6,20 +6,21 @@ import pytest
 
 from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import remedy_of
 from orgsync.contact_sync.core.notification import (
     HEADLINES,
-    LONGEST_DESCRIPTION,
-    LONGEST_STEP,
-    LONGEST_TITLE,
-    MOST_ACCOUNTS,
-    MOST_STEPS,
-    notice,
+    MAX_DESCRIPTION,
+    MAX_STEP,
+    MAX_STEPS,
+    MAX_TITLE,
+    compose,
 )
-from orgsync.contact_sync.core.outcome import Severity, Verdict, judge
-from orgsync.contact_sync.core.receipts import Receipt, Status, Tally
+from orgsync.contact_sync.core.outcome import RunOutcome, classify
+from orgsync.contact_sync.core.receipts import Receipt, RunSummary, Status
+from orgsync.contact_sync.core.request import _MAX_ACCOUNTS
 from orgsync.contact_sync.core.run import Run
 from orgsync.contact_sync.names import Cause, Kind
+from orgsync.shared.errors import error_class
+from orgsync.shared.notification_settings import Severity
 
 AT = "2026-11-01T10:00:00.000+00:00"
 CANARY = "canary-value"
@@ -27,10 +28,10 @@ ARN = "arn:aws:iam::100000000001:user/ann"
 
 
 def told(receipts, environment="dev", **run):
-    tally = Tally.of(receipts)
+    summary = RunSummary.of(receipts)
     source = {Kind.BILLING: Contact.of(Kind.BILLING, {"Name": CANARY, "EmailAddress": f"{CANARY}@example.com"})}
     header = Run("run-7", Cause.SOURCE_CHANGED, AT, AT, initiator=ARN, source=source, **run)
-    return notice(header, judge(tally, header.error, parse({})), tally, environment)
+    return compose(header, classify(summary, header.error, parse({})), summary, environment)
 
 
 def failed(error, *numbers):
@@ -45,7 +46,7 @@ def failed(error, *numbers):
 def test_a_subject_is_what_sns_takes(scenario, severity, environment):
     """At most 100 characters of ASCII on one line, or SNS refuses the message."""
     run = Run("run-7", Cause.SCHEDULE, AT, AT)
-    subject = notice(run, Verdict("failed", scenario, severity, True), Tally(), environment).subject
+    subject = compose(run, RunOutcome("failed", scenario, severity, True), RunSummary(), environment).subject
     assert 0 < len(subject) <= 100
     assert subject.isascii()
     assert subject.isprintable()
@@ -57,15 +58,15 @@ def test_every_reason_comes_with_its_remedy():
     body = told([*failed("AccessDenied", 1, 2), *failed("Throttled", 3)]).body
     assert "AccessDenied: 2 times" in body
     assert "Throttled: 1 times" in body
-    assert remedy_of("AccessDenied") in body
-    assert remedy_of("Throttled") in body
+    assert error_class("AccessDenied") in body
+    assert error_class("Throttled") in body
 
 
 def test_what_ended_the_run_is_named_with_its_place():
     """A run that ended before its accounts says where the mistake stands."""
     body = told([], error="SourceUnwritable", detail="security.PhoneNumber is required").body
     assert "SourceUnwritable: security.PhoneNumber is required" in body
-    assert remedy_of("SourceUnwritable") in body
+    assert error_class("SourceUnwritable") in body
 
 
 def test_failed_accounts_are_named_up_to_a_limit():
@@ -124,7 +125,7 @@ def test_a_chat_message_says_what_to_do_next():
     """The remedies first, and always the commands; five steps are what people read."""
     steps = chat(failed("AccessDenied", 1))["content"]["nextSteps"]
     assert steps == [
-        remedy_of("AccessDenied"),
+        error_class("AccessDenied"),
         "All receipts: `orgsync status run-7 --stack dev`",
         "Try again: `orgsync sync --stack dev`",
     ]
@@ -134,7 +135,7 @@ def test_a_chat_message_says_what_to_do_next():
         for one in failed(error, n)
     ]
     steps = chat(many)["content"]["nextSteps"]
-    assert len(steps) == MOST_STEPS
+    assert len(steps) == MAX_STEPS
     assert steps[-1] == "Try again: `orgsync sync --stack dev`"
 
 
@@ -142,7 +143,7 @@ def test_a_chat_message_stays_within_its_limits_and_carries_no_contact():
     """Long lists are cut, and nothing of the source is in it."""
     message = chat(failed("ContactRefused", *range(1, 501)), error="SystemFailure", detail="x" * 9000)
     content = message["content"]
-    assert len(content["title"]) <= LONGEST_TITLE
-    assert len(content["description"]) <= LONGEST_DESCRIPTION
-    assert all(len(step) <= LONGEST_STEP for step in content["nextSteps"])
+    assert len(content["title"]) <= MAX_TITLE
+    assert len(content["description"]) <= MAX_DESCRIPTION
+    assert all(len(step) <= MAX_STEP for step in content["nextSteps"])
     assert CANARY not in json.dumps(message)

@@ -12,8 +12,8 @@ from orgsync.sandbox.simulation import VirtualClock, run
 from orgsync.shared.rate_limiter import (
     RECOVERY,
     SLOWEST,
-    Bucket,
-    Pacer,
+    RateLimiter,
+    TokenBucket,
 )
 
 PACES = st.builds(Pace, rate=st.floats(0.1, 50), burst=st.floats(1, 50))
@@ -22,7 +22,7 @@ STEPS = st.lists(st.tuples(st.floats(0, 30), st.sampled_from(["take", "take", "t
 
 def times_of(pace, steps):
     """When calls were let through, with waits as the bucket asks for and 429s in between."""
-    bucket, now, sent = Bucket(pace), 0.0, []
+    bucket, now, sent = TokenBucket(pace), 0.0, []
     for pause, step in steps:
         now += pause
         if step == "429":
@@ -53,7 +53,7 @@ def test_no_slower_than_the_quota(pace, count):
 @given(pace=PACES, waits=st.lists(st.floats(0, 10), max_size=20))
 def test_the_rate_stays_within_its_bounds(pace, waits):
     """However many 429s come: never below a tenth, never above what was configured."""
-    bucket, now = Bucket(pace), 0.0
+    bucket, now = TokenBucket(pace), 0.0
     for wait in waits:
         now += wait
         bucket.throttled(now, now)
@@ -62,7 +62,7 @@ def test_the_rate_stays_within_its_bounds(pace, waits):
 
 def test_a_429_slows_down_and_empties_the_bucket():
     """After a 429 the next call waits, and the rate is lower than before."""
-    bucket = Bucket(Pace(rate=10, burst=15))
+    bucket = TokenBucket(Pace(rate=10, burst=15))
     assert bucket.take(0) == 0
     bucket.throttled(0, 0.5)
     assert bucket.rate < 10
@@ -71,7 +71,7 @@ def test_a_429_slows_down_and_empties_the_bucket():
 
 def test_calls_under_way_cut_the_rate_once():
     """Fifteen calls sent together and all answered with 429 say one thing, not fifteen."""
-    bucket = Bucket(Pace(rate=10, burst=15))
+    bucket = TokenBucket(Pace(rate=10, burst=15))
     for _ in range(15):
         bucket.take(0)
     bucket.throttled(0, 0.2)
@@ -86,7 +86,7 @@ def test_calls_under_way_cut_the_rate_once():
 @given(pace=PACES, cuts=st.integers(1, 40))
 def test_silence_brings_the_pace_back(pace, cuts):
     """After the silence of RECOVERY seconds the configured rate is reached again, whatever was before."""
-    bucket = Bucket(pace)
+    bucket = TokenBucket(pace)
     for number in range(cuts):
         bucket.throttled(number * 0.01 + 0.01, number * 0.01 + 0.01)
     while wait := bucket.take(cuts * 0.01 + RECOVERY):
@@ -97,7 +97,7 @@ def test_silence_brings_the_pace_back(pace, cuts):
 def test_a_warm_bucket_takes_any_clock():
     """The first caller's clock may show anything: a bucket begins full."""
     for now in (0.0, 1e9, -5.0):
-        assert Bucket(AWS_QUOTAS[Operation.GET_PRIMARY]).take(now) == 0
+        assert TokenBucket(AWS_QUOTAS[Operation.GET_PRIMARY]).take(now) == 0
 
 
 def test_operations_do_not_wait_for_each_other():
@@ -105,7 +105,7 @@ def test_operations_do_not_wait_for_each_other():
 
     async def both():
         clock = VirtualClock()
-        pacer = Pacer({operation: Bucket(Pace(rate=1, burst=1)) for operation in Operation}, clock)
+        pacer = RateLimiter({operation: TokenBucket(Pace(rate=1, burst=1)) for operation in Operation}, clock)
         slow = [asyncio.ensure_future(pacer.turn(Operation.DELETE_ALTERNATE)) for _ in range(10)]
         assert await pacer.turn(Operation.GET_PRIMARY) == 0
         await asyncio.gather(*slow)
@@ -118,7 +118,7 @@ def test_turns_come_in_order():
     """First come, first served: nobody starves."""
 
     async def queue():
-        pacer = Pacer({Operation.PUT_PRIMARY: Bucket(Pace(rate=2, burst=1))}, VirtualClock())
+        pacer = RateLimiter({Operation.PUT_PRIMARY: TokenBucket(Pace(rate=2, burst=1))}, VirtualClock())
         order = []
 
         async def one(number):

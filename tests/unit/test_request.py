@@ -5,13 +5,9 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orgsync.contact_sync.core.request import (
-    MOST_ACCOUNTS,
-    MOST_BELLS,
-    Request,
-    instant,
-)
+from orgsync.contact_sync.core.request import MAX_ACCOUNTS, MAX_EVENT_IDS, Request
 from orgsync.contact_sync.names import Cause, Kind
+from orgsync.shared.clock import as_timestamp
 
 IDS = [f"{200_000_000_000 + number:012d}" for number in range(5)]
 KINDS = st.frozensets(st.sampled_from(list(Kind)))
@@ -19,10 +15,10 @@ REQUESTS = st.builds(
     Request,
     cause=st.sampled_from(list(Cause)),
     initiator=st.one_of(st.none(), st.just("arn:aws:iam::1:user/ann")),
-    rung=st.one_of(st.none(), st.datetimes().map(lambda at: instant(at.isoformat()))),
+    triggered_at=st.one_of(st.none(), st.datetimes().map(lambda at: as_timestamp(at.isoformat()))),
     everyone=KINDS,
     accounts=st.dictionaries(st.sampled_from(IDS), st.frozensets(st.sampled_from(list(Kind)), min_size=1)),
-    bells=st.lists(st.text(min_size=1, max_size=3), min_size=1, max_size=4, unique=True).map(tuple),
+    event_ids=st.lists(st.text(min_size=1, max_size=3), min_size=1, max_size=4, unique=True).map(tuple),
 )
 
 
@@ -43,10 +39,10 @@ def test_merging_loses_nothing_and_adds_nothing(first, second):
 def test_a_merged_request_answers_both_bells(first, second):
     """A duplicate of either bell is recognised in what they became; the first one's cause stays."""
     merged = first.merged(second)
-    assert set(merged.bells) == {*first.bells, *second.bells}
+    assert set(merged.event_ids) == {*first.event_ids, *second.event_ids}
     assert merged.cause is first.cause
     assert merged.initiator == (first.initiator or second.initiator)
-    assert merged.rung == min(filter(None, (first.rung, second.rung)), default=None)
+    assert merged.triggered_at == min(filter(None, (first.triggered_at, second.triggered_at)), default=None)
 
 
 @given(one=REQUESTS)
@@ -54,25 +50,27 @@ def test_merging_a_request_with_itself_changes_no_work(one):
     """A bell that rang twice asks for what it asked once."""
     twice = one.merged(one)
     assert all(asks(twice, account) == asks(one, account) for account in IDS)
-    assert twice.bells == one.bells
+    assert twice.event_ids == one.event_ids
 
 
 def test_bells_are_remembered_up_to_a_limit():
     """Of a thousand bells the latest are remembered, so that a lease stays a small item."""
-    request = Request(Cause.SCHEDULE, None, None, frozenset(Kind), bells=("0",))
-    for number in range(1, 3 * MOST_BELLS):
-        request = request.merged(Request(Cause.SCHEDULE, None, None, frozenset(Kind), bells=(str(number),)))
-    assert request.bells == tuple(map(str, range(2 * MOST_BELLS, 3 * MOST_BELLS)))
+    request = Request(Cause.SCHEDULE, None, None, frozenset(Kind), event_ids=("0",))
+    for number in range(1, 3 * MAX_EVENT_IDS):
+        request = request.merged(Request(Cause.SCHEDULE, None, None, frozenset(Kind), event_ids=(str(number),)))
+    assert request.event_ids == tuple(map(str, range(2 * MAX_EVENT_IDS, 3 * MAX_EVENT_IDS)))
 
 
 def test_more_accounts_than_a_lease_holds_become_everyone():
     """A flood of single accounts never grows beyond an item, and none of them is lost."""
-    request = Request(Cause.MEMBER_CHANGED, None, None, accounts={IDS[0]: frozenset({Kind.BILLING})}, bells=("0",))
-    ids = [f"{number:012d}" for number in range(1, 2 * MOST_ACCOUNTS)]
+    request = Request(Cause.MEMBER_CHANGED, None, None, accounts={IDS[0]: frozenset({Kind.BILLING})}, event_ids=("0",))
+    ids = [f"{number:012d}" for number in range(1, 2 * MAX_ACCOUNTS)]
     for number in ids:
-        later = Request(Cause.MEMBER_CHANGED, None, None, accounts={number: frozenset({Kind.PRIMARY})}, bells=(number,))
+        later = Request(
+            Cause.MEMBER_CHANGED, None, None, accounts={number: frozenset({Kind.PRIMARY})}, event_ids=(number,)
+        )
         request = request.merged(later)
-        assert len(request.accounts) <= MOST_ACCOUNTS
+        assert len(request.accounts) <= MAX_ACCOUNTS
     assert all(Kind.PRIMARY in asks(request, account) for account in ids)
     assert Kind.BILLING in asks(request, IDS[0])
     assert not request.kinds() & {Kind.SECURITY, Kind.OPERATIONS}
@@ -84,7 +82,7 @@ def test_only_configured_kinds_remain(request, configured):
     only = request.only(configured)
     assert all(asks(only, account) == asks(request, account) & configured for account in IDS)
     assert all(only.accounts.values())
-    assert only.bells == request.bells
+    assert only.event_ids == request.event_ids
 
 
 @given(request=REQUESTS)
@@ -96,13 +94,17 @@ def test_a_request_survives_json(request):
 @given(at=st.datetimes(timezones=st.timezones()))
 def test_instants_are_ordered_as_their_texts(at):
     """Times are compared as texts: all are written alike, in UTC."""
-    text = instant(at.isoformat())
+    text = as_timestamp(at.isoformat())
     if text is not None:
         assert text.endswith("+00:00")
-        assert instant(text) == text
+        assert as_timestamp(text) == text
 
 
 def test_what_is_no_time_is_no_instant():
     """Anything that is not a time counts as none."""
-    assert [instant(text) for text in (None, "", "yesterday", "2026-02-30T00:00:00Z")] == [None] * 4
-    assert instant("2026-11-01T10:00:00Z") == instant("2026-11-01T11:00:00+01:00") == "2026-11-01T10:00:00.000+00:00"
+    assert [as_timestamp(text) for text in (None, "", "yesterday", "2026-02-30T00:00:00Z")] == [None] * 4
+    assert (
+        as_timestamp("2026-11-01T10:00:00Z")
+        == as_timestamp("2026-11-01T11:00:00+01:00")
+        == "2026-11-01T10:00:00.000+00:00"
+    )

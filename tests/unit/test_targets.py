@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.core.accounts import Account, Target
 from orgsync.contact_sync.core.errors import (
     Excluded,
     NotActive,
@@ -12,15 +13,8 @@ from orgsync.contact_sync.core.errors import (
     SourceUnwritable,
 )
 from orgsync.contact_sync.core.request import Request
-from orgsync.contact_sync.core.targets import (
-    Account,
-    Left,
-    Target,
-    abandon,
-    batches,
-    excluded_by_tag,
-    select,
-)
+from orgsync.contact_sync.core.selection import batches, excluded_by_tag, select
+from orgsync.contact_sync.core.targets import Left, skip_all
 from orgsync.contact_sync.names import Cause, Kind
 
 MANAGEMENT = "100000000001"
@@ -106,7 +100,7 @@ def test_a_contact_missing_at_the_source_follows_the_policy(policy, worked):
 def test_an_abandoned_selection_keeps_every_account():
     """Giving up before any write leaves nobody out of the receipts."""
     selection = chosen({}, [*active(*IDS[:2]), Account(IDS[2], "CLOSED")], request({Kind.PRIMARY, Kind.BILLING}))
-    given_up = abandon(selection, SourceUnwritable)
+    given_up = skip_all(selection, SourceUnwritable)
     assert given_up.targets == ()
     assert {(left.account, left.why) for left in given_up.left} == {
         (IDS[0], SourceUnwritable),

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core import errors
-from orgsync.contact_sync.core.outcome import Severity, judge
-from orgsync.contact_sync.core.receipts import Receipt, Status, Tally
+from orgsync.contact_sync.core.outcome import classify
+from orgsync.contact_sync.core.receipts import Receipt, RunSummary, Status
 from orgsync.contact_sync.names import Kind
+from orgsync.shared.notification_settings import Severity
 
 AT = "2026-11-01T10:00:00.000+00:00"
 SCENARIOS = [
@@ -38,8 +39,8 @@ def skipped(error, *numbers):
     return [receipt(number, Status.SKIPPED, error) for number in numbers]
 
 
-def verdict(receipts, error=None, **config):
-    return judge(Tally.of(receipts), error, parse(config))
+def outcome(receipts, error=None, **config):
+    return classify(RunSummary.of(receipts), error, parse(config))
 
 
 # Receipts, the run's own error, and the spec's scenario, severity and status.
@@ -123,14 +124,14 @@ TABLE = {
 def test_the_scenario_of_a_run(case):
     """Each end of a run is one of the spec's six scenarios, with the spec's severity."""
     receipts, error, scenario, severity, status = TABLE[case]
-    found = verdict(receipts, error)
+    found = outcome(receipts, error)
     assert (found.scenario, str(found.severity), found.status) == (scenario, severity, status)
 
 
 @pytest.mark.parametrize("error", RUN_ERRORS)
 def test_what_ends_a_run_is_the_owners_or_ours(error):
     """A mistake of the configuration or the source is medium; anything else that ends a run is high."""
-    found = verdict([], error)
+    found = outcome([], error)
     ours = issubclass(errors.class_of(error), errors.ConfigurationError)
     assert found.severity is (Severity.MEDIUM if ours else Severity.HIGH)
     assert found.status == "failed"
@@ -141,7 +142,7 @@ def test_what_ends_a_run_is_the_owners_or_ours(error):
 )
 def test_a_missing_source_contact_alarms_only_when_asked(policy, scenario):
     """Who ignores or propagates a missing contact decided so: that is no mistake."""
-    found = verdict([receipt(1), *skipped("SourceMissing", 1)], on_source_delete=policy)
+    found = outcome([receipt(1), *skipped("SourceMissing", 1)], on_source_delete=policy)
     assert found.scenario == scenario
 
 
@@ -149,7 +150,7 @@ def test_a_missing_source_contact_alarms_only_when_asked(policy, scenario):
 def test_by_default_success_is_silent_and_all_else_is_heard(case):
     """The spec's defaults: nobody is told of success, somebody of everything else."""
     receipts, error, scenario, *_ = TABLE[case]
-    assert verdict(receipts, error).notify is (scenario != "success_completion")
+    assert outcome(receipts, error).notify is (scenario != "success_completion")
 
 
 @pytest.mark.parametrize("case", sorted(TABLE))
@@ -160,7 +161,7 @@ def test_each_flag_decides_over_its_own_scenarios(case, flag):
     decides = {"success_completion": "notify_on_success", "partial_failure": "notify_on_partial_failure"}
     for value in (True, False):
         settings = {"notify_on_failure": False, "notify_on_success": False, "notify_on_partial_failure": False}
-        found = verdict(receipts, error, notification_settings=settings | {flag: value})
+        found = outcome(receipts, error, notification_settings=settings | {flag: value})
         assert found.notify is (value and decides.get(scenario, "notify_on_failure") == flag)
 
 
@@ -169,7 +170,7 @@ def test_the_threshold_counts_failed_accounts(count, threshold):
     """Some failed accounts are news from as many of them on as the owner says; kinds do not count twice."""
     receipts = [receipt(99)]
     receipts += [receipt(n, Status.FAILED, "ServiceFailed", kind) for n in range(count) for kind in Kind]
-    found = verdict(receipts, notification_settings={"failure_threshold": threshold})
+    found = outcome(receipts, notification_settings={"failure_threshold": threshold})
     assert found.notify is (count >= threshold)
 
 
@@ -177,7 +178,7 @@ def test_the_threshold_counts_failed_accounts(count, threshold):
 def test_no_threshold_silences_a_run_that_failed_as_a_whole(case):
     """How many accounts failed is no matter where the run itself did not do what it was asked to."""
     receipts, error, *_ = TABLE[case]
-    assert verdict(receipts, error, notification_settings={"failure_threshold": 1000}).notify
+    assert outcome(receipts, error, notification_settings={"failure_threshold": 1000}).notify
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -188,7 +189,7 @@ def test_the_owners_rules_decide_the_severity(scenario, priority):
     if priority:
         rules[f"{priority}_priority"] = [scenario]
     receipts, error = next((row[0], row[1]) for row in TABLE.values() if row[2] == scenario)
-    found = verdict(receipts, error, notification_settings={"user_notifications_config": {"notification_rules": rules}})
+    found = outcome(receipts, error, notification_settings={"user_notifications_config": {"notification_rules": rules}})
     assert str(found.severity) == (priority or "none")
 
 
@@ -209,15 +210,15 @@ RECEIPTS = st.lists(
 def test_the_order_of_receipts_does_not_count(receipts, draw):
     """Receipts stream by in any order: the verdict and the counts are the same."""
     shuffled = draw.sample(receipts, len(receipts))
-    assert Tally.of(receipts) == Tally.of(shuffled)
-    assert verdict(receipts) == verdict(shuffled)
-    assert sum(Tally.of(receipts).counts().values()) == len(receipts)
+    assert RunSummary.of(receipts) == RunSummary.of(shuffled)
+    assert outcome(receipts) == outcome(shuffled)
+    assert sum(RunSummary.of(receipts).counts().values()) == len(receipts)
 
 
 @given(receipts=RECEIPTS)
 def test_an_account_in_step_failed_in_nothing(receipts):
     """An account counts as in step if something of it succeeded and nothing failed."""
-    tally = Tally.of(receipts)
+    summary = RunSummary.of(receipts)
     for account in {receipt.account for receipt in receipts}:
         statuses = {receipt.status for receipt in receipts if receipt.account == account}
-        assert (account in tally.in_step_accounts()) is (Status.SUCCESS in statuses and Status.FAILED not in statuses)
+        assert (account in summary.in_sync_accounts()) is (Status.SUCCESS in statuses and Status.FAILED not in statuses)

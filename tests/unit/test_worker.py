@@ -5,12 +5,11 @@ import asyncio
 import pytest
 
 from orgsync.contact_sync.config import parse
-from orgsync.contact_sync.core.account_sync import Means
+from orgsync.contact_sync.core.account_sync import SyncContext
+from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import AccessDenied, UnexpectedAnswer
 from orgsync.contact_sync.core.receipts import Status
-from orgsync.contact_sync.core.targets import Target
-from orgsync.contact_sync.core.worker import SIDE_BY_SIDE, work
+from orgsync.contact_sync.core.worker import CONCURRENCY, process_batch
 from orgsync.contact_sync.names import Kind, Operation
 from orgsync.sandbox.model.account import AccountError, AccountService
 from orgsync.sandbox.model.organization import MANAGEMENT, make
@@ -22,7 +21,8 @@ from orgsync.sandbox.simulation import (
     run,
 )
 from orgsync.shared.breaker import LIMIT
-from orgsync.shared.rate_limiter import Bucket, Pacer
+from orgsync.shared.errors import AccessDenied, UnexpectedAnswer
+from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
 
 EVERY = tuple(Kind)
 
@@ -177,7 +177,7 @@ def test_the_circuit_opens_after_ten_accounts_in_a_row():
     assert result.progress.circuit == "AccessDenied"
     assert len(result.receipts) == 300 * len(EVERY)
     failed = {r.account for r in result.receipts if r.status is Status.FAILED}
-    assert LIMIT <= len(failed) <= LIMIT + SIDE_BY_SIDE
+    assert LIMIT <= len(failed) <= LIMIT + CONCURRENCY
     left = [r for r in result.receipts if r.status is Status.SKIPPED]
     assert {r.error for r in left} == {"CircuitOpen"}
     assert result.progress.done
@@ -245,11 +245,11 @@ def turn_all(org, service, membership, config, **options):
 
     async def main():
         clock, contacts = VirtualClock(), SimulatedContacts(service, options.pop("latency", 0.0))
-        pacer = Pacer({operation: Bucket(config.pace(operation)) for operation in Operation}, clock)
+        pacer = RateLimiter({operation: TokenBucket(config.pace(operation)) for operation in Operation}, clock)
         source = {kind: await contacts.read(None, kind) for kind in EVERY}
-        means = Means(contacts, membership, source, config, pacer, clock)
+        context = SyncContext(contacts, membership, source, config, pacer, clock)
         targets = [Target(account.id, EVERY) for account in org.accounts]
-        return await work(targets, means, options.pop("emit", emit), **options)
+        return await process_batch(targets, context, options.pop("emit", emit), **options)
 
     return run(main()), receipts
 

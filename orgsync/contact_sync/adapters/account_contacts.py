@@ -1,4 +1,4 @@
-"""The Account Management API as the core's `Contacts` port."""
+"""The Account Management API as `Contacts`."""
 
 import asyncio
 import re
@@ -10,9 +10,17 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import AccountError, ContactNotFound
+from orgsync.contact_sync.core.errors import AccountNotFound, ContactNotFound, ContactRefused
 from orgsync.contact_sync.names import Kind
 from orgsync.shared import aws
+from orgsync.shared.errors import CallError
+
+CONTACT_ERRORS: Mapping[str, type[CallError]] = {
+    "ValidationException": ContactRefused,
+    "ResourceNotFoundException": ContactNotFound,
+    "AccountNotFoundException": AccountNotFound,
+}
+"""Errors of Account Management by AWS's code, besides those that any service has."""
 
 
 class AccountContacts:
@@ -72,11 +80,11 @@ class AccountContacts:
         self, operation: Callable[..., Any], account: str | None, parameters: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         loop = asyncio.get_running_loop()
-        failure: AccountError
+        failure: CallError
         try:
             answer: Mapping[str, Any] = await loop.run_in_executor(self._threads, partial(operation, **parameters))
             return answer
         except (ClientError, BotoCoreError) as error:
-            failure = aws.translated(error, account)
+            failure = aws.call_error(error, account or "the management account", CONTACT_ERRORS)
         # Not chained: AWS's and botocore's messages may repeat the contact's values.
         raise failure

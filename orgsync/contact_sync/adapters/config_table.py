@@ -1,4 +1,4 @@
-"""The configuration table: every version that was ever written, the newest of which is current."""
+"""The configuration table as `ConfigStore`."""
 
 import json
 from collections.abc import Mapping
@@ -8,13 +8,14 @@ from typing import Any
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
-from orgsync.contact_sync.config import ConfigurationRefused, ContactSyncConfig, parse
+from orgsync.contact_sync.config import ContactSyncConfig, parse
 from orgsync.contact_sync.core.errors import ConfigurationUnreadable
 from orgsync.contact_sync.names import CONFIG_KEY
 from orgsync.shared import aws
+from orgsync.shared.configuration import ConfigurationRefused
 
-# What stands in an item beside the configuration itself.
-BOOKKEEPING = frozenset({"config_key", "version", "written_at", "written_by"})
+# Attributes of an item beside the configuration itself.
+_BOOKKEEPING = frozenset({"config_key", "version", "written_at", "written_by"})
 
 
 class ConfigTable:
@@ -28,38 +29,26 @@ class ConfigTable:
         self._table: Any = aws.session().resource("dynamodb", config=aws.PATIENT).Table(table_name)
 
     def current(self) -> tuple[int, ContactSyncConfig] | None:
-        """The newest version and its number; None before the first deploy.
-
-        Raises:
-            ConfigurationUnreadable: it was edited by hand into something that is not valid.
-        """
+        """See `ConfigStore.current`."""
         item = self._newest()
         return None if item is None else (int(item["version"]), _read(item))
 
-    @aws.answered()
+    @aws.store_errors()
     def at(self, version: int) -> ContactSyncConfig:
-        """One version, as a run that has started keeps it.
-
-        Raises:
-            ConfigurationUnreadable: there is no such version, or it is not valid.
-        """
+        """See `ConfigStore.at`."""
         item = self._table.get_item(Key={"config_key": CONFIG_KEY, "version": version}, ConsistentRead=True).get("Item")
         if item is None:
             raise ConfigurationUnreadable(f"version {version} is gone")
         return _read(item)
 
     def author(self) -> str | None:
-        """Who wrote the newest version; None before the first deploy."""
+        """See `ConfigStore.author`."""
         newest = self._newest()
         return None if newest is None else str(newest["written_by"])
 
-    @aws.answered()
+    @aws.store_errors()
     def write(self, document: Mapping[str, Any], *, at: str, by: str) -> int:
-        """Add a version, unless the newest says the same; returns the version's number.
-
-        Raises:
-            ConfigurationRefused: the document is not valid; nothing was written.
-        """
+        """See `ConfigStore.write`."""
         parse(document)
         plain = json.loads(json.dumps(document), parse_float=Decimal)
         while True:
@@ -74,10 +63,10 @@ class ConfigTable:
                 return version
             except ClientError as error:
                 # Another writer took this number: look again at what is newest.
-                if aws.code_of(error) != "ConditionalCheckFailedException":
+                if aws.error_code(error) != "ConditionalCheckFailedException":
                     raise
 
-    @aws.answered()
+    @aws.store_errors()
     def _newest(self) -> dict[str, Any] | None:
         answer = self._table.query(
             KeyConditionExpression=Key("config_key").eq(CONFIG_KEY),
@@ -89,7 +78,7 @@ class ConfigTable:
 
 
 def _document(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in item.items() if key not in BOOKKEEPING}
+    return {key: value for key, value in item.items() if key not in _BOOKKEEPING}
 
 
 def _read(item: Mapping[str, Any]) -> ContactSyncConfig:
@@ -100,7 +89,7 @@ def _read(item: Mapping[str, Any]) -> ContactSyncConfig:
 
 
 def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
-    """A version's document as JSON has it: DynamoDB's decimals as numbers."""
+    """Return a version's document as JSON has it: DynamoDB's decimals as numbers."""
     document: dict[str, Any] = json.loads(json.dumps(_document(item), default=_number))
     return document
 

@@ -1,4 +1,4 @@
-"""AWS Organizations: who the members are, where they stand, how they are tagged."""
+"""AWS Organizations as `Organization`: the members, where they stand, how they are tagged."""
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -7,45 +7,51 @@ from typing import Any, ParamSpec, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from orgsync.contact_sync.core.accounts import Account
 from orgsync.contact_sync.core.errors import (
+    AccountNotFound,
     NotManagementAccount,
     OrganizationUnreadable,
-    Temporary,
-    Throttled,
-    UnexpectedAnswer,
     UnknownUnit,
 )
-from orgsync.contact_sync.core.targets import Account
 from orgsync.shared import aws
+from orgsync.shared.errors import CallError, Temporary, Throttled, UnexpectedAnswer
+from orgsync.shared.organization_units import find_unit, is_path
 
-Asked = ParamSpec("Asked")
-Answer = TypeVar("Answer")
+_Params = ParamSpec("_Params")
+_Answer = TypeVar("_Answer")
 
 PAGE = 20  # ListAccounts takes no more
 FEW = 10
 """Accounts that are looked up one by one: units are five deep at most."""
 
+ORGANIZATION_ERRORS: Mapping[str, type[CallError]] = {
+    "AccountNotFoundException": AccountNotFound,
+    "TargetNotFoundException": AccountNotFound,
+}
+"""Errors of Organizations by AWS's code, besides those that any service has."""
 
-def _named(ask: Callable[Asked, Answer]) -> Callable[Asked, Answer]:
-    """Let AWS's refusals leave as ours, with AWS's name for them.
 
-    What may pass leaves under its own name: the state machine plans again, and closes the run if it lasts.
+def _planning(call: Callable[_Params, _Answer]) -> Callable[_Params, _Answer]:
+    """Raise AWS's refusals as ours, with AWS's name for them.
+
+    What may pass keeps its own class: the state machine plans again, and closes the run if it lasts.
     """
 
-    @wraps(ask)
-    def asked(*arguments: Asked.args, **named: Asked.kwargs) -> Answer:
+    @wraps(call)
+    def wrapped(*args: _Params.args, **kwargs: _Params.kwargs) -> _Answer:
         try:
-            return ask(*arguments, **named)
+            return call(*args, **kwargs)
         except (ClientError, BotoCoreError) as error:
-            failure = aws.translated(error, None)
+            failure = aws.call_error(error, "the organization", ORGANIZATION_ERRORS)
             if isinstance(failure, Temporary | Throttled) or not isinstance(error, ClientError):
                 raise failure from error
-            raise OrganizationUnreadable(f"{error.operation_name}: {aws.code_of(error)}") from error
+            raise OrganizationUnreadable(f"{error.operation_name}: {aws.error_code(error)}") from error
 
-    return asked
+    return wrapped
 
 
-class Organization:
+class OrganizationsApi:
     """The organization of the management account; botocore's own retries answer its throttling.
 
     Raises:
@@ -57,13 +63,9 @@ class Organization:
         self._management = management
         self._client = aws.client("organizations")
 
-    @_named
+    @_planning
     def check_management(self) -> None:
-        """See that this account manages an organization.
-
-        Raises:
-            NotManagementAccount: it does not.
-        """
+        """See `Organization.check_management`."""
         try:
             found = self._client.describe_organization()["Organization"]["MasterAccountId"]
         except self._client.exceptions.AWSOrganizationsNotInUseException as error:
@@ -71,32 +73,25 @@ class Organization:
         if found != self._management:
             raise NotManagementAccount(f"{self._management} is managed by {found}")
 
-    @_named
+    @_planning
     def accounts(self) -> list[Account]:
-        """Every account of the organization, in every state; empty pages may come before the last."""
+        """See `Organization.accounts`; empty pages may come before the last."""
         pages = self._client.get_paginator("list_accounts").paginate(PaginationConfig={"PageSize": PAGE})
         return [_account(found) for page in pages for found in page["Accounts"]]
 
-    @_named
+    @_planning
     def account(self, account: str) -> Account | None:
-        """One account; None when it is no member."""
+        """See `Organization.account`."""
         try:
             return _account(self._client.describe_account(AccountId=account)["Account"])
         except self._client.exceptions.AccountNotFoundException:
             return None
 
-    @_named
+    @_planning
     def accounts_below(self, units: Iterable[str], named: Collection[str] = ()) -> frozenset[str]:
-        """Ids of the accounts in any of these units or below.
-
-        Args:
-            named: the only accounts that matter, where not all do. Where a few stand takes fewer
-                requests to find out than who else is in a large unit.
-
-        Raises:
-            UnknownUnit: a unit does not exist, so what it excludes cannot be told.
-        """
+        """See `Organization.accounts_below`."""
         waiting = [self._unit(unit) for unit in units]
+        # To find out where a few accounts stand takes fewer requests than to list a large unit.
         if waiting and 0 < len(named) <= FEW:
             return frozenset(account for account in named if not self._above(account).isdisjoint(waiting))
         found: set[str] = set()
@@ -107,16 +102,16 @@ class Organization:
         return frozenset(found)
 
     async def tags(self, account: str) -> Mapping[str, str]:
-        """See `Membership.tags`."""
+        """See `Organization.tags`."""
         call = partial(self._pages, "list_tags_for_resource", "Tags", account, "ResourceId")
         try:
             tags = await asyncio.to_thread(lambda: list(call()))
         except (ClientError, BotoCoreError) as error:
-            raise aws.translated(error, account) from error
+            raise aws.call_error(error, account, ORGANIZATION_ERRORS) from error
         return {tag["Key"]: tag["Value"] for tag in tags}
 
     async def state(self, account: str) -> str | None:
-        """See `Membership.state`."""
+        """See `Organization.state`."""
         try:
             found = await asyncio.to_thread(self.account, account)
         except OrganizationUnreadable as error:
@@ -124,22 +119,22 @@ class Organization:
         return found.state if found else None
 
     def _unit(self, unit: str) -> str:
-        if not unit.startswith("/"):
+        if not is_path(unit):
             try:
                 self._client.describe_organizational_unit(OrganizationalUnitId=unit)
             except self._client.exceptions.OrganizationalUnitNotFoundException as error:
                 raise UnknownUnit(unit) from error
             return unit
-        parent: str = self._client.list_roots()["Roots"][0]["Id"]
-        for name in unit.removeprefix("/").split("/"):
-            below = {child["Name"]: child["Id"] for child in self._children(parent)}
-            if name not in below:
-                raise UnknownUnit(unit)
-            parent = below[name]
-        return parent
+        found = find_unit(unit, self._client.list_roots()["Roots"][0]["Id"], self._child)
+        if found is None:
+            raise UnknownUnit(unit)
+        return found
+
+    def _child(self, parent: str, name: str) -> str | None:
+        return next((child["Id"] for child in self._children(parent) if child["Name"] == name), None)
 
     def _above(self, account: str) -> set[str]:
-        """Ids of the units above an account, and of its root; none of whoever is no member."""
+        """Return the ids of the units above an account, and of its root; none for one that is no member."""
         above: set[str] = set()
         child = account
         while not child.startswith("r-"):

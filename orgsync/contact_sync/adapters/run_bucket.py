@@ -1,10 +1,10 @@
-"""The run bucket: what is too large for the state machine's payload, and the reports. No contact values."""
+"""The run bucket as `RunStore`: batches and reports. No contact values."""
 
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from orgsync.contact_sync.core.targets import Target
+from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.names import (
     Kind,
     batch_key,
@@ -25,31 +25,27 @@ class RunBucket:
         self.name = name
         self._client = aws.client("s3")
 
-    def manifest(self, run_id: str) -> str:
-        """Key of the list of batches that the Distributed Map reads."""
-        return manifest_key(run_id)
-
     def write_batches(self, run_id: str, batches: Sequence[Sequence[Target]]) -> None:
-        """Write every batch and then the manifest."""
+        """See `RunStore.write_batches`."""
         for number, batch in enumerate(batches):
             self._put(batch_key(run_id, number), [{"account": t.account, "kinds": t.kinds} for t in batch])
         self._put(manifest_key(run_id), [{"run_id": run_id, "batch": number} for number in range(len(batches))])
 
-    @aws.answered()
+    @aws.store_errors()
     def batch(self, run_id: str, number: int) -> tuple[Target, ...]:
-        """The targets of one batch, by account id."""
+        """See `RunStore.batch`."""
         body = self._client.get_object(Bucket=self.name, Key=batch_key(run_id, number))["Body"]
         return tuple(Target(item["account"], tuple(Kind(kind) for kind in item["kinds"])) for item in json.load(body))
 
-    @aws.answered()
+    @aws.store_errors()
     def write_report(self, run_id: str, lines: Iterable[Any]) -> None:
-        """Write a run's report as JSON lines."""
+        """See `RunStore.write_report`."""
         text = "".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in lines)
         self._client.put_object(
             Bucket=self.name, Key=report_key(run_id), Body=text.encode(), ContentType="application/jsonl"
         )
 
-    @aws.answered()
+    @aws.store_errors()
     def _put(self, key: str, document: Any) -> None:
         body = json.dumps(document, separators=(",", ":")).encode()
         self._client.put_object(Bucket=self.name, Key=key, Body=body, ContentType="application/json")

@@ -1,9 +1,9 @@
-"""CloudFormation: whether the stack that asks is being rolled back."""
+"""CloudFormation stacks as `Stacks`."""
 
 from orgsync.shared import aws
 
 
-class Stacks:
+class CloudFormationStacks:
     """Stacks by their ids.
 
     Raises:
@@ -13,8 +13,8 @@ class Stacks:
     def __init__(self) -> None:
         self._client = aws.client("cloudformation")
 
-    @aws.answered()
+    @aws.store_errors()
     def rolls_back(self, stack_id: str) -> bool:
-        """Whether a failed update of this stack is being undone."""
+        """See `Stacks.rolls_back`."""
         (found,) = self._client.describe_stacks(StackName=stack_id)["Stacks"]
         return bool(found["StackStatus"] == "UPDATE_ROLLBACK_IN_PROGRESS")

@@ -1,4 +1,4 @@
-"""The state table: the lease, every run's header, one receipt per account and kind.
+"""The state table as `StateStore`: the lease, every run's header, its receipts and its intents.
 
 Items of one run share its `sync_id`; nothing ever holds a whole run in one item. Contact
 values stand in the header alone (`source`), encrypted under the stack's key.
@@ -11,23 +11,21 @@ from typing import Any, TypeVar
 from boto3.dynamodb.conditions import Attr, Key
 from botocore.exceptions import ClientError
 
+from orgsync.contact_sync.core.accounts import LAST_ACCOUNT
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.lease import Lease, Turn
+from orgsync.contact_sync.core.lease import Lease, LeasedRun
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.names import BY_DAY_INDEX, Cause, Kind
 from orgsync.shared import aws
 
-LEASE_KEY = {"sync_id": "lease", "item": "organization"}
-HEADER = "run"
-RECEIPT = "receipt#"
-BEGUN = "begun#"
-LAST = "9" * 12
-"""No account's id comes after it."""
+_LEASE_KEY = {"sync_id": "lease", "item": "organization"}
+_HEADER = "run"
+_RECEIPT = "receipt#"
+_INTENT = "intent#"
+_OPEN = [RunStatus.IN_PROGRESS, RunStatus.STOPPED]
 
-OPEN = [RunStatus.IN_PROGRESS, RunStatus.STOPPED]
-
-Answer = TypeVar("Answer")
+_Answer = TypeVar("_Answer")
 
 
 class StateTable:
@@ -43,18 +41,18 @@ class StateTable:
 
     # --- the lease -----------------------------------------------------------------------
 
-    @aws.answered()
-    def exchange(self, decide: Callable[[Lease], tuple[Lease, Answer]]) -> Answer:
-        """Change the lease as `decide` says of what is really stored; decides again when another came first."""
+    @aws.store_errors()
+    def update_lease(self, decide: Callable[[Lease], tuple[Lease, _Answer]]) -> _Answer:
+        """See `StateStore.update_lease`."""
         while True:
-            item = self._table.get_item(Key=LEASE_KEY, ConsistentRead=True).get("Item", {})
+            item = self._table.get_item(Key=_LEASE_KEY, ConsistentRead=True).get("Item", {})
             lease = _lease(item)
             changed, answer = decide(lease)
             if changed == lease:
                 return answer
             revision = int(item.get("revision", 0))
             document = {
-                **LEASE_KEY,
+                **_LEASE_KEY,
                 "revision": revision + 1,
                 "holder": changed.holder.to_json() if changed.holder else None,
                 "pending": changed.pending.to_json() if changed.pending else None,
@@ -65,60 +63,60 @@ class StateTable:
                 self._table.put_item(Item=document, ConditionExpression=unchanged)
                 return answer
             except ClientError as error:
-                if aws.code_of(error) != "ConditionalCheckFailedException":
+                if aws.error_code(error) != "ConditionalCheckFailedException":
                     raise
 
-    @aws.answered()
+    @aws.store_errors()
     def lease(self) -> Lease:
-        """The lease as it stands."""
-        return _lease(self._table.get_item(Key=LEASE_KEY, ConsistentRead=True).get("Item", {}))
+        """See `StateStore.lease`."""
+        return _lease(self._table.get_item(Key=_LEASE_KEY, ConsistentRead=True).get("Item", {}))
 
     # --- headers -------------------------------------------------------------------------
 
-    @aws.answered()
+    @aws.store_errors()
     def run(self, run_id: str) -> Run | None:
-        """A run's header; None when there is none (yet)."""
-        item = self._table.get_item(Key={"sync_id": run_id, "item": HEADER}, ConsistentRead=True).get("Item")
+        """See `StateStore.run`."""
+        item = self._table.get_item(Key={"sync_id": run_id, "item": _HEADER}, ConsistentRead=True).get("Item")
         return _run(item) if item else None
 
-    @aws.answered()
-    def save(self, run: Run, *, while_open: bool = False) -> bool:
-        """Write a header. With `while_open` only over one that has not ended; says whether it was written."""
+    @aws.store_errors()
+    def save_run(self, run: Run, *, while_open: bool = False) -> bool:
+        """See `StateStore.save_run`."""
         condition = (
-            {"ConditionExpression": Attr("status").not_exists() | Attr("status").is_in(OPEN)} if while_open else {}
+            {"ConditionExpression": Attr("status").not_exists() | Attr("status").is_in(_OPEN)} if while_open else {}
         )
         try:
             self._table.put_item(Item=self._header(run), **condition)
             return True
         except ClientError as error:
-            if aws.code_of(error) == "ConditionalCheckFailedException":
+            if aws.error_code(error) == "ConditionalCheckFailedException":
                 return False
             raise
 
-    @aws.answered()
+    @aws.store_errors()
     def open_circuit(self, run_id: str, cause: str) -> None:
-        """Note for the run's other batches that calling AWS does not help."""
+        """See `StateStore.open_circuit`."""
         self._table.update_item(
-            Key={"sync_id": run_id, "item": HEADER},
+            Key={"sync_id": run_id, "item": _HEADER},
             UpdateExpression="SET circuit = :cause",
             ExpressionAttributeValues={":cause": cause},
         )
 
-    @aws.answered()
+    @aws.store_errors()
     def stop(self, run_id: str) -> None:
-        """Tell a run's worker, should it still live, to write no more."""
+        """See `StateStore.stop`."""
         self._table.update_item(
-            Key={"sync_id": run_id, "item": HEADER},
+            Key={"sync_id": run_id, "item": _HEADER},
             UpdateExpression="SET #status = :stopped",
             ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues={":stopped": RunStatus.STOPPED},
         )
 
-    @aws.answered()
-    def stopped(self, run_id: str) -> bool:
-        """Whether the run may write no more; a reading of one attribute, for a worker that looks often."""
+    @aws.store_errors()
+    def is_stopped(self, run_id: str) -> bool:
+        """See `StateStore.is_stopped`."""
         answer = self._table.get_item(
-            Key={"sync_id": run_id, "item": HEADER},
+            Key={"sync_id": run_id, "item": _HEADER},
             ConsistentRead=True,
             ProjectionExpression="#status",
             ExpressionAttributeNames={"#status": "status"},
@@ -126,7 +124,7 @@ class StateTable:
         return bool(answer.get("Item", {}).get("status") != RunStatus.IN_PROGRESS)
 
     def runs_of(self, day: str) -> Iterator[Run]:
-        """The runs that started on a day (UTC, YYYY-MM-DD), oldest first; merged bells are none."""
+        """See `StateStore.runs_of`."""
         query = {"IndexName": BY_DAY_INDEX, "KeyConditionExpression": Key("day").eq(day)}
         for item in self._query(query):
             if (run := _run(item)).status is not RunStatus.MERGED:
@@ -134,28 +132,30 @@ class StateTable:
 
     # --- receipts ------------------------------------------------------------------------
 
-    @aws.answered()
-    def keep(self, receipts: Iterable[Receipt], run_id: str) -> None:
-        """Write receipts; writing one again changes nothing but its time."""
+    @aws.store_errors()
+    def save_receipts(self, receipts: Iterable[Receipt], run_id: str) -> None:
+        """See `StateStore.save_receipts`."""
         with self._table.batch_writer(overwrite_by_pkeys=["sync_id", "item"]) as batch:
             for receipt in receipts:
                 batch.put_item(Item=self._receipt(receipt, run_id))
 
-    def receipts(self, run_id: str, first: str = "", last: str = LAST) -> Iterator[Receipt]:
-        """A run's receipts, by account; `first` and `last` bound the account ids, both included."""
-        for item in self._by_account(RECEIPT, run_id, first, last):
+    def receipts(self, run_id: str, first: str = "", last: str = LAST_ACCOUNT) -> Iterator[Receipt]:
+        """See `StateStore.receipts`."""
+        for item in self._by_account(_RECEIPT, run_id, first, last):
             yield _as_receipt(item)
 
-    @aws.answered()
-    def begin(self, account: str, kind: Kind, fields: Iterable[str], run_id: str, at: str) -> None:
-        """Note which fields are about to be written, for a worker that finds them written and no receipt."""
+    @aws.store_errors()
+    def record_intent(self, account: str, kind: Kind, fields: Iterable[str], run_id: str, at: str) -> None:
+        """See `StateStore.record_intent`."""
         # Of neither index: it lacks their keys.
-        note = {"sync_id": run_id, "item": f"{BEGUN}{account}#{kind}", "changed": list(fields)}
+        note = {"sync_id": run_id, "item": f"{_INTENT}{account}#{kind}", "changed": list(fields)}
         self._table.put_item(Item={**note, "expires_at": self._expiry(at)})
 
-    def begun(self, run_id: str, first: str = "", last: str = LAST) -> dict[tuple[str, Kind], tuple[str, ...]]:
-        """What a run's workers began to write, by account and kind, whatever became of it; bounds as of `receipts`."""
-        notes = ((item["item"].split("#"), item["changed"]) for item in self._by_account(BEGUN, run_id, first, last))
+    def intents(
+        self, run_id: str, first: str = "", last: str = LAST_ACCOUNT
+    ) -> dict[tuple[str, Kind], tuple[str, ...]]:
+        """See `StateStore.intents`."""
+        notes = ((item["item"].split("#"), item["changed"]) for item in self._by_account(_INTENT, run_id, first, last))
         return {(account, Kind(kind)): tuple(fields) for (_, account, kind), fields in notes}
 
     # --- items ---------------------------------------------------------------------------
@@ -166,7 +166,7 @@ class StateTable:
 
     def _query(self, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
         while True:
-            with aws.answered():
+            with aws.store_errors():
                 answer = self._table.query(**query)
             yield from answer["Items"]
             if "LastEvaluatedKey" not in answer:
@@ -179,7 +179,7 @@ class StateTable:
     def _header(self, run: Run) -> dict[str, Any]:
         return {
             "sync_id": run.run_id,
-            "item": HEADER,
+            "item": _HEADER,
             "run_id": run.run_id,
             "day": run.started[:10],
             "cause": str(run.cause),
@@ -189,7 +189,7 @@ class StateTable:
             "severity": run.severity,
             "scenario": run.scenario,
             "started": run.started,
-            "rung": run.rung,
+            "triggered_at": run.triggered_at,
             "ended": run.ended,
             "counts": dict(run.counts),
             "source": {str(kind): dict(contact.fields) for kind, contact in run.source.items()},
@@ -206,7 +206,7 @@ class StateTable:
     def _receipt(self, receipt: Receipt, run_id: str) -> dict[str, Any]:
         return {
             "sync_id": run_id,
-            "item": f"{RECEIPT}{receipt.account}#{receipt.kind}",
+            "item": f"{_RECEIPT}{receipt.account}#{receipt.kind}",
             "account": receipt.account,
             "kind": str(receipt.kind),
             "status": str(receipt.status),
@@ -219,7 +219,9 @@ class StateTable:
 
 
 def _lease(item: Mapping[str, Any]) -> Lease:
-    return Lease(Turn.from_json(item.get("holder")), Turn.from_json(item.get("pending")), item.get("previous"))
+    return Lease(
+        LeasedRun.from_json(item.get("holder")), LeasedRun.from_json(item.get("pending")), item.get("previous")
+    )
 
 
 def _run(item: Mapping[str, Any]) -> Run:
@@ -232,7 +234,7 @@ def _run(item: Mapping[str, Any]) -> Run:
         severity=item["severity"],
         scenario=item["scenario"],
         started=item["started"],
-        rung=item["rung"],
+        triggered_at=item["triggered_at"],
         ended=item["ended"],
         counts={status: int(count) for status, count in item["counts"].items()},
         source={Kind(kind): Contact.of(Kind(kind), fields) for kind, fields in item["source"].items()},

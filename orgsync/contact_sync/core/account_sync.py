@@ -1,16 +1,14 @@
-"""One account's turn: read, decide, write the difference, read again. Every end is a receipt."""
+"""One account in one run: plan (read, decide), then apply (record, write, verify). Every end is a receipt."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from orgsync.contact_sync.config import ContactSyncConfig
-from orgsync.contact_sync.core.contacts import Contact, difference
+from orgsync.contact_sync.core.contacts import Change, Contact, decide
 from orgsync.contact_sync.core.errors import (
-    AccessDenied,
-    AccountError,
     AccountNotFound,
     CircuitOpen,
     ContactNotFound,
@@ -19,179 +17,190 @@ from orgsync.contact_sync.core.errors import (
     ExclusionUnknown,
     NotActive,
     NotVerified,
-    OrgsyncError,
     Skip,
-    UnexpectedAnswer,
 )
-from orgsync.contact_sync.core.protocols import Clock, Contacts, Membership
+from orgsync.contact_sync.core.protocols import Contacts, Organization
 from orgsync.contact_sync.core.receipts import Receipt, Status
-from orgsync.contact_sync.core.targets import ACTIVE, excluded_by_tag
+from orgsync.contact_sync.core.selection import excluded_by_tag
 from orgsync.contact_sync.names import Kind, Operation
-from orgsync.shared.breaker import Breaker
-from orgsync.shared.rate_limiter import Pacer
-from orgsync.shared.retries import Caller
+from orgsync.shared.breaker import CircuitBreaker
+from orgsync.shared.clock import Clock, timestamp
+from orgsync.shared.errors import AccessDenied, CallError, OrgsyncError, UnexpectedAnswer
+from orgsync.shared.rate_limiter import RateLimiter
+from orgsync.shared.retries import RetryingCaller
 
-Answer = TypeVar("Answer")
-Fields = tuple[str, ...]
-
-
-class NotKept(Exception):
-    """What a run must know could not be kept: to work on would be to work blind."""
+_Answer = TypeVar("_Answer")
+_Fields = tuple[str, ...]
 
 
-async def _nobody_takes_over(account: str, kind: Kind, fields: Fields) -> None:
-    """Where no other worker ever comes after this one."""
+class PersistFailed(Exception):
+    """A fact that the run must know could not be persisted: to work on would be to work blind."""
+
+
+async def _record_nothing(account: str, kind: Kind, fields: _Fields) -> None:
+    """Record no intent, where no other worker ever comes after this one."""
 
 
 @dataclass(frozen=True)
-class Means:
-    """What every turn of a run works with.
+class SyncContext:
+    """Everything that the accounts of a run have in common.
 
     Attributes:
         source: the source's contacts as the run read them; a kind it lacks is absent.
         config: the configuration version that the run keeps to its end.
-        begin: told of the fields of an account and kind just before they are written.
-        begun: what an earlier worker of this run began, and left no receipt of: it died in between.
+        record_intent: called with the fields of an account and kind just before they are written.
+        intents: what an earlier worker of this run recorded, and left no receipt of: it died in between.
     """
 
     contacts: Contacts
-    membership: Membership
+    organization: Organization
     source: Mapping[Kind, Contact]
     config: ContactSyncConfig
-    pacer: Pacer
+    limiter: RateLimiter
     clock: Clock
-    begin: Callable[[str, Kind, Fields], Awaitable[None]] = _nobody_takes_over
-    begun: Mapping[tuple[str, Kind], Fields] = field(default_factory=dict)
+    record_intent: Callable[[str, Kind, _Fields], Awaitable[None]] = _record_nothing
+    intents: Mapping[tuple[str, Kind], _Fields] = field(default_factory=dict)
 
 
-class Turn:
-    """One account's turn, with its own retries and its own count of throttles."""
+@dataclass
+class _KindState:
+    """Progress of one kind: the fields that differ, why it went no further, and how often a call was retried."""
 
-    def __init__(self, account: str, means: Means, breaker: Breaker, throttles: Counter[Operation]) -> None:
+    fields: _Fields = ()
+    error: OrgsyncError | None = None
+    retries: int = 0
+
+    def retried(self) -> None:
+        self.retries += 1
+
+
+class AccountSync:
+    """One account's kinds, with its own retries and its own count of throttles.
+
+    `plan`, then `apply` what it found, then `receipts`. Without `apply` the receipts say what would be written.
+    """
+
+    def __init__(self, account: str, context: SyncContext, breaker: CircuitBreaker, throttles: Counter[str]) -> None:
         self._account = account
-        self._means = means
+        self._context = context
         self._breaker = breaker
-        self._asked: asyncio.Future[str | None] | None = None
-        self._caller = Caller(means.pacer, means.clock, means.config.retry_config.delays(), throttles)
+        self._state_lookup: asyncio.Future[str | None] | None = None
+        self._caller = RetryingCaller(context.limiter, context.clock, context.config.retry_config.delays(), throttles)
+        self._kinds: dict[Kind, _KindState] = {}
 
-    async def receipts(self, kinds: Sequence[Kind]) -> list[Receipt]:
-        """Bring the account's kinds into step side by side; one receipt each, in their order."""
+    async def plan(self, kinds: Sequence[Kind]) -> list[Change]:
+        """Read the kinds side by side and decide; return what must be written."""
+        self._kinds = {kind: _KindState() for kind in kinds}
         try:
             await self._check_exclusion()
         except OrgsyncError as error:
-            receipts = [self._receipt(kind, error=error) for kind in kinds]
-        else:
-            receipts = list(await asyncio.gather(*(self._bring_into_step(kind) for kind in kinds)))
-        return receipts
+            for state in self._kinds.values():
+                state.error = error
+            return []
+        changes = await asyncio.gather(*(self._guarded(kind, self._decide(kind)) for kind in kinds))
+        return [change for change in changes if change is not None]
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """Record, write and verify changes side by side.
+
+        Raises:
+            PersistFailed: an intent could not be recorded.
+        """
+        await asyncio.gather(*(self._guarded(change.kind, self._write(change)) for change in changes))
+
+    def receipts(self) -> list[Receipt]:
+        """Return one receipt for each kind, in the order of `plan`."""
+        at = timestamp(self._context.clock.now())
+        return [self._receipt(kind, state, at) for kind, state in self._kinds.items()]
 
     async def _check_exclusion(self) -> None:
-        """Tags decide before anything is read; what they say must be known (failing closed)."""
-        excluded = self._means.config.excluded_tags
+        """See that no tag excludes the account, before anything is read; unknown tags exclude it too."""
+        excluded = self._context.config.excluded_tags
         if not excluded:
             return
-        self._stop_if_open()
+        self._check_circuit()
         try:
-            tags = await self._caller.call(Operation.LIST_TAGS, lambda: self._means.membership.tags(self._account))
+            tags = await self._caller.call(Operation.LIST_TAGS, lambda: self._context.organization.tags(self._account))
         except AccountNotFound as error:
             raise NotActive("the account has left the organization") from error
-        except AccountError as error:
+        except CallError as error:
             raise ExclusionUnknown("the account's tags cannot be read") from error
         if excluded_by_tag(tags, excluded):
             raise Excluded("by tag")
 
-    async def _bring_into_step(self, kind: Kind) -> Receipt:
-        wanted = self._means.source.get(kind)
-        attempt = _Attempt(self._account, kind, self._means, self._caller)
-        written: Fields = ()
-        failure: OrgsyncError
-        try:
-            self._stop_if_open()
-            changed = difference(wanted, await attempt.read())
-            if changed:
-                self._stop_if_open()
-                await self._begin(kind, changed)
-                await attempt.write(wanted)
-                written = changed
-                await attempt.verify(wanted)
-            else:
-                written = self._means.begun.get((self._account, kind), ())
-            return self._receipt(kind, changed=written, retries=attempt.retries)
-        except NotKept:
-            raise
-        except (AccessDenied, AccountNotFound, ContactNotFound, ContactRefused) as error:
-            failure = await self._or_no_longer_active(error)
-        except OrgsyncError as error:
-            failure = error
-        except Exception as error:  # whatever one account's answer brings up, the others finish
-            failure = UnexpectedAnswer(type(error).__name__)
-        return self._receipt(kind, changed=written, error=failure, retries=attempt.retries)
+    async def _decide(self, kind: Kind) -> Change | None:
+        self._check_circuit()
+        change = decide(kind, self._context.source.get(kind), await self._read(kind))
+        # In sync by the hand of a worker that died: its write stands in this receipt.
+        self._kinds[kind].fields = change.fields if change else self._context.intents.get((self._account, kind), ())
+        return change
 
-    async def _begin(self, kind: Kind, fields: Fields) -> None:
+    async def _write(self, change: Change) -> None:
+        state, kind, desired = self._kinds[change.kind], change.kind, change.desired
+        state.fields = ()
+        self._check_circuit()
         try:
-            await self._means.begin(self._account, kind, fields)
+            await self._context.record_intent(self._account, kind, change.fields)
         except Exception as error:
-            raise NotKept(f"{self._account} {kind}: what was about to be written") from error
-
-    def _stop_if_open(self) -> None:
-        if self._breaker.open:
-            raise CircuitOpen(f"after {self._breaker.cause}")
-
-    async def _or_no_longer_active(self, error: AccountError) -> OrgsyncError:
-        """AWS refuses calls on an account that was closed meanwhile in more than one way: ask what it is."""
-        if self._asked is None:  # once, however many kinds were refused
-            self._asked = asyncio.ensure_future(self._means.membership.state(self._account))
-        try:
-            state = await self._asked
-        except AccountError:
-            return error
-        return error if state == ACTIVE else NotActive("the account closed or left during the run")
-
-    def _receipt(
-        self, kind: Kind, *, changed: Fields = (), error: OrgsyncError | None = None, retries: int = 0
-    ) -> Receipt:
-        status = Status.SUCCESS if error is None else Status.SKIPPED if isinstance(error, Skip) else Status.FAILED
-        at = self._means.clock.now().isoformat(timespec="milliseconds")
-        return Receipt(self._account, kind, status, at, changed, error.code if error else None, retries)
-
-
-class _Attempt:
-    """The calls of one kind, and how often they had to be tried again."""
-
-    def __init__(self, account: str, kind: Kind, means: Means, caller: Caller) -> None:
-        self._account = account
-        self._kind = kind
-        self._means = means
-        self._caller = caller
-        self.retries = 0
-
-    async def read(self) -> Contact | None:
-        """What AWS holds now."""
-        operation = Operation.GET_PRIMARY if self._kind is Kind.PRIMARY else Operation.GET_ALTERNATE
-        return await self._call(operation, lambda: self._means.contacts.read(self._account, self._kind))
-
-    async def write(self, wanted: Contact | None) -> None:
-        """Replace the contact, or delete it where the source has none."""
-        contacts = self._means.contacts
-        if wanted is None:
-            await self._call(Operation.DELETE_ALTERNATE, lambda: contacts.delete(self._account, self._kind))
+            raise PersistFailed(f"{self._account} {kind}: the intent to write") from error
+        contacts = self._context.contacts
+        if desired is None:
+            await self._call(kind, Operation.DELETE_ALTERNATE, lambda: contacts.delete(self._account, kind))
         else:
-            operation = Operation.PUT_PRIMARY if self._kind is Kind.PRIMARY else Operation.PUT_ALTERNATE
-            await self._call(operation, lambda: contacts.write(self._account, wanted))
+            await self._call(kind, Operation.put(kind), lambda: contacts.write(self._account, desired))
+        state.fields = change.fields
+        await self._verify(change)
 
-    async def verify(self, wanted: Contact | None) -> None:
+    async def _verify(self, change: Change) -> None:
         """Read back until AWS shows what was written.
 
         Account Management is eventually consistent (the Terraform provider polls too): one
         look right after a write proves nothing, in either direction.
         """
-        for pause in self._means.config.verify_config.delays():
-            await self._means.clock.sleep(pause)
-            if not difference(wanted, await self.read()):
+        for pause in self._context.config.verify_config.delays():
+            await self._context.clock.sleep(pause)
+            if decide(change.kind, change.desired, await self._read(change.kind)) is None:
                 return
         raise NotVerified("reading back kept showing something else")
 
-    async def _call(self, operation: Operation, perform: Callable[[], Awaitable[Answer]]) -> Answer:
-        return await self._caller.call(operation, perform, on_retry=self._count)
+    async def _read(self, kind: Kind) -> Contact | None:
+        return await self._call(kind, Operation.get(kind), lambda: self._context.contacts.read(self._account, kind))
 
-    def _count(self) -> None:
-        self.retries += 1
+    async def _call(self, kind: Kind, operation: Operation, perform: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        return await self._caller.call(operation, perform, on_retry=self._kinds[kind].retried)
+
+    async def _guarded(self, kind: Kind, step: Coroutine[Any, Any, _Answer]) -> _Answer | None:
+        """Await one kind's step; its failure is the kind's own, and the other kinds go on."""
+        try:
+            return await step
+        except PersistFailed:
+            raise
+        except (AccessDenied, AccountNotFound, ContactNotFound, ContactRefused) as error:
+            self._kinds[kind].error = await self._unless_inactive(error)
+        except OrgsyncError as error:
+            self._kinds[kind].error = error
+        except Exception as error:  # whatever one account's answer brings up, the others finish
+            self._kinds[kind].error = UnexpectedAnswer(type(error).__name__)
+        return None
+
+    def _check_circuit(self) -> None:
+        if self._breaker.open:
+            raise CircuitOpen(f"after {self._breaker.cause}")
+
+    async def _unless_inactive(self, error: CallError) -> OrgsyncError:
+        """Return the error, unless the account is no longer ACTIVE.
+
+        AWS refuses calls on an account that was closed meanwhile in more than one way, so Organizations is asked.
+        """
+        if self._state_lookup is None:  # once, however many kinds were refused
+            self._state_lookup = asyncio.ensure_future(self._context.organization.state(self._account))
+        try:
+            state = await self._state_lookup
+        except CallError:
+            return error
+        return error if state == "ACTIVE" else NotActive("the account closed or left during the run")
+
+    def _receipt(self, kind: Kind, state: _KindState, at: str) -> Receipt:
+        error = state.error
+        status = Status.SUCCESS if error is None else Status.SKIPPED if isinstance(error, Skip) else Status.FAILED
+        return Receipt(self._account, kind, status, at, state.fields, error.code if error else None, state.retries)

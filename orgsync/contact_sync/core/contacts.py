@@ -1,4 +1,4 @@
-"""Contacts as AWS knows them: what may be written, when two are equal, where they differ.
+"""Contacts as AWS knows them: their fields, which values may be written, and how two of them differ.
 
 Field names are AWS's own (`FullName`, `EmailAddress`). Limits come from the Account
 Management API's service model; the countries that need a state from its documentation.
@@ -14,8 +14,8 @@ from orgsync.contact_sync.names import ALTERNATES, Kind
 STATE_REQUIRED_IN = frozenset({"US", "CA", "GB", "DE", "JP", "IN", "BR"})
 
 
-class Limit(NamedTuple):
-    """What AWS accepts for one field: length in characters, and a pattern where it has one."""
+class _FieldRule(NamedTuple):
+    """Rule of AWS for one field: length in characters, and a pattern where it has one."""
 
     longest: int
     required: bool = True
@@ -23,32 +23,32 @@ class Limit(NamedTuple):
     shape: str = ""
 
 
-PRIMARY_FIELDS: Mapping[str, Limit] = {
-    "FullName": Limit(50),
-    "AddressLine1": Limit(60),
-    "AddressLine2": Limit(60, required=False),
-    "AddressLine3": Limit(60, required=False),
-    "City": Limit(50),
-    "CompanyName": Limit(50, required=False),
-    "CountryCode": Limit(2, pattern=r"[A-Z]{2}", shape="two letters such as DE"),
-    "DistrictOrCounty": Limit(50, required=False),
-    "PhoneNumber": Limit(20, pattern=r"[+][\s0-9()-]+", shape="a phone number that begins with +"),
-    "PostalCode": Limit(20),
-    "StateOrRegion": Limit(50, required=False),
-    "WebsiteUrl": Limit(256, required=False),
+_PRIMARY_FIELDS: Mapping[str, _FieldRule] = {
+    "FullName": _FieldRule(50),
+    "AddressLine1": _FieldRule(60),
+    "AddressLine2": _FieldRule(60, required=False),
+    "AddressLine3": _FieldRule(60, required=False),
+    "City": _FieldRule(50),
+    "CompanyName": _FieldRule(50, required=False),
+    "CountryCode": _FieldRule(2, pattern=r"[A-Z]{2}", shape="two letters such as DE"),
+    "DistrictOrCounty": _FieldRule(50, required=False),
+    "PhoneNumber": _FieldRule(20, pattern=r"[+][\s0-9()-]+", shape="a phone number that begins with +"),
+    "PostalCode": _FieldRule(20),
+    "StateOrRegion": _FieldRule(50, required=False),
+    "WebsiteUrl": _FieldRule(256, required=False),
 }
 
-ALTERNATE_FIELDS: Mapping[str, Limit] = {
-    "EmailAddress": Limit(254, pattern=r"[\w+=.#|!&-]+@[\w.-]+\.[\w]+", shape="an e-mail address"),
-    "Name": Limit(64),
-    "PhoneNumber": Limit(25, pattern=r"[\s0-9()+-]+", shape="a phone number: digits, spaces, ( ) + -"),
-    "Title": Limit(50),
+_ALTERNATE_FIELDS: Mapping[str, _FieldRule] = {
+    "EmailAddress": _FieldRule(254, pattern=r"[\w+=.#|!&-]+@[\w.-]+\.[\w]+", shape="an e-mail address"),
+    "Name": _FieldRule(64),
+    "PhoneNumber": _FieldRule(25, pattern=r"[\s0-9()+-]+", shape="a phone number: digits, spaces, ( ) + -"),
+    "Title": _FieldRule(50),
 }
 
 
-def fields_of(kind: Kind) -> Mapping[str, Limit]:
-    """The fields that a contact of this kind has at AWS."""
-    return ALTERNATE_FIELDS if kind in ALTERNATES else PRIMARY_FIELDS
+def field_rules(kind: Kind) -> Mapping[str, _FieldRule]:
+    """Return the rule of every field that a contact of this kind has."""
+    return _ALTERNATE_FIELDS if kind in ALTERNATES else _PRIMARY_FIELDS
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,8 +64,8 @@ class Contact:
 
     @classmethod
     def of(cls, kind: Kind, raw: Mapping[str, object]) -> "Contact":
-        """Take what AWS (or the state table) holds; keys that the kind does not have are left out."""
-        known = {name: str(raw[name]).strip() for name in fields_of(kind) if raw.get(name) is not None}
+        """Normalise the fields that AWS (or the state table) holds; keys that the kind does not have are dropped."""
+        known = {name: str(raw[name]).strip() for name in field_rules(kind) if raw.get(name) is not None}
         if "CountryCode" in known:
             known["CountryCode"] = known["CountryCode"].upper()
         return cls(kind, {name: value for name, value in known.items() if value})
@@ -75,8 +75,8 @@ class Contact:
 
 
 @dataclass(frozen=True)
-class Flaw:
-    """Why AWS would refuse a contact: the field and the rule, never the value."""
+class FieldError:
+    """Reason for which AWS would refuse a contact: the field and the rule, never the value."""
 
     kind: Kind
     field: str
@@ -86,33 +86,51 @@ class Flaw:
         return f"{self.kind}.{self.field} {self.rule}"
 
 
-def flaws(contact: Contact) -> tuple[Flaw, ...]:
-    """Everything for which AWS would refuse to take this contact; empty when it can be written.
+def field_errors(contact: Contact) -> tuple[FieldError, ...]:
+    """Return every reason for which AWS would refuse this contact; empty when it can be written.
 
-    What Get returns may fail Put (an old phone number without its +): checked once at the
+    A contact that Get returns may fail Put (an old phone number without its +): checked once at the
     source, it is one clear error instead of one failure for every member.
     """
-    found: list[Flaw] = []
-    for name, limit in fields_of(contact.kind).items():
+    found: list[FieldError] = []
+    for name, rule in field_rules(contact.kind).items():
         value = contact.fields.get(name)
         if value is None:
-            if limit.required:
-                found.append(Flaw(contact.kind, name, "is required"))
-        elif len(value) > limit.longest:
-            found.append(Flaw(contact.kind, name, f"is longer than {limit.longest} characters"))
-        elif limit.pattern and not re.fullmatch(limit.pattern, value, re.ASCII):
-            found.append(Flaw(contact.kind, name, f"must be {limit.shape}"))
+            if rule.required:
+                found.append(FieldError(contact.kind, name, "is required"))
+        elif len(value) > rule.longest:
+            found.append(FieldError(contact.kind, name, f"is longer than {rule.longest} characters"))
+        elif rule.pattern and not re.fullmatch(rule.pattern, value, re.ASCII):
+            found.append(FieldError(contact.kind, name, f"must be {rule.shape}"))
     if (
         contact.kind is Kind.PRIMARY
         and contact.fields.get("CountryCode") in STATE_REQUIRED_IN
         and "StateOrRegion" not in contact.fields
     ):
-        found.append(Flaw(contact.kind, "StateOrRegion", "is required in this country"))
+        found.append(FieldError(contact.kind, "StateOrRegion", "is required in this country"))
     return tuple(found)
 
 
-def difference(wanted: Contact | None, held: Contact | None) -> tuple[str, ...]:
-    """Names of the fields in which two contacts of a kind differ, sorted; a missing contact has none."""
-    a = wanted.fields if wanted else {}
-    b = held.fields if held else {}
-    return tuple(sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name)))
+@dataclass(frozen=True)
+class Change:
+    """A difference that would be written.
+
+    Attributes:
+        desired: the contact to put; None deletes it.
+        fields: names of the fields that differ, sorted.
+    """
+
+    kind: Kind
+    desired: Contact | None
+    fields: tuple[str, ...]
+
+
+def decide(kind: Kind, desired: Contact | None, held: Contact | None) -> Change | None:
+    """Compare what an account should hold with what it holds; None when they are equal.
+
+    A contact that does not exist has no fields.
+    """
+    wanted = desired.fields if desired else {}
+    found = held.fields if held else {}
+    fields = tuple(sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)))
+    return Change(kind, desired, fields) if fields else None

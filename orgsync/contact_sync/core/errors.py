@@ -1,44 +1,27 @@
-"""Every refusal, skip and failure by name; each says what to do about it.
+"""Errors of contact sync: refused events, runs that cannot be carried out, failed and skipped accounts."""
 
-A class's name is its code: it stands in receipts, metrics, notifications and the CLI, and
-`remedy_of` turns it back into advice. Messages carry ids, kinds and field names, never a
-contact's values.
-"""
+from orgsync.shared.errors import CallError, OrgsyncError
 
-from typing import ClassVar
-
-
-class OrgsyncError(Exception):
-    """Root of all that orgsync names."""
-
-    remedy: ClassVar[str] = "Look at the run's report and the function's log."
-
-    @property
-    def code(self) -> str:
-        """The class's own name."""
-        return type(self).__name__
-
-
-# --- bells that start no run -------------------------------------------------------------
+# --- events that start no run ------------------------------------------------------------
 
 
 class Refusal(OrgsyncError):
-    """A bell that starts no run; nothing was read or written for it."""
+    """An event that starts no run; nothing was read or written for it."""
 
 
-class MalformedBell(Refusal):
+class MalformedEvent(Refusal):
     """The event lacks what every event of its kind has."""
 
     remedy = "Nothing to do for one; if they repeat, compare the event with tests/events and report it."
 
 
-class UnknownBell(Refusal):
-    """The event is well-formed but of no kind that contact sync listens to."""
+class UnknownEvent(Refusal):
+    """The event is well-formed but of no type that contact sync listens to."""
 
     remedy = "Check who starts this state machine: only its own rules, schedule and command should."
 
 
-class ForeignBell(Refusal):
+class ForeignEvent(Refusal):
     """The event was recorded for another account than the one it claims to speak of."""
 
     remedy = "Check the event bus's policy: only this organization's accounts may put events there."
@@ -63,27 +46,27 @@ class CallFailed(Refusal):
 
 
 class AccountCreationFailed(Refusal):
-    """An account could not be created, so there is none to bring into step."""
+    """An account could not be created, so there is none to keep in sync."""
 
     remedy = "Look at the account's creation in AWS Organizations."
 
 
 class KindNotConfigured(Refusal):
-    """The change concerns kinds that this configuration does not keep in step."""
+    """The change concerns kinds that this configuration does not keep in sync."""
 
-    remedy = "Add the kind to contact_types if it should be kept in step."
+    remedy = "Add the kind to contact_types if it should be kept in sync."
 
 
 class Paused(Refusal):
     """Contact sync is paused by its configuration."""
 
-    remedy = "Set paused: false and deploy; the deploy brings every account into step."
+    remedy = "Set paused: false and deploy; the deployment compares every account."
 
 
 class ConfigurationMissing(Refusal):
     """No configuration has been written yet: the stack is still being deployed."""
 
-    remedy = "Nothing to do while a deploy runs: its own first run reads the source after this event."
+    remedy = "Nothing to do while a deployment runs: its own initial sync reads the source after this event."
 
 
 # --- a run that cannot be carried out ----------------------------------------------------
@@ -139,113 +122,56 @@ class SystemFailure(RunError):
     remedy = "Run `orgsync sync` once AWS answers; if it repeats, follow docs/runbook.md."
 
 
-class StoreFailed(OrgsyncError):
-    """The stack's own tables, bucket or state machine did not answer, or refused."""
-
-    remedy = (
-        "Check the rights of whoever asked, and the key's; if AWS failed, ask again: doing anything again is harmless."
-    )
-
-
-class DeploySyncFailed(OrgsyncError):
-    """The deploy's own run ended in a way that fails the deployment."""
+class InitialSyncFailed(OrgsyncError):
+    """The initial sync ended in a way that fails the deployment."""
 
     remedy = "Mend what the reason names and deploy again; the accounts are as the run's report says."
-
-
-class NotificationFailed(OrgsyncError):
-    """A notice could not be published; the run's own result stands."""
-
-    remedy = "Check the topic's policy and key; the run's report holds everything that the notice said."
 
 
 # --- one account, one kind ---------------------------------------------------------------
 
 
-class AccountError(OrgsyncError):
-    """One account's contact could not be read or written; the other accounts go on."""
-
-
-class Temporary(AccountError):
-    """A failure that may pass: it is tried again as retry_config says."""
-
-    remedy = "Nothing to do at once: the next pass tries again. If it lasts, look at AWS's health page."
-
-
-class ServiceFailed(Temporary):
-    """AWS answered with a failure of its own (5xx)."""
-
-
-class NetworkFailed(Temporary):
-    """No answer came from AWS."""
-
-
-class Conflicted(Temporary):
-    """Another call changed the contact at the same moment."""
-
-
-class Throttled(AccountError):
-    """AWS asked to slow down more often than one account may wait."""
-
-    remedy = "Another tool shares the quota: lower `pacing`, or move the schedule away from the other tool's time."
-
-
-class AccessDenied(AccountError):
-    """AWS refused the call for lack of permission."""
-
-    remedy = (
-        "Check trusted access for account.amazonaws.com in the organization, service control policies, "
-        "and the process function's role."
-    )
-
-
-class ContactRefused(AccountError):
+class ContactRefused(CallError):
     """AWS refused the contact's content for this account."""
 
     remedy = "Write the contact once by hand in that account's console to see AWS's reason, then correct the source."
 
 
-class UnexpectedAnswer(AccountError):
-    """AWS answered with an error that orgsync does not know."""
-
-    remedy = "Look for the code in the process function's log and report it, so that it gets a name."
-
-
-class ContactNotFound(AccountError):
+class ContactNotFound(CallError):
     """AWS has no such contact for the account."""
 
     remedy = "Nothing to do: the next pass compares it again."
 
 
-class AccountNotFound(AccountError):
+class AccountNotFound(CallError):
     """AWS knows no such account in this organization."""
 
     remedy = "Nothing to do if the account has left the organization."
 
 
-class NotVerified(AccountError):
+class NotVerified(CallError):
     """The write was accepted, but reading it back kept showing something else."""
 
     remedy = "Another tool may be writing this contact; find it, or exclude the account here."
 
 
-class ExclusionUnknown(AccountError):
+class ExclusionUnknown(CallError):
     """Whether the account is excluded could not be told, so it was not touched."""
 
     remedy = "Check the process function's right to organizations:ListTagsForResource."
 
 
-class WorkerDied(AccountError):
-    """The run ended before this account's turn was over."""
+class WorkerDied(OrgsyncError):
+    """The run ended before this account was done."""
 
     remedy = "Run `orgsync sync`; doing an account again is harmless."
 
 
-# --- an account left alone on purpose ----------------------------------------------------
+# --- an account skipped on purpose -------------------------------------------------------
 
 
 class Skip(OrgsyncError):
-    """An account (or a kind of it) that this run left alone, and why."""
+    """An account (or a kind of it) that this run skipped, and why."""
 
 
 class Excluded(Skip):
@@ -261,7 +187,7 @@ class NotActive(Skip):
 
 
 class SourceMissing(Skip):
-    """The source has no such contact, and on_source_delete leaves the members' own."""
+    """The source has no such contact, and on_source_delete keeps the members' own."""
 
     remedy = "Enter the contact in the management account, or set on_source_delete to ignore or propagate."
 
@@ -270,22 +196,3 @@ class CircuitOpen(Skip):
     """Ten accounts in a row failed alike, so the run stopped calling AWS."""
 
     remedy = "Mend what the failed accounts' receipts name, then run `orgsync sync`."
-
-
-def _below(error: type[OrgsyncError]) -> list[type[OrgsyncError]]:
-    return [error, *(found for child in error.__subclasses__() for found in _below(child))]
-
-
-def class_of(code: str) -> type[OrgsyncError]:
-    """The class whose code this is; `OrgsyncError` for a code of another version."""
-    return next((error for error in _below(OrgsyncError) if error.__name__ == code), OrgsyncError)
-
-
-def remedy_of(code: str) -> str:
-    """What to do about a code that stands in a receipt, a header or a refusal."""
-    return class_of(code).remedy
-
-
-def meaning_of(code: str) -> str:
-    """One sentence that says what a code means."""
-    return (class_of(code).__doc__ or "").strip()

@@ -1,7 +1,7 @@
-"""One run at a time for the organization, and nothing lost while it runs.
+"""The lease: one run at a time for the organization, and nothing lost while it runs.
 
 Pure: the state table's adapter applies these functions under optimistic locking, so that
-each is decided on what is really stored.
+each decides on what is really stored.
 """
 
 from collections.abc import Mapping
@@ -12,79 +12,65 @@ from orgsync.contact_sync.core.request import Request
 
 
 @dataclass(frozen=True)
-class Turn:
+class LeasedRun:
     """A run and what it was asked to do."""
 
     run_id: str
     request: Request
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON document."""
+        """Return a JSON document."""
         return {"run_id": self.run_id, "request": self.request.to_json()}
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any] | None) -> "Turn | None":
+    def from_json(cls, document: Mapping[str, Any] | None) -> "LeasedRun | None":
         """Read back what `to_json` wrote; None stays None."""
         return cls(document["run_id"], Request.from_json(document["request"])) if document else None
 
 
 @dataclass(frozen=True)
 class Lease:
-    """Who runs now, who is next, and who handed over last.
+    """The right to run: the run that holds it, the one that comes next, and the one that held it before.
 
     Attributes:
         holder: the run that may write, or None.
-        pending: the run that answers every bell that rang since, or None.
+        pending: the run that answers every event that came since, or None.
         previous: id of the run that handed over to `holder`. Kept so that a hand-over
             whose execution was never started (the function died in between) can be
             finished by whoever repeats it.
     """
 
-    holder: Turn | None = None
-    pending: Turn | None = None
+    holder: LeasedRun | None = None
+    pending: LeasedRun | None = None
     previous: str | None = None
 
 
-@dataclass(frozen=True)
-class Granted:
-    """The run holds the lease and does what `request` says."""
+def acquire(lease: Lease, run: LeasedRun, next_run_id: str) -> tuple[Lease, LeasedRun]:
+    """Ask for the lease; return it as it stands afterwards, and the run that answers.
 
-    request: Request
-
-
-@dataclass(frozen=True)
-class Merged:
-    """Another run answers this bell."""
-
-    into: str
-
-
-def ring(lease: Lease, turn: Turn, next_run_id: str) -> tuple[Lease, Granted | Merged]:
-    """A bell asks for the lease.
-
-    Free: it is granted. Held by this very run (its plan is being tried again, or it was
-    handed the lease): granted again. A bell that the holder or the pending run already
-    answers is merged into that one. Else it joins the pending request, which is named
+    It is granted where the answering run is the one that asked: the lease was free, or held by this very run
+    (its plan is being tried again, or it was handed the lease), whose request may have grown meanwhile. Otherwise
+    another run answers: one that already answers the same events, or the pending one, which is named
     `next_run_id` when it is the first to wait.
     """
     if lease.holder is None:
-        return Lease(holder=turn), Granted(turn.request)
-    if lease.holder.run_id == turn.run_id:
-        return lease, Granted(lease.holder.request)
+        return Lease(holder=run), run
+    if lease.holder.run_id == run.run_id:
+        return lease, lease.holder
     for answering in (lease.holder, lease.pending):
-        if answering and set(turn.request.bells) <= set(answering.request.bells):
-            return lease, Merged(answering.run_id)
+        if answering and set(run.request.event_ids) <= set(answering.request.event_ids):
+            return lease, answering
     if lease.pending is None:
-        pending = Turn(next_run_id, turn.request)
+        pending = LeasedRun(next_run_id, run.request)
     else:
-        pending = Turn(lease.pending.run_id, lease.pending.request.merged(turn.request))
-    return Lease(lease.holder, pending, lease.previous), Merged(pending.run_id)
+        pending = LeasedRun(lease.pending.run_id, lease.pending.request.merged(run.request))
+    return Lease(lease.holder, pending, lease.previous), pending
 
 
-def release(lease: Lease, run_id: str) -> tuple[Lease, Turn | None]:
-    """A run ends. Returns the turn whose execution must be started now, if one waits.
+def release(lease: Lease, run_id: str) -> tuple[Lease, LeasedRun | None]:
+    """End a run; return the lease, and the run whose execution must be started now, if one waits.
 
-    Repeating it is harmless: it names the same turn again until that run itself ends.
+    Repeating it is harmless: it names the same run again until that run itself ends.
     """
     if lease.holder and lease.holder.run_id == run_id:
         return Lease(holder=lease.pending, previous=run_id if lease.pending else None), lease.pending

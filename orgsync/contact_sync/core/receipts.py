@@ -1,4 +1,4 @@
-"""What every account of a run ended with, and what all of them amount to."""
+"""Receipts: the outcome of one account and kind in one run, and the summary of all of them."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from orgsync.contact_sync.names import Kind
 
 
 class Status(StrEnum):
-    """A receipt's status: now equal; could not be made equal; left alone on purpose."""
+    """Outcomes of one account and kind: in sync; could not be made so; skipped on purpose."""
 
     SUCCESS = "success"
     FAILED = "failed"
@@ -24,11 +24,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Receipt:
-    """The end of one account and kind in one run.
+    """The outcome of one account and kind in one run.
 
     Attributes:
-        changed: fields that were written (or deleted), sorted; empty when it was in step. Of a worker that died,
-            those that it was about to write.
+        changed: fields that were written (or deleted), sorted; empty when it was in sync. Of a worker that died,
+            those that it was about to write; of a dry run, those that differ.
         error: code of the error class for skipped and failed, else None.
         retries: how often a temporary failure was tried again.
         at: when, ISO 8601 in UTC.
@@ -44,7 +44,7 @@ class Receipt:
 
 
 @dataclass
-class Tally:
+class RunSummary:
     """A run's receipts, counted as they stream by; of accounts only the ids are kept."""
 
     receipts: Counter[Status] = field(default_factory=Counter)
@@ -56,15 +56,15 @@ class Tally:
     missing_at_source: set[Kind] = field(default_factory=set)
 
     @classmethod
-    def of(cls, receipts: Iterable[Receipt]) -> "Tally":
-        """Count all of them."""
-        tally = cls()
+    def of(cls, receipts: Iterable[Receipt]) -> "RunSummary":
+        """Count receipts."""
+        summary = cls()
         for receipt in receipts:
-            tally.add(receipt)
-        return tally
+            summary.add(receipt)
+        return summary
 
     def add(self, receipt: Receipt) -> None:
-        """Count one more."""
+        """Count one more receipt."""
         self.receipts[receipt.status] += 1
         if receipt.error:
             self.errors[receipt.error] += 1
@@ -79,21 +79,21 @@ class Tally:
             self.first_write = min(self.first_write or receipt.at, receipt.at)
 
     def counts(self) -> dict[str, int]:
-        """Receipts by status, every status named."""
+        """Return the number of receipts by status, every status named."""
         return {str(status): self.receipts[status] for status in Status}
 
-    def in_step_accounts(self) -> set[str]:
-        """Ids of the accounts that equal the source in all that was compared."""
+    def in_sync_accounts(self) -> set[str]:
+        """Return the ids of the accounts that are in sync in all that was compared."""
         return self.successful_accounts - self.failed_accounts
 
     @property
     def circuit_opened(self) -> bool:
-        """Whether the run gave up early."""
+        """Return whether the run gave up early."""
         return self.errors[CircuitOpen.__name__] > 0
 
     @property
     def nothing_succeeded(self) -> bool:
-        """Whether there was something to do and none of it was done."""
-        left = sum(self.errors[skip.__name__] for skip in (Excluded, NotActive, SourceMissing))
-        tried = self.receipts.total() - left
+        """Return whether there was something to do and none of it was done."""
+        skipped = sum(self.errors[skip.__name__] for skip in (Excluded, NotActive, SourceMissing))
+        tried = self.receipts.total() - skipped
         return tried > 0 and self.receipts[Status.SUCCESS] == 0

@@ -1,27 +1,18 @@
-"""What a run is asked to do, and how two such requests become one without losing or adding work."""
+"""Requests: the kinds and accounts that a run is asked for, and how two of them become one."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from orgsync.contact_sync.names import Cause, Kind
+from orgsync.shared.clock import as_timestamp
 
-MOST_BELLS = 100
-"""Bell ids that a request remembers; older ones fall out, at the price of one run too many."""
+# Ids that a request remembers; older ones fall out, at the price of one run too many.
+MAX_EVENT_IDS = 100
 
-MOST_ACCOUNTS = 1000
-"""Accounts that a request names one by one; more of them become everyone, so that the lease
-stays far below DynamoDB's 400 KB."""
-
-
-def instant(text: str | None) -> str | None:
-    """A time as all of a run's times are written: ISO 8601 in UTC, milliseconds; None for anything else."""
-    try:
-        at = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC).isoformat(timespec="milliseconds")
+# Accounts that a request names one by one; more of them become everyone, so that the lease
+# stays far below DynamoDB's 400 KB.
+MAX_ACCOUNTS = 1000
 
 
 @dataclass(frozen=True)
@@ -29,62 +20,62 @@ class Request:
     """Kinds wanted for every account, and kinds wanted for single accounts.
 
     Attributes:
-        cause: why the first bell rang.
-        initiator: ARN of who caused it, where the bell says.
-        rung: when the first bell rang (see `instant`); None where it did not say.
+        cause: why the first event asked for a run.
+        initiator: ARN of who caused it, where the event says.
+        triggered_at: when the first event happened (see `clock.timestamp`); None where it did not say.
         everyone: kinds to compare for all accounts.
-        accounts: account id → kinds to compare for it besides `everyone`.
-        bells: ids of the bells it answers, so that a duplicate is recognised.
+        accounts: account id to the kinds to compare for it besides `everyone`.
+        event_ids: ids of the events that it answers, so that a duplicate is recognised.
     """
 
     cause: Cause
     initiator: str | None
-    rung: str | None
+    triggered_at: str | None
     everyone: frozenset[Kind] = frozenset()
     accounts: Mapping[str, frozenset[Kind]] = field(default_factory=dict)
-    bells: tuple[str, ...] = ()
+    event_ids: tuple[str, ...] = ()
 
     def kinds_for(self, account: str) -> frozenset[Kind]:
-        """Kinds to compare for one account."""
+        """Return the kinds to compare for one account."""
         return self.everyone | self.accounts.get(account, frozenset())
 
     def kinds(self) -> frozenset[Kind]:
-        """Every kind that any account is compared for."""
+        """Return every kind that any account is compared for."""
         return self.everyone.union(*self.accounts.values())
 
     def only(self, configured: Iterable[Kind]) -> "Request":
-        """The same request without the kinds that the configuration does not keep in step."""
+        """Return the same request without the kinds that the configuration does not keep in sync."""
         allowed = frozenset(configured)
         accounts = {account: kinds & allowed for account, kinds in self.accounts.items() if kinds & allowed}
-        return Request(self.cause, self.initiator, self.rung, self.everyone & allowed, accounts, self.bells)
+        return Request(self.cause, self.initiator, self.triggered_at, self.everyone & allowed, accounts, self.event_ids)
 
     def merged(self, later: "Request") -> "Request":
-        """Both requests in one: nothing that either asked for is lost."""
+        """Return both requests in one: nothing that either asked for is lost."""
         everyone = self.everyone | later.everyone
         accounts = {
             account: (self.accounts.get(account, frozenset()) | later.accounts.get(account, frozenset())) - everyone
             for account in (*self.accounts, *later.accounts)
         }
-        if len(accounts) > MOST_ACCOUNTS:
+        if len(accounts) > MAX_ACCOUNTS:
             everyone, accounts = everyone.union(*accounts.values()), {}
         return Request(
             self.cause,
             self.initiator or later.initiator,
-            min(filter(None, (self.rung, later.rung)), default=None),
+            min(filter(None, (self.triggered_at, later.triggered_at)), default=None),
             everyone,
             {account: kinds for account, kinds in accounts.items() if kinds},
-            tuple(dict.fromkeys((*self.bells, *later.bells)))[-MOST_BELLS:],
+            tuple(dict.fromkeys((*self.event_ids, *later.event_ids)))[-MAX_EVENT_IDS:],
         )
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON document, for the lease and for the execution that answers a pending request."""
+        """Return a JSON document, for the lease and for the execution that answers a pending request."""
         return {
             "cause": str(self.cause),
             "initiator": self.initiator,
-            "rung": self.rung,
+            "triggered_at": self.triggered_at,
             "everyone": sorted(self.everyone),
             "accounts": {account: sorted(kinds) for account, kinds in sorted(self.accounts.items())},
-            "bells": list(self.bells),
+            "event_ids": list(self.event_ids),
         }
 
     @classmethod
@@ -100,10 +91,10 @@ class Request:
         return cls(
             cause=Cause(document["cause"]),
             initiator=initiator,
-            rung=instant(document["rung"]),
+            triggered_at=as_timestamp(document["triggered_at"]),
             everyone=frozenset(Kind(kind) for kind in document["everyone"]),
             accounts={
                 account: frozenset(Kind(kind) for kind in kinds) for account, kinds in document["accounts"].items()
             },
-            bells=tuple(document["bells"]),
+            event_ids=tuple(document["event_ids"]),
         )

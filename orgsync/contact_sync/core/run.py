@@ -1,4 +1,4 @@
-"""A run's header: what it was asked, what it works with, how it ended."""
+"""A run's header: its request, the source and configuration that it works with, and its outcome."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from orgsync.contact_sync.names import Cause, Kind
 
 
 class RunStatus(StrEnum):
-    """Where a run is.
+    """States of a run.
 
     `stopped`: it died, its worker must write no more, and its end is being counted.
-    `merged` marks a bell that another run answers; it is no run of its own.
+    `merged` marks an event that another run answers; it is no run of its own.
     """
 
     IN_PROGRESS = "in_progress"
@@ -27,21 +27,21 @@ class Run:
     """One run (spec: SyncOperation), as the state table keeps it.
 
     Attributes:
-        rung: when the first bell that it answers rang, ISO 8601; `started` where the bell did not say.
+        triggered_at: when the first event that it answers happened; `started` where the event did not say.
         source: the source's contacts as this run read them; a kind it lacks is absent.
         planned: batches are written; planning again would only repeat it.
         batches: how many batches there are.
         error: code of what ended the run before or besides its accounts.
         detail: the places that `error` speaks of: ids, kinds and field names.
-        circuit: code of the failure that opened the circuit.
-        into: for a merged bell, the run that answers it.
-        notified: whoever must hear has been told.
+        circuit: code of the failure that opened the circuit breaker.
+        into: for a merged event, the run that answers it.
+        notified: the notification has been published.
     """
 
     run_id: str
     cause: Cause
     started: str
-    rung: str
+    triggered_at: str
     initiator: str | None = None
     config_version: int = 0
     status: RunStatus = RunStatus.IN_PROGRESS
@@ -60,5 +60,5 @@ class Run:
 
     @property
     def closed(self) -> bool:
-        """Whether it has ended."""
+        """Return whether it has ended."""
         return self.status not in (RunStatus.IN_PROGRESS, RunStatus.STOPPED)

@@ -1,51 +1,121 @@
-"""What a run finds before it works: whom it concerns, what the source holds, what becomes of every account."""
+"""Selection: which accounts and kinds a run works on, and which it skips and why."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from orgsync.contact_sync.config import ContactSyncConfig
-from orgsync.contact_sync.core.errors import SourceUnwritable
-from orgsync.contact_sync.core.protocols import Clock, Contacts, Directory
+from orgsync.contact_sync.core.accounts import Account, Target
+from orgsync.contact_sync.core.contacts import Contact
+from orgsync.contact_sync.core.errors import Excluded, NotActive, Skip, SourceMissing
+from orgsync.contact_sync.core.protocols import Contacts, Organization
 from orgsync.contact_sync.core.request import Request
-from orgsync.contact_sync.core.source import Source, read_source, source_flaws
-from orgsync.contact_sync.core.targets import Account, Selection, select
-from orgsync.shared.rate_limiter import Pacer
+from orgsync.contact_sync.core.source import check_source, read_source
+from orgsync.contact_sync.names import Kind
+from orgsync.shared.clock import Clock
+from orgsync.shared.errors import OrgsyncError
+from orgsync.shared.rate_limiter import RateLimiter
 
 
-def concerned(request: Request, directory: Directory) -> list[Account]:
-    """The accounts that a request is about; a named one that is no member is among them, and not ACTIVE."""
+@dataclass(frozen=True)
+class Selection:
+    """Every account of a run: to compare, or skipped with the reason for each account and kind."""
+
+    targets: tuple[Target, ...]
+    skipped: Mapping[tuple[str, Kind], type[OrgsyncError]]
+
+    def given_up(self, reason: type[OrgsyncError]) -> "Selection":
+        """Return the same accounts with nothing to compare: the run ends before any write."""
+        rest = {(target.account, kind): reason for target in self.targets for kind in target.kinds}
+        return Selection((), {**self.skipped, **rest})
+
+
+def requested_accounts(request: Request, organization: Organization) -> list[Account]:
+    """Return the accounts that a request is about; a named one that is no member is among them, and not ACTIVE."""
     if request.everyone:
-        return list(directory.accounts())
-    return [directory.account(account) or Account(account, "NOT_A_MEMBER") for account in request.accounts]
+        return list(organization.accounts())
+    return [organization.account(account) or Account(account, "NOT_A_MEMBER") for account in request.accounts]
 
 
-async def choose(
+def select(
+    request: Request,
+    accounts: Iterable[Account],
+    config: ContactSyncConfig,
+    *,
+    management: str,
+    in_excluded_units: Collection[str],
+    missing_at_source: Collection[Kind] = (),
+) -> Selection:
+    """Split the accounts that a request concerns.
+
+    The management account is never in it, whatever was asked for. Tags are looked up
+    later, account by account, where they are paced (see `AccountSync`): an organization of
+    50,000 would not fit into one function's quarter of an hour.
+
+    Args:
+        in_excluded_units: ids of the accounts below any excluded unit.
+        missing_at_source: alternates that the source does not have.
+    """
+    targets: list[Target] = []
+    skipped: dict[tuple[str, Kind], type[OrgsyncError]] = {}
+    # Deleting is reading and writing like any other change; skipping needs neither.
+    gone = set(missing_at_source) if config.on_source_delete != "propagate" else set()
+    for account in accounts:
+        kinds = sorted(request.kinds_for(account.id))
+        if account.id == management or not kinds:
+            continue
+        reason = _skip_reason(account, config, in_excluded_units)
+        if reason:
+            skipped |= {(account.id, kind): reason for kind in kinds}
+            continue
+        skipped |= {(account.id, kind): SourceMissing for kind in kinds if kind in gone}
+        if rest := tuple(kind for kind in kinds if kind not in gone):
+            targets.append(Target(account.id, rest))
+    return Selection(tuple(targets), skipped)
+
+
+def _skip_reason(account: Account, config: ContactSyncConfig, in_excluded_units: Collection[str]) -> type[Skip] | None:
+    if account.id in config.excluded_accounts or account.id in in_excluded_units:
+        return Excluded
+    return None if account.active else NotActive
+
+
+def batches(targets: Iterable[Target], size: int) -> list[tuple[Target, ...]]:
+    """Cut the targets, by account id, into batches of at most `size` accounts."""
+    ordered = sorted(targets, key=lambda target: target.account)
+    return [tuple(ordered[start : start + size]) for start in range(0, len(ordered), size)]
+
+
+def excluded_by_tag(tags: Mapping[str, str], excluded: Mapping[str, tuple[str, ...]]) -> bool:
+    """Return whether any tag of an account has an excluded value."""
+    return any(tags.get(key) in values for key, values in excluded.items())
+
+
+async def gather(
     request: Request,
     accounts: Iterable[Account],
     config: ContactSyncConfig,
     *,
     management: str,
     contacts: Contacts,
-    directory: Directory,
-    pacer: Pacer,
+    organization: Organization,
+    limiter: RateLimiter,
     clock: Clock,
-) -> tuple[Source, Selection]:
-    """The source, as it may be written, and what becomes of every account.
+) -> tuple[Mapping[Kind, Contact], Selection]:
+    """Read the source and where accounts stand; return the source's contacts and what becomes of every account.
 
     Raises:
         RunError: the source cannot be read or written, or what is excluded cannot be told.
     """
     named = () if request.everyone else request.accounts
-    below = directory.accounts_below(config.excluded_units, named)
-    source = await read_source(contacts, request.kinds(), config, pacer, clock)
-    if wrong := source_flaws(source):
-        raise SourceUnwritable("; ".join(map(str, wrong)))
-    missing = {kind for kind, contact in source.items() if contact is None}
+    below = organization.accounts_below(config.excluded_units, named)
+    source = await read_source(contacts, request.kinds(), config, limiter, clock)
+    check_source(source)
     selection = select(
         request,
         accounts,
         config,
         management=management,
         in_excluded_units=below,
-        missing_at_source=missing,
+        missing_at_source={kind for kind, contact in source.items() if contact is None},
     )
-    return source, selection
+    return {kind: contact for kind, contact in source.items() if contact is not None}, selection

@@ -1,25 +1,22 @@
-"""Work through accounts side by side, until all are done, time is short, or it is plain that nothing helps."""
+"""The worker: accounts of one batch side by side, until all are done, time is short, or the circuit opens."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from orgsync.contact_sync.core.account_sync import Means, Turn
+from orgsync.contact_sync.core.account_sync import AccountSync, SyncContext
+from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.receipts import Receipt, Status
-from orgsync.contact_sync.core.targets import Target
-from orgsync.contact_sync.names import Operation
-from orgsync.shared.breaker import Breaker
+from orgsync.shared.breaker import CircuitBreaker
 
-SIDE_BY_SIDE = 64
-"""Accounts under way at once: enough that pauses and retries never leave a bucket idle."""
-
-Emit = Callable[[Sequence[Receipt]], Awaitable[None]]
+CONCURRENCY = 64
+"""Accounts under way at once: enough that pauses and retries never leave a token bucket idle."""
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a batch came.
+class BatchProgress:
+    """Progress of a batch.
 
     Attributes:
         done: every target has its receipts; else the batch must be handed in again.
@@ -29,54 +26,60 @@ class Progress:
 
     done: bool
     circuit: str | None
-    throttles: Mapping[Operation, int]
+    throttles: Mapping[str, int]
 
 
-async def work(
+async def process_batch(
     targets: Sequence[Target],
-    means: Means,
-    emit: Emit,
+    context: SyncContext,
+    emit: Callable[[Sequence[Receipt]], Awaitable[None]],
     *,
+    apply: bool = True,
     circuit: str | None = None,
     stop: Callable[[], bool] = lambda: False,
     patience: float | None = None,
-) -> Progress:
-    """Bring every target into step, or stop early and say so.
+) -> BatchProgress:
+    """Compare every target and write what differs, or stop early and say so.
 
     Args:
         emit: takes the receipts of one account as soon as they are known.
+        apply: whether to write; without it the receipts say what would be written.
         circuit: code of the failure that opened the circuit earlier in this run, or None.
         stop: says when no further account may be begun (time is short).
         patience: seconds after which accounts still under way are let go without a
             receipt (doing them again is harmless); None waits for all of them.
 
     Raises:
-        Exception: whatever `emit` raises, or `NotKept`: a receipt that cannot be kept ends the work.
+        Exception: whatever `emit` raises, or `PersistFailed`: a receipt that cannot be saved ends the work.
     """
-    breaker = Breaker(cause=circuit)
-    throttles: Counter[Operation] = Counter()
+    breaker = CircuitBreaker(cause=circuit)
+    throttles: Counter[str] = Counter()
     waiting = list(reversed(list(enumerate(targets))))
     finished = 0
 
-    async def lane() -> None:
+    async def worker_task() -> None:
         nonlocal finished
         while waiting and not stop():
             position, target = waiting.pop()
-            receipts = await Turn(target.account, means, breaker, throttles).receipts(target.kinds)
+            account = AccountSync(target.account, context, breaker, throttles)
+            changes = await account.plan(target.kinds)
+            if apply:
+                await account.apply(changes)
+            receipts = account.receipts()
             failure = next((receipt.error for receipt in receipts if receipt.status is Status.FAILED), None)
             tried = any(receipt.status is not Status.SKIPPED for receipt in receipts)
             breaker.record(position, failure, tried=tried)
             await emit(receipts)
             finished += 1
 
-    lanes = [asyncio.ensure_future(lane()) for _ in range(min(SIDE_BY_SIDE, len(targets)))]
+    tasks = [asyncio.ensure_future(worker_task()) for _ in range(min(CONCURRENCY, len(targets)))]
     try:
-        if lanes:
-            await asyncio.wait(lanes, timeout=patience, return_when=asyncio.FIRST_EXCEPTION)
+        if tasks:
+            await asyncio.wait(tasks, timeout=patience, return_when=asyncio.FIRST_EXCEPTION)
     finally:
-        for task in lanes:
+        for task in tasks:
             task.cancel()
-    for outcome in await asyncio.gather(*lanes, return_exceptions=True):
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(outcome, Exception):
             raise outcome
-    return Progress(finished == len(targets), breaker.cause, dict(throttles))
+    return BatchProgress(finished == len(targets), breaker.cause, dict(throttles))

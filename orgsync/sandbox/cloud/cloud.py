@@ -16,7 +16,7 @@ from moto.core.model_instances import reset_model_data
 from moto.sqs.models import sqs_backends
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
-from orgsync.contact_sync.names import Entry
+from orgsync.contact_sync.names import FunctionName
 from orgsync.sandbox.cloud import (
     dynamodb,
     leftovers,
@@ -57,7 +57,7 @@ TIME_SCALE = 0.005
 What does work (functions, their time limits) takes its real time."""
 # A port that nobody serves: a request that is not for loopback ends here at once.
 _NOWHERE = "http://127.0.0.1:9"
-_PRODUCT_FUNCTIONS = frozenset(entry.split(".")[-2] for entry in Entry)
+_PRODUCT_FUNCTIONS = frozenset(function.module for function in FunctionName)
 
 _one_at_a_time = threading.Lock()
 

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from orgsync.contact_sync.config import ConfigurationRefused, parse
+from orgsync.contact_sync.config import parse
 from orgsync.sandbox.cloud import Cloud
 from orgsync.sandbox.engines.engine import Deployed, DeployFailed, Engine
 from orgsync.sandbox.engines.program import Program
 from orgsync.sandbox.rehearsal.configuration import overlay
 from orgsync.sandbox.rehearsal.model import Scenario
 from orgsync.sandbox.rehearsal.steps import OnDeployed, OnStack
+from orgsync.shared.configuration import ConfigurationRefused
 
 Document = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""The state machine: start a run, ask whether one is still alive."""
+"""The state machine as `Executions`."""
 
 import json
 from collections.abc import Mapping
@@ -7,8 +7,8 @@ from typing import Any
 from orgsync.shared import aws
 
 
-class Pipeline:
-    """Executions of one state machine; a run's id is its execution's name.
+class StateMachine:
+    """One state machine; a run's id is its execution's name.
 
     Raises:
         StoreFailed: Step Functions did not answer, or refused; from every method.
@@ -18,21 +18,17 @@ class Pipeline:
         self._arn = state_machine_arn
         self._client = aws.client("stepfunctions")
 
-    @aws.answered()
-    def start(self, run_id: str, bell: Mapping[str, Any]) -> None:
-        """Start a run; starting it a second time changes nothing."""
+    @aws.store_errors()
+    def start(self, run_id: str, event: Mapping[str, Any]) -> None:
+        """See `Executions.start`."""
         try:
-            self._client.start_execution(stateMachineArn=self._arn, name=run_id, input=json.dumps(bell))
+            self._client.start_execution(stateMachineArn=self._arn, name=run_id, input=json.dumps(event))
         except self._client.exceptions.ExecutionAlreadyExists:
             return
 
-    def status(self, run_id: str) -> str | None:
-        """RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED, …; None when it was never started."""
-        return self.outcome(run_id)[0]
-
-    @aws.answered()
+    @aws.store_errors()
     def outcome(self, run_id: str) -> tuple[str | None, dict[str, Any]]:
-        """A run's status (see `status`) and, once it succeeded, the state machine's output."""
+        """See `Executions.outcome`."""
         execution = f"{self._arn.replace(':stateMachine:', ':execution:')}:{run_id}"
         try:
             answer = self._client.describe_execution(executionArn=execution)

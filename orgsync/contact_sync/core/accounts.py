@@ -1,0 +1,29 @@
+"""Accounts, as AWS Organizations lists them and as a batch names them."""
+
+from dataclasses import dataclass
+
+from orgsync.contact_sync.names import Kind
+
+LAST_ACCOUNT = "9" * 12
+"""No account's id comes after it."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account of the organization; `state` is Organizations' own word (ACTIVE, SUSPENDED, …)."""
+
+    id: str
+    state: str
+
+    @property
+    def active(self) -> bool:
+        """Return whether it may be written."""
+        return self.state == "ACTIVE"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One account to compare, and its kinds."""
+
+    account: str
+    kinds: tuple[Kind, ...]
