@@ -17,7 +17,7 @@ class UnknownFunction(SandboxError):
     """A fault or an invocation names a function that exists neither in the cloud nor in the product."""
 
 
-class WrongFault(SandboxError):
+class InvalidFault(SandboxError):
     """A fault whose keys or values have no meaning here."""
 
 

@@ -21,17 +21,17 @@ from orgsync.contact_sync.core.source import read_source
 from orgsync.contact_sync.core.targets import Account, Target
 from orgsync.contact_sync.core.worker import Progress, work
 from orgsync.contact_sync.names import Kind, Operation
-from orgsync.sandbox.model.account import AccountError as Refusal
-from orgsync.sandbox.model.account import AccountService, Caller
-from orgsync.sandbox.model.organization import Organization
+from orgsync.sandbox.model.account import AccountService, CallerIdentity
+from orgsync.sandbox.model.account import ApiError as Refusal
+from orgsync.sandbox.model.organization import OrganizationModel
 from orgsync.shared.aws import ERRORS
 from orgsync.shared.rate_limiter import Bucket, Pacer
 
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class _Jump(selectors.DefaultSelector):
+class _JumpingSelector(selectors.DefaultSelector):
     """Waits for nothing: the time that the loop wanted to wait has passed at once."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose clock shows virtual seconds since it was made."""
 
     def __init__(self) -> None:
-        self._jump = _Jump()
+        self._jump = _JumpingSelector()
         super().__init__(self._jump)
 
     def time(self) -> float:
@@ -78,7 +78,7 @@ def virtual_seconds() -> float:
     return asyncio.get_running_loop().time()
 
 
-def run(main: Coroutine[Any, Any, Answer]) -> Answer:
+def run(main: Coroutine[Any, Any, Result]) -> Result:
     """Run a coroutine in virtual time, from zero."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)
@@ -90,7 +90,7 @@ class SimulatedContacts:
     def __init__(self, service: AccountService, latency: float = 0.0) -> None:
         self._service = service
         self._latency = latency
-        self._caller = Caller(service.management, "arn:aws:sts::role/process")
+        self._caller = CallerIdentity(service.management, "arn:aws:sts::role/process")
 
     async def read(self, account: str | None, kind: Kind) -> Contact | None:
         """See `Contacts.read`."""
@@ -139,7 +139,7 @@ class SimulatedContacts:
 class SimulatedOrganization:
     """Who the members are, as the organization says at the moment it is asked."""
 
-    def __init__(self, organization: Organization) -> None:
+    def __init__(self, organization: OrganizationModel) -> None:
         self._organization = organization
 
     def check_management(self) -> None:
@@ -176,7 +176,7 @@ class SimulatedOrganization:
 
 
 @dataclass
-class Worked:
+class SimulatedRun:
     """What a simulated batch came to; `seconds` is virtual time from its first call to its last receipt."""
 
     progress: Progress
@@ -184,8 +184,8 @@ class Worked:
     receipts: list[Receipt] = field(default_factory=list)
 
 
-def bring_into_step(
-    organization: Organization,
+def reconcile(
+    organization: OrganizationModel,
     service: AccountService,
     config: ContactSyncConfig,
     *,
@@ -193,20 +193,20 @@ def bring_into_step(
     latency: float = 0.0,
     emit: Callable[[Receipt], Awaitable[None]] | None = None,
     contacts: SimulatedContacts | None = None,
-) -> Coroutine[Any, Any, Worked]:
+) -> Coroutine[Any, Any, SimulatedRun]:
     """Work through `targets` (default: every account, every configured kind) on the simulated organization."""
     every = tuple(Target(account.id, config.contact_types) for account in organization.accounts)
     chosen = tuple(targets) if targets is not None else every
-    return _bring_into_step(organization, contacts or SimulatedContacts(service, latency), config, chosen, emit)
+    return _reconcile(organization, contacts or SimulatedContacts(service, latency), config, chosen, emit)
 
 
-async def _bring_into_step(
-    organization: Organization,
+async def _reconcile(
+    organization: OrganizationModel,
     contacts: SimulatedContacts,
     config: ContactSyncConfig,
     targets: tuple[Target, ...],
     also: Callable[[Receipt], Awaitable[None]] | None,
-) -> Worked:
+) -> SimulatedRun:
     clock = VirtualClock()
     receipts: list[Receipt] = []
 
@@ -222,4 +222,4 @@ async def _bring_into_step(
     means = Means(contacts, SimulatedOrganization(organization), source, config, pacer, clock)
     began = clock.monotonic()
     progress = await work(targets, means, emit)
-    return Worked(progress, clock.monotonic() - began, receipts)
+    return SimulatedRun(progress, clock.monotonic() - began, receipts)

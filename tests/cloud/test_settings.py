@@ -13,7 +13,7 @@ from orgsync.components.contact_sync.deployment import (
     deployment,
     stack_file,
 )
-from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.cloud.cloud import Cloud
 from orgsync.sandbox.engines.engine import DeployFailed, open_engine
 from orgsync.sandbox.engines.inline import InlineEngine
 from orgsync.sandbox.engines.program import Program

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orgsync.contact_sync.names import METRIC_NAMESPACE, Metric
-from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.cloud.cloud import Cloud
 from orgsync.sandbox.engines.engine import open_engine
 from orgsync.sandbox.model.organization import make
 

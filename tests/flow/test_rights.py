@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from orgsync.contact_sync.names import Operation
-from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.cloud.cloud import Cloud
 from orgsync.sandbox.engines.engine import open_engine
 from orgsync.sandbox.engines.inline import InlineEngine
 from orgsync.sandbox.model.organization import make

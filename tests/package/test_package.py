@@ -16,7 +16,7 @@ from orgsync import components
 from orgsync.components.__main__ import SCHEMA, Package, schema
 from orgsync.components.contact_sync.deployment import Deployment
 from orgsync.contact_sync.config import ContactSyncConfig
-from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.cloud.cloud import Cloud
 from orgsync.sandbox.engines.engine import (
     DeployFailed,
     Engine,

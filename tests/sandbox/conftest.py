@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.cloud.cloud import Cloud
 from orgsync.sandbox.model.organization import make
 
 Declare = Callable[..., str]

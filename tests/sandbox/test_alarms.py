@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.cloud.cloud import Cloud
 
 HOME = "us-east-1"
 PERIOD = 3600

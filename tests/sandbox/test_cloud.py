@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
-from orgsync.sandbox.cloud import Cloud, SandboxError, SettleTimeout
+from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.errors import SandboxError, SettleTimeout
 from orgsync.sandbox.model.organization import make
 
 MEMBER = "200000000001"

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
-from orgsync.sandbox.cloud import Cloud, UnknownAccount, UnknownTarget
+from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.errors import UnknownAccount, UnknownTarget
 
 MEMBER = "200000000001"
 CONTACT = {"Name": "N", "Title": "T", "EmailAddress": "canary@example.com", "PhoneNumber": "+1 555-0100"}

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from orgsync.sandbox.cloud import Cloud, StackError
+from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.errors import StackError
 
 Declare = Callable[..., str]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.cloud.cloud import Cloud
 from orgsync.sandbox.engines.engine import (
     Deployed,
     DeployFailed,

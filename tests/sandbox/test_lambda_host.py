@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.cloud.cloud import Cloud
 
 Declare = Callable[..., str]
 Messages = Callable[[str], list[dict[str, Any]]]

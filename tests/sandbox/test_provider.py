@@ -8,9 +8,9 @@ import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from orgsync.sandbox.cloud import Cloud
-from orgsync.sandbox.engines.provider import serving
-from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.engines.provider import serve_provider
+from orgsync.sandbox.resources.context import ProviderContext
 from orgsync.sandbox.resources.values import (
     ARCHIVE,
     ASSET,
@@ -30,7 +30,10 @@ Kind = provider_pb2.PropertyDiff
 @pytest.fixture
 def provider(cloud: Cloud, tmp_path: Path) -> Iterator[Any]:
     """A configured provider, as its client sees it."""
-    with serving(Context(cloud, tmp_path)) as port, grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+    with (
+        serve_provider(ProviderContext(cloud, tmp_path)) as port,
+        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
         stub = provider_pb2_grpc.ResourceProviderStub(channel)
         stub.Configure(configuration(region="us-east-1"))
         yield stub

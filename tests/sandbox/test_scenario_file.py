@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orgsync.sandbox.rehearsal import (
-    ScenarioRefused,
+    ScenarioInvalid,
     load,
     rehearse,
     validate,
@@ -69,7 +69,7 @@ SMALL: dict[str, Any] = {"name": "small", "organization": {"accounts": 2}, "step
 
 
 def refusals(document: Any) -> list[str]:
-    with pytest.raises(ScenarioRefused) as refused:
+    with pytest.raises(ScenarioInvalid) as refused:
         validate(document)
     return str(refused.value).splitlines()
 
@@ -210,7 +210,7 @@ def test_ids_of_accounts_yet_to_come_are_not_judged() -> None:
 def test_a_stack_that_has_no_file_is_refused_before_anything_is_started() -> None:
     """An engine would deploy it with an empty configuration."""
     steps = [{"deploy": {"stack": "nowhere"}}, {"at_once": [{"schedule": {}}, {"destroy": {"stack": "gone"}}]}]
-    with pytest.raises(ScenarioRefused) as refused:
+    with pytest.raises(ScenarioInvalid) as refused:
         rehearse(validate(SMALL | {"steps": steps}))
     first, second = str(refused.value).splitlines()
     assert first.startswith("steps.0.deploy.stack: there is no file Pulumi.nowhere.yaml; stacks here: dev, prod")
@@ -253,11 +253,11 @@ def test_json_is_read_by_its_name(tmp_path: Path) -> None:
 def test_an_unreadable_file_is_refused(tmp_path: Path, name: str, text: str, said: str) -> None:
     """Wrong syntax and a key that would silently hide another are mistakes in the file."""
     (tmp_path / name).write_text(text)
-    with pytest.raises(ScenarioRefused, match=said):
+    with pytest.raises(ScenarioInvalid, match=said):
         load(tmp_path / name)
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     """A path that leads nowhere is a mistake like any other."""
-    with pytest.raises(ScenarioRefused, match="cannot be read"):
+    with pytest.raises(ScenarioInvalid, match="cannot be read"):
         load(tmp_path / "nowhere.yaml")

@@ -9,7 +9,7 @@ from rich.console import Console
 from orgsync.cli.progress import Progress
 from orgsync.cli.tables import show
 from orgsync.sandbox.rehearsal import validate
-from orgsync.sandbox.rehearsal.descriptions import terms, title, traffic
+from orgsync.sandbox.rehearsal.descriptions import describe_calls, describe_conditions, describe_step
 
 CALLS = {
     "GetAlternateContact": {"made": 1204, "throttled": 3, "failed": 0},
@@ -132,8 +132,8 @@ def test_progress_says_what_it_is_and_why_a_step_failed() -> None:
 
 def test_traffic_is_reads_and_writes() -> None:
     """Throttled calls are named where there are some."""
-    assert traffic(CALLS) == "1,204 reads, 80 writes, 3 throttled"
-    assert traffic({}) == "0 reads, 0 writes"
+    assert describe_calls(CALLS) == "1,204 reads, 80 writes, 3 throttled"
+    assert describe_calls({}) == "0 reads, 0 writes"
 
 
 def test_terms_and_titles_are_words_without_values() -> None:
@@ -147,11 +147,11 @@ def test_terms_and_titles_are_words_without_values() -> None:
         {"name": "x", "organization": {"accounts": 1}, "source": {"billing": {"Name": "Canary"}}, "faults": faults}
         | {"quotas": "aws", "latency_ms": 5, "steps": [step]}
     )
-    assert terms(scenario) == [
+    assert describe_conditions(scenario) == [
         "organization: 1 member account",
         "quotas: as AWS has them; the stack keeps its own pace",
         "latency: 5 ms a call",
         "fault: every call answers InternalServerException, 5% of the time",
         "fault: process dies after its work, 1 time",
     ]
-    assert title(scenario.steps[0]) == "edit_source: billing deleted, security via console"
+    assert describe_step(scenario.steps[0]) == "edit_source: billing deleted, security via console"

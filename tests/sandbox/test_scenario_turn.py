@@ -10,9 +10,9 @@ from typing import Any
 from orgsync.sandbox.engines.engine import DeployFailed
 from orgsync.sandbox.engines.program import Program
 from orgsync.sandbox.rehearsal import validate
-from orgsync.sandbox.rehearsal.observations import Ledger
-from orgsync.sandbox.rehearsal.session import Stage
-from orgsync.sandbox.rehearsal.step_runner import NOT_PLAYED, turn
+from orgsync.sandbox.rehearsal.observations import Observations
+from orgsync.sandbox.rehearsal.session import Session
+from orgsync.sandbox.rehearsal.step_runner import NOT_RUN, run_step
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -68,9 +68,9 @@ def play(*steps: Any, cloud: FakeCloud | None = None, engine: FakeEngine | None 
     """The report's part for each step."""
     document = {"name": "x", "organization": {"accounts": 3}, "steps": list(steps), **changes}
     scenario, stand_in = validate(document), cloud or FakeCloud()
-    stage: Any = Stage(scenario, stand_in, engine or FakeEngine({}), Program(REPOSITORY), hears=print)  # type: ignore[arg-type]
-    ledger = Ledger(stand_in)  # type: ignore[arg-type]
-    return [turn(stage, ledger, step, lambda: 0.0) for step in scenario.steps]
+    stage: Any = Session(scenario, stand_in, engine or FakeEngine({}), Program(REPOSITORY), hears=print)  # type: ignore[arg-type]
+    ledger = Observations(stand_in)  # type: ignore[arg-type]
+    return [run_step(stage, ledger, step, lambda: 0.0) for step in scenario.steps]
 
 
 def test_a_step_that_does_what_it_says_is_ok() -> None:
@@ -85,7 +85,7 @@ def test_a_step_that_fails_does_not_end_the_play() -> None:
     failed, after = play({"schedule": {}}, {"clear_faults": {}}, cloud=FakeCloud(schedules=0))
     assert not failed["ok"]
     assert failed["error"] == "NothingToFire: no enabled schedule is deployed"
-    assert after["error"] != NOT_PLAYED
+    assert after["error"] != NOT_RUN
 
 
 def test_a_step_is_not_ok_before_everything_is_quiet() -> None:
@@ -106,7 +106,7 @@ def test_a_deploy_that_left_nothing_leaves_nothing_to_play_with() -> None:
     failure = DeployFailed("excluded_accounts.0: must be 12 digits")
     deploy, schedule = play({"deploy": {}}, {"schedule": {}}, engine=FakeEngine(failure))
     assert (deploy["ok"], deploy["error"]) == (False, str(failure))
-    assert schedule["error"] == NOT_PLAYED
+    assert schedule["error"] == NOT_RUN
 
 
 def test_a_deploy_that_failed_half_way_leaves_something_to_play_with() -> None:

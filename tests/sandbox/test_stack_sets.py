@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from orgsync.sandbox.cloud import Cloud, StackError
-from orgsync.sandbox.resources import lookup, steps
-from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.errors import StackError
+from orgsync.sandbox.resources import steps
+from orgsync.sandbox.resources.context import ProviderContext
+from orgsync.sandbox.resources.types import lookup
 
 SET = "aws:cloudformation/stackSet:StackSet"
 INSTANCE = "aws:cloudformation/stackSetInstance:StackSetInstance"
@@ -150,7 +152,7 @@ def test_an_unknown_unit_is_refused(cloud: Cloud) -> None:
     cloud.stack_sets.delete("s")
 
 
-def declare(context: Context, token: str, **inputs: Any) -> tuple[str, dict[str, Any]]:
+def declare(context: ProviderContext, token: str, **inputs: Any) -> tuple[str, dict[str, Any]]:
     checked = steps.check(token, "thing", {}, inputs, context, seed=b"seed")
     assert not checked.mistakes
     return lookup(token).create(checked.inputs, context)
@@ -158,7 +160,7 @@ def declare(context: Context, token: str, **inputs: Any) -> tuple[str, dict[str,
 
 def test_declared_instances_live_and_end(cloud: Cloud, root: str, tmp_path: Path) -> None:
     """What the program declares says which accounts it is in, sees newcomers on a refresh, and is gone after."""
-    context = Context(cloud, tmp_path)
+    context = ProviderContext(cloud, tmp_path)
     follows = {"enabled": True, "retainStacksOnAccountRemoval": False}
     managed = {"permissionModel": "SERVICE_MANAGED", "callAs": "SELF", "autoDeployment": follows}
     name, made = declare(context, SET, templateBody=template(), **managed)
@@ -180,7 +182,7 @@ def test_declared_instances_live_and_end(cloud: Cloud, root: str, tmp_path: Path
 def test_a_self_managed_set_is_refused(cloud: Cloud, tmp_path: Path) -> None:
     """The sandbox knows one model of permissions and says so at the preview."""
     inputs = {"permissionModel": "SELF_MANAGED", "templateBody": template()}
-    checked = steps.check(SET, "thing", {}, inputs, Context(cloud, tmp_path), seed=b"seed")
+    checked = steps.check(SET, "thing", {}, inputs, ProviderContext(cloud, tmp_path), seed=b"seed")
     assert [mistake.property for mistake in checked.mistakes] == ["permissionModel"]
 
 

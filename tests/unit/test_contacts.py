@@ -105,7 +105,7 @@ def test_what_has_no_flaw_is_taken_by_aws(kind, changes):
     raw = {name: changes.draw(VALUES) for name in changes.draw(st.sets(st.sampled_from(sorted(fields_of(kind)))))}
     checked = contact(kind, **raw)
     if not flaws(checked):
-        assert contact_rules.mistakes(str(kind), checked.fields) == []
+        assert contact_rules.field_errors(str(kind), checked.fields) == []
 
 
 @pytest.mark.parametrize("kind", list(Kind))

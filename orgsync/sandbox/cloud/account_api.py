@@ -8,9 +8,9 @@ from orgsync.sandbox.cloud import refusals, wire
 from orgsync.sandbox.errors import UnknownOperation
 from orgsync.sandbox.model.account import (
     OPERATIONS,
-    AccountError,
     AccountService,
-    Caller,
+    ApiError,
+    CallerIdentity,
 )
 
 _OPERATION_AT = {f"/{name[0].lower()}{name[1:]}": name for name in OPERATIONS}
@@ -23,7 +23,7 @@ class AccountApi:
         self._service = service
         self._latency_s = latency_ms / 1000
 
-    def answer(self, environ: dict[str, Any], caller: Caller) -> refusals.Response:
+    def answer(self, environ: dict[str, Any], caller: CallerIdentity) -> refusals.Response:
         """The response to a request.
 
         Raises:
@@ -37,11 +37,11 @@ class AccountApi:
             time.sleep(self._latency_s)
         try:
             return refusals.json_response(200, self._service.call(_OPERATION_AT[path], parameters, caller))
-        except AccountError as refusal:
+        except ApiError as refusal:
             return _refused(refusal)
 
 
-def _refused(refusal: AccountError) -> refusals.Response:
+def _refused(refusal: ApiError) -> refusals.Response:
     """The service model has `errorType` in the header, and `reason` and `fieldList` for validation only."""
     document: dict[str, Any] = {"message": refusal.message}
     if refusal.code == "ValidationException":

@@ -11,16 +11,16 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from orgsync.sandbox.cloud import cloudtrail
-from orgsync.sandbox.cloud.callers import assumed_role
-from orgsync.sandbox.cloud.events import Events
-from orgsync.sandbox.cloud.organizations import Organizations
+from orgsync.sandbox.cloud.access_keys import assumed_role
+from orgsync.sandbox.cloud.events import EventBuses
+from orgsync.sandbox.cloud.organizations import OrganizationsService
 from orgsync.sandbox.cloud.stack_sets import StackSets
-from orgsync.sandbox.errors import UnknownAccount, WrongFault
+from orgsync.sandbox.errors import InvalidFault, UnknownAccount
 from orgsync.sandbox.model.account import AccountService, Write
 from orgsync.sandbox.model.organization import (
-    Account,
     Fields,
-    Organization,
+    MemberAccount,
+    OrganizationModel,
     contacts,
     make_contact,
 )
@@ -31,22 +31,22 @@ Kinds = Mapping[str, Fields | None]
 """Kind of contact to its new fields, or None for a deletion."""
 
 
-class Happenings:
+class AccountLifecycle:
     """An organization in which things happen; every method sends the events AWS would."""
 
     event_casing: Literal["camel", "pascal", "alternate"] = "alternate"
     """Casing of the keys in events of calls through the API, the product's own among them."""
 
-    organization: Organization
+    organization: OrganizationModel
     account: AccountService
 
-    def __init__(self, organization: Organization, seed: int) -> None:
+    def __init__(self, organization: OrganizationModel, seed: int) -> None:
         self.organization = organization
         self._seed = seed
         self._turn = count()
         self._console = assumed_role(organization.management, "role/Administrator", "somebody")
-        self._events: Events
-        self._organizations: Organizations
+        self._events: EventBuses
+        self._organizations: OrganizationsService
         self.stack_sets: StackSets
         """Service-managed stack sets, which follow what happens to accounts."""
 
@@ -55,9 +55,9 @@ class Happenings:
     ) -> None:
         """Somebody changes the management account's own contacts."""
         if via not in ("api", "console"):
-            raise WrongFault(f"edit_source: via must be api or console, not {via!r}")
+            raise InvalidFault(f"edit_source: via must be api or console, not {via!r}")
         for kind, fields in contacts(kinds, "edit_source").items():
-            write = self.account.act(*_request(kind, fields), self._console)
+            write = self.account.act(*_api_request(kind, fields), self._console)
             if via == "api":
                 self._tell_of_write(write, casing)
             else:
@@ -79,9 +79,9 @@ class Happenings:
         """
         self._member(account)
         if via not in ("member", "management"):
-            raise WrongFault(f"edit_member: via must be member or management, not {via!r}")
+            raise InvalidFault(f"edit_member: via must be member or management, not {via!r}")
         for kind, fields in contacts(kinds, "edit_member").items():
-            operation, parameters = _request(kind, fields)
+            operation, parameters = _api_request(kind, fields)
             if via == "member":
                 caller = assumed_role(account, "role/Administrator", "somebody")
                 write = self.account.act(operation, parameters, caller)
@@ -158,7 +158,7 @@ class Happenings:
         """
         unknown = sorted(set(event) - {"source", "detail-type", "detail", "times", "bus_region"})
         if unknown:
-            raise WrongFault(f"event: {unknown[0]} is not a key here")
+            raise InvalidFault(f"event: {unknown[0]} is not a key here")
         self._events.emit(
             event["source"],
             event["detail-type"],
@@ -193,9 +193,9 @@ class Happenings:
 
     def _admit(
         self, name: str, ou: str, tags: Mapping[str, str] | None, held: dict[str, Fields], joined: str
-    ) -> Account:
+    ) -> MemberAccount:
         identity = self._next_id()
-        made = Account(identity, name, f"{identity}@example.com", ou, tags=dict(tags or {}), contacts=held)
+        made = MemberAccount(identity, name, f"{identity}@example.com", ou, tags=dict(tags or {}), contacts=held)
         self.organization.accounts.append(made)
         self._organizations.admit(made, joined)
         self.account.admit(made)
@@ -206,14 +206,14 @@ class Happenings:
         taken = [int(account) for account in self._organizations.ids]
         return f"{max(300_000_000_000, *taken) + 1:012d}"
 
-    def _member(self, account: str) -> Account:
+    def _member(self, account: str) -> MemberAccount:
         for member in self.organization.accounts:
             if member.id == account:
                 return member
         raise UnknownAccount(f"{account} is no member of the organization")
 
 
-def _request(kind: str, fields: Fields | None) -> tuple[str, dict[str, Any]]:
+def _api_request(kind: str, fields: Fields | None) -> tuple[str, dict[str, Any]]:
     """The operation that makes a contact what it is to be, and its parameters for the caller's own account."""
     if kind == "primary":
         return "PutContactInformation", {"ContactInformation": fields}

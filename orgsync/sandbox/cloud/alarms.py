@@ -18,7 +18,7 @@ from moto.cloudwatch.models import CloudWatchBackend, cloudwatch_backends
 
 from orgsync.sandbox.cloud.patches import Patches
 from orgsync.sandbox.cloud.targets import DeliveryFailed, Sender, Targets
-from orgsync.sandbox.cloud.task_tracker import Work
+from orgsync.sandbox.cloud.task_tracker import TaskTracker
 from orgsync.sandbox.errors import UnknownTarget
 
 Key = tuple[str, str, str, str, frozenset[tuple[str, str]]]
@@ -51,7 +51,7 @@ class Alarms:
     def __init__(
         self,
         targets: Targets,
-        work: Work,
+        work: TaskTracker,
         time_scale: float,
         changed: Callable[[dict[str, Any], str, str, str], None],
         lost: Callable[[str], None],

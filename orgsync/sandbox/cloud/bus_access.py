@@ -20,13 +20,13 @@ def organization_of(account: str) -> str:
     return organization.id if organization else ""
 
 
-def bus_of(arn: str) -> EventBus | None:
+def find_bus(arn: str) -> EventBus | None:
     """The bus of an ARN, if it exists."""
     _, _, _, region, account, resource = arn.split(":", 5)
     return events_backends[account][region].event_buses.get(resource.removeprefix("event-bus/"))
 
 
-def lets_in(bus: EventBus, sender: str, event: Mapping[str, Any], *, forwarded: bool) -> bool:
+def allows_event(bus: EventBus, sender: str, event: Mapping[str, Any], *, forwarded: bool) -> bool:
     """Whether an account may put an event on a bus; its own account always may.
 
     Args:
@@ -49,7 +49,7 @@ def is_reserved(entry: Mapping[str, Any]) -> bool:
     return str(entry.get("Source", "")).startswith("aws.")
 
 
-def bus_elsewhere(backend: EventsBackend, entry: Mapping[str, Any]) -> EventBus | None:
+def foreign_bus(backend: EventsBackend, entry: Mapping[str, Any]) -> EventBus | None:
     """The bus of another account that an entry of PutEvents is for; None for the caller's own.
 
     Raises:
@@ -60,20 +60,20 @@ def bus_elsewhere(backend: EventsBackend, entry: Mapping[str, Any]) -> EventBus 
         return None
     if f":{backend.region_name}:" not in name:
         raise NotImplementedError("PutEvents on a bus of another region")
-    bus = bus_of(name)
+    bus = find_bus(name)
     if bus is None:
         raise JsonRESTError("ResourceNotFoundException", f"Event bus {name} does not exist.")
     return bus
 
 
-def require(bus: EventBus, sender: str, entry: Mapping[str, Any]) -> None:
+def check_access(bus: EventBus, sender: str, entry: Mapping[str, Any]) -> None:
     """Refuse an entry of PutEvents that a bus's policy does not let in.
 
     Raises:
         JsonRESTError: AccessDeniedException, as the API answers.
     """
     event = {"source": entry.get("Source"), "detail-type": entry.get("DetailType")}
-    if not lets_in(bus, sender, event, forwarded=False):
+    if not allows_event(bus, sender, event, forwarded=False):
         raise JsonRESTError(
             "AccessDeniedException", f"account {sender} is not authorized to perform: events:PutEvents on {bus.arn}"
         )

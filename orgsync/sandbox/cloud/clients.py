@@ -7,8 +7,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from orgsync.sandbox.cloud.callers import SECRET, Callers
-from orgsync.sandbox.model.account import Caller
+from orgsync.sandbox.cloud.access_keys import SECRET, AccessKeys
+from orgsync.sandbox.model.account import CallerIdentity
 
 # A function may run for 15 minutes, and its caller waits as long; nothing is tried twice in secret.
 _CONFIG = Config(
@@ -19,12 +19,12 @@ _CONFIG = Config(
 class Clients:
     """Clients made so far; boto3's clients may be shared by threads, making them may not."""
 
-    def __init__(self, callers: Callers, url: str) -> None:
+    def __init__(self, callers: AccessKeys, url: str) -> None:
         self._callers, self._url = callers, url
-        self._clients: dict[tuple[str, str, Caller], Any] = {}
+        self._clients: dict[tuple[str, str, CallerIdentity], Any] = {}
         self._lock = threading.Lock()
 
-    def client(self, service: str, region: str, caller: Caller) -> Any:
+    def client(self, service: str, region: str, caller: CallerIdentity) -> Any:
         """The client of a service with which `caller` calls; `service` is boto3's name."""
         key = (service, region, caller)
         with self._lock:

@@ -25,29 +25,29 @@ from orgsync.sandbox.cloud import (
     s3,
     stacks_api,
 )
+from orgsync.sandbox.cloud.access_keys import SECRET, AccessKeys, assumed_role
 from orgsync.sandbox.cloud.account_api import AccountApi
-from orgsync.sandbox.cloud.account_lifecycle import HOME_REGION, Happenings
+from orgsync.sandbox.cloud.account_lifecycle import HOME_REGION, AccountLifecycle
 from orgsync.sandbox.cloud.alarms import Alarms
-from orgsync.sandbox.cloud.callers import SECRET, Callers, assumed_role
 from orgsync.sandbox.cloud.clients import Clients
 from orgsync.sandbox.cloud.cloudformation import CloudFormation
 from orgsync.sandbox.cloud.custom_resources import CustomResources
-from orgsync.sandbox.cloud.events import Events
+from orgsync.sandbox.cloud.events import EventBuses
 from orgsync.sandbox.cloud.faults import Faults
-from orgsync.sandbox.cloud.lambda_process import Spec
+from orgsync.sandbox.cloud.lambda_process import FunctionSpec
 from orgsync.sandbox.cloud.lambda_service import LambdaService, function_names, write_log
-from orgsync.sandbox.cloud.notifications import Notifications
+from orgsync.sandbox.cloud.notifications import NotificationRecorder
 from orgsync.sandbox.cloud.patches import Patches
 from orgsync.sandbox.cloud.responses import Responses
 from orgsync.sandbox.cloud.schedules import Schedules
-from orgsync.sandbox.cloud.server import Front, Server
+from orgsync.sandbox.cloud.server import Gateway, Server
 from orgsync.sandbox.cloud.stack_sets import StackSets
 from orgsync.sandbox.cloud.step_functions import StepFunctions
 from orgsync.sandbox.cloud.targets import Targets
-from orgsync.sandbox.cloud.task_tracker import Work
+from orgsync.sandbox.cloud.task_tracker import TaskTracker
 from orgsync.sandbox.errors import SandboxError, SettleTimeout, UnknownTarget
-from orgsync.sandbox.model.account import AccountService, Caller
-from orgsync.sandbox.model.organization import Organization
+from orgsync.sandbox.model.account import AccountService, CallerIdentity
+from orgsync.sandbox.model.organization import OrganizationModel
 from orgsync.sandbox.model.quotas import Quotas, parse
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ _PRODUCT_FUNCTIONS = frozenset(entry.split(".")[-2] for entry in Entry)
 _one_at_a_time = threading.Lock()
 
 
-class Cloud(Happenings):
+class Cloud(AccountLifecycle):
     """An AWS that fits in a process, with one organization in it; use it in a `with` block.
 
     Args:
@@ -77,7 +77,7 @@ class Cloud(Happenings):
 
     def __init__(
         self,
-        organization: Organization,
+        organization: OrganizationModel,
         quotas: Quotas = "off",
         latency_ms: float = 0,
         seed: int = 0,
@@ -99,9 +99,9 @@ class Cloud(Happenings):
         )
         self._unknown_targets: list[str] = []
         self._logs: dict[str, list[str]] = defaultdict(list)
-        self._callers = Callers(organization.management)
-        self._sandbox = Caller(organization.management, _arn(organization.management, "Sandbox"), sandbox=True)
-        self._heard_by = Notifications(self.extras, self._lose)
+        self._callers = AccessKeys(organization.management)
+        self._sandbox = CallerIdentity(organization.management, _arn(organization.management, "Sandbox"), sandbox=True)
+        self._heard_by = NotificationRecorder(self.extras, self._lose)
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -129,26 +129,26 @@ class Cloud(Happenings):
         metrics.install(patches)
         self._heard_by.install(patches)
         self._callers.install(patches)
-        self._organizations = organizations.Organizations(self.organization)
+        self._organizations = organizations.OrganizationsService(self.organization)
         self.stack_sets = StackSets(self._organizations)
 
         authority = home / "authority.pem"
         responses = Responses(authority)
         opening.callback(responses.close)
-        self._front = Front(AccountApi(self.account, self._latency_ms), self._callers, self.faults)
+        self._front = Gateway(AccountApi(self.account, self._latency_ms), self._callers, self.faults)
         server = Server(self._front)
         opening.callback(server.close)
         self._clients = Clients(self._callers, server.url)
         opening.callback(self._clients.close)
         self.environment = self._environment(server.url, authority)
 
-        self._work = Work()
+        self._work = TaskTracker()
         opening.callback(self._work.close)
-        self.functions = metrics.MeteredFunctions(self._function_environment, self._log, self.faults.crash)
+        self.functions = metrics.MeteredFunctionPools(self._function_environment, self._log, self.faults.crash)
         opening.callback(self.functions.close)
         targets = Targets(self._service_client)
         LambdaService(self.functions, self._work, self._time_scale, targets, self._lose).install(patches)
-        self._events = Events(targets, self._work, self._time_scale, self._lose, self._unknown_targets.append)
+        self._events = EventBuses(targets, self._work, self._time_scale, self._lose, self._unknown_targets.append)
         self._events.install(patches)
         self._alarms = Alarms(targets, self._work, self._time_scale, self._alarm_changed, self._lose)
         self._alarms.install(patches)
@@ -169,7 +169,7 @@ class Cloud(Happenings):
 
         Its Account API calls are neither counted, throttled nor refused by a fault.
         """
-        caller = self._sandbox if account is None else Caller(account, _arn(account, "Sandbox"), sandbox=True)
+        caller = self._sandbox if account is None else CallerIdentity(account, _arn(account, "Sandbox"), sandbox=True)
         return self._clients.client(service, region, caller)
 
     def settle(self, timeout_s: float = 120.0) -> None:
@@ -230,11 +230,11 @@ class Cloud(Happenings):
         extras = [f"{kind} {name}" for kind, held in self.extras.items() for name in held]
         stacks = [f"stack {name}" for name in self.cloudformation.names()]
         stacks += [f"stack set {name}" for name in self.stack_sets.names()]
-        return sorted(leftovers.held() + stacks + extras)
+        return sorted(leftovers.list_leftovers() + stacks + extras)
 
     def _environment(self, url: str, authority: Path) -> dict[str, str]:
         """What a process needs to live here, as an operator of the management account."""
-        operator = Caller(self.organization.management, _arn(self.organization.management, "Operator"))
+        operator = CallerIdentity(self.organization.management, _arn(self.organization.management, "Operator"))
         return {
             "AWS_ENDPOINT_URL": url,
             "AWS_ACCESS_KEY_ID": self._callers.key_of(operator),
@@ -251,28 +251,28 @@ class Cloud(Happenings):
             "NO_PROXY": "127.0.0.1,localhost",
         }
 
-    def _function_environment(self, spec: Spec) -> Mapping[str, str]:
+    def _function_environment(self, spec: FunctionSpec) -> Mapping[str, str]:
         caller = assumed_role(spec.account, spec.role, spec.name)
         return self.environment | {"AWS_ACCESS_KEY_ID": self._callers.key_of(caller)}
 
     def _service_client(self, service: str, region: str, account: str | None = None) -> Any:
         """For what AWS does by itself: deliveries, a state machine's tasks, custom resources."""
         account = account or self.organization.management
-        return self._clients.client(service, region, Caller(account, _arn(account, "AWSService")))
+        return self._clients.client(service, region, CallerIdentity(account, _arn(account, "AWSService")))
 
     def _invoke(self, function_arn: str, payload: str) -> None:
         client = self._service_client("lambda", function_arn.split(":")[3])
         client.invoke(FunctionName=function_arn, InvocationType="Event", Payload=payload.encode())
 
-    def _log(self, spec: Spec, stream: str, line: str) -> None:
+    def _log(self, spec: FunctionSpec, stream: str, line: str) -> None:
         self._logs[spec.name].append(line)
         write_log(spec, stream, line)
-        metrics.of_log_line(spec, line)
+        metrics.put_from_log_line(spec, line)
 
     def _execution_changed(
         self, source: str, detail_type: str, detail: dict[str, Any], account: str, region: str
     ) -> None:
-        metrics.of_execution(detail, account, region)
+        metrics.put_from_execution(detail, account, region)
         self._events.emit(source, detail_type, detail, account, region)
 
     def _alarm_changed(self, detail: dict[str, Any], account: str, region: str, arn: str) -> None:
@@ -299,5 +299,5 @@ def _arn(account: str, role: str) -> str:
 def _reset_moto() -> None:
     BackendDict.reset()
     reset_model_data()
-    organizations.forget()
+    organizations.reset()
     TMP_THREADS.clear()

@@ -67,12 +67,12 @@ def _map_run(original: Callable[..., None], component: Any, env: Any, eval_input
             env=env,
             error_name=StatesErrorName(_THRESHOLD),
             event_type=HistoryEventType.MapRunFailed,
-            event_details=_details(mapRunFailedEventDetails={"error": error, "cause": cause}),
+            event_details=_event_details(mapRunFailedEventDetails={"error": error, "cause": cause}),
         )
     )
 
 
-_details: Any = EventDetails
+_event_details: Any = EventDetails
 """A dict of which moto's type says that every kind of details is there."""
 
 

@@ -20,9 +20,9 @@ from orgsync.sandbox.cloud.targets import (
     DeliveryFailed,
     Sender,
     Targets,
-    kind_of,
+    target_kind,
 )
-from orgsync.sandbox.cloud.task_tracker import Work
+from orgsync.sandbox.cloud.task_tracker import TaskTracker
 from orgsync.sandbox.errors import UnknownTarget
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Delivery:
         return f"delivery {self.sender.source_arn.rsplit('/', 1)[-1]} to {self.arn.rsplit(':', 1)[-1]}"
 
 
-class Events:
+class EventBuses:
     """The event buses of every account and region.
 
     Args:
@@ -61,7 +61,7 @@ class Events:
     def __init__(
         self,
         targets: Targets,
-        work: Work,
+        work: TaskTracker,
         time_scale: float,
         lost: Callable[[str], None],
         unknown: Callable[[str], None],
@@ -101,10 +101,10 @@ class Events:
 
     def _put_events(self, original: Callable[..., Any], backend: Any, entries: list[dict[str, Any]]) -> Any:
         """Entries for this account's own buses go to moto, those for another's past that bus's policy."""
-        buses = [bus_access.bus_elsewhere(backend, entry) for entry in entries]
+        buses = [bus_access.foreign_bus(backend, entry) for entry in entries]
         for bus, entry in zip(buses, entries, strict=True):
             if bus:
-                bus_access.require(bus, backend.account_id, entry)
+                bus_access.check_access(bus, backend.account_id, entry)
         refused = [bus_access.is_reserved(entry) for entry in entries]
         judged = list(zip(entries, buses, refused, strict=True))
         answers = iter(original(backend, [entry for entry, bus, bad in judged if not (bus or bad)]))
@@ -139,7 +139,7 @@ class Events:
         if not rule.event_pattern.matches_event(cast(Any, event)):
             return
         for target in list(rule.targets):
-            if forwarded and kind_of(target["Arn"]) == _BUS:
+            if forwarded and target_kind(target["Arn"]) == _BUS:
                 # AWS says nothing of it; a rehearsal should.
                 self._lost(f"{rule.arn}: an event that came from another bus goes to no third one: {target['Arn']}")
             else:
@@ -163,7 +163,7 @@ class Events:
         self, delivery: Delivery, policy: Mapping[str, Any], dead_letters: str | None, attempt: int, age_s: float
     ) -> None:
         try:
-            if kind_of(delivery.arn) == _BUS:
+            if target_kind(delivery.arn) == _BUS:
                 self._forward(delivery)
             else:
                 self._targets.deliver(delivery.arn, delivery.text, delivery.sender, delivery.settings)
@@ -182,11 +182,11 @@ class Events:
         """To another bus: the event keeps the account and region it comes from."""
         assert delivery.event is not None
         self._targets.require_role(delivery.sender)
-        bus = bus_access.bus_of(delivery.arn)
+        bus = bus_access.find_bus(delivery.arn)
         if bus is None:
             raise DeliveryFailed("NO_RESOURCE", f"there is no event bus {delivery.arn}")
         sender = delivery.sender.source_arn.split(":")[4]
-        if not bus_access.lets_in(bus, sender, delivery.event, forwarded=True):
+        if not bus_access.allows_event(bus, sender, delivery.event, forwarded=True):
             raise DeliveryFailed("NO_PERMISSIONS", f"{delivery.arn} does not let account {sender} put events")
         self._put(delivery.event, bus.account_id, bus.region, bus.name, forwarded=True)
 

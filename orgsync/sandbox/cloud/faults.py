@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 from orgsync.sandbox.cloud.refusals import COMMON
 from orgsync.sandbox.cloud.wire import operations_named
-from orgsync.sandbox.errors import UnknownFunction, UnknownOperation, WrongFault
+from orgsync.sandbox.errors import InvalidFault, UnknownFunction, UnknownOperation
 from orgsync.sandbox.model import account
-from orgsync.sandbox.model.account import AccountError
+from orgsync.sandbox.model.account import ApiError
 
 Crash = Literal["before", "after"]
 
@@ -53,18 +53,18 @@ class Faults:
 
         Raises:
             UnknownOperation, UnknownFunction: it names something that does not exist.
-            WrongFault: anything else about it has no meaning.
+            InvalidFault: anything else about it has no meaning.
         """
         if "function" in fault:
-            _only(fault, {"function", "crash", "rate", "times"})
+            _check_keys(fault, {"function", "crash", "rate", "times"})
             if fault["function"] not in (known := sorted(self._functions())):
                 raise UnknownFunction(f"fault: there is no function {fault['function']!r}; known: {', '.join(known)}")
             if fault.get("crash") not in ("before", "after"):
-                raise WrongFault("fault: crash must be before or after (the function has done its work)")
+                raise InvalidFault("fault: crash must be before or after (the function has done its work)")
             made, faults = self._made(fault, "function", "crash"), self._crashes
         else:
-            _only(fault, {"operation", "account", "error", "rate", "times"})
-            _judge_operation(fault)
+            _check_keys(fault, {"operation", "account", "error", "rate", "times"})
+            _check_operation(fault)
             made, faults = self._made(fault, "operation", "error"), self._operations
         with self._lock:
             faults.append(made)
@@ -75,10 +75,10 @@ class Faults:
             self._operations.clear()
             self._crashes.clear()
 
-    def refusal(self, operation: str, target: str) -> AccountError | None:
+    def refusal(self, operation: str, target: str) -> ApiError | None:
         """The refusal that an Account API call about `target` meets, if any."""
         code = self._strike(self._operations, {operation, "*"}, target)
-        return AccountError(code, f"{operation} was refused by a fault of the rehearsal") if code else None
+        return ApiError(code, f"{operation} was refused by a fault of the rehearsal") if code else None
 
     def error(self, operation: str) -> str | None:
         """The error code that a call of another service meets, if any."""
@@ -104,34 +104,36 @@ class Faults:
     def _made(fault: Mapping[str, Any], subject: str, effect: str) -> _Fault:
         rate, times = fault.get("rate", 1.0), fault.get("times")
         if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= 1:
-            raise WrongFault("fault: rate must be above 0 and at most 1")
+            raise InvalidFault("fault: rate must be above 0 and at most 1")
         if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
-            raise WrongFault("fault: times must be a whole number from 1")
+            raise InvalidFault("fault: times must be a whole number from 1")
         return _Fault(fault[subject], fault[effect], fault.get("account"), float(rate), times)
 
 
-def _judge_operation(fault: Mapping[str, Any]) -> None:
+def _check_operation(fault: Mapping[str, Any]) -> None:
     operation, error, target = fault.get("operation"), fault.get("error"), fault.get("account")
     if operation == "*" or operation in account.OPERATIONS:
         if error not in account.STATUS_OF_ERROR:
-            raise WrongFault(f"fault: error must be one of {', '.join(account.STATUS_OF_ERROR)}")
+            raise InvalidFault(f"fault: error must be one of {', '.join(account.STATUS_OF_ERROR)}")
         if target is not None and not re.fullmatch(r"\d{12}", str(target)):
-            raise WrongFault("fault: account must be an account id of 12 digits, in quotes")
+            raise InvalidFault("fault: account must be an account id of 12 digits, in quotes")
         return
     owners = operations_named(str(operation))
     if not owners or any(service == "account" for service, _ in owners):
         raise UnknownOperation(f"fault: the sandbox knows no operation {operation!r}")
     if target is not None:
-        raise WrongFault(f"fault: account belongs to Account API operations, not to {operation}")
+        raise InvalidFault(f"fault: account belongs to Account API operations, not to {operation}")
     declared = {shape.name for _, model in owners for shape in model.error_shapes}
     declared |= {
         str(shape.metadata.get("error", {}).get("code")) for _, model in owners for shape in model.error_shapes
     }
     if error not in COMMON and error not in declared:
-        raise WrongFault(f"fault: {operation} has no error {error!r}; it has {', '.join(sorted(declared - {'None'}))}")
+        raise InvalidFault(
+            f"fault: {operation} has no error {error!r}; it has {', '.join(sorted(declared - {'None'}))}"
+        )
 
 
-def _only(fault: Mapping[str, Any], allowed: set[str]) -> None:
+def _check_keys(fault: Mapping[str, Any], allowed: set[str]) -> None:
     unknown = sorted(set(fault) - allowed)
     if unknown:
-        raise WrongFault(f"fault: {unknown[0]} is not a key here; allowed: {', '.join(sorted(allowed))}")
+        raise InvalidFault(f"fault: {unknown[0]} is not a key here; allowed: {', '.join(sorted(allowed))}")

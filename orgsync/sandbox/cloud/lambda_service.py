@@ -16,11 +16,11 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.utils import unix_time_millis
 from moto.logs.models import logs_backends
 
-from orgsync.sandbox.cloud.lambda_host import Functions, Throttled
-from orgsync.sandbox.cloud.lambda_process import Answer, Spec
+from orgsync.sandbox.cloud.lambda_host import ConcurrencyExceeded, FunctionPools
+from orgsync.sandbox.cloud.lambda_process import FunctionSpec, InvocationResult
 from orgsync.sandbox.cloud.patches import Patches
 from orgsync.sandbox.cloud.targets import DeliveryFailed, Sender, Targets
-from orgsync.sandbox.cloud.task_tracker import Work
+from orgsync.sandbox.cloud.task_tracker import TaskTracker
 from orgsync.sandbox.errors import UnknownTarget
 
 log = logging.getLogger(__name__)
@@ -49,8 +49,8 @@ class LambdaService:
 
     def __init__(
         self,
-        functions: Functions,
-        work: Work,
+        functions: FunctionPools,
+        work: TaskTracker,
         time_scale: float,
         targets: Targets,
         lost: Callable[[str], None],
@@ -83,7 +83,7 @@ class LambdaService:
         with self._work.running(f"function {function.function_name}"):
             try:
                 answer = self._functions.invoke(spec_of(function), payload or b"{}", wait=False)
-            except Throttled as throttled:
+            except ConcurrencyExceeded as throttled:
                 raise TooManyRequests from throttled
         if answer.failed:
             response_headers["x-amz-function-error"] = "Unhandled"
@@ -117,7 +117,7 @@ class LambdaService:
         self,
         function: LambdaFunction,
         payload: bytes,
-        answer: Answer,
+        answer: InvocationResult,
         attempts: int,
         destination: Mapping[str, str] | None,
         condition: str,
@@ -151,10 +151,10 @@ class LambdaService:
         return True
 
 
-def spec_of(function: LambdaFunction) -> Spec:
+def spec_of(function: LambdaFunction) -> FunctionSpec:
     """What moto holds of a function, for the host."""
     reserved = function.reserved_concurrency
-    return Spec(
+    return FunctionSpec(
         account=function.account_id,
         region=function.region,
         name=function.function_name,
@@ -181,7 +181,7 @@ def function_names() -> frozenset[str]:
     )
 
 
-def write_log(spec: Spec, stream: str, line: str) -> None:
+def write_log(spec: FunctionSpec, stream: str, line: str) -> None:
     """One line of a function into its log group, if it was declared."""
     group, logs = f"/aws/lambda/{spec.name}", logs_backends[spec.account][spec.region]
     if group not in logs.groups:

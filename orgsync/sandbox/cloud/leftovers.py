@@ -42,7 +42,7 @@ _HOLDS: tuple[tuple[str, Any, Callable[[Any], Any]], ...] = (
 )
 
 
-def held() -> list[str]:
+def list_leftovers() -> list[str]:
     """`kind name (region)` of everything in every account; AWS's own roles in accounts do not count."""
     return sorted(
         f"{kind} {name} ({region})"

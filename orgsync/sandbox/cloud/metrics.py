@@ -12,8 +12,8 @@ from typing import Any
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.sqs.models import Queue
 
-from orgsync.sandbox.cloud.lambda_host import Functions, Throttled
-from orgsync.sandbox.cloud.lambda_process import Answer, Spec
+from orgsync.sandbox.cloud.lambda_host import ConcurrencyExceeded, FunctionPools
+from orgsync.sandbox.cloud.lambda_process import FunctionSpec, InvocationResult
 from orgsync.sandbox.cloud.patches import Patches
 
 Dimensions = Mapping[str, str]
@@ -29,8 +29,8 @@ _EXECUTIONS = {
 
 def install(patches: Patches) -> None:
     """Count the messages of every queue, as they come and go."""
-    patches.wrap(Queue, "add_message", _then_count)
-    patches.wrap(Queue, "delete_message", _then_count)
+    patches.wrap(Queue, "add_message", _count_messages)
+    patches.wrap(Queue, "delete_message", _count_messages)
 
 
 def put(
@@ -42,7 +42,7 @@ def put(
     cloudwatch_backends[account][region].put_metric_data(namespace, data)
 
 
-def of_log_line(spec: Spec, line: str) -> None:
+def put_from_log_line(spec: FunctionSpec, line: str) -> None:
     """What CloudWatch Logs does with a line in the embedded metric format; any other line is none of its business."""
     if '"_aws"' not in line:
         return
@@ -52,42 +52,42 @@ def of_log_line(spec: Spec, line: str) -> None:
     except (ValueError, KeyError, TypeError):
         return
     for directive in directives:
-        values = {metric["Name"]: _several(document[metric["Name"]]) for metric in directive["Metrics"]}
+        values = {metric["Name"]: _values(document[metric["Name"]]) for metric in directive["Metrics"]}
         for names in directive["Dimensions"]:
             put(spec.account, spec.region, directive["Namespace"], values, {name: document[name] for name in names})
 
 
-def of_execution(detail: Mapping[str, Any], account: str, region: str) -> None:
+def put_from_execution(detail: Mapping[str, Any], account: str, region: str) -> None:
     """What Step Functions tells when an execution's status changes."""
     metric = _EXECUTIONS[detail["status"]]
     put(account, region, "AWS/States", {metric: [1.0]}, {"StateMachineArn": detail["stateMachineArn"]})
 
 
-class MeteredFunctions(Functions):
+class MeteredFunctionPools(FunctionPools):
     """Functions of which Lambda tells what it measures: invocations, errors, durations, throttles."""
 
-    def invoke(self, spec: Spec, payload: bytes, *, wait: bool) -> Answer:
-        """See `Functions.invoke`."""
+    def invoke(self, spec: FunctionSpec, payload: bytes, *, wait: bool) -> InvocationResult:
+        """See `FunctionPools.invoke`."""
         began = time.monotonic()
         try:
             answer = super().invoke(spec, payload, wait=wait)
-        except Throttled:
-            _of_function(spec, {"Throttles": [1.0]})
+        except ConcurrencyExceeded:
+            _put_function_metrics(spec, {"Throttles": [1.0]})
             raise
         took = (time.monotonic() - began) * 1000
-        _of_function(spec, {"Invocations": [1.0], "Errors": [float(answer.failed)], "Duration": [took]})
+        _put_function_metrics(spec, {"Invocations": [1.0], "Errors": [float(answer.failed)], "Duration": [took]})
         return answer
 
 
-def _of_function(spec: Spec, values: Mapping[str, Sequence[float]]) -> None:
+def _put_function_metrics(spec: FunctionSpec, values: Mapping[str, Sequence[float]]) -> None:
     put(spec.account, spec.region, "AWS/Lambda", values, {"FunctionName": spec.name})
 
 
-def _several(value: float | list[float]) -> list[float]:
+def _values(value: float | list[float]) -> list[float]:
     return [float(one) for one in value] if isinstance(value, list) else [float(value)]
 
 
-def _then_count(original: Callable[..., None], queue: Any, *args: Any, **kwargs: Any) -> None:
+def _count_messages(original: Callable[..., None], queue: Any, *args: Any, **kwargs: Any) -> None:
     original(queue, *args, **kwargs)
     depth = float(queue.approximate_number_of_messages)
     values = {"ApproximateNumberOfMessagesVisible": [depth]}

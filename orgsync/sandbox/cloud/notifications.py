@@ -9,7 +9,7 @@ from orgsync.sandbox.cloud import recipients
 from orgsync.sandbox.cloud.patches import Patches
 
 
-class Notifications:
+class NotificationRecorder:
     """Publications in the order they came: channel, severity (a message attribute), subject, body.
 
     Args:
@@ -17,18 +17,18 @@ class Notifications:
         lost: told of what a chat channel would not show.
     """
 
-    def __init__(self, extras: recipients.Extras, lost: Callable[[str], None]) -> None:
+    def __init__(self, extras: recipients.UnsupportedResources, lost: Callable[[str], None]) -> None:
         self._extras, self._lost = extras, lost
-        self.heard: list[recipients.Heard] = []
+        self.heard: list[recipients.Notification] = []
 
     def install(self, patches: Patches) -> None:
         """Listen to every topic, and keep moto from posting to subscribed addresses."""
         patches.wrap(Topic, "publish", self._publish)
-        patches.wrap(Subscription, "publish", _publish_to)
+        patches.wrap(Subscription, "publish", _publish_to_subscription)
 
     def event(self, event: Mapping[str, Any]) -> None:
         """An event of AWS's own, which User Notifications may follow."""
-        self.heard += recipients.notified(event, self._extras)
+        self.heard += recipients.user_notifications(event, self._extras)
 
     def _publish(
         self,
@@ -42,17 +42,17 @@ class Notifications:
     ) -> str:
         # What says none, as an alarm's message does, passes the filter of whoever hears of high severity.
         severity = (message_attributes or {}).get("severity", {}).get("Value", "high")
-        channels = recipients.channels_of(topic.arn, self._extras)
+        channels = recipients.chat_channels(topic.arn, self._extras)
         if not channels:
             self.heard.append({"channel": "sns", "severity": severity, "subject": subject, "body": message})
         for channel in channels:
             try:
-                self.heard.append(recipients.shown(message, severity))
-            except recipients.NotShown as error:
+                self.heard.append(recipients.chat_notification(message, severity))
+            except recipients.MessageDropped as error:
                 self._lost(f"chat channel {channel} shows nothing of a message to {topic.name}: {error}")
         return original(topic, message, subject, message_attributes, *args, **kwargs)
 
 
-def _publish_to(original: Callable[..., None], subscription: Any, *args: Any, **kwargs: Any) -> None:
+def _publish_to_subscription(original: Callable[..., None], subscription: Any, *args: Any, **kwargs: Any) -> None:
     if subscription.protocol not in ("http", "https"):
         original(subscription, *args, **kwargs)

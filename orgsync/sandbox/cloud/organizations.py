@@ -12,17 +12,17 @@ from moto.organizations.models import FakeAccount, OrganizationsBackend, organiz
 
 from orgsync.sandbox.cloud.patches import Patches
 from orgsync.sandbox.errors import StackError, UnknownAccount
-from orgsync.sandbox.model.organization import Account, Organization
+from orgsync.sandbox.model.organization import MemberAccount, OrganizationModel
 
 PAGE = 20
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 """The service that needs trusted access for service-managed stack sets."""
 
 
-class Organizations:
+class OrganizationsService:
     """The management account's organization in moto."""
 
-    def __init__(self, organization: Organization) -> None:
+    def __init__(self, organization: OrganizationModel) -> None:
         self._management = organization.management
         self._backend: Any = organizations_backends[organization.management]["aws"]
         self._backend.create_organization(region="us-east-1", FeatureSet="ALL")
@@ -43,7 +43,7 @@ class Organizations:
         """Every account there is, the management account included."""
         return frozenset(self._accounts)
 
-    def admit(self, account: Account, joined: str = "CREATED") -> None:
+    def admit(self, account: MemberAccount, joined: str = "CREATED") -> None:
         """A new member, in the unit of its path (made if need be)."""
         member = FakeAccount.__new__(FakeAccount)
         # moto's own constructor makes an IAM role in every account: seconds for a large organization.
@@ -123,7 +123,7 @@ def install(patches: Patches) -> None:
     patches.wrap(FakeAccount, "describe", _describe)
 
 
-def forget() -> None:
+def reset() -> None:
     """What moto's reset leaves behind."""
     organizations_backends.master_accounts.clear()
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from moto.events.models import EventPattern
 
-Extras = Mapping[str, Mapping[str, Mapping[str, Any]]]
-Heard = dict[str, str | None]
+UnsupportedResources = Mapping[str, Mapping[str, Mapping[str, Any]]]
+Notification = dict[str, str | None]
 
 _CHANNELS = {
     "aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration": "slackChannelId",
@@ -22,11 +22,11 @@ _ASSOCIATIONS = "aws:notifications/channelAssociation:ChannelAssociation"
 _SEVERITIES = ("high", "medium", "low")
 
 
-class NotShown(ValueError):
+class MessageDropped(ValueError):
     """A message that Amazon Q Developer in chat applications drops: it shows AWS's own and custom ones only."""
 
 
-def channels_of(topic: str, extras: Extras) -> list[str]:
+def chat_channels(topic: str, extras: UnsupportedResources) -> list[str]:
     """The chat channels that hear a topic, by their ids."""
     return [
         str(held[channel])
@@ -36,32 +36,32 @@ def channels_of(topic: str, extras: Extras) -> list[str]:
     ]
 
 
-def shown(message: str, severity: str) -> Heard:
+def chat_notification(message: str, severity: str) -> Notification:
     """What a chat channel shows of a message: a custom notification's title and text, or an alarm.
 
     Raises:
-        NotShown: it is neither.
+        MessageDropped: it is neither.
     """
     try:
         document = json.loads(message)
     except ValueError as error:
-        raise NotShown("it is no JSON") from error
+        raise MessageDropped("it is no JSON") from error
     if "AlarmName" in document:
         return {"channel": "chat", "severity": severity, "subject": document["AlarmName"], "body": message}
     if (document.get("version"), document.get("source")) != ("1.0", "custom"):
-        raise NotShown("it is no custom notification of version 1.0")
+        raise MessageDropped("it is no custom notification of version 1.0")
     content = document.get("content", {})
     text = [content.get("description"), *content.get("nextSteps", [])]
     body = "\n".join(str(part) for part in text if part)
     return {"channel": "chat", "severity": severity, "subject": content.get("title"), "body": body}
 
 
-def notified(event: Mapping[str, Any], extras: Extras) -> list[Heard]:
+def user_notifications(event: Mapping[str, Any], extras: UnsupportedResources) -> list[Notification]:
     """What User Notifications passes on of an event: one notification for each configuration with a channel.
 
     Its severity is the last word of the configuration's name, where that is one.
     """
-    heard: list[Heard] = []
+    heard: list[Notification] = []
     associations = list(extras.get(_ASSOCIATIONS, {}).values())
     for rule in list(extras.get(_RULES, {}).values()):
         arn = rule["notificationConfigurationArn"]

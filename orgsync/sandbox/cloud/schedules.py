@@ -13,9 +13,9 @@ from uuid import uuid4
 from moto.events.models import Rule, events_backends
 from moto.scheduler.models import Schedule, scheduler_backends
 
-from orgsync.sandbox.cloud.events import Delivery, Events
+from orgsync.sandbox.cloud.events import Delivery, EventBuses
 from orgsync.sandbox.cloud.targets import Sender
-from orgsync.sandbox.cloud.task_tracker import Work
+from orgsync.sandbox.cloud.task_tracker import TaskTracker
 
 _MINUTES = re.compile(r"^rate\((\d+) minutes?\)$")
 _QUICKEST_TICK_S = 0.3
@@ -28,7 +28,7 @@ class Schedules:
         time_scale: seconds here for each second of a `rate(n minutes)`.
     """
 
-    def __init__(self, events: Events, work: Work, time_scale: float) -> None:
+    def __init__(self, events: EventBuses, work: TaskTracker, time_scale: float) -> None:
         self._events, self._work, self._time_scale = events, work, time_scale
         self._due: dict[str, float] = {}
         self._closing = threading.Event()

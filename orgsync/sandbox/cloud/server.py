@@ -14,15 +14,15 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 from orgsync.sandbox.cloud import refusals, wire
+from orgsync.sandbox.cloud.access_keys import AccessKeys
 from orgsync.sandbox.cloud.account_api import AccountApi
-from orgsync.sandbox.cloud.callers import Callers
 from orgsync.sandbox.cloud.faults import Faults
 from orgsync.sandbox.errors import UnknownOperation
 
 log = logging.getLogger(__name__)
 
 
-class Front:
+class Gateway:
     """The WSGI application; `unknown` collects what was asked for and is not emulated.
 
     `requests` is the set of what was asked: the caller's ARN, botocore's service and operation, and
@@ -30,7 +30,7 @@ class Front:
     (botocore's service and operation) of which moto knows less than the sandbox itself.
     """
 
-    def __init__(self, account_api: AccountApi, callers: Callers, faults: Faults) -> None:
+    def __init__(self, account_api: AccountApi, callers: AccessKeys, faults: Faults) -> None:
         self._account_api, self._callers, self._faults = account_api, callers, faults
         self._moto = DomainDispatcherApplication(create_backend_app)
         self.answers: dict[tuple[str | None, str | None], Callable[[dict[str, Any]], refusals.Response]] = {}
@@ -87,7 +87,7 @@ class _QuietHandler(MotoRequestHandler):
 class Server:
     """The front on a free port of 127.0.0.1, a thread for each connection."""
 
-    def __init__(self, front: Front) -> None:
+    def __init__(self, front: Gateway) -> None:
         self._server = make_server("127.0.0.1", 0, front, threaded=True, request_handler=_QuietHandler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = Thread(target=self._server.serve_forever, args=(0.05,), name="sandbox-front", daemon=True)

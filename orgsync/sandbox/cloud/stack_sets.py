@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from orgsync.sandbox.cloud.member_stacks import MemberStack, check
-from orgsync.sandbox.cloud.organizations import STACK_SETS, Organizations
+from orgsync.sandbox.cloud.organizations import STACK_SETS, OrganizationsService
 from orgsync.sandbox.cloud.template import Template, read
 from orgsync.sandbox.errors import StackError
 
 
 @dataclass
-class Reach:
+class StackSetScope:
     """The instances of a set in one region: the units they are in, and the stack of each account."""
 
     units: tuple[str, ...]
@@ -27,7 +27,7 @@ class _Set:
     name: str
     template: Template
     follows: bool
-    reaches: dict[str, Reach] = field(default_factory=dict)
+    reaches: dict[str, StackSetScope] = field(default_factory=dict)
 
 
 class StackSets:
@@ -36,7 +36,7 @@ class StackSets:
     Accounts come, go and move: `follow` brings every set that deploys by itself into step.
     """
 
-    def __init__(self, organizations: Organizations) -> None:
+    def __init__(self, organizations: OrganizationsService) -> None:
         self._organizations = organizations
         self._sets: dict[str, _Set] = {}
         self._lock = threading.RLock()
@@ -98,12 +98,12 @@ class StackSets:
             found = self._found(name)
             if region in found.reaches:
                 raise StackError(f"OperationInProgressException: StackSet {name} has instances in {region} already")
-            reach = Reach(tuple(units), region)
+            reach = StackSetScope(tuple(units), region)
             accounts = self._organizations.below(reach.units)
             found.reaches[region] = reach
             _fill(found, reach, accounts)
 
-    def reach(self, name: str, region: str) -> Reach | None:
+    def reach(self, name: str, region: str) -> StackSetScope | None:
         """The instances of a set in a region, if there are any."""
         return self._sets[name].reaches.get(region) if name in self._sets else None
 
@@ -140,13 +140,13 @@ def _parsed(text: str) -> Template:
     return template
 
 
-def _fill(of: _Set, reach: Reach, accounts: Iterable[str]) -> None:
+def _fill(of: _Set, reach: StackSetScope, accounts: Iterable[str]) -> None:
     for account in accounts:
         if account not in reach.stacks:
             stack = reach.stacks[account] = MemberStack(account, reach.region, of.name)
             stack.make(of.template)
 
 
-def _empty(reach: Reach, accounts: Iterable[str]) -> None:
+def _empty(reach: StackSetScope, accounts: Iterable[str]) -> None:
     for account in accounts:
         reach.stacks.pop(account).delete()

@@ -26,17 +26,17 @@ def _parse(original: Callable[[str], Any], definition: str) -> Any:
 
 
 def _validate(original: Callable[[str], None], definition: str) -> None:
-    lacking = sorted(set(_lacking(json.loads(definition))))
+    lacking = sorted(set(_unsupported_features(json.loads(definition))))
     if lacking:
         raise InvalidDefinition(message=f"The sandbox cannot run: {'; '.join(lacking)}")
     original(definition)
 
 
-def _lacking(node: Any) -> Iterator[str]:
+def _unsupported_features(node: Any) -> Iterator[str]:
     """Features that moto would ignore or get wrong without a word."""
     if isinstance(node, list):
         for part in node:
-            yield from _lacking(part)
+            yield from _unsupported_features(part)
     if not isinstance(node, dict):
         return
     if "ItemProcessor" in node and node["ItemProcessor"].get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED":
@@ -50,4 +50,4 @@ def _lacking(node: Any) -> Iterator[str]:
         if any(key.endswith("Path") and key.startswith("Tolerated") for key in node):
             yield "a tolerated failure threshold that is read from the input"
     for part in node.values():
-        yield from _lacking(part)
+        yield from _unsupported_features(part)

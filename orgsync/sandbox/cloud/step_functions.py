@@ -25,7 +25,7 @@ from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfun
 
 from orgsync.sandbox.cloud import distributed_map, state_language
 from orgsync.sandbox.cloud.patches import Patches
-from orgsync.sandbox.cloud.task_tracker import Work
+from orgsync.sandbox.cloud.task_tracker import TaskTracker
 
 Emit = Callable[[str, str, dict[str, Any], str, str], None]
 """Puts an event on a default bus: source, detail-type, detail, account, region."""
@@ -40,7 +40,7 @@ class StepFunctions:
         emit: where the status events go.
     """
 
-    def __init__(self, client: Callable[[str, str], Any], work: Work, time_scale: float, emit: Emit) -> None:
+    def __init__(self, client: Callable[[str, str], Any], work: TaskTracker, time_scale: float, emit: Emit) -> None:
         self._client, self._work, self._time_scale, self._emit = client, work, time_scale, emit
         self._starting = threading.RLock()
         self._tokens: dict[str, int] = {}

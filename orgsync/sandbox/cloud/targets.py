@@ -68,7 +68,7 @@ class Targets:
             UnknownTarget: the sandbox has no such kind of target.
         """
         try:
-            self._kinds[kind_of(arn)](arn, text, sender, settings)
+            self._kinds[target_kind(arn)](arn, text, sender, settings)
         except KeyError as unknown:
             raise UnknownTarget(f"{sender.source_arn} has a target the sandbox cannot deliver to: {arn}") from unknown
         except ClientError as error:
@@ -128,7 +128,7 @@ class Targets:
         if sender.by_role:
             self.require_role(sender)
             return
-        context = _named_by(sender, action.partition(":")[0])
+        context = _condition_context(sender, action.partition(":")[0])
         if not resource_policy.allows(policy, sender.principal, action, context):
             raise DeliveryFailed("NO_PERMISSIONS", f"{arn} does not let {sender.principal} do {action}")
 
@@ -137,7 +137,7 @@ class Targets:
         return self._client(service, region, account)
 
 
-def _named_by(sender: Sender, service: str) -> dict[str, str]:
+def _condition_context(sender: Sender, service: str) -> dict[str, str]:
     """What a delivery names of its source: of a rule not the account, and to SNS nothing at all."""
     account = sender.source_arn.split(":")[4]
     whole = {
@@ -150,7 +150,7 @@ def _named_by(sender: Sender, service: str) -> dict[str, str]:
     return {} if service == "sns" else {key: value for key, value in whole.items() if key != "aws:SourceAccount"}
 
 
-def kind_of(arn: str) -> str:
+def target_kind(arn: str) -> str:
     """`service:resource type` of an ARN: `lambda:function`, `sqs:`, `events:event-bus`."""
     _, _, service, _, _, resource = arn.split(":", 5)
     for separator in (":", "/"):

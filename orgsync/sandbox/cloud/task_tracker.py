@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 _THREADS = 32
 
 
-class Work:
+class TaskTracker:
     """Threads for what happens now or after a delay, and the list of all that is not over yet."""
 
     def __init__(self) -> None:

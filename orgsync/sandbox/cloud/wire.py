@@ -47,7 +47,7 @@ SERVICES = (
 
 
 @dataclass(frozen=True)
-class Asked:
+class AwsRequest:
     """One request: botocore's service name (None: unsigned), the operation if known, the caller's key."""
 
     service: str | None
@@ -56,17 +56,17 @@ class Asked:
     access_key: str | None
 
 
-def read(environ: dict[str, Any]) -> Asked:
+def read(environ: dict[str, Any]) -> AwsRequest:
     """What a WSGI environment asks for; its body stays readable."""
     signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     if not signed:
-        return Asked(None, None, "us-east-1", None)
+        return AwsRequest(None, None, "us-east-1", None)
     key, region, signing_name = signed.groups()
     service = _SERVICE_OF_SIGNING_NAME.get(signing_name, signing_name)
-    return Asked(service, _operation(environ, service), region, key)
+    return AwsRequest(service, _operation(environ, service), region, key)
 
 
-def subject(environ: dict[str, Any], asked: Asked) -> str:
+def subject(environ: dict[str, Any], asked: AwsRequest) -> str:
     """What a request is about, where one action serves for several things: a table's name, an object's path."""
     if asked.service == "s3":
         return str(environ.get("PATH_INFO", ""))

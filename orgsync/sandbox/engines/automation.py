@@ -24,17 +24,17 @@ from orgsync.sandbox.engines.engine import (
     silent,
 )
 from orgsync.sandbox.engines.program import Program
-from orgsync.sandbox.engines.provider import serving
-from orgsync.sandbox.resources.context import Cloud, Context
+from orgsync.sandbox.engines.provider import serve_provider
+from orgsync.sandbox.resources.context import CloudServices, ProviderContext
 
 # What the CLI adds when something else has said already what went wrong.
-_AFTERTHOUGHTS = ("update failed", "preview failed", "refresh failed", "destroy failed", "resource monitor shut down")
+_CONCLUSIONS = ("update failed", "preview failed", "refresh failed", "destroy failed", "resource monitor shut down")
 
 
 class PulumiEngine:
     """Drives one CLI, with one directory of state, for one program."""
 
-    def __init__(self, cli: PulumiCommand, program: Program, context: Context, work: Path, port: int) -> None:
+    def __init__(self, cli: PulumiCommand, program: Program, context: ProviderContext, work: Path, port: int) -> None:
         self.name = f"pulumi {cli.version}"
         self.program = program
         self._cli = cli
@@ -54,10 +54,10 @@ class PulumiEngine:
 
     @classmethod
     @contextmanager
-    def opened(cls, cli: Path, program: Program, cloud: Cloud) -> Iterator["PulumiEngine"]:
+    def opened(cls, cli: Path, program: Program, cloud: CloudServices) -> Iterator["PulumiEngine"]:
         """An engine whose provider and directories live as long as the block."""
-        context = Context(cloud, program.root)
-        with tempfile.TemporaryDirectory(prefix="orgsync-engine-") as folder, serving(context) as port:
+        context = ProviderContext(cloud, program.root)
+        with tempfile.TemporaryDirectory(prefix="orgsync-engine-") as folder, serve_provider(context) as port:
             work = Path(folder)
             (work / "state").mkdir()
             (work / "home").mkdir()
@@ -71,18 +71,18 @@ class PulumiEngine:
     ) -> Deployed:
         handle = self._stack(stack, config or {})
         result = self._run(lambda hear: handle.preview(on_output=on_output, on_event=hear, color="never"))
-        return Deployed(_counted(result.change_summary))
+        return Deployed(_counts_by_kind(result.change_summary))
 
     def up(self, stack: str = "dev", config: Mapping[str, Any] | None = None, on_output: OnOutput = silent) -> Deployed:
         handle = self._stack(stack, config or {})
         result = self._run(lambda hear: handle.up(on_output=on_output, on_event=hear, color="never"))
         outputs = {name: output.value for name, output in result.outputs.items()}
-        return Deployed(_counted(result.summary.resource_changes), outputs)
+        return Deployed(_counts_by_kind(result.summary.resource_changes), outputs)
 
     def refresh(self, stack: str = "dev", on_output: OnOutput = silent) -> Deployed:
         handle = self._stack(stack)
         result = self._run(lambda hear: handle.refresh(on_output=on_output, on_event=hear, color="never"))
-        return Deployed(_counted(result.summary.resource_changes))
+        return Deployed(_counts_by_kind(result.summary.resource_changes))
 
     def destroy(self, stack: str = "dev", on_output: OnOutput = silent) -> Deployed:
         handle = self._stack(stack)
@@ -90,7 +90,7 @@ class PulumiEngine:
         # gone; the operation itself would remove everything else first.
         self._run(lambda hear: handle.preview_destroy(on_event=hear, color="never"))
         result = self._run(lambda hear: handle.destroy(on_output=on_output, on_event=hear, color="never"))
-        return Deployed(_counted(result.summary.resource_changes))
+        return Deployed(_counts_by_kind(result.summary.resource_changes))
 
     def _stack(self, stack: str, overlay: Mapping[str, Any] | None = None) -> automation.Stack:
         """The stack with its files in place; without `overlay` configured as it was last time."""
@@ -133,11 +133,11 @@ def _reason(said: list[str]) -> str:
     """Every error once: the CLI repeats some inside others, and concludes with what adds nothing."""
     told: list[str] = []
     for line in said:
-        if line and not line.startswith(_AFTERTHOUGHTS) and not any(earlier in line for earlier in told):
+        if line and not line.startswith(_CONCLUSIONS) and not any(earlier in line for earlier in told):
             told.append(line)
     return "\n".join(told)
 
 
-def _counted(changes: Mapping[Any, int] | None) -> dict[str, int]:
+def _counts_by_kind(changes: Mapping[Any, int] | None) -> dict[str, int]:
     counts = {OpType(kind).value: count for kind, count in (changes or {}).items()}
     return {kind: counts.get(kind, 0) for kind in KINDS}

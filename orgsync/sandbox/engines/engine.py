@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from orgsync.sandbox.engines.program import Program
-from orgsync.sandbox.resources.context import Cloud
+from orgsync.sandbox.resources.context import CloudServices
 
 Choice = Literal["auto", "pulumi", "inline"]
 OnOutput = Callable[[str], None]
@@ -73,7 +73,7 @@ class Engine(Protocol):
 
 
 @contextmanager
-def open_engine(choice: Choice, cloud: Cloud, program: Path) -> Iterator[Engine]:
+def open_engine(choice: Choice, cloud: CloudServices, program: Path) -> Iterator[Engine]:
     """An engine for a program (the directory of its `Pulumi.yaml`); its state lives as long as the block.
 
     `auto` is the real engine where a CLI is found (`find_cli`), else the inline one.

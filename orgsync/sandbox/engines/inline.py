@@ -23,12 +23,13 @@ from orgsync.sandbox.engines.engine import (
     silent,
 )
 from orgsync.sandbox.engines.program import Program
-from orgsync.sandbox.engines.registration import Record, Registration
-from orgsync.sandbox.resources import lookup, steps
-from orgsync.sandbox.resources.context import Cloud, Context, explained
+from orgsync.sandbox.engines.registration import Registration, ResourceRecord
+from orgsync.sandbox.resources import steps
+from orgsync.sandbox.resources.context import CloudServices, ProviderContext, error_message
 from orgsync.sandbox.resources.settings import configure
+from orgsync.sandbox.resources.types import lookup
 
-Records = dict[str, Record]
+Records = dict[str, ResourceRecord]
 
 
 class InlineEngine:
@@ -36,7 +37,7 @@ class InlineEngine:
 
     name = "inline"
 
-    def __init__(self, program: Program, context: Context) -> None:
+    def __init__(self, program: Program, context: ProviderContext) -> None:
         self.program = program
         self._context = context
         self._stacks: dict[str, Records] = {}
@@ -45,9 +46,9 @@ class InlineEngine:
 
     @classmethod
     @contextmanager
-    def opened(cls, program: Program, cloud: Cloud) -> Iterator["InlineEngine"]:
+    def opened(cls, program: Program, cloud: CloudServices) -> Iterator["InlineEngine"]:
         """An engine whose state lives as long as the block."""
-        yield cls(program, Context(cloud, program.root))
+        yield cls(program, ProviderContext(cloud, program.root))
 
     def preview(
         self, stack: str = "dev", config: Mapping[str, Any] | None = None, on_output: OnOutput = silent
@@ -70,7 +71,7 @@ class InlineEngine:
                 continue
             counts["same" if now == record.state else "update"] += 1
             if record.managed:
-                record.inputs, record.state = steps.inputs_now(record.inputs, now), now
+                record.inputs, record.state = steps.refreshed_inputs(record.inputs, now), now
         return Deployed(counts)
 
     def destroy(self, stack: str = "dev", on_output: OnOutput = silent) -> Deployed:
@@ -113,7 +114,7 @@ class InlineEngine:
 
         def run() -> None:
             logger = logging.Logger("program", logging.INFO)
-            logger.addHandler(_Told(on_output))
+            logger.addHandler(_OutputHandler(on_output))
             # As `set_mocks` does it, which makes a stack of its own besides; here the stack is the program's.
             bag = mocks.MockSettings(  # type: ignore[no-untyped-call]
                 monitor=registration,
@@ -133,26 +134,26 @@ class InlineEngine:
             set_all_config(config)
             asyncio.run(run_in_stack(self.program.run))
 
-        with self.program.at_home(), _quiet():
-            error = _in_thread(run)
+        with self.program.at_home(), _silenced_asyncio():
+            error = _run_in_thread(run)
         if registration.failures:
             raise DeployFailed("\n".join(registration.failures)) from error
         if error is not None:
             raise DeployFailed(str(error)) from error
 
-    def _remove(self, records: Records, doomed: list[Record], on_output: OnOutput) -> None:
+    def _remove(self, records: Records, doomed: list[ResourceRecord], on_output: OnOutput) -> None:
         """Delete backwards: what was created last depends on what was created before it."""
         for record in reversed(doomed):
             if record.managed and not record.retain:
                 try:
                     lookup(record.type).delete(record.id, record.state, self._context)
                 except Exception as error:
-                    raise DeployFailed(f"{record.name}: {explained(error)}") from error
+                    raise DeployFailed(f"{record.name}: {error_message(error)}") from error
                 on_output(f"deleted  {record.type} {record.name}")
             records.pop(record.urn, None)
 
 
-class _Told(logging.Handler):
+class _OutputHandler(logging.Handler):
     """The program's own log lines, told as progress."""
 
     def __init__(self, tell: OnOutput) -> None:
@@ -163,14 +164,14 @@ class _Told(logging.Handler):
         self._tell(record.getMessage())
 
 
-def _refuse_protected(doomed: list[Record]) -> None:
+def _refuse_protected(doomed: list[ResourceRecord]) -> None:
     kept = [record.name for record in doomed if record.protect]
     if kept:
         raise DeployFailed(f"{', '.join(kept)}: protected, so it cannot be deleted; take `protect` away first")
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _silenced_asyncio() -> Iterator[None]:
     """Keep asyncio from printing every task that failed because another did; the SDK's runner does so too."""
     logger = logging.getLogger("asyncio")
     before = logger.level
@@ -181,7 +182,7 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _in_thread(work: Callable[[], None]) -> BaseException | None:
+def _run_in_thread(work: Callable[[], None]) -> BaseException | None:
     """Run in a thread, with context variables of its own; answers the exception it ended with."""
     ended: list[BaseException] = []
 

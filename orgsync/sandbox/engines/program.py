@@ -16,7 +16,7 @@ import yaml
 from pulumi import RunError
 
 
-class UnusableProgram(ValueError):
+class ProgramInvalid(ValueError):
     """A project or stack file that the sandbox cannot use; the message names the file."""
 
 
@@ -33,7 +33,7 @@ class Program:
         """What `Pulumi.yaml` says.
 
         Raises:
-            UnusableProgram: if there is none.
+            ProgramInvalid: if there is none.
         """
         return self._yaml(self.root / "Pulumi.yaml", required=True)
 
@@ -50,20 +50,20 @@ class Program:
         document = self._yaml(self.root / f"Pulumi.{stack}.yaml")
         config = dict(document.get("config") or {})
         if overlay:
-            config[self.overlay_key] = laid_over(config.get(self.overlay_key) or {}, overlay)
+            config[self.overlay_key] = merge_config(config.get(self.overlay_key) or {}, overlay)
         return {**document, "config": config}
 
     def config(self, stack: str, overlay: Mapping[str, Any]) -> dict[str, str]:
         """The configuration as the engine gives it to a running program: text by full key.
 
         Raises:
-            UnusableProgram: for a secret, which only the real engine can open.
+            ProgramInvalid: for a secret, which only the real engine can open.
         """
         own = {f"{self.name}:{key}" if ":" not in key else key: _value(value) for key, value in self._defaults()}
         own |= self.stack(stack, overlay)["config"]
         secret = sorted(key for key, value in own.items() if isinstance(value, Mapping) and "secure" in value)
         if secret:
-            raise UnusableProgram(
+            raise ProgramInvalid(
                 f"Pulumi.{stack}.yaml: {', '.join(secret)} is secret: use the real engine (make engine)"
             )
         return {key: _text(value) for key, value in own.items() if value is not None}
@@ -101,7 +101,7 @@ class Program:
         foreign = {name for name in packages & sys.modules.keys() if self._is_foreign(sys.modules[name])}
 
         def take() -> dict[str, ModuleType]:
-            return {name: sys.modules.pop(name) for name in list(sys.modules) if _belongs(name, foreign)}
+            return {name: sys.modules.pop(name) for name in list(sys.modules) if _is_program_module(name, foreign)}
 
         before = take()
         sys.path.insert(0, str(self.root))
@@ -129,7 +129,7 @@ class Program:
         try:
             document = yaml.safe_load(path.read_text())
         except (OSError, yaml.YAMLError) as error:
-            raise UnusableProgram(f"{path.name}: {error}") from error
+            raise ProgramInvalid(f"{path.name}: {error}") from error
         return document or {}
 
 
@@ -137,15 +137,15 @@ HOST = __name__.rpartition(".engines.")[0]
 """The package that holds the sandbox."""
 
 
-def _belongs(module: str, packages: set[str]) -> bool:
+def _is_program_module(module: str, packages: set[str]) -> bool:
     """Whether a module is of one of these packages, and none of the sandbox's own."""
     return module.partition(".")[0] in packages and not f"{module}.".startswith(f"{HOST}.")
 
 
-def laid_over(base: Any, overlay: Any) -> Any:
+def merge_config(base: Any, overlay: Any) -> Any:
     """`overlay` over `base`: mappings key by key, everything else whole."""
     if isinstance(base, Mapping) and isinstance(overlay, Mapping):
-        return {**base, **{key: laid_over(base.get(key), value) for key, value in overlay.items()}}
+        return {**base, **{key: merge_config(base.get(key), value) for key, value in overlay.items()}}
     return overlay
 
 

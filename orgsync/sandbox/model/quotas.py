@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock
 
-from orgsync.sandbox.errors import UnknownOperation, WrongFault
+from orgsync.sandbox.errors import InvalidFault, UnknownOperation
 
 
 @dataclass(frozen=True)
@@ -34,23 +34,23 @@ def parse(quotas: Quotas) -> Mapping[str, Quota]:
 
     Raises:
         UnknownOperation: for an operation that has no quota at AWS.
-        WrongFault: for anything else that is not `off`, `aws` or operation to `{rate, burst}`.
+        InvalidFault: for anything else that is not `off`, `aws` or operation to `{rate, burst}`.
     """
     if quotas == "off":
         return {}
     if quotas == "aws":
         return AWS
     if isinstance(quotas, str):
-        raise WrongFault(f"quotas: {quotas!r} is not known; write off, aws or operation: {{rate, burst}}")
+        raise InvalidFault(f"quotas: {quotas!r} is not known; write off, aws or operation: {{rate, burst}}")
     for operation, quota in quotas.items():
         if operation not in AWS:
             raise UnknownOperation(f"quotas.{operation}: no such Account API operation; known: {', '.join(AWS)}")
         if set(quota) != {"rate", "burst"} or min(quota.values()) <= 0:
-            raise WrongFault(f"quotas.{operation}: write {{rate: 5, burst: 8}}, both above zero")
+            raise InvalidFault(f"quotas.{operation}: write {{rate: 5, burst: 8}}, both above zero")
     return {operation: Quota(**quota) for operation, quota in quotas.items()}
 
 
-class Throttle:
+class QuotaLimiter:
     """Token buckets that fill with the clock's seconds; thread-safe."""
 
     def __init__(self, quotas: Mapping[str, Quota], clock: Callable[[], float]) -> None:

@@ -14,12 +14,12 @@ LIBRARY = Path(__file__).parents[3]
 """Where `orgsync` is imported from: a checkout, or site-packages."""
 
 
-class CommandTookTooLong(TimeoutError):
+class CommandTimeout(TimeoutError):
     """The command line did not end in time, and was killed with everything it had started."""
 
 
 @dataclass(frozen=True)
-class Ran:
+class CommandResult:
     """How a command line ended: its exit code and what it wrote to stdout and stderr."""
 
     exit: int
@@ -27,11 +27,11 @@ class Ran:
     complaint: str
 
 
-def run(line: str, environment: Mapping[str, str], timeout_s: float) -> Ran:
+def run(line: str, environment: Mapping[str, str], timeout_s: float) -> CommandResult:
     """Run it in a shell in which `orgsync` is this very checkout.
 
     Raises:
-        CommandTookTooLong: after `timeout_s` seconds.
+        CommandTimeout: after `timeout_s` seconds.
     """
     with tempfile.TemporaryDirectory(prefix="orgsync-command-") as bin_folder:
         _put_orgsync(Path(bin_folder))
@@ -49,8 +49,8 @@ def run(line: str, environment: Mapping[str, str], timeout_s: float) -> Ran:
         except subprocess.TimeoutExpired as error:
             os.killpg(started.pid, signal.SIGKILL)
             started.communicate()
-            raise CommandTookTooLong(f"`{line}` did not end within {timeout_s:g} s") from error
-    return Ran(started.returncode, output, complaint)
+            raise CommandTimeout(f"`{line}` did not end within {timeout_s:g} s") from error
+    return CommandResult(started.returncode, output, complaint)
 
 
 def _environment(cloud: Mapping[str, str], first_on_path: str) -> dict[str, str]:

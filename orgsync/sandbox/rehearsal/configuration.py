@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orgsync.contact_sync.names import Operation
-from orgsync.sandbox.engines.program import laid_over
+from orgsync.sandbox.engines.program import merge_config
 from orgsync.sandbox.rehearsal.model import Scenario
 
 Document = dict[str, Any]
@@ -25,5 +25,5 @@ def overlay(scenario: Scenario, step: Mapping[str, Any]) -> Document:
             pace = {}
         case quotas:
             pace = {"pacing": {operation: quota.model_dump() for operation, quota in quotas.items()}}
-    both: Document = laid_over(laid_over(pace, scenario.config), step)
+    both: Document = merge_config(merge_config(pace, scenario.config), step)
     return both

@@ -11,10 +11,10 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from orgsync.sandbox.rehearsal.parts import (
     AccountId,
-    Contacts,
+    ContactsDocument,
     Fault,
-    Names,
-    Strict,
+    StrictDocument,
+    Tags,
     Text,
     UnitPath,
 )
@@ -26,7 +26,7 @@ SETTLE_S = 120.0
 State = Literal["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"]
 
 
-class NamedAccount(Strict):
+class AccountDocument(StrictDocument):
     """One member account as the file gives it; what is left out is made from the seed."""
 
     id: AccountId
@@ -34,11 +34,11 @@ class NamedAccount(Strict):
     email: Text = ""
     ou: UnitPath = "/"
     state: State = "ACTIVE"
-    tags: Names = Field(default_factory=dict)
-    contacts: Contacts = Field(default_factory=Contacts)
+    tags: Tags = Field(default_factory=dict)
+    contacts: ContactsDocument = Field(default_factory=ContactsDocument)
 
 
-def _unique_ids(accounts: list[NamedAccount]) -> list[NamedAccount]:
+def _unique_ids(accounts: list[AccountDocument]) -> list[AccountDocument]:
     ids = [account.id for account in accounts]
     twice = sorted({one for one in ids if ids.count(one) > 1})
     if twice:
@@ -54,7 +54,7 @@ def _form_of_accounts(value: Any) -> str | None:
 
 Accounts = Annotated[
     Annotated[Annotated[int, Field(ge=0, le=2000)], Tag("~counted")]
-    | Annotated[Annotated[list[NamedAccount], AfterValidator(_unique_ids)], Tag("~named")],
+    | Annotated[Annotated[list[AccountDocument], AfterValidator(_unique_ids)], Tag("~named")],
     Discriminator(
         _form_of_accounts,
         custom_error_type="accounts",
@@ -64,7 +64,7 @@ Accounts = Annotated[
 """A number of accounts made from the seed, or each account by name (tags with `~` are no part of a path)."""
 
 
-class OrganizationPart(Strict):
+class OrganizationDocument(StrictDocument):
     """`organization:` who pays, and whose contacts are kept in step."""
 
     management: AccountId = "100000000001"
@@ -72,13 +72,13 @@ class OrganizationPart(Strict):
     seed: int = 0
 
     @model_validator(mode="after")
-    def _management_is_no_member(self) -> "OrganizationPart":
+    def _management_is_no_member(self) -> "OrganizationDocument":
         if isinstance(self.accounts, list) and self.management in {account.id for account in self.accounts}:
             raise ValueError(f"the management account {self.management} cannot be one of the members")
         return self
 
 
-class Quota(Strict):
+class QuotaDocument(StrictDocument):
     """One operation's quota in calls a second, and how many may come at once."""
 
     rate: float = Field(gt=0, le=1000)
@@ -99,17 +99,17 @@ def _form_of_quotas(value: Any) -> str:
 
 
 Quotas = Annotated[
-    Annotated[Literal["off", "aws"], Tag("~all")] | Annotated[dict[QuotaOperation, Quota], Tag("~each")],
+    Annotated[Literal["off", "aws"], Tag("~all")] | Annotated[dict[QuotaOperation, QuotaDocument], Tag("~each")],
     Discriminator(_form_of_quotas),
 ]
 
 
-class Scenario(Strict):
+class Scenario(StrictDocument):
     """A whole rehearsal; `config` is kept as it stands, because the product judges it itself at preview."""
 
     name: Text
-    organization: OrganizationPart
-    source: Contacts = Field(default_factory=Contacts)
+    organization: OrganizationDocument
+    source: ContactsDocument = Field(default_factory=ContactsDocument)
     config: dict[str, Any] = Field(default_factory=dict)
     quotas: Quotas = "off"
     latency_ms: float = Field(default=0, ge=0, le=10_000)

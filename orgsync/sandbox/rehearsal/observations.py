@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.cloud.cloud import Cloud
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,7 +33,7 @@ Document = dict[str, Any]
 
 
 @dataclass
-class Ledger:
+class Observations:
     """Runs with their receipts by run id, refusals by execution, and the dead letters of each queue."""
 
     cloud: Cloud

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orgsync.sandbox.rehearsal.accounts import Member
+from orgsync.sandbox.rehearsal.accounts import ListedAccount
 
 KINDS = ("primary", "billing", "operations", "security")
 
@@ -20,7 +20,7 @@ Contacts = Mapping[str, Mapping[str, Fields]]
 
 
 @dataclass(frozen=True)
-class Policy:
+class ContactPolicy:
     """`config` as it stands under `orgsync:contact_sync`, everything laid over it included."""
 
     config: Mapping[str, Any]
@@ -31,7 +31,7 @@ class Policy:
         wanted = self.config.get("contact_types", KINDS)
         return tuple(kind for kind in KINDS if kind in wanted)
 
-    def left_alone(self, member: Member) -> str | None:
+    def left_alone(self, member: ListedAccount) -> str | None:
         """Why nothing may be written to this account, or None."""
         if member.state != "ACTIVE":
             return f"is {member.state}"
@@ -45,7 +45,7 @@ class Policy:
                 return f"excluded by tag {key}"
         return None
 
-    def differences(self, members: list[Member], contacts: Contacts, management: str) -> set[tuple[str, str]]:
+    def differences(self, members: list[ListedAccount], contacts: Contacts, management: str) -> set[tuple[str, str]]:
         """Account and kind of everything that is not as the policy wants it; empty when converged."""
         source = contacts[management]
         return {
@@ -58,11 +58,11 @@ class Policy:
 
     def _content(self, kind: str, source: Fields, found: Fields) -> bool:
         if source is not None:
-            return found is not None and _bare(found) == _bare(source)
+            return found is not None and _normalized(found) == _normalized(source)
         propagate = kind != "primary" and self.config.get("on_source_delete", "alert") == "propagate"
         return found is None or not propagate
 
 
-def _bare(fields: Mapping[str, str]) -> dict[str, str]:
+def _normalized(fields: Mapping[str, str]) -> dict[str, str]:
     """White space around a value and fields that hold nothing else make no difference."""
     return {name: value.strip() for name, value in fields.items() if value and value.strip()}

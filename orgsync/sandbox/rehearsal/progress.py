@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from orgsync.sandbox.rehearsal.model import Scenario
 
 
-class Audience(Protocol):
+class ProgressReporter(Protocol):
     """Told of everything as it happens; never decides anything."""
 
     def opens(self, scenario: Scenario, engine: str, terms: list[str], pulse: Callable[[], str]) -> None:
@@ -22,7 +22,7 @@ class Audience(Protocol):
         """A step has ended, and so has everything that it set off; `step` as in the report."""
 
 
-class Nobody:
+class SilentReporter:
     """An audience that is not there."""
 
     def opens(self, scenario: Scenario, engine: str, terms: list[str], pulse: Callable[[], str]) -> None:

@@ -8,17 +8,19 @@ from orgsync.sandbox.rehearsal.parts import CallFault, Fault
 from orgsync.sandbox.rehearsal.steps import BY_THE_ENGINE, Action, Step
 
 
-def strangers(scenario: Scenario, members: set[str]) -> list[str]:
+def unknown_accounts(scenario: Scenario, members: set[str]) -> list[str]:
     """One line for each place that names an account nobody has.
 
     `members`: the ids that the organization starts with. A scenario in which accounts are
     created or join is not judged, because their ids are known only once it is played.
     """
-    if any(action.named in ("create_account", "join_account") for _, action in _placed(scenario.steps)):
+    if any(action.named in ("create_account", "join_account") for _, action in _located_actions(scenario.steps)):
         return []
     faultable = members | {scenario.organization.management}
-    in_steps = (found for place, action in _placed(scenario.steps) for found in _in_action(place, action))
-    named = [*_in_faults("faults", scenario.faults), *in_steps]
+    in_steps = (
+        found for place, action in _located_actions(scenario.steps) for found in _accounts_in_action(place, action)
+    )
+    named = [*_accounts_in_faults("faults", scenario.faults), *in_steps]
     return [
         f"{place}: {account} is no {'account' if of_fault else 'member account'} of this organization"
         for place, account, of_fault in named
@@ -30,7 +32,7 @@ def missing_stacks(scenario: Scenario, repository: Path) -> list[str]:
     """One line for each place that names a stack without a file: an engine would take it for an empty one."""
     named = [
         (f"{place}.{action.named}.stack", action.body.stack)
-        for place, action in _placed(scenario.steps)
+        for place, action in _located_actions(scenario.steps)
         if action.named in BY_THE_ENGINE and action.body.stack
     ]
     return [
@@ -45,7 +47,7 @@ def _stacks(repository: Path) -> str:
     return f"stacks here: {', '.join(found)}" if found else "there is no stack file here"
 
 
-def _placed(steps: list[Step]) -> Iterator[tuple[str, Action]]:
+def _located_actions(steps: list[Step]) -> Iterator[tuple[str, Action]]:
     """Every action, also those begun together, with its place in the file."""
     for number, step in enumerate(steps):
         yield f"steps.{number}", step
@@ -53,17 +55,17 @@ def _placed(steps: list[Step]) -> Iterator[tuple[str, Action]]:
             yield f"steps.{number}.at_once.{inner}", action
 
 
-def _in_action(place: str, action: Action) -> Iterator[tuple[str, str, bool]]:
+def _accounts_in_action(place: str, action: Action) -> Iterator[tuple[str, str, bool]]:
     match action.named:
         case "close_account":
             yield f"{place}.close_account", action.body, False
         case "edit_member" | "move_account" | "tag_account":
             yield f"{place}.{action.named}.account", action.body.account, False
         case "fault":
-            yield from _in_faults(f"{place}.fault", [action.body], numbered=False)
+            yield from _accounts_in_faults(f"{place}.fault", [action.body], numbered=False)
 
 
-def _in_faults(place: str, faults: list[Fault], numbered: bool = True) -> Iterator[tuple[str, str, bool]]:
+def _accounts_in_faults(place: str, faults: list[Fault], numbered: bool = True) -> Iterator[tuple[str, str, bool]]:
     for number, fault in enumerate(faults):
         if isinstance(fault, CallFault) and fault.account is not None:
             yield f"{place}.{number}.account" if numbered else f"{place}.account", fault.account, True

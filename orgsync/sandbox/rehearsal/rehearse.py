@@ -5,18 +5,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.cloud.cloud import Cloud
 from orgsync.sandbox.engines.engine import Choice, open_engine
 from orgsync.sandbox.engines.program import Program
 from orgsync.sandbox.rehearsal import descriptions
-from orgsync.sandbox.rehearsal.load import ScenarioRefused, organization_of
+from orgsync.sandbox.rehearsal.load import ScenarioInvalid, organization_of
 from orgsync.sandbox.rehearsal.model import Scenario
-from orgsync.sandbox.rehearsal.observations import Ledger
-from orgsync.sandbox.rehearsal.progress import Audience, Nobody
+from orgsync.sandbox.rehearsal.observations import Observations
+from orgsync.sandbox.rehearsal.progress import ProgressReporter, SilentReporter
 from orgsync.sandbox.rehearsal.references import missing_stacks
-from orgsync.sandbox.rehearsal.report import report, standing
-from orgsync.sandbox.rehearsal.session import Stage
-from orgsync.sandbox.rehearsal.step_runner import turn
+from orgsync.sandbox.rehearsal.report import report, take_snapshot
+from orgsync.sandbox.rehearsal.session import Session
+from orgsync.sandbox.rehearsal.step_runner import run_step
 
 PROGRAM = Path(__file__).parents[1] / "program"
 """The Pulumi program as it is packaged: links to the one at the top of a checkout, copies of it in a wheel."""
@@ -25,7 +25,7 @@ PROGRAM = Path(__file__).parents[1] / "program"
 def rehearse(
     scenario: Scenario,
     engine: Choice = "auto",
-    audience: Audience | None = None,
+    audience: ProgressReporter | None = None,
     program: Path = PROGRAM,
     clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, Any]:
@@ -35,11 +35,11 @@ def rehearse(
 
     Raises:
         EngineMissing: `pulumi` was asked for by name, and there is none.
-        ScenarioRefused: a step names a stack that `program` has no file of.
+        ScenarioInvalid: a step names a stack that `program` has no file of.
     """
     if missing := missing_stacks(scenario, program):
-        raise ScenarioRefused("\n".join(missing))
-    told = audience or Nobody()
+        raise ScenarioInvalid("\n".join(missing))
+    told = audience or SilentReporter()
     quotas = scenario.quotas
     with (
         Cloud(
@@ -52,15 +52,18 @@ def rehearse(
     ):
         for fault in scenario.faults:
             cloud.faults.add(fault.model_dump(exclude_none=True))
-        stage = Stage(scenario, cloud, opened, Program(program), hears=told.hears)
+        stage = Session(scenario, cloud, opened, Program(program), hears=told.hears)
         told.opens(
-            scenario, opened.name, descriptions.terms(scenario), lambda: descriptions.traffic(cloud.account.calls)
+            scenario,
+            opened.name,
+            descriptions.describe_conditions(scenario),
+            lambda: descriptions.describe_calls(cloud.account.calls),
         )
-        ledger = Ledger(cloud)
-        before = standing(cloud, scenario.organization.management)
+        ledger = Observations(cloud)
+        before = take_snapshot(cloud, scenario.organization.management)
         steps = []
         for number, step in enumerate(scenario.steps, start=1):
-            told.begins(number, len(scenario.steps), step.note or descriptions.title(step))
-            steps.append(turn(stage, ledger, step, clock))
+            told.begins(number, len(scenario.steps), step.note or descriptions.describe_step(step))
+            steps.append(run_step(stage, ledger, step, clock))
             told.ends(steps[-1])
         return report(stage, ledger, before, steps)

@@ -4,34 +4,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orgsync.sandbox.cloud import Cloud
-from orgsync.sandbox.rehearsal.accounts import Member, members
-from orgsync.sandbox.rehearsal.observations import Ledger
-from orgsync.sandbox.rehearsal.policy import KINDS, Contacts, Policy
-from orgsync.sandbox.rehearsal.session import Stage
+from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.rehearsal.accounts import ListedAccount, list_accounts
+from orgsync.sandbox.rehearsal.observations import Observations
+from orgsync.sandbox.rehearsal.policy import KINDS, ContactPolicy, Contacts
+from orgsync.sandbox.rehearsal.session import Session
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Standing:
+class Snapshot:
     """Every member account and every contact, the management account's included, at one moment."""
 
-    members: list[Member]
+    members: list[ListedAccount]
     contacts: Contacts
     management: str
 
-    def differences(self, policy: Policy) -> set[tuple[str, str]]:
+    def differences(self, policy: ContactPolicy) -> set[tuple[str, str]]:
         """Account and kind of everything that is not as the policy wants it."""
         return policy.differences(self.members, self.contacts, self.management)
 
 
-def standing(cloud: Cloud, management: str) -> Standing:
+def take_snapshot(cloud: Cloud, management: str) -> Snapshot:
     """How things stand in the sandbox now."""
-    return Standing(members(cloud.client("organizations"), management), cloud.account.contacts(), management)
+    return Snapshot(list_accounts(cloud.client("organizations"), management), cloud.account.contacts(), management)
 
 
-def report(stage: Stage, ledger: Ledger, before: Standing, steps: list[Document]) -> Document:
+def report(stage: Session, ledger: Observations, before: Snapshot, steps: list[Document]) -> Document:
     """The report, once the last step has ended.
 
     Beside SCENARIO.md's fields: `expect`; `as_expected`, which the exit code tells; `accounts`
@@ -40,8 +40,8 @@ def report(stage: Stage, ledger: Ledger, before: Standing, steps: list[Document]
     delivered to nobody.
     """
     cloud, scenario = stage.cloud, stage.scenario
-    after = standing(cloud, before.management)
-    policy = None if stage.config is None else Policy(stage.config)
+    after = take_snapshot(cloud, before.management)
+    policy = None if stage.config is None else ContactPolicy(stage.config)
     ok = all(step["ok"] for step in steps)
     converged = policy is not None and not after.differences(policy)
     played = [inner["step"] for step in steps for inner in step.get("steps", [step])]
@@ -68,7 +68,7 @@ def report(stage: Stage, ledger: Ledger, before: Standing, steps: list[Document]
     }
 
 
-def _accounts(before: Standing, after: Standing, policy: Policy | None) -> dict[str, Document]:
+def _accounts(before: Snapshot, after: Snapshot, policy: ContactPolicy | None) -> dict[str, Document]:
     if policy is None:
         return {}
     differed, differ = before.differences(policy), after.differences(policy)
@@ -86,7 +86,7 @@ def _accounts(before: Standing, after: Standing, policy: Policy | None) -> dict[
     }
 
 
-def _minimum(ledger: Ledger) -> Mapping[str, int]:
+def _minimum(ledger: Observations) -> Mapping[str, int]:
     """One read for each account and kind of each run; one write and one verifying read for each difference."""
     receipts = [receipt for run in ledger.in_order() for receipt in run["receipts"] if receipt["status"] != "skipped"]
     writes = sum(1 for receipt in receipts if receipt["changed"])

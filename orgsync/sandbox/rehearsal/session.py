@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orgsync.contact_sync.config import ConfigurationRefused, parse
-from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.cloud.cloud import Cloud
 from orgsync.sandbox.engines.engine import Deployed, DeployFailed, Engine
 from orgsync.sandbox.engines.program import Program
 from orgsync.sandbox.rehearsal.configuration import overlay
 from orgsync.sandbox.rehearsal.model import Scenario
-from orgsync.sandbox.rehearsal.steps import OnDeployed, OnStack
+from orgsync.sandbox.rehearsal.steps import DeployedStackStep, StackStep
 
 Document = dict[str, Any]
 
@@ -18,7 +18,7 @@ HOME_REGION = "us-east-1"
 
 
 @dataclass(frozen=True)
-class Result:
+class ActionResult:
     """What an action has to show; `error` says why it did not do what it says."""
 
     resources: dict[str, int] | None = None
@@ -28,7 +28,7 @@ class Result:
 
 
 @dataclass
-class Stage:
+class Session:
     """Everything that the actions of one rehearsal work on."""
 
     scenario: Scenario
@@ -46,7 +46,7 @@ class Stage:
     came_to_nothing: bool = False
     """The last deploy failed before anything was there."""
 
-    def deploy(self, body: OnStack) -> Result:
+    def deploy(self, body: StackStep) -> ActionResult:
         """Bring the stack up, or update it."""
         config = overlay(self.scenario, body.config)
         whole = self.program.stack(body.stack, config)["config"]
@@ -60,24 +60,24 @@ class Stage:
         self.came_to_nothing = result.error is not None and not self.cloud.leftovers()
         return result
 
-    def preview(self, body: OnStack) -> Result:
+    def preview(self, body: StackStep) -> ActionResult:
         """What a deploy with this configuration would change."""
         config = overlay(self.scenario, body.config)
         return self._ask(lambda: self.engine.preview(body.stack, config, self.hears))
 
-    def refresh(self, body: OnDeployed) -> Result:
+    def refresh(self, body: DeployedStackStep) -> ActionResult:
         """Compare what was declared with what is there."""
         return self._ask(lambda: self.engine.refresh(body.stack or self.stack, self.hears))
 
-    def destroy(self, body: OnDeployed) -> Result:
+    def destroy(self, body: DeployedStackStep) -> ActionResult:
         """Take away everything that was declared."""
         return self._ask(lambda: self.engine.destroy(body.stack or self.stack, self.hears))
 
-    def _ask(self, engine_does: Callable[[], Deployed]) -> Result:
+    def _ask(self, engine_does: Callable[[], Deployed]) -> ActionResult:
         try:
-            return Result(resources=engine_does().resources)
+            return ActionResult(resources=engine_does().resources)
         except DeployFailed as failure:
-            return Result(error=str(failure))
+            return ActionResult(error=str(failure))
 
 
 def _usable(config: Document) -> bool:

@@ -6,10 +6,10 @@ from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from orgsync.sandbox.rehearsal.parts import (
     AccountId,
-    Contacts,
+    ContactsDocument,
     Fault,
-    Names,
-    Strict,
+    StrictDocument,
+    Tags,
     Text,
     UnitPath,
 )
@@ -17,27 +17,27 @@ from orgsync.sandbox.rehearsal.parts import (
 Casing = Literal["camel", "pascal"]
 
 
-class Nothing(Strict):
+class EmptyStep(StrictDocument):
     """A step that needs no more than its name."""
 
 
 StackName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
 
 
-class OnStack(Strict):
+class StackStep(StrictDocument):
     """`deploy` and `preview`: which stack file, and what this one lays over the scenario's own `config`."""
 
     stack: StackName = "dev"
     config: dict[str, Any] = Field(default_factory=dict)
 
 
-class OnDeployed(Strict):
+class DeployedStackStep(StrictDocument):
     """`refresh` and `destroy`: which of the stacks that stand; the last deployed, where none is named."""
 
     stack: StackName | None = None
 
 
-class _Edit(Contacts):
+class _Edit(ContactsDocument):
     casing: Casing = "camel"
 
     @model_validator(mode="after")
@@ -60,24 +60,24 @@ class EditMember(_Edit):
     via: Literal["member", "management"] = "member"
 
 
-class NewAccount(Strict):
+class NewAccount(StrictDocument):
     """`create_account` and `join_account`."""
 
     name: Text
     ou: UnitPath = "/"
 
 
-class MoveAccount(Strict):
+class MoveAccount(StrictDocument):
     account: AccountId
     ou: UnitPath
 
 
-class TagAccount(Strict):
+class TagAccount(StrictDocument):
     account: AccountId
-    tags: Names
+    tags: Tags
 
 
-class Event(Strict):
+class EventStep(StrictDocument):
     """Anything at all, put on the default bus as it stands."""
 
     source: Text
@@ -87,10 +87,10 @@ class Event(Strict):
     bus_region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
 
 
-class Action(Strict):
+class Action(StrictDocument):
     """One thing that happens: exactly one of the keys below."""
 
-    deploy: OnStack | None = None
+    deploy: StackStep | None = None
     edit_source: EditSource | None = None
     edit_member: EditMember | None = None
     create_account: NewAccount | None = None
@@ -98,14 +98,14 @@ class Action(Strict):
     close_account: AccountId | None = None
     move_account: MoveAccount | None = None
     tag_account: TagAccount | None = None
-    event: Event | None = None
-    schedule: Nothing | None = None
+    event: EventStep | None = None
+    schedule: EmptyStep | None = None
     fault: Fault | None = None
-    clear_faults: Nothing | None = None
+    clear_faults: EmptyStep | None = None
     command: Text | None = None
-    preview: OnStack | None = None
-    refresh: OnDeployed | None = None
-    destroy: OnDeployed | None = None
+    preview: StackStep | None = None
+    refresh: DeployedStackStep | None = None
+    destroy: DeployedStackStep | None = None
 
     beside: ClassVar[frozenset[str]] = frozenset()
     """Keys that may stand beside the one that names the action."""

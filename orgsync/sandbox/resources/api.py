@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 from botocore.model import ListShape, StructureShape
 
 from orgsync.sandbox.resources import shapes
-from orgsync.sandbox.resources.context import Context, ResourceFailed, is_gone
-from orgsync.sandbox.resources.resource import Made, Mistake, Resource
+from orgsync.sandbox.resources.context import ProviderContext, ResourceFailed, is_gone
+from orgsync.sandbox.resources.resource import Created, InputError, Resource
 from orgsync.sandbox.resources.values import Properties, comparable, is_unknown
 
 
@@ -64,14 +64,14 @@ class ApiResource(Resource):
         """The inputs in the arrangement of `creates`, where that is more than other names."""
         return inputs
 
-    def attach(self, old: Properties | None, inputs: Properties, context: Context) -> Mapping[str, Any]:
+    def attach(self, old: Properties | None, inputs: Properties, context: ProviderContext) -> Mapping[str, Any]:
         """Parameters that are not properties, such as code, of a creation (`old` is None) or an update."""
         return {}
 
-    def settle(self, id: str, old: Properties | None, inputs: Properties, context: Context) -> None:
+    def settle(self, id: str, old: Properties | None, inputs: Properties, context: ProviderContext) -> None:
         """Further calls after a creation (`old` is None) or an update."""
 
-    def derive(self, id: str, state: Properties, found: Any, context: Context) -> Properties:
+    def derive(self, id: str, state: Properties, found: Any, context: ProviderContext) -> Properties:
         """Outputs that have no path in the answer."""
         return {}
 
@@ -89,7 +89,7 @@ class ApiResource(Resource):
             spelling = self._spelling(name)
             if spelling in wanted and spelling in found:
                 want, have = comparable(wanted[spelling]), comparable(found[spelling])
-                if not shapes.agrees(want, have):
+                if not shapes.contains(want, have):
                     drifted[name] = shapes.from_api(found[spelling])
         return drifted
 
@@ -98,21 +98,21 @@ class ApiResource(Resource):
     def accepts(self, name: str) -> bool:
         return super().accepts(name) or self._spelling(name) is not None
 
-    def mistakes(self, inputs: Properties, context: Context) -> list[Mistake]:
+    def mistakes(self, inputs: Properties, context: ProviderContext) -> list[InputError]:
         found = super().mistakes(inputs, context)
         if not found:
             try:
                 self.request(self.creates, {key: value for key, value in inputs.items() if not is_unknown(value)})
             except shapes.UnknownProperty as error:
                 where = error.path.partition(".")[0]
-                found.append(Mistake(where, f"{self.token}: the sandbox does not know the property {error.path}"))
+                found.append(InputError(where, f"{self.token}: the sandbox does not know the property {error.path}"))
         return found
 
-    def create(self, inputs: Properties, context: Context) -> Made:
+    def create(self, inputs: Properties, context: ProviderContext) -> Created:
         parameters = {**self.request(self.creates, inputs), **self._tags(inputs), **self.attach(None, inputs, context)}
         answer = self.call(self.creates, parameters, inputs, context)
         if self.id_from.startswith("$."):
-            id = str(shapes.at(answer, self.id_from[2:]))
+            id = str(shapes.value_at(answer, self.id_from[2:]))
         else:
             id = self.id_from.format_map(inputs)
         try:
@@ -126,21 +126,21 @@ class ApiResource(Resource):
             raise ResourceFailed(f"{self.token} {id}: was created but cannot be read back")
         return id, state
 
-    def read(self, id: str, state: Properties, context: Context) -> Properties | None:
+    def read(self, id: str, state: Properties, context: ProviderContext) -> Properties | None:
         try:
             answer = self.call(self.reads, self.asked(id, state), state, context)
         except ClientError as error:
             if is_gone(error):
                 return None
             raise
-        found = shapes.at(answer, self.found)
+        found = shapes.value_at(answer, self.found)
         if found is None or not self.is_there(id, found):
             return None
-        taken = {name: _output(name, shapes.at(found, path)) for name, path in self.outputs.items()}
+        taken = {name: _output(name, shapes.value_at(found, path)) for name, path in self.outputs.items()}
         now = {**state, **self.actual(state, found), **taken}
         return {**now, **self.derive(id, now, found, context)}
 
-    def update(self, id: str, old: Properties, inputs: Properties, context: Context) -> Properties:
+    def update(self, id: str, old: Properties, inputs: Properties, context: ProviderContext) -> Properties:
         told = {**self._taken_away(old, inputs), **inputs}
         if self.updates:
             parameters = {**self.request(self.updates, told), **self._keys(self.updates, id, {**old, **inputs})}
@@ -154,7 +154,7 @@ class ApiResource(Resource):
             raise ResourceFailed(f"{self.token} {id}: is gone; run a refresh, then deploy again")
         return state
 
-    def delete(self, id: str, state: Properties, context: Context) -> None:
+    def delete(self, id: str, state: Properties, context: ProviderContext) -> None:
         if self.deletes:
             try:
                 self.call(self.deletes, self._keys(self.deletes, id, state), state, context)
@@ -162,7 +162,7 @@ class ApiResource(Resource):
                 if not is_gone(error):
                     raise
 
-    def call(self, operation: str, parameters: Mapping[str, Any], state: Properties, context: Context) -> Any:
+    def call(self, operation: str, parameters: Mapping[str, Any], state: Properties, context: ProviderContext) -> Any:
         """Call one operation of the service where the resource lives."""
         client = context.client(self.service, state.get("region"))
         return getattr(client, xform_name(operation))(**parameters)
@@ -223,7 +223,7 @@ class ApiResource(Resource):
     def _spelling(self, name: str) -> str | None:
         return shapes.member(self._shape(self.creates), self.rename.get(name, name).partition(".")[0])
 
-    def _retag(self, id: str, old: Properties, inputs: Properties, context: Context) -> None:
+    def _retag(self, id: str, old: Properties, inputs: Properties, context: ProviderContext) -> None:
         before, after = old.get("tagsAll", {}), inputs.get("tagsAll", {})
         if self.tagging is None or before == after:
             return

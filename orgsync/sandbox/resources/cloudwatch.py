@@ -7,7 +7,7 @@ from orgsync.sandbox.resources.resource import Naming
 from orgsync.sandbox.resources.values import Properties
 
 
-class MetricAlarm(ApiResource):
+class MetricAlarmResource(ApiResource):
     token = "aws:cloudwatch/metricAlarm:MetricAlarm"
     service = "cloudwatch"
     creates, reads, deletes = "PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"
@@ -33,7 +33,7 @@ class MetricAlarm(ApiResource):
     tagging = Tagging(by="ResourceARN")
 
 
-class Dashboard(ApiResource):
+class DashboardResource(ApiResource):
     token = "aws:cloudwatch/dashboard:Dashboard"
     service = "cloudwatch"
     creates, reads, deletes = "PutDashboard", "GetDashboard", "DeleteDashboards"
@@ -52,4 +52,4 @@ class Dashboard(ApiResource):
         return super().actual(state, {"DashboardBody": found["DashboardBody"]})
 
 
-RESOURCES = (MetricAlarm(), Dashboard())
+RESOURCES = (MetricAlarmResource(), DashboardResource())

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError
 
 
-class Cloud(Protocol):
+class CloudServices(Protocol):
     """What resources need of the emulated cloud."""
 
     extras: dict[str, dict[str, Any]]
@@ -25,7 +25,7 @@ class Cloud(Protocol):
         """A boto3 client into the cloud."""
 
 
-class UnusableProvider(ValueError):
+class ProviderInvalid(ValueError):
     """A provider setting that the sandbox cannot honour."""
 
 
@@ -34,10 +34,10 @@ class ResourceFailed(Exception):
 
 
 @dataclass
-class Context:
+class ProviderContext:
     """One provider's view: its default region and tags, and clients by region."""
 
-    cloud: Cloud
+    cloud: CloudServices
     root: Path
     region: str = "us-east-1"
     default_tags: Mapping[str, str] = field(default_factory=dict)
@@ -53,13 +53,11 @@ class Context:
         """Take the region and default tags of an operation's provider.
 
         Raises:
-            UnusableProvider: another provider of this operation has others.
+            ProviderInvalid: another provider of this operation has others.
         """
         with self._lock:
             if self._agreed is not None and settings != self._agreed:
-                raise UnusableProvider(
-                    "the sandbox serves one AWS provider: give resources `region=`, not a second one"
-                )
+                raise ProviderInvalid("the sandbox serves one AWS provider: give resources `region=`, not a second one")
             self._agreed = settings
             self.region = settings.get("region", self.region)
             self.default_tags = (settings.get("defaultTags") or {}).get("tags", {})
@@ -121,7 +119,7 @@ def is_gone(error: ClientError) -> bool:
     return error.response["Error"]["Code"] in _GONE
 
 
-def explained(error: Exception) -> str:
+def error_message(error: Exception) -> str:
     """Why something failed, in one line for people."""
     if not isinstance(error, ClientError):
         return str(error) or type(error).__name__

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from orgsync.sandbox.resources.api import ApiResource, Tagging
-from orgsync.sandbox.resources.context import Context, ResourceFailed
+from orgsync.sandbox.resources.context import ProviderContext, ResourceFailed
 from orgsync.sandbox.resources.resource import Naming
 from orgsync.sandbox.resources.values import Properties
 
 
-class Bus(ApiResource):
+class EventBusResource(ApiResource):
     token = "aws:cloudwatch/eventBus:EventBus"
     service = "events"
     creates, reads, deletes = "CreateEventBus", "DescribeEventBus", "DeleteEventBus"
@@ -23,7 +23,7 @@ class Bus(ApiResource):
     tagging = Tagging(by="ResourceARN")
 
 
-class Rule(ApiResource):
+class EventRuleResource(ApiResource):
     token = "aws:cloudwatch/eventRule:EventRule"
     service = "events"
     creates, reads, deletes = "PutRule", "DescribeRule", "DeleteRule"
@@ -38,12 +38,12 @@ class Rule(ApiResource):
     naming = Naming(longest=64)
     tagging = Tagging(by="ResourceARN")
 
-    def create(self, inputs: Properties, context: Context) -> tuple[str, Properties]:
+    def create(self, inputs: Properties, context: ProviderContext) -> tuple[str, Properties]:
         id, state = super().create(inputs, context)
         return id.removeprefix("default/"), state
 
 
-class Target(ApiResource):
+class EventTargetResource(ApiResource):
     token = "aws:cloudwatch/eventTarget:EventTarget"
     service = "events"
     creates, reads, deletes = "PutTargets", "ListTargetsByRule", "RemoveTargets"
@@ -79,7 +79,7 @@ class Target(ApiResource):
         rest: Properties = {name: inputs[name] for name in ("rule", "eventBusName") if name in inputs}
         return {**rest, "targets": [{**target, "id": inputs.get("targetId", "")}]}
 
-    def call(self, operation: str, parameters: Mapping[str, Any], state: Properties, context: Context) -> Any:
+    def call(self, operation: str, parameters: Mapping[str, Any], state: Properties, context: ProviderContext) -> Any:
         answer = super().call(operation, parameters, state, context)
         if answer.get("FailedEntryCount"):
             refused = answer["FailedEntries"][0]
@@ -95,7 +95,7 @@ class Target(ApiResource):
         return {name: value for name, value in plain.items() if value != state.get(name)}
 
 
-class _Permission(ApiResource):
+class _BusPermission(ApiResource):
     """A bus has one policy; `PutPermission` writes it whole, or a statement of it."""
 
     service = "events"
@@ -103,7 +103,7 @@ class _Permission(ApiResource):
     updates = "PutPermission"
     found = "Policy"
 
-    def call(self, operation: str, parameters: Mapping[str, Any], state: Properties, context: Context) -> Any:
+    def call(self, operation: str, parameters: Mapping[str, Any], state: Properties, context: ProviderContext) -> Any:
         if operation == self.reads:
             parameters = {"Name": state["eventBusName"]}
         elif operation == self.deletes and "StatementId" not in parameters:
@@ -111,7 +111,7 @@ class _Permission(ApiResource):
         return super().call(operation, parameters, state, context)
 
 
-class BusPolicy(_Permission):
+class EventBusPolicyResource(_BusPermission):
     token = "aws:cloudwatch/eventBusPolicy:EventBusPolicy"
     id_from = "{eventBusName}"
     keys = {"eventBusName": "EventBusName"}
@@ -120,7 +120,7 @@ class BusPolicy(_Permission):
     defaults = {"eventBusName": "default"}
 
 
-class BusPermission(_Permission):
+class EventBusPermissionResource(_BusPermission):
     token = "aws:cloudwatch/eventPermission:EventPermission"
     id_from = "{eventBusName}-{statementId}"
     keys = {"eventBusName": "EventBusName", "statementId": "StatementId"}
@@ -132,4 +132,10 @@ class BusPermission(_Permission):
         return any(id.endswith(f"-{statement['Sid']}") for statement in json.loads(found)["Statement"])
 
 
-RESOURCES = (Bus(), Rule(), Target(), BusPolicy(), BusPermission())
+RESOURCES = (
+    EventBusResource(),
+    EventRuleResource(),
+    EventTargetResource(),
+    EventBusPolicyResource(),
+    EventBusPermissionResource(),
+)

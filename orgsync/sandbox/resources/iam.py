@@ -4,12 +4,12 @@ from typing import Any
 from urllib.parse import unquote
 
 from orgsync.sandbox.resources.api import ApiResource, Tagging
-from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.resources.context import ProviderContext
 from orgsync.sandbox.resources.resource import Naming
 from orgsync.sandbox.resources.values import Properties
 
 
-class Role(ApiResource):
+class RoleResource(ApiResource):
     token = "aws:iam/role:Role"
     service = "iam"
     regional = False
@@ -29,7 +29,7 @@ class Role(ApiResource):
     naming = Naming(longest=64)
     tagging = Tagging(by="RoleName", tag="TagRole", untag="UntagRole", of="id")
 
-    def settle(self, id: str, old: Properties | None, inputs: Properties, context: Context) -> None:
+    def settle(self, id: str, old: Properties | None, inputs: Properties, context: ProviderContext) -> None:
         if old is None:
             return
         trust = {"RoleName": id, "PolicyDocument": inputs["assumeRolePolicy"]}
@@ -47,7 +47,7 @@ class Role(ApiResource):
         return super().actual(state, comparable)
 
 
-class RolePolicy(ApiResource):
+class RolePolicyResource(ApiResource):
     token = "aws:iam/rolePolicy:RolePolicy"
     service = "iam"
     regional = False
@@ -66,4 +66,4 @@ class RolePolicy(ApiResource):
         return super().actual(state, {"PolicyDocument": text})
 
 
-RESOURCES = (Role(), RolePolicy())
+RESOURCES = (RoleResource(), RolePolicyResource())

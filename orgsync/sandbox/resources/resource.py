@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.resources.context import ProviderContext
 from orgsync.sandbox.resources.values import Properties
 
-Made = tuple[str, Properties]
+Created = tuple[str, Properties]
 """The id of a new thing and its outputs."""
 
 
@@ -22,7 +22,7 @@ class Naming(NamedTuple):
     lower: bool = False
 
 
-class Mistake(NamedTuple):
+class InputError(NamedTuple):
     """Why the inputs of a resource cannot be used."""
 
     property: str
@@ -67,7 +67,7 @@ class Resource(ABC):
             or (self.taggable and name in ("tags", "tagsAll"))
         )
 
-    def complete(self, inputs: Properties, context: Context) -> Properties:
+    def complete(self, inputs: Properties, context: ProviderContext) -> Properties:
         """The inputs with this type's defaults, the region and the provider's tags."""
         result: Properties = {**self.defaults, **inputs}
         if self.regional:
@@ -78,28 +78,28 @@ class Resource(ABC):
                 result["tagsAll"] = tags
         return result
 
-    def mistakes(self, inputs: Properties, context: Context) -> list[Mistake]:
+    def mistakes(self, inputs: Properties, context: ProviderContext) -> list[InputError]:
         """Why the completed inputs cannot be used; empty if they can."""
         return [
-            Mistake(name, f"{self.token}: the sandbox does not know the property {name}")
+            InputError(name, f"{self.token}: the sandbox does not know the property {name}")
             for name in inputs
             if not self.accepts(name)
         ]
 
     @abstractmethod
-    def create(self, inputs: Properties, context: Context) -> Made:
+    def create(self, inputs: Properties, context: ProviderContext) -> Created:
         """Make the thing."""
 
     @abstractmethod
-    def read(self, id: str, state: Properties, context: Context) -> Properties | None:
+    def read(self, id: str, state: Properties, context: ProviderContext) -> Properties | None:
         """Its outputs as the cloud has them now, None if it is gone."""
 
     @abstractmethod
-    def update(self, id: str, old: Properties, inputs: Properties, context: Context) -> Properties:
+    def update(self, id: str, old: Properties, inputs: Properties, context: ProviderContext) -> Properties:
         """Change it in place; `old` are its outputs. Answers the new outputs."""
 
     @abstractmethod
-    def delete(self, id: str, state: Properties, context: Context) -> None:
+    def delete(self, id: str, state: Properties, context: ProviderContext) -> None:
         """Remove it; one that is gone already is no error."""
 
 

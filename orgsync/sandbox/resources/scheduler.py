@@ -4,7 +4,7 @@ from orgsync.sandbox.resources.api import ApiResource
 from orgsync.sandbox.resources.resource import Naming
 
 
-class Schedule(ApiResource):
+class ScheduleResource(ApiResource):
     token = "aws:scheduler/schedule:Schedule"
     service = "scheduler"
     creates, reads, deletes = "CreateSchedule", "GetSchedule", "DeleteSchedule"
@@ -18,4 +18,4 @@ class Schedule(ApiResource):
     naming = Naming(longest=64)
 
 
-RESOURCES = (Schedule(),)
+RESOURCES = (ScheduleResource(),)

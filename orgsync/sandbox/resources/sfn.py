@@ -5,7 +5,7 @@ from orgsync.sandbox.resources.resource import Naming
 from orgsync.sandbox.resources.values import Properties
 
 
-class StateMachine(ApiResource):
+class StateMachineResource(ApiResource):
     token = "aws:sfn/stateMachine:StateMachine"
     service = "stepfunctions"
     creates, reads, deletes = "CreateStateMachine", "DescribeStateMachine", "DeleteStateMachine"
@@ -40,4 +40,4 @@ class StateMachine(ApiResource):
         return {**inputs, "loggingConfiguration": {**logging, "logDestination": [group]}}
 
 
-RESOURCES = (StateMachine(),)
+RESOURCES = (StateMachineResource(),)

@@ -71,16 +71,16 @@ def from_api(value: Any) -> Any:
     return value
 
 
-def agrees(wanted: Any, found: Any) -> bool:
+def contains(wanted: Any, found: Any) -> bool:
     """Whether an answer holds what was asked for; it may hold more."""
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
-        return all(agrees(item, found.get(key)) for key, item in wanted.items())
+        return all(contains(item, found.get(key)) for key, item in wanted.items())
     if isinstance(wanted, list) and isinstance(found, list):
-        return len(wanted) == len(found) and all(any(agrees(item, other) for other in found) for item in wanted)
+        return len(wanted) == len(found) and all(any(contains(item, other) for other in found) for item in wanted)
     return wanted == found or str(wanted) == str(found)
 
 
-def at(document: Any, path: str) -> Any:
+def value_at(document: Any, path: str) -> Any:
     """What stands at a dotted path (`""` = the document itself), or None."""
     for step in path.split(".") if path else []:
         if isinstance(document, list):

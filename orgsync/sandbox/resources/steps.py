@@ -5,20 +5,20 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from orgsync.sandbox.resources import lookup
-from orgsync.sandbox.resources.archives import UnusableAsset, hashed
-from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.resources.archives import AssetInvalid, add_hashes
+from orgsync.sandbox.resources.context import ProviderContext
 from orgsync.sandbox.resources.resource import (
-    Mistake,
+    InputError,
     Resource,
     automatic_name,
     is_automatic,
 )
+from orgsync.sandbox.resources.types import lookup
 from orgsync.sandbox.resources.values import UNKNOWN, Properties, comparable
 
 
 @dataclass(frozen=True)
-class Change:
+class InputChange:
     """What differs between two declarations of one resource."""
 
     added: frozenset[str] = frozenset()
@@ -34,11 +34,11 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedInputs:
     """The completed inputs, and why they cannot be used."""
 
     inputs: Properties
-    mistakes: list[Mistake] = field(default_factory=list)
+    mistakes: list[InputError] = field(default_factory=list)
 
 
 def check(
@@ -46,11 +46,11 @@ def check(
     name: str,
     old: Properties,
     new: Properties,
-    context: Context,
+    context: ProviderContext,
     *,
     seed: bytes,
     proposed: str = "",
-) -> Checked:
+) -> CheckedInputs:
     """Complete the inputs of a resource: defaults, region, tags, hashes and a name of its own.
 
     `old` are the completed inputs of last time, so that a name made then is kept; `proposed` is a
@@ -61,24 +61,24 @@ def check(
     """
     resource = lookup(token)
     try:
-        inputs = resource.complete(hashed(new, context.root), context)
-    except (UnusableAsset, OSError) as error:
-        return Checked(new, [Mistake("code", str(error))])
+        inputs = resource.complete(add_hashes(new, context.root), context)
+    except (AssetInvalid, OSError) as error:
+        return CheckedInputs(new, [InputError("code", str(error))])
     naming = resource.naming
     if naming and naming.property not in inputs:
         prefix = f"{naming.property}Prefix"
         if prefix in inputs:
-            return Checked(
-                inputs, [Mistake(prefix, f"{token}: the sandbox makes names, not prefixes; use {naming.property}")]
+            return CheckedInputs(
+                inputs, [InputError(prefix, f"{token}: the sandbox makes names, not prefixes; use {naming.property}")]
             )
         try:
             inputs[naming.property] = _name(resource, name, old, seed, proposed)
         except ValueError as error:
-            return Checked(inputs, [Mistake(naming.property, f"{token}: {error}")])
-    return Checked(inputs, resource.mistakes(inputs, context))
+            return CheckedInputs(inputs, [InputError(naming.property, f"{token}: {error}")])
+    return CheckedInputs(inputs, resource.mistakes(inputs, context))
 
 
-def difference(token: str, name: str, old: Properties, new: Properties, ignore: Collection[str] = ()) -> Change:
+def difference(token: str, name: str, old: Properties, new: Properties, ignore: Collection[str] = ()) -> InputChange:
     """What a new declaration changes, property by property; `ignore` are properties left alone."""
     resource = lookup(token)
     names = (old.keys() | new.keys()) - set(ignore) - resource.computed
@@ -87,7 +87,7 @@ def difference(token: str, name: str, old: Properties, new: Properties, ignore: 
     same_place = bool(resource.place) and all(old.get(key) == new.get(key) for key in resource.place)
     naming = resource.naming
     renamed_at_will = naming is not None and is_automatic(naming, name, new.get(naming.property))
-    return Change(
+    return InputChange(
         added=frozenset(key for key in changed if key not in old),
         deleted=frozenset(key for key in changed if key not in new),
         updated=frozenset(key for key in changed if key in old and key in new),
@@ -96,7 +96,7 @@ def difference(token: str, name: str, old: Properties, new: Properties, ignore: 
     )
 
 
-def foreseen(token: str, inputs: Properties, old: Properties | None = None) -> Properties:
+def previewed_outputs(token: str, inputs: Properties, old: Properties | None = None) -> Properties:
     """The outputs that a preview can promise: what is not known yet is marked so."""
     resource = lookup(token)
     unknown = resource.computed if old is None else resource.volatile
@@ -104,7 +104,7 @@ def foreseen(token: str, inputs: Properties, old: Properties | None = None) -> P
     return {**known, **dict.fromkeys(unknown - inputs.keys(), UNKNOWN), **inputs}
 
 
-def inputs_now(old_inputs: Properties, state: Properties) -> Properties:
+def refreshed_inputs(old_inputs: Properties, state: Properties) -> Properties:
     """The inputs as the cloud has them: those declared, with the values read back."""
     return {key: state.get(key, value) for key, value in old_inputs.items()}
 

@@ -12,12 +12,12 @@ from botocore.validate import ParamValidator
 
 from orgsync.sandbox.resources import shapes
 from orgsync.sandbox.resources.api import ApiResource
-from orgsync.sandbox.resources.context import Context, ResourceFailed
-from orgsync.sandbox.resources.resource import Made, Naming
+from orgsync.sandbox.resources.context import ProviderContext, ResourceFailed
+from orgsync.sandbox.resources.resource import Created, Naming
 from orgsync.sandbox.resources.values import Properties
 
 
-class Unserved(ApiResource):
+class UnsupportedResource(ApiResource):
     """A type whose creation is checked against botocore's model and the patterns, then remembered."""
 
     reads = ""
@@ -37,7 +37,7 @@ class Unserved(ApiResource):
         if cls.arn:
             cls.computed = cls.computed | {cls.arn_output}
 
-    def create(self, inputs: Properties, context: Context) -> Made:
+    def create(self, inputs: Properties, context: ProviderContext) -> Created:
         self._check(inputs)
         kept = self._kept(context)
         facts = {
@@ -57,19 +57,19 @@ class Unserved(ApiResource):
         kept[id] = state
         return id, state
 
-    def read(self, id: str, state: Properties, context: Context) -> Properties | None:
+    def read(self, id: str, state: Properties, context: ProviderContext) -> Properties | None:
         return self._kept(context).get(id)
 
-    def update(self, id: str, old: Properties, inputs: Properties, context: Context) -> Properties:
+    def update(self, id: str, old: Properties, inputs: Properties, context: ProviderContext) -> Properties:
         self._check(inputs)
         state = {**inputs, **{name: old[name] for name in self.computed if name in old}}
         self._kept(context)[id] = state
         return state
 
-    def delete(self, id: str, state: Properties, context: Context) -> None:
+    def delete(self, id: str, state: Properties, context: ProviderContext) -> None:
         self._kept(context).pop(id, None)
 
-    def _kept(self, context: Context) -> dict[str, Properties]:
+    def _kept(self, context: ProviderContext) -> dict[str, Properties]:
         return context.cloud.extras.setdefault(self.token, {})
 
     def _check(self, inputs: Properties) -> None:
@@ -89,7 +89,7 @@ class Unserved(ApiResource):
 _CONFIGURATION = r"arn:[a-z-]+:notifications::[0-9]{12}:configuration/[a-z0-9]{27}"
 
 
-class NotificationHub(Unserved):
+class NotificationHubResource(UnsupportedResource):
     token = "aws:notifications/notificationHub:NotificationHub"
     service, creates = "notifications", "RegisterNotificationHub"
     id_from = "{notificationHubRegion}"
@@ -99,7 +99,7 @@ class NotificationHub(Unserved):
     at_most = 3
 
 
-class NotificationConfiguration(Unserved):
+class NotificationConfigurationResource(UnsupportedResource):
     token = "aws:notifications/notificationConfiguration:NotificationConfiguration"
     service, creates = "notifications", "CreateNotificationConfiguration"
     arn = "arn:{partition}:notifications::{account}:configuration/{unique}"
@@ -109,7 +109,7 @@ class NotificationConfiguration(Unserved):
     taggable = True
 
 
-class EventRule(Unserved):
+class NotificationEventRuleResource(UnsupportedResource):
     token = "aws:notifications/eventRule:EventRule"
     service, creates = "notifications", "CreateEventRule"
     arn = "{notificationConfigurationArn}/rule/{unique}"
@@ -123,7 +123,7 @@ class EventRule(Unserved):
     replace_on = frozenset({"notificationConfigurationArn", "source", "eventType"})
 
 
-class ChannelAssociation(Unserved):
+class ChannelAssociationResource(UnsupportedResource):
     token = "aws:notifications/channelAssociation:ChannelAssociation"
     service, creates = "notifications", "AssociateChannel"
     id_from = "{notificationConfigurationArn},{arn}"
@@ -135,7 +135,7 @@ class ChannelAssociation(Unserved):
     place = ("arn", "notificationConfigurationArn")
 
 
-class EmailContact(Unserved):
+class EmailContactResource(UnsupportedResource):
     token = "aws:notifications/contactsEmailContact:ContactsEmailContact"
     service, creates = "notificationscontacts", "CreateEmailContact"
     arn = "arn:{partition}:notifications-contacts::{account}:emailcontact/{unique}"
@@ -146,7 +146,7 @@ class EmailContact(Unserved):
     taggable = True
 
 
-class SlackChannel(Unserved):
+class SlackChannelResource(UnsupportedResource):
     token = "aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration"
     service, creates = "chatbot", "CreateSlackChannelConfiguration"
     regional = True
@@ -160,7 +160,7 @@ class SlackChannel(Unserved):
     taggable = True
 
 
-class TeamsChannel(Unserved):
+class TeamsChannelResource(UnsupportedResource):
     token = "aws:chatbot/teamsChannelConfiguration:TeamsChannelConfiguration"
     service, creates = "chatbot", "CreateMicrosoftTeamsChannelConfiguration"
     regional = True
@@ -174,7 +174,7 @@ class TeamsChannel(Unserved):
     taggable = True
 
 
-class QueryDefinition(Unserved):
+class QueryDefinitionResource(UnsupportedResource):
     token = "aws:cloudwatch/queryDefinition:QueryDefinition"
     service, creates = "logs", "PutQueryDefinition"
     regional = True
@@ -185,12 +185,12 @@ class QueryDefinition(Unserved):
 
 
 RESOURCES = (
-    NotificationHub(),
-    NotificationConfiguration(),
-    EventRule(),
-    ChannelAssociation(),
-    EmailContact(),
-    SlackChannel(),
-    TeamsChannel(),
-    QueryDefinition(),
+    NotificationHubResource(),
+    NotificationConfigurationResource(),
+    NotificationEventRuleResource(),
+    ChannelAssociationResource(),
+    EmailContactResource(),
+    SlackChannelResource(),
+    TeamsChannelResource(),
+    QueryDefinitionResource(),
 )
