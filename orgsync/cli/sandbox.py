@@ -105,7 +105,7 @@ def _rehearse(
     logging.getLogger().addHandler(logging.NullHandler())
     with Progress(Console(stderr=True)) as progress:
         try:
-            report = rehearse(scenario, engine=engine, audience=progress)
+            report = rehearse(scenario, engine=engine, progress=progress)
         except (EngineMissing, ScenarioInvalid) as refusal:
             raise Wrong(str(refusal)) from refusal
     if as_json:

@@ -1,6 +1,6 @@
 """The core and the worker under virtual time: an hour of pacing passes in a second.
 
-Nothing of the product is replaced but its ports. The Account API behind them is the model
+Only the product's ports are replaced. The Account API behind them is the model
 that the sandbox serves over HTTP, here called directly, with quotas, latency and lag
 measured on the event loop's own clock, which jumps to whatever is due next.
 """
@@ -32,7 +32,7 @@ Result = TypeVar("Result")
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Waits for nothing: the time that the loop wanted to wait has passed at once."""
+    """A selector that never waits: the time that the loop wanted to wait passes at once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,14 +46,14 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock shows virtual seconds since it was made."""
+    """An event loop with a clock of virtual seconds since its creation."""
 
     def __init__(self) -> None:
         self._jump = _JumpingSelector()
         super().__init__(self._jump)
 
     def time(self) -> float:
-        """Virtual seconds."""
+        """Return the virtual seconds since the loop was made."""
         return self._jump.now
 
 
@@ -74,7 +74,7 @@ class VirtualClock:
 
 
 def virtual_seconds() -> float:
-    """The running loop's clock, for the model of the Account API."""
+    """Read the running loop's clock, for the model of the Account API."""
     return asyncio.get_running_loop().time()
 
 
@@ -137,26 +137,26 @@ class SimulatedContacts:
 
 
 class SimulatedOrganization:
-    """Who the members are, as the organization says at the moment it is asked."""
+    """The organization's members, as they are at the moment of each call."""
 
     def __init__(self, organization: OrganizationModel) -> None:
         self._organization = organization
 
     def check_management(self) -> None:
-        """It always is."""
+        """Accept the account: here it always is the management account."""
 
     def accounts(self) -> Iterable[Account]:
-        """Every member, and the management account as AWS lists it too."""
+        """Yield every member, and the management account as AWS lists it too."""
         yield Account(self._organization.management, "ACTIVE")
         for account in self._organization.accounts:
             yield Account(account.id, account.state)
 
     def account(self, account: str) -> Account | None:
-        """One account; None when it is no member."""
+        """Find one account; None when it is no member."""
         return next((found for found in self.accounts() if found.id == account), None)
 
     def accounts_below(self, units: Iterable[str], _named: Collection[str] = ()) -> Collection[str]:
-        """Ids of the accounts in these units (paths) or below; here they cost nothing, named or not."""
+        """List the ids of the accounts in these units (paths) or below."""
         found = set()
         known = {account.ou for account in self._organization.accounts}
         for unit in units:
@@ -177,7 +177,7 @@ class SimulatedOrganization:
 
 @dataclass
 class SimulatedRun:
-    """What a simulated batch came to; `seconds` is virtual time from its first call to its last receipt."""
+    """The result of a simulated batch; `seconds` is virtual time from its first call to its last receipt."""
 
     progress: Progress
     seconds: float
@@ -194,7 +194,7 @@ def reconcile(
     emit: Callable[[Receipt], Awaitable[None]] | None = None,
     contacts: SimulatedContacts | None = None,
 ) -> Coroutine[Any, Any, SimulatedRun]:
-    """Work through `targets` (default: every account, every configured kind) on the simulated organization."""
+    """Reconcile `targets` (default: every account, every configured kind) on the simulated organization."""
     every = tuple(Target(account.id, config.contact_types) for account in organization.accounts)
     chosen = tuple(targets) if targets is not None else every
     return _reconcile(organization, contacts or SimulatedContacts(service, latency), config, chosen, emit)

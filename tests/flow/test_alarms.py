@@ -127,4 +127,4 @@ def test_every_alarm_can_fire_and_is_heard(
         hear = ["user_notifications"] if name.startswith("severity") else ["chat", "sns"]
         assert told_of(cloud, name, before) == hear, name
     assert told_of(cloud, "no-run") == ["chat", "sns"]
-    assert cloud.lost == []
+    assert cloud.undelivered == []

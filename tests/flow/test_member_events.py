@@ -99,7 +99,7 @@ def test_a_failure_to_forward_is_heard_of_at_home(clone: Clone) -> None:
     assert report["dead_letters"]["orgsync-dev-contact-sync-dead-bells"] == 1
     alarms = [heard["subject"] for heard in report["notifications"] if heard["subject"].startswith("ALARM")]
     assert alarms == ['ALARM: "orgsync-dev-contact-sync-dead-bells" in eu-west-1']
-    assert report["lost"] == []
+    assert report["undelivered"] == []
 
 
 def test_an_unknown_unit_is_refused_before_anything_is_made(clone: Clone) -> None:
@@ -159,4 +159,4 @@ def test_what_a_member_cannot_forward_is_seen(cloud: Cloud) -> None:
     cloud.edit_member(MEMBER, {"billing": CONTACT})
     cloud.settle(20)
     assert cloud.dead_letters()["orgsync-dev-contact-sync-dead-bells"] == 1
-    assert cloud.lost == []
+    assert cloud.undelivered == []

@@ -80,7 +80,7 @@ class World:
         for account, member in self.members.items():
             for kind in sorted(set(kinds) & set(policy.kinds)):
                 unsaid = source.get(kind) is None and policy.config.get("on_source_delete") != "propagate"
-                if policy.left_alone(member) is None and not unsaid and account in (concerned or {account}):
+                if policy.skip_reason(member) is None and not unsaid and account in (concerned or {account}):
                     self._bring_into_step(account, kind, (account, kind) in differ)
 
     def _bring_into_step(self, account: str, kind: str, differs: bool) -> None:

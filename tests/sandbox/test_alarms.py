@@ -125,7 +125,7 @@ def test_an_alarm_that_its_topic_does_not_let_in_is_lost(cloud: Cloud) -> None:
     put(cloud, 5)
     assert state(cloud) == "ALARM"
     assert cloud.notifications == []
-    assert "watch could not tell" in cloud.lost[0]
+    assert "watch could not tell" in cloud.undelivered[0]
 
 
 def test_a_functions_log_line_becomes_its_metric(cloud: Cloud, topic: str, declare_function: Declare) -> None:
@@ -168,10 +168,10 @@ def test_messages_in_a_queue_are_counted(cloud: Cloud, topic: str, declare_queue
 def test_a_channel_shows_custom_notifications_and_alarms_only(cloud: Cloud, topic: str) -> None:
     """Other text is dropped by Amazon Q Developer; here that is said."""
     token = "aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration"
-    cloud.extras[token] = {"one": {"slackChannelId": "C1", "snsTopicArns": [topic]}}
+    cloud.unsupported_resources[token] = {"one": {"slackChannelId": "C1", "snsTopicArns": [topic]}}
     sns = cloud.client("sns")
     content = {"title": "what", "description": "why", "nextSteps": ["do"]}
     sns.publish(TopicArn=topic, Message=json.dumps({"version": "1.0", "source": "custom", "content": content}))
     sns.publish(TopicArn=topic, Message="plain words")
     assert cloud.notifications == [{"channel": "chat", "severity": "high", "subject": "what", "body": "why\ndo"}]
-    assert "C1 shows nothing" in cloud.lost[0]
+    assert "C1 shows nothing" in cloud.undelivered[0]

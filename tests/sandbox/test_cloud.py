@@ -207,7 +207,7 @@ def test_what_is_declared_is_left_over_until_it_is_gone(cloud: Cloud, role: str,
     """Every kind of thing counts, in whatever region; an untouched cloud holds nothing."""
     declare_queue("q")
     cloud.client("ssm", region="eu-west-1").put_parameter(Name="/p", Value="v", Type="String")
-    cloud.extras["aws:notifications/hub:Hub"] = {"h": {}}
+    cloud.unsupported_resources["aws:notifications/hub:Hub"] = {"h": {}}
     assert cloud.leftovers() == [
         "aws:notifications/hub:Hub h",
         "parameter /p (eu-west-1)",
@@ -217,7 +217,7 @@ def test_what_is_declared_is_left_over_until_it_is_gone(cloud: Cloud, role: str,
     cloud.client("iam").delete_role(RoleName="worker")
     cloud.client("sqs").delete_queue(QueueUrl=cloud.client("sqs").get_queue_url(QueueName="q")["QueueUrl"])
     cloud.client("ssm", region="eu-west-1").delete_parameter(Name="/p")
-    del cloud.extras["aws:notifications/hub:Hub"]["h"]
+    del cloud.unsupported_resources["aws:notifications/hub:Hub"]["h"]
     assert cloud.leftovers() == []
 
 

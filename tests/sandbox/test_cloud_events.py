@@ -98,7 +98,7 @@ def test_a_bus_of_another_account_needs_its_permission(cloud: Cloud, declare_rul
     declare_rule({"Arn": bus, "RoleArn": role}, account=MEMBER)
     cloud.edit_member(MEMBER, {"security": CONTACT}, via="member")
     cloud.settle(5)
-    assert "NO_PERMISSIONS" in cloud.lost[0]
+    assert "NO_PERMISSIONS" in cloud.undelivered[0]
 
 
 def test_an_edit_of_a_member_from_management_names_the_member(cloud: Cloud, hears: str, messages: Messages) -> None:
@@ -156,7 +156,7 @@ def test_a_disabled_rule_hears_nothing(cloud: Cloud, hears: str) -> None:
     cloud.put_event({"source": "a", "detail-type": "b", "detail": {}})
     cloud.settle(5)
     assert cloud.dead_letters() == {hears: 0}
-    assert cloud.lost == []
+    assert cloud.undelivered == []
 
 
 def test_a_target_that_fails_for_now_is_tried_again(
@@ -203,7 +203,7 @@ def test_a_failure_without_a_dead_letter_queue_is_lost_and_said_so(cloud: Cloud,
     declare_rule({"Arn": "arn:aws:sqs:us-east-1:100000000001:gone"})
     cloud.put_event({"source": "a", "detail-type": "b", "detail": {}})
     cloud.settle(5)
-    assert "NO_RESOURCE" in cloud.lost[0]
+    assert "NO_RESOURCE" in cloud.undelivered[0]
 
 
 def test_a_function_needs_its_permission(

@@ -147,7 +147,7 @@ def test_an_event_that_fails_is_tried_twice_more_then_sent_on(
     assert report["body"]["requestContext"]["approximateInvokeCount"] == 3
     assert report["body"]["requestPayload"] == {"fail": True}
     assert report["body"]["responsePayload"]["errorType"] == "ValueError"
-    assert cloud.lost == []
+    assert cloud.undelivered == []
 
 
 def test_a_dead_letter_queue_gets_the_event_itself(
@@ -173,7 +173,7 @@ def test_a_failure_that_nobody_hears_of_is_said(cloud: Cloud, declare_function: 
     declare_function(ECHO)
     cloud.client("lambda").invoke(FunctionName="echo", InvocationType="Event", Payload=b'{"fail": true}')
     cloud.settle(20)
-    assert cloud.lost == ["echo failed 3 times with ValueError and nobody is told"]
+    assert cloud.undelivered == ["echo failed 3 times with ValueError and nobody is told"]
 
 
 def test_lines_go_to_the_declared_log_group(cloud: Cloud, declare_function: Declare) -> None:

@@ -307,7 +307,7 @@ def make(context: ProviderContext) -> Callable[[Life], tuple[str, Properties, Pr
 def checked(context: ProviderContext, token: str, inputs: Properties, old: Properties | None = None) -> Properties:
     """The inputs as a check completes them; a mistake fails the test."""
     result = steps.check(token, "thing", old or {}, inputs, context, seed=b"seed" + str(inputs).encode())
-    assert result.mistakes == []
+    assert result.errors == []
     return result.inputs
 
 
@@ -351,7 +351,7 @@ def test_what_is_taken_away_goes(thing: str, property: str, value: Any, make: An
 
     def answer() -> dict[str, Any]:
         found = shapes.value_at(
-            resource.call(resource.reads, resource.asked(id, state), state, context), resource.found
+            resource.call(resource.reads, resource.read_parameters(id, state), state, context), resource.found
         )
         return {
             name: item for name, item in found.items() if item and not name.startswith(("LastModified", "Response"))

@@ -39,7 +39,7 @@ def context(cloud: Cloud, tmp_path: Path) -> ProviderContext:
 def create(context: ProviderContext, token: str, **inputs: Any) -> tuple[str, Properties]:
     """Check and create a thing; answers its id and outputs."""
     checked = steps.check(token, "thing", {}, inputs, context, seed=b"seed")
-    assert checked.mistakes == []
+    assert checked.errors == []
     return lookup(token).create(checked.inputs, context)
 
 

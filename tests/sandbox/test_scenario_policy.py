@@ -45,7 +45,7 @@ def differences(source: Any, found: Any, config: dict[str, Any] | None = None, k
 )
 def test_who_is_left_alone(config: dict[str, Any], changes: dict[str, Any], reason: str | None) -> None:
     """Accounts that are not ACTIVE, and those excluded by id, unit with all below, or tag."""
-    assert ContactPolicy(config).left_alone(member(**changes)) == reason
+    assert ContactPolicy(config).skip_reason(member(**changes)) == reason
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def account(**changes: Any) -> dict[str, Any]:
     return {
         "name": "web [prod]",
         "unit": "/Workloads",
-        "left_alone": None,
+        "skipped": None,
         "before": ["billing"],
         "after": [],
         **changes,
@@ -39,12 +39,12 @@ def report(**changes: Any) -> dict[str, Any]:
         "steps": [{"step": "deploy", "ok": True}],
         "runs": [{**run, "counts": {"success": 2}, "receipts": receipts}],
         "refused": [{"reason": "ForeignBell", "source": "aws.account"}] * 2,
-        "accounts": {"200000000001": account(), "200000000002": account(left_alone="is SUSPENDED")},
+        "accounts": {"200000000001": account(), "200000000002": account(skip_reason="is SUSPENDED")},
         "calls": CALLS,
         "minimum": {"reads": 1200, "writes": 80},
         "notifications": [{"channel": "sns", "severity": "high", "subject": "[orgsync] something"}],
         "dead_letters": {"dead-bells": 2, "empty": 0},
-        "lost": [],
+        "undelivered": [],
         "leftovers": [],
         **changes,
     }
@@ -69,18 +69,18 @@ def test_calls_stand_beside_what_was_needed() -> None:
 
 
 def test_every_account_stands_there_before_and_after() -> None:
-    """With its name as it stands, whatever brackets it has, or why it is left alone."""
+    """With its name as it stands, whatever brackets it has, or the reason why it is skipped."""
     page = shown(report())
     assert "web [prod]" in page
-    assert words_of("200000000001", page)[-6:] == ["not", "in", "step:", "billing", "in", "step"]
-    assert "left alone: is SUSPENDED" in page
+    assert words_of("200000000001", page)[-6:] == ["not", "in", "sync:", "billing", "in", "sync"]
+    assert "skipped: is SUSPENDED" in page
 
 
-def test_of_many_accounts_only_those_are_listed_that_are_not_in_step() -> None:
+def test_of_many_accounts_only_those_are_listed_that_are_not_in_sync() -> None:
     """Nobody reads two hundred lines of accounts in which all is well."""
     many = {f"{number:012d}": account() for number in range(1, 201)} | {"300000000001": account(after=["security"])}
     page = shown(report(accounts=many))
-    assert "Accounts in step: 0 before, 200 of 201 after" in page
+    assert "Accounts in sync: 0 before, 200 of 201 after" in page
     assert "300000000001" in page
     assert "000000000001 " not in page.replace("300000000001", "")
 
@@ -92,7 +92,7 @@ def test_the_same_refusals_are_counted() -> None:
 
 def test_what_must_not_be_there_is_said() -> None:
     """Dead letters, events delivered to nobody and leftovers; an empty queue is no news."""
-    page = shown(report(lost=["rule x"], leftovers=["table y"]))
+    page = shown(report(undelivered=["rule x"], leftovers=["table y"]))
     assert "dead letters in dead-bells: 2" in page
     assert "delivered to nobody: rule x" in page
     assert "left over after destroy: table y" in page
@@ -120,9 +120,9 @@ def test_progress_says_what_it_is_and_why_a_step_failed() -> None:
     scenario = validate({"name": "a [b]", "organization": {"accounts": 1}, "steps": [{"schedule": {}}]})
     step = {"ok": False, "seconds": 1.23, "resources": {"create": 61, "same": 0}, "runs": ["r"], "error": "one\ntwo"}
     with Progress(Console(file=page, width=120)) as progress:
-        progress.opens(scenario, "inline", ["organization: 1 member account"], lambda: "")
-        progress.begins(1, 2, "schedule")
-        progress.ends(step)
+        progress.scenario_started(scenario, "inline", ["organization: 1 member account"], lambda: "")
+        progress.step_started(1, 2, "schedule")
+        progress.step_finished(step)
     lines = page.getvalue().splitlines()
     assert lines[0] == "a [b]"
     assert "nothing reaches AWS" in lines[1]

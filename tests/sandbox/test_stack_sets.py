@@ -52,7 +52,7 @@ def root(cloud: Cloud) -> str:
 @pytest.fixture
 def deployed(cloud: Cloud, root: str) -> Cloud:
     """A set that follows the whole organization."""
-    cloud.stack_sets.create("s", template(), follows=True)
+    cloud.stack_sets.create("s", template(), auto_deploys=True)
     cloud.stack_sets.deploy("s", [root], "us-east-1")
     return cloud
 
@@ -70,7 +70,7 @@ def test_every_active_member_gets_the_templates_resources(cloud: Cloud, root: st
     """In the region that was asked for; the management account and accounts that are not ACTIVE get none."""
     closed = cloud.organization.accounts[2].id
     cloud.close_account(closed)
-    cloud.stack_sets.create("s", template(), follows=True)
+    cloud.stack_sets.create("s", template(), auto_deploys=True)
     cloud.stack_sets.deploy("s", [root], "eu-west-1")
     assert len(rules(cloud, MEMBER, "eu-west-1")) == 1
     assert rules(cloud, MEMBER) == []
@@ -95,7 +95,7 @@ def test_units_are_followed_with_all_below_them(cloud: Cloud) -> None:
     root = organizations.list_roots()["Roots"][0]["Id"]
     units = organizations.list_organizational_units_for_parent(ParentId=root)["OrganizationalUnits"]
     (watched,) = [unit["Id"] for unit in units if unit["Name"] == "Watched"]
-    cloud.stack_sets.create("s", template(), follows=True)
+    cloud.stack_sets.create("s", template(), auto_deploys=True)
     cloud.stack_sets.deploy("s", [watched], "us-east-1")
     assert rules(cloud, MEMBER)
     assert not rules(cloud, "200000000002")
@@ -107,7 +107,7 @@ def test_units_are_followed_with_all_below_them(cloud: Cloud) -> None:
 
 def test_another_template_takes_the_place_of_the_former(deployed: Cloud) -> None:
     """In every account where it stands."""
-    deployed.stack_sets.update("s", template("aws.other"), follows=True)
+    deployed.stack_sets.update("s", template("aws.other"), auto_deploys=True)
     assert rules(deployed, MEMBER) == ['{"source": ["aws.other"]}']
 
 
@@ -116,7 +116,7 @@ def test_what_is_withdrawn_leaves_nothing(deployed: Cloud) -> None:
     with pytest.raises(StackError, match="not empty"):
         deployed.stack_sets.delete("s")
     assert [left for left in deployed.leftovers() if left.startswith("rule changed")]
-    deployed.stack_sets.withdraw("s", "us-east-1")
+    deployed.stack_sets.delete_instances("s", "us-east-1")
     assert deployed.leftovers() == ["stack set s"]
     deployed.stack_sets.delete("s")
     assert deployed.leftovers() == []
@@ -133,7 +133,7 @@ def test_what_is_withdrawn_leaves_nothing(deployed: Cloud) -> None:
 def test_what_is_not_known_in_a_member_is_refused_by_name(cloud: Cloud, resource: Any, said: str) -> None:
     """A kind of resource, a property, an attribute: never half a stack."""
     with pytest.raises(StackError, match=said):
-        cloud.stack_sets.create("s", json.dumps({"Resources": {"X": resource}}), follows=True)
+        cloud.stack_sets.create("s", json.dumps({"Resources": {"X": resource}}), auto_deploys=True)
 
 
 def test_stack_sets_need_trusted_access(cloud: Cloud) -> None:
@@ -141,12 +141,12 @@ def test_stack_sets_need_trusted_access(cloud: Cloud) -> None:
     service = "member.org.stacksets.cloudformation.amazonaws.com"
     cloud.client("organizations").disable_aws_service_access(ServicePrincipal=service)
     with pytest.raises(StackError, match="enable organizations access"):
-        cloud.stack_sets.create("s", template(), follows=True)
+        cloud.stack_sets.create("s", template(), auto_deploys=True)
 
 
 def test_an_unknown_unit_is_refused(cloud: Cloud) -> None:
     """Nothing is made anywhere, and the set can still be taken away."""
-    cloud.stack_sets.create("s", template(), follows=True)
+    cloud.stack_sets.create("s", template(), auto_deploys=True)
     with pytest.raises(StackError, match="ou-0000-00000000"):
         cloud.stack_sets.deploy("s", ["ou-0000-00000000"], "us-east-1")
     cloud.stack_sets.delete("s")
@@ -154,15 +154,15 @@ def test_an_unknown_unit_is_refused(cloud: Cloud) -> None:
 
 def declare(context: ProviderContext, token: str, **inputs: Any) -> tuple[str, dict[str, Any]]:
     checked = steps.check(token, "thing", {}, inputs, context, seed=b"seed")
-    assert not checked.mistakes
+    assert not checked.errors
     return lookup(token).create(checked.inputs, context)
 
 
 def test_declared_instances_live_and_end(cloud: Cloud, root: str, tmp_path: Path) -> None:
     """What the program declares says which accounts it is in, sees newcomers on a refresh, and is gone after."""
     context = ProviderContext(cloud, tmp_path)
-    follows = {"enabled": True, "retainStacksOnAccountRemoval": False}
-    managed = {"permissionModel": "SERVICE_MANAGED", "callAs": "SELF", "autoDeployment": follows}
+    auto_deploys = {"enabled": True, "retainStacksOnAccountRemoval": False}
+    managed = {"permissionModel": "SERVICE_MANAGED", "callAs": "SELF", "autoDeployment": auto_deploys}
     name, made = declare(context, SET, templateBody=template(), **managed)
     targets = {"organizationalUnitIds": [root]}
     id, state = declare(context, INSTANCE, stackSetName=name, deploymentTargets=targets, callAs="SELF")
@@ -183,7 +183,7 @@ def test_a_self_managed_set_is_refused(cloud: Cloud, tmp_path: Path) -> None:
     """The sandbox knows one model of permissions and says so at the preview."""
     inputs = {"permissionModel": "SELF_MANAGED", "templateBody": template()}
     checked = steps.check(SET, "thing", {}, inputs, ProviderContext(cloud, tmp_path), seed=b"seed")
-    assert [mistake.property for mistake in checked.mistakes] == ["permissionModel"]
+    assert [error.property for error in checked.errors] == ["permissionModel"]
 
 
 @pytest.fixture
@@ -245,4 +245,4 @@ def test_an_event_goes_from_bus_to_bus_once(deployed: Cloud, members_bus: Callab
     deployed.client("events").put_targets(Rule="all", EventBusName="members", Targets=[onward])
     deployed.edit_member(MEMBER, {"billing": CONTACT})
     assert members_bus() == [MEMBER]
-    assert "third" in deployed.lost[0]
+    assert "third" in deployed.undelivered[0]

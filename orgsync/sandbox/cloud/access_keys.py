@@ -23,7 +23,7 @@ class AccessKeys:
         self._by_key: dict[str, CallerIdentity] = {}
         self._lock = Lock()
 
-    def key_of(self, caller: CallerIdentity) -> str:
+    def key_for(self, caller: CallerIdentity) -> str:
         """The access key id of a caller: 20 capitals and digits, as moto wants it."""
         digest = hashlib.sha256(repr(caller).encode()).hexdigest().upper()
         key = "ASIA" + digest[:16]
@@ -31,7 +31,7 @@ class AccessKeys:
             self._by_key[key] = caller
         return key
 
-    def behind(self, key: str | None) -> CallerIdentity:
+    def identity_of(self, key: str | None) -> CallerIdentity:
         """The caller behind an access key; a request without one (a presigned address) is the management account's."""
         if key is None:
             return CallerIdentity(self.management, f"arn:aws:iam::{self.management}:root")

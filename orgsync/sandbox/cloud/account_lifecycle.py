@@ -43,7 +43,7 @@ class AccountLifecycle:
     def __init__(self, organization: OrganizationModel, seed: int) -> None:
         self.organization = organization
         self._seed = seed
-        self._turn = count()
+        self._api_writes = count()
         self._console = assumed_role(organization.management, "role/Administrator", "somebody")
         self._events: EventBuses
         self._organizations: OrganizationsService
@@ -57,12 +57,12 @@ class AccountLifecycle:
         if via not in ("api", "console"):
             raise InvalidFault(f"edit_source: via must be api or console, not {via!r}")
         for kind, fields in contacts(kinds, "edit_source").items():
-            write = self.account.act(*_api_request(kind, fields), self._console)
+            write = self.account.write_directly(*_api_request(kind, fields), self._console)
             if via == "api":
-                self._tell_of_write(write, casing)
+                self._emit_write(write, casing)
             else:
                 detail = cloudtrail.console_action(kind, self._console, _now())
-                self._tell("aws.billingconsole", cloudtrail.CONSOLE_ACTION, detail)
+                self._emit("aws.billingconsole", cloudtrail.CONSOLE_ACTION, detail)
 
     def edit_member(
         self,
@@ -84,10 +84,10 @@ class AccountLifecycle:
             operation, parameters = _api_request(kind, fields)
             if via == "member":
                 caller = assumed_role(account, "role/Administrator", "somebody")
-                write = self.account.act(operation, parameters, caller)
+                write = self.account.write_directly(operation, parameters, caller)
             else:
-                write = self.account.act(operation, {"AccountId": account, **parameters}, self._console)
-            self._tell_of_write(write, casing)
+                write = self.account.write_directly(operation, {"AccountId": account, **parameters}, self._console)
+            self._emit_write(write, casing)
 
     def create_account(self, name: str, ou: str = "/", tags: Mapping[str, str] | None = None) -> str:
         """Organizations creates an account, which has the management account's primary contact and no other.
@@ -97,7 +97,7 @@ class AccountLifecycle:
         """
         # [doc] name and address are cloned, alternate contacts are not.
         primary = self.account.contacts()[self.organization.management]["primary"]
-        made = self._admit(name, ou, tags, {"primary": primary or {}}, "CREATED")
+        made = self._add_account(name, ou, tags, {"primary": primary or {}}, "CREATED")
         now = _now()
         status = {
             "id": f"car-{uuid4().hex}",
@@ -107,7 +107,7 @@ class AccountLifecycle:
             "requestedTimestamp": now,
             "completedTimestamp": now,
         }
-        self._tell_of_service("CreateAccountResult", {"createAccountStatus": status})
+        self._emit_service_event("CreateAccountResult", {"createAccountStatus": status})
         return made.id
 
     def join_account(self, name: str, ou: str = "/", tags: Mapping[str, str] | None = None) -> str:
@@ -118,17 +118,17 @@ class AccountLifecycle:
         """
         identity = self._next_id()
         own = {kind: make_contact(self._seed, identity, kind) for kind in ("primary", "billing", "security")}
-        made = self._admit(name, ou, tags, own, "INVITED")
+        made = self._add_account(name, ou, tags, own, "INVITED")
         # [inferred] No raw sample of this event is public.
-        self._tell_of_service("AccountJoinedOrganization", {"accountId": made.id})
+        self._emit_service_event("AccountJoinedOrganization", {"accountId": made.id})
         return made.id
 
     def close_account(self, account: str) -> None:
         """The account is closed: suspended, and gone for good only after 90 days."""
         self._member(account).state = "SUSPENDED"
         self._organizations.set_state(account, "SUSPENDED")
-        self.stack_sets.follow()
-        self._tell_of_call("CloseAccount", {"accountId": account})
+        self.stack_sets.redeploy()
+        self._emit_call("CloseAccount", {"accountId": account})
 
     def move_account(self, account: str, ou: str) -> None:
         """The account goes to another unit, made if need be."""
@@ -140,15 +140,15 @@ class AccountLifecycle:
         }
         member.ou = ou
         self._organizations.move(account, ou)
-        self.stack_sets.follow()
-        self._tell_of_call("MoveAccount", moved)
+        self.stack_sets.redeploy()
+        self._emit_call("MoveAccount", moved)
 
     def tag_account(self, account: str, tags: Mapping[str, str]) -> None:
         """The account gets further tags."""
         self._member(account).tags.update(tags)
         self._organizations.tag(account, dict(tags))
         given = [{"key": key, "value": value} for key, value in tags.items()]
-        self._tell_of_call("TagResource", {"resourceId": account, "tags": given})
+        self._emit_call("TagResource", {"resourceId": account, "tags": given})
 
     def put_event(self, event: Mapping[str, Any]) -> None:
         """Put an event on the management account's default bus as it stands.
@@ -168,38 +168,38 @@ class AccountLifecycle:
             times=event.get("times", 1),
         )
 
-    def _heard(self, write: Write) -> None:
+    def _account_written(self, write: Write) -> None:
         """A write came through the API."""
         casing = self.event_casing
         if casing == "alternate":
-            casing = "pascal" if next(self._turn) % 2 else "camel"
-        self._tell_of_write(write, casing)
+            casing = "pascal" if next(self._api_writes) % 2 else "camel"
+        self._emit_write(write, casing)
 
-    def _tell_of_write(self, write: Write, casing: str) -> None:
+    def _emit_write(self, write: Write, casing: str) -> None:
         detail = cloudtrail.account_call(write, casing, _now())
         self._events.emit("aws.account", cloudtrail.API_CALL, detail, write.caller.account, HOME_REGION)
 
-    def _tell_of_call(self, name: str, parameters: Mapping[str, Any]) -> None:
+    def _emit_call(self, name: str, parameters: Mapping[str, Any]) -> None:
         detail = cloudtrail.api_call("organizations.amazonaws.com", name, parameters, self._console, _now())
-        self._tell("aws.organizations", cloudtrail.API_CALL, detail)
+        self._emit("aws.organizations", cloudtrail.API_CALL, detail)
 
-    def _tell_of_service(self, name: str, details: Mapping[str, Any]) -> None:
+    def _emit_service_event(self, name: str, details: Mapping[str, Any]) -> None:
         source, management = "organizations.amazonaws.com", self.organization.management
         detail = cloudtrail.service_event(source, name, details, management, _now())
-        self._tell("aws.organizations", cloudtrail.SERVICE_EVENT, detail)
+        self._emit("aws.organizations", cloudtrail.SERVICE_EVENT, detail)
 
-    def _tell(self, source: str, detail_type: str, detail: Mapping[str, Any]) -> None:
+    def _emit(self, source: str, detail_type: str, detail: Mapping[str, Any]) -> None:
         self._events.emit(source, detail_type, detail, self.organization.management, HOME_REGION)
 
-    def _admit(
+    def _add_account(
         self, name: str, ou: str, tags: Mapping[str, str] | None, held: dict[str, Fields], joined: str
     ) -> MemberAccount:
         identity = self._next_id()
         made = MemberAccount(identity, name, f"{identity}@example.com", ou, tags=dict(tags or {}), contacts=held)
         self.organization.accounts.append(made)
-        self._organizations.admit(made, joined)
-        self.account.admit(made)
-        self.stack_sets.follow()
+        self._organizations.add_account(made, joined)
+        self.account.add_account(made)
+        self.stack_sets.redeploy()
         return made
 
     def _next_id(self) -> str:

@@ -51,13 +51,13 @@ class Alarms:
     def __init__(
         self,
         targets: Targets,
-        work: TaskTracker,
+        tasks: TaskTracker,
         time_scale: float,
         changed: Callable[[dict[str, Any], str, str, str], None],
-        lost: Callable[[str], None],
+        undelivered: Callable[[str], None],
     ) -> None:
-        self._targets, self._work, self._time_scale = targets, work, time_scale
-        self._changed, self._lost = changed, lost
+        self._targets, self._tasks, self._time_scale = targets, tasks, time_scale
+        self._changed, self._undelivered = changed, undelivered
         self._data: dict[Key, list[tuple[float, float]]] = defaultdict(list)
         self._passed = 0.0
         self._lock = threading.RLock()
@@ -73,7 +73,7 @@ class Alarms:
             for regions in list(cloudwatch_backends.values()):
                 for backend in list(regions.values()):
                     for alarm in list(backend.alarms.values()):
-                        self._judge(backend, alarm)
+                        self._evaluate(backend, alarm)
 
     def _put(
         self, original: Callable[..., None], backend: Any, namespace: str, metric_data: list[dict[str, Any]]
@@ -85,15 +85,15 @@ class Alarms:
                 key = (backend.account_id, backend.region_name, namespace, datum["MetricName"], dimensions)
                 concerned = [alarm for alarm in list(backend.alarms.values()) if _key_of(backend, alarm) == key]
                 for alarm in concerned:
-                    self._judge(backend, alarm)  # what went by in silence before this
+                    self._evaluate(backend, alarm)  # what went by in silence before this
                 self._data[key] += [(self._now(), value) for value in _values(datum)]
                 for alarm in concerned:
-                    self._judge(backend, alarm)
+                    self._evaluate(backend, alarm)
 
     def _now(self) -> float:
         return time.monotonic() + self._passed
 
-    def _judge(self, backend: Any, alarm: Any) -> None:
+    def _evaluate(self, backend: Any, alarm: Any) -> None:
         state = self._state(alarm, self._data[_key_of(backend, alarm)])
         if state is None or state == alarm.state_value:
             return
@@ -103,8 +103,8 @@ class Alarms:
         self._changed(detail, backend.account_id, backend.region_name, alarm.alarm_arn)
         actions = alarm.alarm_actions if state == "ALARM" else alarm.ok_actions
         for action in actions if alarm.actions_enabled else ():
-            self._work.submit(
-                f"alarm {alarm.name} tells {action.rsplit(':', 1)[-1]}", self._tell, action, alarm, detail
+            self._tasks.submit(
+                f"alarm {alarm.name} tells {action.rsplit(':', 1)[-1]}", self._notify, action, alarm, detail
             )
 
     def _state(self, alarm: Any, data: list[tuple[float, float]]) -> str | None:
@@ -115,19 +115,19 @@ class Alarms:
         for at, value in data:
             buckets[int((now - at) // period)].append(value)
         missing = alarm.treat_missing_data or "missing"
-        verdicts: list[bool] = []
+        breaches: list[bool] = []
         for index in range(periods):
             if values := buckets.get(index):
-                verdicts.append(
+                breaches.append(
                     _HOLDS[alarm.comparison_operator](_STATISTICS[alarm.statistic](values), alarm.threshold)
                 )
             elif missing in ("breaching", "notBreaching"):
-                verdicts.append(missing == "breaching")
-        if not verdicts:
+                breaches.append(missing == "breaching")
+        if not breaches:
             return None
-        return "ALARM" if sum(verdicts) >= (alarm.datapoints_to_alarm or periods) else "OK"
+        return "ALARM" if sum(breaches) >= (alarm.datapoints_to_alarm or periods) else "OK"
 
-    def _tell(self, action: str, alarm: Any, detail: Mapping[str, Any]) -> None:
+    def _notify(self, action: str, alarm: Any, detail: Mapping[str, Any]) -> None:
         """Publish as CloudWatch does: a JSON document for machines under a subject for people."""
         state = detail["state"]["value"]
         message = {
@@ -145,7 +145,7 @@ class Alarms:
         try:
             self._targets.deliver(action, json.dumps(message), sender, {"Subject": subject})
         except (DeliveryFailed, UnknownTarget) as error:
-            self._lost(f"alarm {alarm.name} could not tell {action}: {error}")
+            self._undelivered(f"alarm {alarm.name} could not tell {action}: {error}")
 
 
 def _key_of(backend: Any, alarm: Any) -> Key:

@@ -19,8 +19,8 @@ _CONFIG = Config(
 class Clients:
     """Clients made so far; boto3's clients may be shared by threads, making them may not."""
 
-    def __init__(self, callers: AccessKeys, url: str) -> None:
-        self._callers, self._url = callers, url
+    def __init__(self, access_keys: AccessKeys, url: str) -> None:
+        self._access_keys, self._url = access_keys, url
         self._clients: dict[tuple[str, str, CallerIdentity], Any] = {}
         self._lock = threading.Lock()
 
@@ -33,7 +33,7 @@ class Clients:
                     service,
                     region_name=region,
                     endpoint_url=self._url,
-                    aws_access_key_id=self._callers.key_of(caller),
+                    aws_access_key_id=self._access_keys.key_for(caller),
                     aws_secret_access_key=SECRET,
                     config=_CONFIG,
                 )

@@ -85,9 +85,9 @@ class Cloud(AccountLifecycle):
     ) -> None:
         super().__init__(organization, seed)
         self._latency_ms, self._time_scale = latency_ms, time_scale
-        self.lost: list[str] = []
+        self.undelivered: list[str] = []
         """What was delivered to nobody: no target, no dead-letter queue."""
-        self.extras: dict[str, dict[str, Any]] = {}
+        self.unsupported_resources: dict[str, dict[str, Any]] = {}
         """Things of services that moto lacks: resource type -> id -> properties; counted by `leftovers`."""
         self.faults = Faults(seed, lambda: _PRODUCT_FUNCTIONS | function_names())
         self.account = AccountService(
@@ -95,13 +95,13 @@ class Cloud(AccountLifecycle):
             clock=time.monotonic,
             quotas=parse(quotas),
             refuse=self.faults.refusal,
-            on_write=self._heard,
+            on_write=self._account_written,
         )
         self._unknown_targets: list[str] = []
         self._logs: dict[str, list[str]] = defaultdict(list)
-        self._callers = AccessKeys(organization.management)
+        self._access_keys = AccessKeys(organization.management)
         self._sandbox = CallerIdentity(organization.management, _arn(organization.management, "Sandbox"), sandbox=True)
-        self._heard_by = NotificationRecorder(self.extras, self._lose)
+        self._notifications = NotificationRecorder(self.unsupported_resources, self._record_undelivered)
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -127,42 +127,44 @@ class Cloud(AccountLifecycle):
         dynamodb.install(patches)
         s3.install(patches)
         metrics.install(patches)
-        self._heard_by.install(patches)
-        self._callers.install(patches)
+        self._notifications.install(patches)
+        self._access_keys.install(patches)
         self._organizations = organizations.OrganizationsService(self.organization)
         self.stack_sets = StackSets(self._organizations)
 
         authority = home / "authority.pem"
         responses = Responses(authority)
         opening.callback(responses.close)
-        self._front = Gateway(AccountApi(self.account, self._latency_ms), self._callers, self.faults)
-        server = Server(self._front)
+        self._gateway = Gateway(AccountApi(self.account, self._latency_ms), self._access_keys, self.faults)
+        server = Server(self._gateway)
         opening.callback(server.close)
-        self._clients = Clients(self._callers, server.url)
+        self._clients = Clients(self._access_keys, server.url)
         opening.callback(self._clients.close)
         self.environment = self._environment(server.url, authority)
 
-        self._work = TaskTracker()
-        opening.callback(self._work.close)
+        self._tasks = TaskTracker()
+        opening.callback(self._tasks.close)
         self.functions = metrics.MeteredFunctionPools(self._function_environment, self._log, self.faults.crash)
         opening.callback(self.functions.close)
         targets = Targets(self._service_client)
-        LambdaService(self.functions, self._work, self._time_scale, targets, self._lose).install(patches)
-        self._events = EventBuses(targets, self._work, self._time_scale, self._lose, self._unknown_targets.append)
+        LambdaService(self.functions, self._tasks, self._time_scale, targets, self._record_undelivered).install(patches)
+        self._events = EventBuses(
+            targets, self._tasks, self._time_scale, self._record_undelivered, self._unknown_targets.append
+        )
         self._events.install(patches)
-        self._alarms = Alarms(targets, self._work, self._time_scale, self._alarm_changed, self._lose)
+        self._alarms = Alarms(targets, self._tasks, self._time_scale, self._alarm_changed, self._record_undelivered)
         self._alarms.install(patches)
         self._step_functions = StepFunctions(
-            self._service_client, self._work, self._time_scale, self._execution_changed
+            self._service_client, self._tasks, self._time_scale, self._execution_changed
         )
         self._step_functions.install(patches)
         opening.callback(self._stop_executions)
-        self._schedules = Schedules(self._events, self._work, self._time_scale)
+        self._schedules = Schedules(self._events, self._tasks, self._time_scale)
         opening.callback(self._schedules.close)
         custom_resources = CustomResources(responses, self._invoke)
-        self.cloudformation = CloudFormation(custom_resources, self._work, self.organization.management)
+        self.cloudformation = CloudFormation(custom_resources, self._tasks, self.organization.management)
         described = partial(stacks_api.describe_stacks, stacks=self.cloudformation)
-        self._front.answers["cloudformation", "DescribeStacks"] = described
+        self._gateway.answers["cloudformation", "DescribeStacks"] = described
 
     def client(self, service: str, region: str = HOME_REGION, account: str | None = None) -> Any:
         """A boto3 client of the sandbox itself, for the management account or another one.
@@ -179,7 +181,7 @@ class Cloud(AccountLifecycle):
             SettleTimeout: naming what still runs.
             UnknownTarget: something was to be delivered to a kind of target that is not emulated.
         """
-        self._work.settled(timeout_s)
+        self._tasks.settled(timeout_s)
         if self._unknown_targets:
             unknown = "; ".join(sorted(set(self._unknown_targets)))
             self._unknown_targets.clear()
@@ -200,17 +202,17 @@ class Cloud(AccountLifecycle):
     @property
     def notifications(self) -> list[dict[str, str | None]]:
         """What was published, in order: channel, severity, subject, body."""
-        return self._heard_by.heard
+        return self._notifications.published
 
     @property
     def unknown(self) -> list[str]:
         """Requests for services or operations that are not emulated; each was refused."""
-        return self._front.unknown
+        return self._gateway.unknown
 
     @property
     def requests(self) -> set[tuple[str, str, str, str]]:
         """Who asked what of whom: caller's ARN, botocore's service and operation, table name or object path."""
-        return set(self._front.requests)
+        return set(self._gateway.requests)
 
     def logs(self, function: str) -> list[str]:
         """Every line that a function has written, whether or not it has a log group."""
@@ -227,17 +229,17 @@ class Cloud(AccountLifecycle):
 
     def leftovers(self) -> list[str]:
         """Everything still held of what a program may declare; nothing, after a clean destroy."""
-        extras = [f"{kind} {name}" for kind, held in self.extras.items() for name in held]
+        unsupported_resources = [f"{kind} {name}" for kind, held in self.unsupported_resources.items() for name in held]
         stacks = [f"stack {name}" for name in self.cloudformation.names()]
         stacks += [f"stack set {name}" for name in self.stack_sets.names()]
-        return sorted(leftovers.list_leftovers() + stacks + extras)
+        return sorted(leftovers.list_leftovers() + stacks + unsupported_resources)
 
     def _environment(self, url: str, authority: Path) -> dict[str, str]:
         """What a process needs to live here, as an operator of the management account."""
         operator = CallerIdentity(self.organization.management, _arn(self.organization.management, "Operator"))
         return {
             "AWS_ENDPOINT_URL": url,
-            "AWS_ACCESS_KEY_ID": self._callers.key_of(operator),
+            "AWS_ACCESS_KEY_ID": self._access_keys.key_for(operator),
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_SESSION_TOKEN": SECRET,
             "AWS_DEFAULT_REGION": HOME_REGION,
@@ -253,7 +255,7 @@ class Cloud(AccountLifecycle):
 
     def _function_environment(self, spec: FunctionSpec) -> Mapping[str, str]:
         caller = assumed_role(spec.account, spec.role, spec.name)
-        return self.environment | {"AWS_ACCESS_KEY_ID": self._callers.key_of(caller)}
+        return self.environment | {"AWS_ACCESS_KEY_ID": self._access_keys.key_for(caller)}
 
     def _service_client(self, service: str, region: str, account: str | None = None) -> Any:
         """For what AWS does by itself: deliveries, a state machine's tasks, custom resources."""
@@ -279,17 +281,17 @@ class Cloud(AccountLifecycle):
         """An event for the default bus, and for User Notifications, which listens beside it."""
         kind = {"source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change"}
         self._events.emit(kind["source"], kind["detail-type"], detail, account, region)
-        self._heard_by.event({**kind, "account": account, "region": region, "resources": [arn], "detail": detail})
+        self._notifications.event({**kind, "account": account, "region": region, "resources": [arn], "detail": detail})
 
-    def _lose(self, what: str) -> None:
+    def _record_undelivered(self, what: str) -> None:
         log.error("lost: %s", what)
-        self.lost.append(what)
+        self.undelivered.append(what)
 
     def _stop_executions(self) -> None:
         self._step_functions.stop_all()
         self.functions.close()
         with suppress(SettleTimeout):
-            self._work.settled(2.0)
+            self._tasks.settled(2.0)
 
 
 def _arn(account: str, role: str) -> str:

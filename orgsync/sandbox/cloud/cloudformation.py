@@ -50,8 +50,8 @@ class CloudFormation:
         account: in which the stacks are.
     """
 
-    def __init__(self, resources: CustomResources, work: TaskTracker, account: str) -> None:
-        self._resources, self._work, self._account = resources, work, account
+    def __init__(self, resources: CustomResources, tasks: TaskTracker, account: str) -> None:
+        self._resources, self._tasks, self._account = resources, tasks, account
         self._stacks: dict[str, _StackRecord] = {}
         self._lock = threading.RLock()
 
@@ -76,7 +76,7 @@ class CloudFormation:
             arn = f"arn:aws:cloudformation:{region}:{self._account}:stack/{name}/{uuid4()}"
             state = StackState(arn, name, "CREATE_IN_PROGRESS", tags=dict(tags or {}))
             stack = self._stacks[name] = _StackRecord(state, self._account, region)
-        with self._work.running(f"stack {name}"):
+        with self._tasks.running(f"stack {name}"):
             try:
                 self._apply(stack, parsed, values)
                 self._finish(stack, parsed, values, "CREATE_COMPLETE")
@@ -107,7 +107,7 @@ class CloudFormation:
             raise StackError(f"Stack [{name}] is in {stack.state.status} state and can not be updated")
         before = {logical: copy.copy(made) for logical, made in stack.made.items()}
         stack.state.reason, stack.state.status = "", "UPDATE_IN_PROGRESS"
-        with self._work.running(f"stack {name}"):
+        with self._tasks.running(f"stack {name}"):
             try:
                 replaced = self._apply(stack, parsed, values)
             except (CustomResourceFailed, StackError) as failure:
@@ -129,7 +129,7 @@ class CloudFormation:
             StackError: there is no such stack.
         """
         stack = self._stack(name)
-        with self._work.running(f"stack {name}"):
+        with self._tasks.running(f"stack {name}"):
             stack.state.reason = self._delete_all(stack)
             stack.state.status = "DELETE_FAILED" if stack.state.reason else "DELETE_COMPLETE"
         if not stack.state.reason:
@@ -225,7 +225,7 @@ class CloudFormation:
         try:
             stack.made[logical] = self._resources.request(request, stack.state.id, logical, kind, properties, old)
         except CustomResourceFailed as refused:
-            stack.made[logical] = refused.left
+            stack.made[logical] = refused.resource
             raise
 
     def _finish(self, stack: _StackRecord, template: Template, parameters: dict[str, str], status: str) -> None:

@@ -28,11 +28,11 @@ class CustomResource:
 
 
 class CustomResourceFailed(Exception):
-    """A custom resource failed; the text is its reason, `left` what it may have begun all the same."""
+    """A custom resource failed; the text is its reason, `resource` what it may have begun all the same."""
 
-    def __init__(self, reason: str, left: CustomResource) -> None:
+    def __init__(self, reason: str, resource: CustomResource) -> None:
         super().__init__(reason)
-        self.left = left
+        self.resource = resource
 
 
 class CustomResources:

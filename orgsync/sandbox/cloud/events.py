@@ -61,20 +61,20 @@ class EventBuses:
     def __init__(
         self,
         targets: Targets,
-        work: TaskTracker,
+        tasks: TaskTracker,
         time_scale: float,
-        lost: Callable[[str], None],
+        undelivered: Callable[[str], None],
         unknown: Callable[[str], None],
     ) -> None:
-        self._targets, self._work, self._time_scale = targets, work, time_scale
-        self._lost, self._unknown = lost, unknown
+        self._targets, self._tasks, self._time_scale = targets, tasks, time_scale
+        self._undelivered, self._unknown = undelivered, unknown
 
     def install(self, patches: Patches) -> None:
         """Take moto's delivery's place."""
         events = self
 
         def send_to_targets(rule: Rule, original_event: Any, transform_input: bool = True) -> None:
-            events._offer(rule, _as_aws_sends_it(original_event))
+            events._deliver_if_matching(rule, _as_aws_sends_it(original_event))
 
         patches.replace(Rule, "send_to_targets", send_to_targets)
         patches.wrap(EventsBackend, "put_events", self._put_events)
@@ -106,11 +106,11 @@ class EventBuses:
             if bus:
                 bus_access.check_access(bus, backend.account_id, entry)
         refused = [bus_access.is_reserved(entry) for entry in entries]
-        judged = list(zip(entries, buses, refused, strict=True))
-        answers = iter(original(backend, [entry for entry, bus, bad in judged if not (bus or bad)]))
+        checked = list(zip(entries, buses, refused, strict=True))
+        answers = iter(original(backend, [entry for entry, bus, bad in checked if not (bus or bad)]))
         return [
             bus_access.RESERVED if bad else self._put_elsewhere(bus, backend, entry) if bus else next(answers)
-            for entry, bus, bad in judged
+            for entry, bus, bad in checked
         ]
 
     def _put_elsewhere(self, bus: EventBus, backend: Any, entry: Mapping[str, Any]) -> dict[str, str]:
@@ -126,13 +126,13 @@ class EventBuses:
 
     def send(self, delivery: Delivery, policy: Mapping[str, Any], dead_letters: str | None) -> None:
         """Deliver, following a retry policy; then the dead-letter queue; then nobody."""
-        self._work.submit(delivery.what, self._attempt, delivery, policy, dead_letters, 0, 0.0)
+        self._tasks.submit(delivery.what, self._attempt, delivery, policy, dead_letters, 0, 0.0)
 
     def _put(self, event: Mapping[str, Any], account: str, region: str, bus: str, forwarded: bool = False) -> None:
         for rule in list(events_backends[account][region].event_buses[bus].rules.values()):
-            self._offer(rule, event, forwarded)
+            self._deliver_if_matching(rule, event, forwarded)
 
-    def _offer(self, rule: Rule, event: Mapping[str, Any], forwarded: bool = False) -> None:
+    def _deliver_if_matching(self, rule: Rule, event: Mapping[str, Any], forwarded: bool = False) -> None:
         # A rule with a schedule has an empty pattern, which moto takes to match everything.
         if rule.state == "DISABLED" or not rule.event_pattern.get_pattern():
             return
@@ -141,7 +141,9 @@ class EventBuses:
         for target in list(rule.targets):
             if forwarded and target_kind(target["Arn"]) == _BUS:
                 # AWS says nothing of it; a rehearsal should.
-                self._lost(f"{rule.arn}: an event that came from another bus goes to no third one: {target['Arn']}")
+                self._undelivered(
+                    f"{rule.arn}: an event that came from another bus goes to no third one: {target['Arn']}"
+                )
             else:
                 self.fire(rule, target, event)
 
@@ -154,7 +156,7 @@ class EventBuses:
             text = target_input(target, event, rule.arn)
         except TransformFailed as error:
             failed = Delivery(target["Arn"], "", body, sender, {}, event)
-            self._bury(failed, dead_letters, DeliveryFailed("INVALID_JSON", str(error)), 0)
+            self._send_to_dead_letters(failed, dead_letters, DeliveryFailed("INVALID_JSON", str(error)), 0)
             return
         delivery = Delivery(target["Arn"], text, body, sender, target, event)
         self.send(delivery, target.get("RetryPolicy", {}), dead_letters)
@@ -172,11 +174,11 @@ class EventBuses:
         except DeliveryFailed as failure:
             wait = min(2.0**attempt, _LONGEST_WAIT_S)
             most, oldest = policy.get("MaximumRetryAttempts", 185), policy.get("MaximumEventAgeInSeconds", 86400)
-            if failure.passing and attempt < most and age_s + wait <= oldest:
+            if failure.retryable and attempt < most and age_s + wait <= oldest:
                 again = (delivery, policy, dead_letters, attempt + 1, age_s + wait)
-                self._work.submit(delivery.what, self._attempt, *again, delay=wait * self._time_scale)
+                self._tasks.submit(delivery.what, self._attempt, *again, delay=wait * self._time_scale)
             else:
-                self._bury(delivery, dead_letters, failure, attempt)
+                self._send_to_dead_letters(delivery, dead_letters, failure, attempt)
 
     def _forward(self, delivery: Delivery) -> None:
         """To another bus: the event keeps the account and region it comes from."""
@@ -190,10 +192,12 @@ class EventBuses:
             raise DeliveryFailed("NO_PERMISSIONS", f"{delivery.arn} does not let account {sender} put events")
         self._put(delivery.event, bus.account_id, bus.region, bus.name, forwarded=True)
 
-    def _bury(self, delivery: Delivery, dead_letters: str | None, failure: DeliveryFailed, attempts: int) -> None:
+    def _send_to_dead_letters(
+        self, delivery: Delivery, dead_letters: str | None, failure: DeliveryFailed, attempts: int
+    ) -> None:
         why = f"{delivery.what}: {failure}"
         if not dead_letters:
-            self._lost(f"{why}; it has no dead-letter queue")
+            self._undelivered(f"{why}; it has no dead-letter queue")
             return
         kind = "SCHEDULE_ARN" if delivery.sender.by_role else "RULE_ARN"
         attributes = {
@@ -206,7 +210,7 @@ class EventBuses:
         try:
             self._targets.deliver(dead_letters, delivery.body, delivery.sender, {"MessageAttributes": attributes})
         except (DeliveryFailed, UnknownTarget) as error:
-            self._lost(f"{why}; its dead-letter queue took it no more than the target: {error}")
+            self._undelivered(f"{why}; its dead-letter queue took it no more than the target: {error}")
 
 
 def _event(source: str, detail_type: str, detail: Mapping[str, Any], account: str, region: str) -> dict[str, Any]:

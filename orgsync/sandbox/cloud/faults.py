@@ -77,18 +77,18 @@ class Faults:
 
     def refusal(self, operation: str, target: str) -> ApiError | None:
         """The refusal that an Account API call about `target` meets, if any."""
-        code = self._strike(self._operations, {operation, "*"}, target)
+        code = self._matching_effect(self._operations, {operation, "*"}, target)
         return ApiError(code, f"{operation} was refused by a fault of the rehearsal") if code else None
 
     def error(self, operation: str) -> str | None:
         """The error code that a call of another service meets, if any."""
-        return self._strike(self._operations, {operation}, None)
+        return self._matching_effect(self._operations, {operation}, None)
 
     def crash(self, names: set[str]) -> str | None:
         """`before` or `after` if the process of the function with these names is to die now."""
-        return self._strike(self._crashes, names, None)
+        return self._matching_effect(self._crashes, names, None)
 
-    def _strike(self, faults: list[_Fault], subjects: set[str], target: str | None) -> str | None:
+    def _matching_effect(self, faults: list[_Fault], subjects: set[str], target: str | None) -> str | None:
         with self._lock:
             for fault in faults:
                 if fault.subject not in subjects or (fault.account and fault.account != target) or fault.times == 0:

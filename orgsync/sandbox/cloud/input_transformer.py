@@ -52,20 +52,20 @@ def target_input(target: Mapping[str, Any], event: Mapping[str, Any], rule_arn: 
 
 def fill(template: str, values: Mapping[str, Any]) -> str:
     """A template with every `<name>` of `values` filled in, as JSON or, inside quotes, as text."""
-    filled, place, quoted = [], 0, False
-    while place < len(template):
-        found = _PLACEHOLDER.match(template, place)
+    filled, position, quoted = [], 0, False
+    while position < len(template):
+        found = _PLACEHOLDER.match(template, position)
         if found and found[1] in values:
             filled.append(_as_text(values[found[1]]) if quoted else _as_json(values[found[1]]))
-            place = found.end()
+            position = found.end()
             continue
-        if quoted and template[place] == "\\":
-            filled.append(template[place : place + 2])
-            place += 2
+        if quoted and template[position] == "\\":
+            filled.append(template[position : position + 2])
+            position += 2
             continue
-        quoted ^= template[place] == '"'
-        filled.append(template[place])
-        place += 1
+        quoted ^= template[position] == '"'
+        filled.append(template[position])
+        position += 1
     return "".join(filled)
 
 

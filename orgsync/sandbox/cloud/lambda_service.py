@@ -50,13 +50,13 @@ class LambdaService:
     def __init__(
         self,
         functions: FunctionPools,
-        work: TaskTracker,
+        tasks: TaskTracker,
         time_scale: float,
         targets: Targets,
-        lost: Callable[[str], None],
+        undelivered: Callable[[str], None],
     ) -> None:
-        self._functions, self._work, self._time_scale = functions, work, time_scale
-        self._targets, self._lost = targets, lost
+        self._functions, self._tasks, self._time_scale = functions, tasks, time_scale
+        self._targets, self._undelivered = targets, undelivered
 
     def install(self, patches: Patches) -> None:
         """Take the places in moto where functions are kept and invoked."""
@@ -78,9 +78,9 @@ class LambdaService:
         if kind == "DryRun":
             return b""
         if kind == "Event":
-            self._work.submit(f"asynchronous {function.function_name}", self._attempt, function, payload, 1)
+            self._tasks.submit(f"asynchronous {function.function_name}", self._attempt, function, payload, 1)
             return b""
-        with self._work.running(f"function {function.function_name}"):
+        with self._tasks.running(f"function {function.function_name}"):
             try:
                 answer = self._functions.invoke(spec_of(function), payload or b"{}", wait=False)
             except ConcurrencyExceeded as throttled:
@@ -101,17 +101,17 @@ class LambdaService:
         if attempt <= retries:
             delay = _RETRY_AFTER_S[attempt - 1] * self._time_scale
             what = f"retry {attempt} of asynchronous {function.function_name}"
-            self._work.submit(what, self._attempt, function, payload, attempt + 1, delay=delay)
+            self._tasks.submit(what, self._attempt, function, payload, attempt + 1, delay=delay)
             return
-        heard = self._report(function, payload, answer, attempt, destinations.get("OnFailure"), "RetriesExhausted")
+        delivered = self._report(function, payload, answer, attempt, destinations.get("OnFailure"), "RetriesExhausted")
         dead_letters = getattr(function, "dead_letter_config", {}).get("TargetArn")
         if dead_letters:
             error = json.loads(answer.payload)
             attributes = {"RequestID": str(uuid4()), "ErrorCode": "200", "ErrorMessage": error.get("errorMessage", "")}
-            heard |= self._send(function, dead_letters, (payload or b"{}").decode(), attributes)
-        if not heard:
+            delivered |= self._send(function, dead_letters, (payload or b"{}").decode(), attributes)
+        if not delivered:
             kind = json.loads(answer.payload).get("errorType")
-            self._lost(f"{function.function_name} failed {attempt} times with {kind} and nobody is told")
+            self._undelivered(f"{function.function_name} failed {attempt} times with {kind} and nobody is told")
 
     def _report(
         self,

@@ -17,9 +17,11 @@ class NotificationRecorder:
         lost: told of what a chat channel would not show.
     """
 
-    def __init__(self, extras: recipients.UnsupportedResources, lost: Callable[[str], None]) -> None:
-        self._extras, self._lost = extras, lost
-        self.heard: list[recipients.Notification] = []
+    def __init__(
+        self, unsupported_resources: recipients.UnsupportedResources, undelivered: Callable[[str], None]
+    ) -> None:
+        self._unsupported_resources, self._undelivered = unsupported_resources, undelivered
+        self.published: list[recipients.Notification] = []
 
     def install(self, patches: Patches) -> None:
         """Listen to every topic, and keep moto from posting to subscribed addresses."""
@@ -28,7 +30,7 @@ class NotificationRecorder:
 
     def event(self, event: Mapping[str, Any]) -> None:
         """An event of AWS's own, which User Notifications may follow."""
-        self.heard += recipients.user_notifications(event, self._extras)
+        self.published += recipients.user_notifications(event, self._unsupported_resources)
 
     def _publish(
         self,
@@ -42,14 +44,14 @@ class NotificationRecorder:
     ) -> str:
         # What says none, as an alarm's message does, passes the filter of whoever hears of high severity.
         severity = (message_attributes or {}).get("severity", {}).get("Value", "high")
-        channels = recipients.chat_channels(topic.arn, self._extras)
+        channels = recipients.chat_channels(topic.arn, self._unsupported_resources)
         if not channels:
-            self.heard.append({"channel": "sns", "severity": severity, "subject": subject, "body": message})
+            self.published.append({"channel": "sns", "severity": severity, "subject": subject, "body": message})
         for channel in channels:
             try:
-                self.heard.append(recipients.chat_notification(message, severity))
+                self.published.append(recipients.chat_notification(message, severity))
             except recipients.MessageDropped as error:
-                self._lost(f"chat channel {channel} shows nothing of a message to {topic.name}: {error}")
+                self._undelivered(f"chat channel {channel} shows nothing of a message to {topic.name}: {error}")
         return original(topic, message, subject, message_attributes, *args, **kwargs)
 
 

@@ -31,7 +31,7 @@ class OrganizationsService:
         self._units: dict[str, str] = {"/": self._backend.list_roots()["Roots"][0]["Id"]}
         self._accounts: dict[str, Any] = {organization.management: self._backend.accounts[0]}
         for account in organization.accounts:
-            self.admit(account)
+            self.add_account(account)
 
     @property
     def id(self) -> str:
@@ -43,7 +43,7 @@ class OrganizationsService:
         """Every account there is, the management account included."""
         return frozenset(self._accounts)
 
-    def admit(self, account: MemberAccount, joined: str = "CREATED") -> None:
+    def add_account(self, account: MemberAccount, joined: str = "CREATED") -> None:
         """A new member, in the unit of its path (made if need be)."""
         member = FakeAccount.__new__(FakeAccount)
         # moto's own constructor makes an IAM role in every account: seconds for a large organization.
@@ -135,8 +135,8 @@ def _list_accounts(
     if max_results is not None and not 1 <= max_results <= PAGE:
         raise JsonRESTError("InvalidInputException", f"MaxResults must be 1 to {PAGE}")
     size = max_results or PAGE
-    _, _, place = (next_token or "0").rpartition("empty-")
-    start = int(place)
+    _, _, position = (next_token or "0").rpartition("empty-")
+    start = int(position)
     if next_token == f"empty-{start}":
         return [], str(start)
     accounts = backend.accounts[start : start + size]
@@ -147,10 +147,10 @@ def _list_accounts(
     return [account.describe() for account in accounts], token
 
 
-def _list_parents(original: Callable[..., dict[str, Any]], backend: Any, **asked: Any) -> dict[str, Any]:
+def _list_parents(original: Callable[..., dict[str, Any]], backend: Any, **request: Any) -> dict[str, Any]:
     """Whoever is not there has a name of its own in this operation."""
     try:
-        return original(backend, **asked)
+        return original(backend, **request)
     except ServiceException as error:
         said = "We can't find an organizational unit or account with the ChildId that you specified."
         raise JsonRESTError("ChildNotFoundException", said) from error

@@ -1,6 +1,6 @@
 """Who hears what AWS's own services pass on: chat channels, and User Notifications' configurations.
 
-moto has neither service. What a program declared of them is among the cloud's `extras`.
+moto has neither service. What a program declared of them is among the cloud's `unsupported_resources`.
 """
 
 import json
@@ -26,12 +26,12 @@ class MessageDropped(ValueError):
     """A message that Amazon Q Developer in chat applications drops: it shows AWS's own and custom ones only."""
 
 
-def chat_channels(topic: str, extras: UnsupportedResources) -> list[str]:
+def chat_channels(topic: str, unsupported_resources: UnsupportedResources) -> list[str]:
     """The chat channels that hear a topic, by their ids."""
     return [
         str(held[channel])
         for token, channel in _CHANNELS.items()
-        for held in list(extras.get(token, {}).values())
+        for held in list(unsupported_resources.get(token, {}).values())
         if topic in held.get("snsTopicArns", ())
     ]
 
@@ -56,22 +56,22 @@ def chat_notification(message: str, severity: str) -> Notification:
     return {"channel": "chat", "severity": severity, "subject": content.get("title"), "body": body}
 
 
-def user_notifications(event: Mapping[str, Any], extras: UnsupportedResources) -> list[Notification]:
+def user_notifications(event: Mapping[str, Any], unsupported_resources: UnsupportedResources) -> list[Notification]:
     """What User Notifications passes on of an event: one notification for each configuration with a channel.
 
     Its severity is the last word of the configuration's name, where that is one.
     """
-    heard: list[Notification] = []
-    associations = list(extras.get(_ASSOCIATIONS, {}).values())
-    for rule in list(extras.get(_RULES, {}).values()):
+    notifications: list[Notification] = []
+    associations = list(unsupported_resources.get(_ASSOCIATIONS, {}).values())
+    for rule in list(unsupported_resources.get(_RULES, {}).values()):
         arn = rule["notificationConfigurationArn"]
         channels = [held["arn"] for held in associations if held["notificationConfigurationArn"] == arn]
-        configuration = extras.get(_CONFIGURATIONS, {}).get(arn)
+        configuration = unsupported_resources.get(_CONFIGURATIONS, {}).get(arn)
         if not channels or configuration is None or not _matches(rule, event):
             continue
         word = str(configuration["name"]).rsplit("-", 1)[-1]
         text = event["detail"].get("configuration", {}).get("description", "")
-        heard.append(
+        notifications.append(
             {
                 "channel": "user_notifications",
                 "severity": word if word in _SEVERITIES else "none",
@@ -79,7 +79,7 @@ def user_notifications(event: Mapping[str, Any], extras: UnsupportedResources) -
                 "body": "\n".join([text, *(f"to {channel.rsplit(':', 1)[-1]}" for channel in channels)]),
             }
         )
-    return heard
+    return notifications
 
 
 def _matches(rule: Mapping[str, Any], event: Mapping[str, Any]) -> bool:

@@ -28,8 +28,8 @@ class Schedules:
         time_scale: seconds here for each second of a `rate(n minutes)`.
     """
 
-    def __init__(self, events: EventBuses, work: TaskTracker, time_scale: float) -> None:
-        self._events, self._work, self._time_scale = events, work, time_scale
+    def __init__(self, events: EventBuses, tasks: TaskTracker, time_scale: float) -> None:
+        self._events, self._tasks, self._time_scale = events, tasks, time_scale
         self._due: dict[str, float] = {}
         self._closing = threading.Event()
         self._ticker = threading.Thread(target=self._tick, name="sandbox-rates", daemon=True)
@@ -73,7 +73,7 @@ class Schedules:
                     self._fire_rule(rule)
 
     def _busy(self, rule: Rule) -> bool:
-        running = self._work.names()
+        running = self._tasks.names()
         called = {f"asynchronous {target['Arn'].rsplit(':', 1)[-1]}" for target in rule.targets}
         return bool(called & running) or any(name.startswith(f"delivery {rule.name} ") for name in running)
 

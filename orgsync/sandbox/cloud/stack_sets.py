@@ -26,14 +26,14 @@ class StackSetScope:
 class _Set:
     name: str
     template: Template
-    follows: bool
-    reaches: dict[str, StackSetScope] = field(default_factory=dict)
+    auto_deploys: bool
+    scopes: dict[str, StackSetScope] = field(default_factory=dict)
 
 
 class StackSets:
     """Stack sets by name, over the members of one organization.
 
-    Accounts come, go and move: `follow` brings every set that deploys by itself into step.
+    Accounts come, go and move: `redeploy` brings every set that deploys by itself into step.
     """
 
     def __init__(self, organizations: OrganizationsService) -> None:
@@ -41,7 +41,7 @@ class StackSets:
         self._sets: dict[str, _Set] = {}
         self._lock = threading.RLock()
 
-    def create(self, name: str, template: str, *, follows: bool) -> None:
+    def create(self, name: str, template: str, *, auto_deploys: bool) -> None:
         """Make a set; nothing is in any account yet.
 
         Args:
@@ -58,20 +58,20 @@ class StackSets:
                 raise StackError(
                     "ValidationError: You must enable organizations access to operate a service managed stack set"
                 )
-            self._sets[name] = _Set(name, parsed, follows)
+            self._sets[name] = _Set(name, parsed, auto_deploys)
 
-    def update(self, name: str, template: str, *, follows: bool) -> None:
+    def update(self, name: str, template: str, *, auto_deploys: bool) -> None:
         """Change a set; another template takes the place of the former one in every account."""
         parsed = _parsed(template)
         with self._lock:
             found = self._found(name)
-            found.follows = follows
+            found.auto_deploys = auto_deploys
             if parsed != found.template:
                 found.template = parsed
-                for reach in found.reaches.values():
-                    accounts = list(reach.stacks)
-                    _empty(reach, accounts)
-                    _fill(found, reach, accounts)
+                for scope in found.scopes.values():
+                    accounts = list(scope.stacks)
+                    _empty(scope, accounts)
+                    _fill(found, scope, accounts)
 
     def delete(self, name: str) -> None:
         """Take a set away; one that is gone is no error.
@@ -80,7 +80,7 @@ class StackSets:
             StackError: it has instances.
         """
         with self._lock:
-            if name in self._sets and self._sets[name].reaches:
+            if name in self._sets and self._sets[name].scopes:
                 raise StackError("StackSetNotEmptyException: StackSet is not empty")
             self._sets.pop(name, None)
 
@@ -96,33 +96,33 @@ class StackSets:
         """
         with self._lock:
             found = self._found(name)
-            if region in found.reaches:
+            if region in found.scopes:
                 raise StackError(f"OperationInProgressException: StackSet {name} has instances in {region} already")
-            reach = StackSetScope(tuple(units), region)
-            accounts = self._organizations.below(reach.units)
-            found.reaches[region] = reach
-            _fill(found, reach, accounts)
+            scope = StackSetScope(tuple(units), region)
+            accounts = self._organizations.below(scope.units)
+            found.scopes[region] = scope
+            _fill(found, scope, accounts)
 
-    def reach(self, name: str, region: str) -> StackSetScope | None:
+    def scope(self, name: str, region: str) -> StackSetScope | None:
         """The instances of a set in a region, if there are any."""
-        return self._sets[name].reaches.get(region) if name in self._sets else None
+        return self._sets[name].scopes.get(region) if name in self._sets else None
 
-    def withdraw(self, name: str, region: str) -> None:
+    def delete_instances(self, name: str, region: str) -> None:
         """Take a set's stacks away again from one region; what is gone is no error."""
         with self._lock:
-            reach = self.reach(name, region)
-            if reach:
-                _empty(reach, list(reach.stacks))
-                del self._sets[name].reaches[region]
+            scope = self.scope(name, region)
+            if scope:
+                _empty(scope, list(scope.stacks))
+                del self._sets[name].scopes[region]
 
-    def follow(self) -> None:
+    def redeploy(self) -> None:
         """What the organization's accounts have come to since: AWS does it minutes later, here it is done at once."""
         with self._lock:
             for one in self._sets.values():
-                for reach in one.reaches.values() if one.follows else ():
-                    wanted = self._organizations.below(reach.units)
-                    _empty(reach, [account for account in reach.stacks if account not in set(wanted)])
-                    _fill(one, reach, wanted)
+                for scope in one.scopes.values() if one.auto_deploys else ():
+                    wanted = self._organizations.below(scope.units)
+                    _empty(scope, [account for account in scope.stacks if account not in set(wanted)])
+                    _fill(one, scope, wanted)
 
     def names(self) -> list[str]:
         """Every set that is there."""
@@ -140,13 +140,13 @@ def _parsed(text: str) -> Template:
     return template
 
 
-def _fill(of: _Set, reach: StackSetScope, accounts: Iterable[str]) -> None:
+def _fill(of: _Set, scope: StackSetScope, accounts: Iterable[str]) -> None:
     for account in accounts:
-        if account not in reach.stacks:
-            stack = reach.stacks[account] = MemberStack(account, reach.region, of.name)
+        if account not in scope.stacks:
+            stack = scope.stacks[account] = MemberStack(account, scope.region, of.name)
             stack.make(of.template)
 
 
-def _empty(reach: StackSetScope, accounts: Iterable[str]) -> None:
+def _empty(scope: StackSetScope, accounts: Iterable[str]) -> None:
     for account in accounts:
-        reach.stacks.pop(account).delete()
+        scope.stacks.pop(account).delete()

@@ -40,8 +40,8 @@ class StepFunctions:
         emit: where the status events go.
     """
 
-    def __init__(self, client: Callable[[str, str], Any], work: TaskTracker, time_scale: float, emit: Emit) -> None:
-        self._client, self._work, self._time_scale, self._emit = client, work, time_scale, emit
+    def __init__(self, client: Callable[[str, str], Any], tasks: TaskTracker, time_scale: float, emit: Emit) -> None:
+        self._client, self._tasks, self._time_scale, self._emit = client, tasks, time_scale, emit
         self._starting = threading.RLock()
         self._tokens: dict[str, int] = {}
 
@@ -108,9 +108,9 @@ class StepFunctions:
             return original(backend, state_machine_arn, name, execution_input, trace_header)
 
     def _start(self, original: Callable[..., None], execution: Execution) -> None:
-        self._tokens[execution.exec_arn] = self._work.begin(f"execution {execution.exec_arn.split(':', 6)[-1]}")
+        self._tokens[execution.exec_arn] = self._tasks.begin(f"execution {execution.exec_arn.split(':', 6)[-1]}")
         # Told first: an execution may be over before its start has returned.
-        self._tell(execution, "RUNNING")
+        self._emit_status(execution, "RUNNING")
         original(execution)
 
     def _execute(self, original: Callable[..., None], worker: Any) -> None:
@@ -125,11 +125,11 @@ class StepFunctions:
                 repr(error),
             )
         try:
-            self._tell(execution, execution.status)
+            self._emit_status(execution, execution.status)
         finally:
-            self._work.end(self._tokens.pop(execution.exec_arn))
+            self._tasks.end(self._tokens.pop(execution.exec_arn))
 
-    def _tell(self, execution: Execution, status: str) -> None:
+    def _emit_status(self, execution: Execution, status: str) -> None:
         """AWS's "Step Functions Execution Status Change"; dates are epoch milliseconds."""
         ended = execution.stop_date
         succeeded = status == "SUCCEEDED"

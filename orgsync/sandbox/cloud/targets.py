@@ -21,17 +21,17 @@ from orgsync.sandbox.errors import UnknownTarget
 Client = Callable[[str, str, str], Any]
 """A boto3 client for a delivery: service, region and account of the target."""
 
-_PASSING = frozenset(
+_RETRYABLE = frozenset(
     {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "ExecutionLimitExceeded"}
 )
 
 
 class DeliveryFailed(Exception):
-    """A target that was not reached; `passing` if trying again may help."""
+    """A target that was not reached; `retryable` if trying again may help."""
 
-    def __init__(self, code: str, message: str, *, passing: bool = False) -> None:
+    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
         super().__init__(f"{code}: {message}")
-        self.code, self.message, self.passing = code, message, passing
+        self.code, self.message, self.retryable = code, message, retryable
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class Targets:
         except ClientError as error:
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             code = error.response["Error"]["Code"]
-            passing = status >= 500 or status == 429 or code in _PASSING
-            raise DeliveryFailed(code, error.response["Error"].get("Message", ""), passing=passing) from error
+            retryable = status >= 500 or status == 429 or code in _RETRYABLE
+            raise DeliveryFailed(code, error.response["Error"].get("Message", ""), retryable=retryable) from error
 
     def require_role(self, sender: Sender) -> None:
         """Raises DeliveryFailed if the sender has no role, or one that does not exist."""

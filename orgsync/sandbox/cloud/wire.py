@@ -66,11 +66,11 @@ def read(environ: dict[str, Any]) -> AwsRequest:
     return AwsRequest(service, _operation(environ, service), region, key)
 
 
-def subject(environ: dict[str, Any], asked: AwsRequest) -> str:
+def subject(environ: dict[str, Any], request: AwsRequest) -> str:
     """What a request is about, where one action serves for several things: a table's name, an object's path."""
-    if asked.service == "s3":
+    if request.service == "s3":
         return str(environ.get("PATH_INFO", ""))
-    if asked.service != "dynamodb":
+    if request.service != "dynamodb":
         return ""
     document = json.loads(body(environ) or b"{}")
     return str(document.get("TableName") or next(iter(document.get("RequestItems", {})), ""))

@@ -70,26 +70,26 @@ class PulumiEngine:
         self, stack: str = "dev", config: Mapping[str, Any] | None = None, on_output: OnOutput = silent
     ) -> Deployed:
         handle = self._stack(stack, config or {})
-        result = self._run(lambda hear: handle.preview(on_output=on_output, on_event=hear, color="never"))
+        result = self._run(lambda on_event: handle.preview(on_output=on_output, on_event=on_event, color="never"))
         return Deployed(_counts_by_kind(result.change_summary))
 
     def up(self, stack: str = "dev", config: Mapping[str, Any] | None = None, on_output: OnOutput = silent) -> Deployed:
         handle = self._stack(stack, config or {})
-        result = self._run(lambda hear: handle.up(on_output=on_output, on_event=hear, color="never"))
+        result = self._run(lambda on_event: handle.up(on_output=on_output, on_event=on_event, color="never"))
         outputs = {name: output.value for name, output in result.outputs.items()}
         return Deployed(_counts_by_kind(result.summary.resource_changes), outputs)
 
     def refresh(self, stack: str = "dev", on_output: OnOutput = silent) -> Deployed:
         handle = self._stack(stack)
-        result = self._run(lambda hear: handle.refresh(on_output=on_output, on_event=hear, color="never"))
+        result = self._run(lambda on_event: handle.refresh(on_output=on_output, on_event=on_event, color="never"))
         return Deployed(_counts_by_kind(result.summary.resource_changes))
 
     def destroy(self, stack: str = "dev", on_output: OnOutput = silent) -> Deployed:
         handle = self._stack(stack)
         # As the CLI does unless it is told to skip it. The preview refuses what is protected before anything is
         # gone; the operation itself would remove everything else first.
-        self._run(lambda hear: handle.preview_destroy(on_event=hear, color="never"))
-        result = self._run(lambda hear: handle.destroy(on_output=on_output, on_event=hear, color="never"))
+        self._run(lambda on_event: handle.preview_destroy(on_event=on_event, color="never"))
+        result = self._run(lambda on_event: handle.destroy(on_output=on_output, on_event=on_event, color="never"))
         return Deployed(_counts_by_kind(result.summary.resource_changes))
 
     def _stack(self, stack: str, overlay: Mapping[str, Any] | None = None) -> automation.Stack:
@@ -116,26 +116,26 @@ class PulumiEngine:
     def _run(self, operation: Callable[[Callable[[EngineEvent], None]], Any]) -> Any:
         reasons: list[str] = []
 
-        def hear(event: EngineEvent) -> None:
-            said = event.diagnostic_event
-            if said is not None and said.severity == "error":
-                reasons.append(said.message.strip())
+        def on_event(event: EngineEvent) -> None:
+            diagnostic = event.diagnostic_event
+            if diagnostic is not None and diagnostic.severity == "error":
+                reasons.append(diagnostic.message.strip())
 
         try:
-            with self.program.at_home():
+            with self.program.in_directory():
                 self._context.begin()
-                return operation(hear)
+                return operation(on_event)
         except CommandError as error:
             raise DeployFailed(_reason(reasons) or str(error)) from error
 
 
-def _reason(said: list[str]) -> str:
+def _reason(reasons: list[str]) -> str:
     """Every error once: the CLI repeats some inside others, and concludes with what adds nothing."""
-    told: list[str] = []
-    for line in said:
-        if line and not line.startswith(_CONCLUSIONS) and not any(earlier in line for earlier in told):
-            told.append(line)
-    return "\n".join(told)
+    messages: list[str] = []
+    for line in reasons:
+        if line and not line.startswith(_CONCLUSIONS) and not any(earlier in line for earlier in messages):
+            messages.append(line)
+    return "\n".join(messages)
 
 
 def _counts_by_kind(changes: Mapping[Any, int] | None) -> dict[str, int]:

@@ -76,10 +76,10 @@ class InlineEngine:
 
     def destroy(self, stack: str = "dev", on_output: OnOutput = silent) -> Deployed:
         records = self._selected(stack)
-        doomed = list(records.values())
-        _refuse_protected(doomed)
-        self._remove(records, doomed, on_output)
-        return Deployed({**dict.fromkeys(KINDS, 0), "delete": len(doomed)})
+        to_delete = list(records.values())
+        _refuse_protected(to_delete)
+        self._remove(records, to_delete, on_output)
+        return Deployed({**dict.fromkeys(KINDS, 0), "delete": len(to_delete)})
 
     def _selected(self, stack: str) -> Records:
         """What a stack holds, where it stands."""
@@ -134,16 +134,16 @@ class InlineEngine:
             set_all_config(config)
             asyncio.run(run_in_stack(self.program.run))
 
-        with self.program.at_home(), _silenced_asyncio():
+        with self.program.in_directory(), _silenced_asyncio():
             error = _run_in_thread(run)
         if registration.failures:
             raise DeployFailed("\n".join(registration.failures)) from error
         if error is not None:
             raise DeployFailed(str(error)) from error
 
-    def _remove(self, records: Records, doomed: list[ResourceRecord], on_output: OnOutput) -> None:
+    def _remove(self, records: Records, to_delete: list[ResourceRecord], on_output: OnOutput) -> None:
         """Delete backwards: what was created last depends on what was created before it."""
-        for record in reversed(doomed):
+        for record in reversed(to_delete):
             if record.managed and not record.retain:
                 try:
                     lookup(record.type).delete(record.id, record.state, self._context)
@@ -156,16 +156,16 @@ class InlineEngine:
 class _OutputHandler(logging.Handler):
     """The program's own log lines, told as progress."""
 
-    def __init__(self, tell: OnOutput) -> None:
+    def __init__(self, on_output: OnOutput) -> None:
         super().__init__()
-        self._tell = tell
+        self._on_output = on_output
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._tell(record.getMessage())
+        self._on_output(record.getMessage())
 
 
-def _refuse_protected(doomed: list[ResourceRecord]) -> None:
-    kept = [record.name for record in doomed if record.protect]
+def _refuse_protected(to_delete: list[ResourceRecord]) -> None:
+    kept = [record.name for record in to_delete if record.protect]
     if kept:
         raise DeployFailed(f"{', '.join(kept)}: protected, so it cannot be deleted; take `protect` away first")
 

@@ -85,7 +85,7 @@ class Program:
             raise RunError(f"{type(error).__name__}: {error}{where}") from error
 
     @contextmanager
-    def at_home(self) -> Iterator[None]:
+    def in_directory(self) -> Iterator[None]:
         """The program's directory as the process's own: relative assets are meant from there."""
         with contextlib.chdir(self.root):
             yield

@@ -103,7 +103,7 @@ class SandboxProvider(provider_pb2_grpc.ResourceProviderServicer):
             seed=request.randomSeed,
             proposed=request.autonaming.proposed_name,
         )
-        failures = [provider_pb2.CheckFailure(property=name, reason=reason) for name, reason in checked.mistakes]
+        failures = [provider_pb2.CheckFailure(property=name, reason=reason) for name, reason in checked.errors]
         return provider_pb2.CheckResponse(inputs=to_struct(checked.inputs), failures=failures)
 
     @_reporting_errors

@@ -84,7 +84,7 @@ class Registration(mocks.MockMonitor):
         self._default_asked = False
         """Whether the default provider has done anything: before, one that the program declares may be another."""
         self._records = records
-        self._tell = on_output
+        self._on_output = on_output
         self._lock = threading.Lock()
 
     # The SDK's calls.
@@ -121,9 +121,9 @@ class Registration(mocks.MockMonitor):
     # What is done.
 
     def _registered(self, urn: str, request: Any) -> ResourceRecord:
-        asked = [option for option in _UNSUPPORTED_OPTIONS if _is_given(getattr(request, option))]
-        if asked:
-            raise NeedsRealEngine(f"the option {', '.join(asked)} needs the real engine: make engine")
+        given = [option for option in _UNSUPPORTED_OPTIONS if _is_given(getattr(request, option))]
+        if given:
+            raise NeedsRealEngine(f"the option {', '.join(given)} needs the real engine: make engine")
         inputs = plain(request.object)
         with self._lock:
             if urn in self.seen:
@@ -146,7 +146,7 @@ class Registration(mocks.MockMonitor):
             self._records[urn] = record
             self.counts[kind] += 1
         if kind != "same":
-            self._tell(f"{kind:8} {request.type} {request.name}")
+            self._on_output(f"{kind:8} {request.type} {request.name}")
         return record
 
     def _managed(
@@ -194,8 +194,8 @@ class Registration(mocks.MockMonitor):
 
     def _checked(self, request: Any, old: Properties, inputs: Properties, seed: bytes) -> Properties:
         checked = steps.check(request.type, request.name, old, inputs, self._context, seed=seed)
-        if checked.mistakes:
-            raise ValueError("; ".join(mistake.reason for mistake in checked.mistakes))
+        if checked.errors:
+            raise ValueError("; ".join(error.reason for error in checked.errors))
         return checked.inputs
 
 

@@ -131,13 +131,13 @@ class AccountService:
                 account: {kind: copy.copy(held.get(kind)) for kind in KINDS} for account, held in self._contacts.items()
             }
 
-    def admit(self, account: MemberAccount) -> None:
+    def add_account(self, account: MemberAccount) -> None:
         """A new member with the contacts it brings."""
         with self._lock:
             self._members[account.id] = account
             self._contacts[account.id] = copy.deepcopy(account.contacts)
 
-    def act(self, operation: str, parameters: Mapping[str, Any], caller: CallerIdentity) -> Write:
+    def write_directly(self, operation: str, parameters: Mapping[str, Any], caller: CallerIdentity) -> Write:
         """A write by somebody else's hand: neither counted, throttled nor told of.
 
         Its fields are stored as they come, because accounts do hold what AWS would not take
@@ -178,7 +178,7 @@ class AccountService:
         if counted:
             self._count(operation, "made")
         if not caller.sandbox:
-            if not self._throttle.admits(caller.account, operation):
+            if not self._throttle.allows(caller.account, operation):
                 raise ApiError("TooManyRequestsException", "Too Many Requests")
             refusal = self._refuse(operation, str(target))
             if refusal:
@@ -238,9 +238,9 @@ class AccountService:
                 raise ApiError("ResourceNotFoundException", _NO_CONTACT)
             self._store(account, kind, None)
             return
-        mistakes = contact_rules.field_errors(kind, _contact_parameters(kind, parameters))
-        if mistakes:
-            raise _validation_error(mistakes)
+        errors = contact_rules.field_errors(kind, _contact_parameters(kind, parameters))
+        if errors:
+            raise _validation_error(errors)
         self._store(account, kind, _fields(kind, parameters))
 
     def _store(self, account: str, kind: str, fields: Fields | None) -> None:
@@ -278,6 +278,6 @@ def _fields(kind: str, parameters: Mapping[str, Any]) -> Fields:
     return {name: given[name] for name in rules if given.get(name) is not None}
 
 
-def _validation_error(mistakes: list[tuple[str, str]]) -> ApiError:
-    text = "; ".join(f"{name} {message}" for name, message in mistakes)
-    return ApiError("ValidationException", f"{len(mistakes)} validation error(s) detected: {text}", tuple(mistakes))
+def _validation_error(errors: list[tuple[str, str]]) -> ApiError:
+    text = "; ".join(f"{name} {message}" for name, message in errors)
+    return ApiError("ValidationException", f"{len(errors)} validation error(s) detected: {text}", tuple(errors))

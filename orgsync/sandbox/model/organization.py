@@ -27,7 +27,7 @@ _UNITS = ("/Workloads/Prod", "/Workloads/Prod", "/Workloads/Dev", "/Sandbox", "/
 _TEAMS = ("web", "data", "mobile", "search", "payments", "platform", "research")
 _FIRST = ("Ana", "Bo", "Chidi", "Dana", "Eve", "Farid", "Grace", "Hana", "Ivo", "Jun", "Kofi", "Lena")
 _LAST = ("Adler", "Brandt", "Chen", "Diaz", "Eriksen", "Fofana", "Gupta", "Haas", "Ito", "Jansen")
-_PLACES = (
+_ADDRESSES = (
     ("Seattle", "WA", "US", "98101"),
     ("Berlin", "BE", "DE", "10115"),
     ("Toronto", "ON", "CA", "M5H 2N2"),
@@ -78,7 +78,7 @@ def make_contact(seed: int, account: str, kind: str) -> Fields:
     if kind != Kind.PRIMARY:
         email = f"{kind}.{draw.randrange(1000):03d}@{account}.example.com"
         return {"Name": person, "Title": _TITLES[kind], "EmailAddress": email, "PhoneNumber": phone}
-    city, state, country, postal_code = draw.choice(_PLACES)
+    city, state, country, postal_code = draw.choice(_ADDRESSES)
     fields = {
         "FullName": person,
         "AddressLine1": f"{draw.randrange(1, 999)} Example Street",
@@ -116,18 +116,18 @@ def from_document(document: Mapping[str, Any]) -> OrganizationModel:
     return organization
 
 
-def contacts(described: Any, place: str) -> dict[str, Fields | None]:
+def contacts(described: Any, path: str) -> dict[str, Fields | None]:
     """Kinds with their fields, or None for a contact that does not exist; only names are judged, never values.
 
     Raises:
         OrganizationInvalid: for a kind or a field that AWS does not know, or a primary contact that is None.
     """
     result: dict[str, Fields | None] = {}
-    for kind, fields in _mapping(described, place, set(KINDS)).items():
+    for kind, fields in _mapping(described, path, set(KINDS)).items():
         if fields is None and kind == Kind.PRIMARY:
-            raise OrganizationInvalid(f"{place}.primary: every account has a primary contact; it cannot be null")
+            raise OrganizationInvalid(f"{path}.primary: every account has a primary contact; it cannot be null")
         allowed = PRIMARY_FIELDS if kind == Kind.PRIMARY else ALTERNATE_FIELDS
-        result[kind] = None if fields is None else _strings(fields, f"{place}.{kind}", set(allowed))
+        result[kind] = None if fields is None else _strings(fields, f"{path}.{kind}", set(allowed))
     return result
 
 
@@ -153,40 +153,40 @@ def _accounts(described: Any, seed: int) -> list[MemberAccount]:
     return [_listed_account(entry, f"organization.accounts[{i}]", seed) for i, entry in enumerate(described)]
 
 
-def _listed_account(entry: Any, place: str, seed: int) -> MemberAccount:
-    entry = _mapping(entry, place, {"id", "name", "email", "ou", "state", "tags", "contacts"})
-    account = _account_id(entry.get("id"), f"{place}.id")
+def _listed_account(entry: Any, path: str, seed: int) -> MemberAccount:
+    entry = _mapping(entry, path, {"id", "name", "email", "ou", "state", "tags", "contacts"})
+    account = _account_id(entry.get("id"), f"{path}.id")
     texts = {key: entry[key] for key in ("name", "email", "ou", "state") if key in entry}
-    texts = {"name": f"account-{account[-4:]}", "email": f"{account}@example.com"} | _strings(texts, place, set(texts))
+    texts = {"name": f"account-{account[-4:]}", "email": f"{account}@example.com"} | _strings(texts, path, set(texts))
     if texts.get("state", "ACTIVE") not in STATES:
-        raise OrganizationInvalid(f"{place}.state: must be one of {', '.join(STATES)}")
+        raise OrganizationInvalid(f"{path}.state: must be one of {', '.join(STATES)}")
     if not re.fullmatch(r"/|(/[^/]+)+", texts.get("ou", "/")):
-        raise OrganizationInvalid(f"{place}.ou: must be a path from the root such as /Workloads/Prod")
-    given = contacts(entry.get("contacts", {}), f"{place}.contacts")
+        raise OrganizationInvalid(f"{path}.ou: must be a path from the root such as /Workloads/Prod")
+    given = contacts(entry.get("contacts", {}), f"{path}.contacts")
     held = {kind: fields for kind, fields in given.items() if fields is not None}
     held.setdefault(Kind.PRIMARY.value, make_contact(seed, account, Kind.PRIMARY))
-    return MemberAccount(id=account, tags=_strings(entry.get("tags", {}), f"{place}.tags"), contacts=held, **texts)
+    return MemberAccount(id=account, tags=_strings(entry.get("tags", {}), f"{path}.tags"), contacts=held, **texts)
 
 
-def _account_id(value: Any, place: str) -> str:
+def _account_id(value: Any, path: str) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"\d{12}", value):
-        raise OrganizationInvalid(f"{place}: must be an account id of 12 digits, in quotes")
+        raise OrganizationInvalid(f"{path}: must be an account id of 12 digits, in quotes")
     return value
 
 
-def _mapping(value: Any, place: str, allowed: set[str] | None = None) -> Mapping[str, Any]:
+def _mapping(value: Any, path: str, allowed: set[str] | None = None) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise OrganizationInvalid(f"{place}: must be a mapping")
+        raise OrganizationInvalid(f"{path}: must be a mapping")
     unknown = sorted(str(key) for key in value if allowed is not None and key not in allowed)
     if unknown:
         raise OrganizationInvalid(
-            f"{place}.{unknown[0]}: is not a key here; allowed: {', '.join(sorted(allowed or ()))}"
+            f"{path}.{unknown[0]}: is not a key here; allowed: {', '.join(sorted(allowed or ()))}"
         )
     return value
 
 
-def _strings(value: Any, place: str, allowed: set[str] | None = None) -> Fields:
-    for key, text in _mapping(value, place, allowed).items():
+def _strings(value: Any, path: str, allowed: set[str] | None = None) -> Fields:
+    for key, text in _mapping(value, path, allowed).items():
         if not isinstance(text, str):
-            raise OrganizationInvalid(f"{place}.{key}: must be text, in quotes")
+            raise OrganizationInvalid(f"{path}.{key}: must be text, in quotes")
     return dict(value)

@@ -59,7 +59,7 @@ class QuotaLimiter:
         self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
         self._lock = Lock()
 
-    def admits(self, caller: str, operation: str) -> bool:
+    def allows(self, caller: str, operation: str) -> bool:
         """Take one token of the caller's bucket for the operation, if there is one."""
         quota = self._quotas.get(operation)
         if quota is None:

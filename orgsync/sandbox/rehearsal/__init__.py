@@ -1,4 +1,4 @@
-"""A rehearsal: one file says what organization there is and what happens; playing it gives a report."""
+"""Rehearsals: one file describes an organization and the steps that happen in it; running it gives a report."""
 
 from orgsync.sandbox.rehearsal.load import ScenarioInvalid, load, validate
 from orgsync.sandbox.rehearsal.model import Scenario

@@ -1,4 +1,4 @@
-"""The members of the sandbox's organization, as AWS Organizations describes them now."""
+"""The member accounts of the sandbox's organization, as AWS Organizations describes them now."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class ListedAccount:
 
 
 def list_accounts(organizations: "OrganizationsClient", management: str) -> list[ListedAccount]:
-    """Every member account, by id; walks the tree once, unit by unit, instead of asking for each account."""
+    """List every member account in the order of its id; walks the tree once, unit by unit, instead of asking for each account."""
     (root,) = organizations.list_roots()["Roots"]
     found = _accounts_below(organizations, root["Id"], "/", frozenset({root["Id"]}))
     return sorted((member for member in found if member.id != management), key=lambda member: member.id)

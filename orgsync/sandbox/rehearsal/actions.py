@@ -1,4 +1,4 @@
-"""How each action of a scenario is done on the stage."""
+"""The actions of a scenario: each does one thing to the session's cloud or stack."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,62 +17,62 @@ from orgsync.sandbox.rehearsal.steps import (
 
 
 class NoSchedule(RuntimeError):
-    """`schedule` was played although no enabled schedule is deployed."""
+    """A `schedule` step found no enabled schedule in the deployed stack."""
 
 
-def perform(stage: Session, action: Action, timeout_s: float) -> ActionResult:
-    """Do one action and return when it is done; what it sets off is not waited for.
+def perform(session: Session, action: Action, timeout_s: float) -> ActionResult:
+    """Perform one action and return when it is done, without waiting for the work that it starts.
 
     Raises:
-        Exception: whatever the cloud refuses, in its own words.
+        Exception: the cloud's own refusal.
     """
     if action.named == "command":
-        return _command(stage, action.body, timeout_s)
-    done = _PERFORMERS[action.named](stage, action.body)
+        return _command(session, action.body, timeout_s)
+    done = _PERFORMERS[action.named](session, action.body)
     return done if isinstance(done, ActionResult) else ActionResult()
 
 
-def _command(stage: Session, line: str, timeout_s: float) -> ActionResult:
-    region = {"AWS_REGION": stage.region, "AWS_DEFAULT_REGION": stage.region}
-    ran = command.run(line, {**stage.cloud.environment, **region}, timeout_s)
-    error = None if ran.exit == 0 else ran.complaint.strip() or f"`{line}` ended with exit code {ran.exit}"
+def _command(session: Session, line: str, timeout_s: float) -> ActionResult:
+    region = {"AWS_REGION": session.region, "AWS_DEFAULT_REGION": session.region}
+    ran = command.run(line, {**session.cloud.environment, **region}, timeout_s)
+    error = None if ran.exit == 0 else ran.errors.strip() or f"`{line}` ended with exit code {ran.exit}"
     return ActionResult(output=ran.output, exit=ran.exit, error=error)
 
 
-def _edit_source(stage: Session, edit: EditSource) -> None:
-    stage.cloud.edit_source(edit.given(), via=edit.via, casing=edit.casing)
+def _edit_source(session: Session, edit: EditSource) -> None:
+    session.cloud.edit_source(edit.given(), via=edit.via, casing=edit.casing)
 
 
-def _edit_member(stage: Session, edit: EditMember) -> None:
-    stage.cloud.edit_member(edit.account, edit.given(), via=edit.via, casing=edit.casing)
+def _edit_member(session: Session, edit: EditMember) -> None:
+    session.cloud.edit_member(edit.account, edit.given(), via=edit.via, casing=edit.casing)
 
 
-def _create(stage: Session, new: NewAccount) -> None:
-    stage.cloud.create_account(new.name, new.ou)
+def _create(session: Session, new: NewAccount) -> None:
+    session.cloud.create_account(new.name, new.ou)
 
 
-def _join(stage: Session, new: NewAccount) -> None:
-    stage.cloud.join_account(new.name, new.ou)
+def _join(session: Session, new: NewAccount) -> None:
+    session.cloud.join_account(new.name, new.ou)
 
 
-def _close(stage: Session, account: str) -> None:
-    stage.cloud.close_account(account)
+def _close(session: Session, account: str) -> None:
+    session.cloud.close_account(account)
 
 
-def _move(stage: Session, move: MoveAccount) -> None:
-    stage.cloud.move_account(move.account, move.ou)
+def _move(session: Session, move: MoveAccount) -> None:
+    session.cloud.move_account(move.account, move.ou)
 
 
-def _tag(stage: Session, tag: TagAccount) -> None:
-    stage.cloud.tag_account(tag.account, tag.tags)
+def _tag(session: Session, tag: TagAccount) -> None:
+    session.cloud.tag_account(tag.account, tag.tags)
 
 
-def _event(stage: Session, event: EventStep) -> None:
-    stage.cloud.put_event(event.model_dump(by_alias=True))
+def _event(session: Session, event: EventStep) -> None:
+    session.cloud.put_event(event.model_dump(by_alias=True))
 
 
-def _schedule(stage: Session, _: Any) -> None:
-    if not stage.cloud.fire_schedules():
+def _schedule(session: Session, _: Any) -> None:
+    if not session.cloud.fire_schedules():
         raise NoSchedule("no enabled schedule is deployed")
 
 
@@ -90,6 +90,6 @@ _PERFORMERS: dict[str, Callable[[Session, Any], ActionResult | None]] = {
     "tag_account": _tag,
     "event": _event,
     "schedule": _schedule,
-    "fault": lambda stage, fault: stage.cloud.faults.add(fault.model_dump(exclude_none=True)),
-    "clear_faults": lambda stage, _: stage.cloud.faults.clear(),
+    "fault": lambda session, fault: session.cloud.faults.add(fault.model_dump(exclude_none=True)),
+    "clear_faults": lambda session, _: session.cloud.faults.clear(),
 }

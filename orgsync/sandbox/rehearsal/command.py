@@ -1,4 +1,4 @@
-"""A command line, run as an operator would who has the sandbox's credentials in his shell."""
+"""A command line, run as by an operator whose shell has the sandbox's credentials."""
 
 import os
 import shlex
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LIBRARY = Path(__file__).parents[3]
-"""Where `orgsync` is imported from: a checkout, or site-packages."""
+"""The folder that `orgsync` is imported from: a checkout, or site-packages."""
 
 
 class CommandTimeout(TimeoutError):
@@ -20,15 +20,15 @@ class CommandTimeout(TimeoutError):
 
 @dataclass(frozen=True)
 class CommandResult:
-    """How a command line ended: its exit code and what it wrote to stdout and stderr."""
+    """The result of a command line: its exit code and its text on stdout and stderr."""
 
     exit: int
     output: str
-    complaint: str
+    errors: str
 
 
 def run(line: str, environment: Mapping[str, str], timeout_s: float) -> CommandResult:
-    """Run it in a shell in which `orgsync` is this very checkout.
+    """Run a command line in a shell in which `orgsync` is this very installation.
 
     Raises:
         CommandTimeout: after `timeout_s` seconds.
@@ -45,12 +45,12 @@ def run(line: str, environment: Mapping[str, str], timeout_s: float) -> CommandR
             start_new_session=True,
         )
         try:
-            output, complaint = started.communicate(timeout=timeout_s)
+            output, errors = started.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired as error:
             os.killpg(started.pid, signal.SIGKILL)
             started.communicate()
             raise CommandTimeout(f"`{line}` did not end within {timeout_s:g} s") from error
-    return CommandResult(started.returncode, output, complaint)
+    return CommandResult(started.returncode, output, errors)
 
 
 def _environment(cloud: Mapping[str, str], first_on_path: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a rehearsal lays over the configuration in the stack file."""
+"""The configuration that a rehearsal lays over the one in the stack file."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,11 +13,11 @@ QUICK: Document = {
     "pacing": {operation.value: {"rate": 500, "burst": 500} for operation in Operation},
     "verify_config": {"delay": 0.75},
 }
-"""What lies under the scenario's own `config` while the sandbox has no quotas: nobody waits for them."""
+"""The configuration below the scenario's own `config` while the sandbox has no quotas to wait for."""
 
 
 def overlay(scenario: Scenario, step: Mapping[str, Any]) -> Document:
-    """The pace that fits the quotas, the scenario's `config` over it, and the step's over both."""
+    """Merge the pace that fits the quotas, the scenario's `config` over it, and the step's over both."""
     match scenario.quotas:
         case "off":
             pace = QUICK

@@ -1,4 +1,4 @@
-"""A scenario in words, for whoever watches it being played. Never a contact's value."""
+"""Descriptions of a scenario for the progress output; never a contact's value."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from orgsync.sandbox.rehearsal.steps import Action, Step
 
 
 def describe_conditions(scenario: Scenario) -> list[str]:
-    """The conditions of the rehearsal, one line each."""
+    """Describe the conditions of the rehearsal, one line each."""
     match scenario.quotas:
         case "off":
             quotas = "off; the stack is deployed with a pace that waits for none (`pacing`, `verify_config`)"
@@ -31,7 +31,7 @@ def describe_conditions(scenario: Scenario) -> list[str]:
 
 
 def describe_fault(fault: Fault) -> str:
-    """`PutAlternateContact answers AccessDeniedException for 200000000001, 3 times`."""
+    """Describe a fault: `PutAlternateContact answers AccessDeniedException for 200000000001, 3 times`."""
     limit = f", {fault.times} time{'s' if fault.times != 1 else ''}" if fault.times else ""
     if isinstance(fault, CallFault):
         operation = "every call" if fault.operation == "*" else fault.operation
@@ -43,7 +43,7 @@ def describe_fault(fault: Fault) -> str:
 
 
 def describe_step(step: Step) -> str:
-    """What a step does, in one line."""
+    """Describe in one line what a step does."""
     if step.at_once:
         return f"at once: {len(step.at_once)} steps ({', '.join(sorted({one.named for one in step.at_once}))})"
     return _describe_action(step)
@@ -78,7 +78,7 @@ def _kinds(given: Mapping[str, Any]) -> str:
 
 
 def describe_calls(calls: Mapping[str, Mapping[str, int]]) -> str:
-    """`1,204 reads, 80 writes, 3 throttled` of the members' contacts so far."""
+    """Count the calls about members' contacts so far: `1,204 reads, 80 writes, 3 throttled`."""
     reads = sum(count["made"] for operation, count in calls.items() if operation.startswith("Get"))
     writes = sum(count["made"] for operation, count in calls.items() if not operation.startswith("Get"))
     throttled = sum(count["throttled"] for count in calls.values())

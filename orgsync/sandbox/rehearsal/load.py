@@ -1,4 +1,4 @@
-"""A scenario file, read and judged before anything is started."""
+"""Scenario files: reading and validation, before anything is started."""
 
 import json
 from collections.abc import Hashable
@@ -15,14 +15,14 @@ from orgsync.sandbox.rehearsal.references import unknown_accounts
 
 
 class ScenarioInvalid(ValueError):
-    """The file is wrong; each line of the message names a place in it and what is allowed there."""
+    """A file that is wrong; each line of the message has a path in it and what is allowed there."""
 
 
 def load(path: Path) -> Scenario:
     """Read a scenario: YAML, or JSON where the name ends in `.json`.
 
     Raises:
-        ScenarioInvalid: it cannot be read, is no mapping, or says something it may not.
+        ScenarioInvalid: it cannot be read, is no mapping, or holds something that is not allowed.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -36,10 +36,10 @@ def load(path: Path) -> Scenario:
 
 
 def validate(document: Any) -> Scenario:
-    """Judge a document that is already read.
+    """Validate a document that is already read.
 
     Raises:
-        ScenarioInvalid: one line a mistake, with its path such as `steps.3.edit_source.via`.
+        ScenarioInvalid: one line for each error, with its path such as `steps.3.edit_source.via`.
     """
     if not isinstance(document, dict):
         raise ScenarioInvalid("the file: must be a mapping with the keys of a scenario (name, organization, steps ...)")
@@ -88,17 +88,17 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML as JSON understands it: a key stands once in a mapping, and dates stay text."""
+    """YAML as strict as JSON: a key occurs once in a mapping, and dates stay text."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """As the parent's, which keeps the last of two equal keys and says nothing."""
+        """Refuse equal keys, of which the parent class keeps the last and says nothing."""
         seen: set[str] = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise yaml.constructor.ConstructorError(None, None, "a key must be text", key.start_mark)
             if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                said = f"the key {key.value!r} stands twice in one place; the first would be lost"
-                raise yaml.constructor.ConstructorError(None, None, said, key.start_mark)
+                text = f"the key {key.value!r} stands twice in one place; the first would be lost"
+                raise yaml.constructor.ConstructorError(None, None, text, key.start_mark)
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)
 

@@ -1,7 +1,7 @@
-"""What a scenario file may say: the organization, the source, the weather and the end.
+"""The scenario file's model: the organization, the source, quotas and faults, and the expected end.
 
 The steps have a file of their own. Everything is strict: an unknown key, a number where
-text belongs or an id that is not 12 digits is a mistake, because a rehearsal that quietly
+text belongs or an id that is not 12 digits is an error, because a rehearsal that quietly
 ignored a line would be believed all the same.
 """
 
@@ -21,13 +21,13 @@ from orgsync.sandbox.rehearsal.parts import (
 from orgsync.sandbox.rehearsal.steps import Step
 
 SETTLE_S = 120.0
-"""Seconds that the sandbox waits after a step, unless the scenario says otherwise."""
+"""The seconds that the sandbox waits after a step, unless the scenario says otherwise."""
 
 State = Literal["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"]
 
 
 class AccountDocument(StrictDocument):
-    """One member account as the file gives it; what is left out is made from the seed."""
+    """One member account as the file describes it; fields that are missing are made from the seed."""
 
     id: AccountId
     name: Text = ""
@@ -65,7 +65,7 @@ Accounts = Annotated[
 
 
 class OrganizationDocument(StrictDocument):
-    """`organization:` who pays, and whose contacts are kept in step."""
+    """The key `organization`: the management account and its members."""
 
     management: AccountId = "100000000001"
     accounts: Accounts
@@ -105,7 +105,7 @@ Quotas = Annotated[
 
 
 class Scenario(StrictDocument):
-    """A whole rehearsal; `config` is kept as it stands, because the product judges it itself at preview."""
+    """A whole rehearsal; `config` is not validated here, because the product validates it itself at preview."""
 
     name: Text
     organization: OrganizationDocument

@@ -1,4 +1,4 @@
-"""The small shapes that scenario files are made of: ids, units, contacts and faults."""
+"""The small parts of scenario files: ids, units, contacts and faults."""
 
 from typing import Annotated, Any, Literal
 
@@ -19,14 +19,14 @@ from orgsync.sandbox.errors import SandboxError
 
 
 class StrictDocument(BaseModel):
-    """Nothing is guessed: no unknown keys, no conversions; the object never changes."""
+    """A strict document: no unknown keys, no conversions, and no changes afterwards."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, value: Any) -> Any:
-        """As `extra="forbid"`, but saying what is allowed instead."""
+        """Refuse unknown keys as `extra="forbid"` does, but say what is allowed instead."""
         if isinstance(value, dict):
             allowed = [field.alias or name for name, field in cls.model_fields.items()]
             unknown = [str(key) for key in value if key not in allowed]
@@ -69,7 +69,7 @@ class AlternateContactDocument(StrictDocument):
 
 
 class ContactsDocument(StrictDocument):
-    """Contacts by kind. A kind that is not mentioned and one that is null are told apart by `given`."""
+    """Contacts by kind; `given` distinguishes a kind that is not mentioned from one that is null."""
 
     primary: PrimaryContactDocument | None = None
     billing: AlternateContactDocument | None = None
@@ -84,7 +84,7 @@ class ContactsDocument(StrictDocument):
         return value
 
     def given(self) -> dict[str, dict[str, str] | None]:
-        """The kinds that the file mentions, each with its fields, or None for one that shall not exist."""
+        """List the kinds that the file mentions, each with its fields, or None for one that shall not exist."""
         kinds = sorted(self.model_fields_set & set(ContactsDocument.model_fields))
         return {kind: _fields(getattr(self, kind)) for kind in kinds}
 
@@ -94,8 +94,7 @@ def _fields(contact: BaseModel | None) -> dict[str, str] | None:
 
 
 class CallFault(StrictDocument):
-    """Calls that answer with an error: of the Account API for all accounts (`*`: every operation) or for one,
-    or of any other service that the sandbox has."""
+    """Calls that answer with an error: of the Account API (`*`: every operation), or of another service."""
 
     operation: Text
     error: Text
@@ -113,7 +112,7 @@ class CallFault(StrictDocument):
 
 
 class CrashFault(StrictDocument):
-    """A function's process that dies: before it did anything, or when all is done but not yet answered."""
+    """The death of a function's process: before it does anything, or when it has done all but not yet answered."""
 
     function: Literal["plan", "process", "report", "deploy"]
     crash: Literal["before", "after"]

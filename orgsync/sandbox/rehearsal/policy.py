@@ -1,4 +1,4 @@
-"""What a deployed configuration wants of every account: the rehearsal's own judge.
+"""The policy that a deployed configuration states for every account, decided independently of the product.
 
 Nothing here is taken from the product: it is written a second time, and shorter, from the
 contract, so that a mistake in deciding does not hide itself by being asked about itself.
@@ -27,12 +27,12 @@ class ContactPolicy:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds that are kept in step."""
+        """The kinds that are kept in sync."""
         wanted = self.config.get("contact_types", KINDS)
         return tuple(kind for kind in KINDS if kind in wanted)
 
-    def left_alone(self, member: ListedAccount) -> str | None:
-        """Why nothing may be written to this account, or None."""
+    def skip_reason(self, member: ListedAccount) -> str | None:
+        """Give the reason why nothing may be written to this account, or None."""
         if member.state != "ACTIVE":
             return f"is {member.state}"
         if member.id in self.config.get("excluded_accounts", ()):
@@ -46,12 +46,12 @@ class ContactPolicy:
         return None
 
     def differences(self, members: list[ListedAccount], contacts: Contacts, management: str) -> set[tuple[str, str]]:
-        """Account and kind of everything that is not as the policy wants it; empty when converged."""
+        """List account and kind of everything that is not as the policy wants it; empty when converged."""
         source = contacts[management]
         return {
             (member.id, kind)
             for member in members
-            if self.left_alone(member) is None
+            if self.skip_reason(member) is None
             for kind in self.kinds
             if not self._content(kind, source.get(kind), contacts[member.id].get(kind))
         }
@@ -64,5 +64,5 @@ class ContactPolicy:
 
 
 def _normalized(fields: Mapping[str, str]) -> dict[str, str]:
-    """White space around a value and fields that hold nothing else make no difference."""
+    """Leave out what makes no difference: white space around a value, and fields that hold nothing else."""
     return {name: value.strip() for name, value in fields.items() if value and value.strip()}

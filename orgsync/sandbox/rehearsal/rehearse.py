@@ -1,4 +1,4 @@
-"""A scenario, played: its cloud, its engine, every step, and what it all came to."""
+"""The rehearsal of a scenario: its cloud, its engine, every step, and the report."""
 
 import time
 from collections.abc import Callable
@@ -25,13 +25,13 @@ PROGRAM = Path(__file__).parents[1] / "program"
 def rehearse(
     scenario: Scenario,
     engine: Choice = "auto",
-    audience: ProgressReporter | None = None,
+    progress: ProgressReporter | None = None,
     program: Path = PROGRAM,
     clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, Any]:
-    """Deploy the Pulumi program in the folder `program` into an organization of its own and play every step there.
+    """Deploy the Pulumi program in the folder `program` into an organization of its own and run every step there.
 
-    Returns the document that `report` describes.
+    Returns the document that `report` makes.
 
     Raises:
         EngineMissing: `pulumi` was asked for by name, and there is none.
@@ -39,7 +39,7 @@ def rehearse(
     """
     if missing := missing_stacks(scenario, program):
         raise ScenarioInvalid("\n".join(missing))
-    told = audience or SilentReporter()
+    reporter = progress or SilentReporter()
     quotas = scenario.quotas
     with (
         Cloud(
@@ -52,18 +52,18 @@ def rehearse(
     ):
         for fault in scenario.faults:
             cloud.faults.add(fault.model_dump(exclude_none=True))
-        stage = Session(scenario, cloud, opened, Program(program), hears=told.hears)
-        told.opens(
+        session = Session(scenario, cloud, opened, Program(program), on_output=reporter.on_output)
+        reporter.scenario_started(
             scenario,
             opened.name,
             descriptions.describe_conditions(scenario),
             lambda: descriptions.describe_calls(cloud.account.calls),
         )
-        ledger = Observations(cloud)
+        observations = Observations(cloud)
         before = take_snapshot(cloud, scenario.organization.management)
         steps = []
         for number, step in enumerate(scenario.steps, start=1):
-            told.begins(number, len(scenario.steps), step.note or descriptions.describe_step(step))
-            steps.append(run_step(stage, ledger, step, clock))
-            told.ends(steps[-1])
-        return report(stage, ledger, before, steps)
+            reporter.step_started(number, len(scenario.steps), step.note or descriptions.describe_step(step))
+            steps.append(run_step(session, observations, step, clock))
+            reporter.step_finished(steps[-1])
+        return report(session, observations, before, steps)

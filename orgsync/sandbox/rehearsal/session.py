@@ -1,4 +1,4 @@
-"""Where a scenario is played: one cloud, one engine, and what was last deployed with it."""
+"""The state of a rehearsal: one cloud, one engine, and what was last deployed with it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ HOME_REGION = "us-east-1"
 
 @dataclass(frozen=True)
 class ActionResult:
-    """What an action has to show; `error` says why it did not do what it says."""
+    """The result of an action; `error` is the reason if it did not do what it says."""
 
     resources: dict[str, int] | None = None
     output: str | None = None
@@ -29,22 +29,22 @@ class ActionResult:
 
 @dataclass
 class Session:
-    """Everything that the actions of one rehearsal work on."""
+    """The cloud, the engine and the deployed stacks that the actions of one rehearsal work on."""
 
     scenario: Scenario
     cloud: Cloud
     engine: Engine
     program: Program
-    hears: Callable[[str], None]
+    on_output: Callable[[str], None]
     stack: str = "dev"
     config: Document | None = None
-    """All that stood under `orgsync:contact_sync` at the last deploy that could be used at all."""
+    """The whole configuration of the last deploy whose configuration was valid."""
     region: str = HOME_REGION
-    """Where the last stack was deployed, and its operator works."""
+    """The region of the last deployed stack, in which its operator works."""
     regions: set[str] = field(default_factory=lambda: {HOME_REGION})
-    """Where stacks were deployed."""
-    came_to_nothing: bool = False
-    """The last deploy failed before anything was there."""
+    """The regions in which stacks were deployed."""
+    nothing_deployed: bool = False
+    """Whether the last deploy failed before it created anything."""
 
     def deploy(self, body: StackStep) -> ActionResult:
         """Bring the stack up, or update it."""
@@ -54,34 +54,34 @@ class Session:
         self.region = whole.get("aws:region", HOME_REGION)
         self.regions.add(self.region)
         policy = whole.get(self.program.overlay_key) or {}
-        if _usable(policy):
+        if _is_valid(policy):
             self.config = policy
-        result = self._ask(lambda: self.engine.up(body.stack, config, self.hears))
-        self.came_to_nothing = result.error is not None and not self.cloud.leftovers()
+        result = self._run(lambda: self.engine.up(body.stack, config, self.on_output))
+        self.nothing_deployed = result.error is not None and not self.cloud.leftovers()
         return result
 
     def preview(self, body: StackStep) -> ActionResult:
-        """What a deploy with this configuration would change."""
+        """Show what a deploy with this configuration would change."""
         config = overlay(self.scenario, body.config)
-        return self._ask(lambda: self.engine.preview(body.stack, config, self.hears))
+        return self._run(lambda: self.engine.preview(body.stack, config, self.on_output))
 
     def refresh(self, body: DeployedStackStep) -> ActionResult:
         """Compare what was declared with what is there."""
-        return self._ask(lambda: self.engine.refresh(body.stack or self.stack, self.hears))
+        return self._run(lambda: self.engine.refresh(body.stack or self.stack, self.on_output))
 
     def destroy(self, body: DeployedStackStep) -> ActionResult:
-        """Take away everything that was declared."""
-        return self._ask(lambda: self.engine.destroy(body.stack or self.stack, self.hears))
+        """Delete everything that was declared."""
+        return self._run(lambda: self.engine.destroy(body.stack or self.stack, self.on_output))
 
-    def _ask(self, engine_does: Callable[[], Deployed]) -> ActionResult:
+    def _run(self, operation: Callable[[], Deployed]) -> ActionResult:
         try:
-            return ActionResult(resources=engine_does().resources)
+            return ActionResult(resources=operation().resources)
         except DeployFailed as failure:
             return ActionResult(error=str(failure))
 
 
-def _usable(config: Document) -> bool:
-    """The product's own judgement: what it refuses was never deployed."""
+def _is_valid(config: Document) -> bool:
+    """Ask the product itself: a configuration that it refuses was never deployed."""
     try:
         parse(config)
     except ConfigurationRefused:

@@ -1,4 +1,4 @@
-"""What may happen in a scenario: one model a step, named and spelled as in the file."""
+"""The steps of a scenario: one model for each, named and spelled as in the file."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -18,21 +18,21 @@ Casing = Literal["camel", "pascal"]
 
 
 class EmptyStep(StrictDocument):
-    """A step that needs no more than its name."""
+    """A step without details."""
 
 
 StackName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
 
 
 class StackStep(StrictDocument):
-    """`deploy` and `preview`: which stack file, and what this one lays over the scenario's own `config`."""
+    """The steps `deploy` and `preview`: a stack file, and what is laid over the scenario's own `config`."""
 
     stack: StackName = "dev"
     config: dict[str, Any] = Field(default_factory=dict)
 
 
 class DeployedStackStep(StrictDocument):
-    """`refresh` and `destroy`: which of the stacks that stand; the last deployed, where none is named."""
+    """The steps `refresh` and `destroy`: one of the deployed stacks; without a name, the last one."""
 
     stack: StackName | None = None
 
@@ -48,20 +48,20 @@ class _Edit(ContactsDocument):
 
 
 class EditSource(_Edit):
-    """The management account changes contacts of its own."""
+    """A change of the management account's own contacts."""
 
     via: Literal["api", "console"] = "api"
 
 
 class EditMember(_Edit):
-    """A member's contacts are changed by itself, or from the management account."""
+    """A change of a member's contacts, by the member itself or from the management account."""
 
     account: AccountId
     via: Literal["member", "management"] = "member"
 
 
 class NewAccount(StrictDocument):
-    """`create_account` and `join_account`."""
+    """The steps `create_account` and `join_account`."""
 
     name: Text
     ou: UnitPath = "/"
@@ -78,7 +78,7 @@ class TagAccount(StrictDocument):
 
 
 class EventStep(StrictDocument):
-    """Anything at all, put on the default bus as it stands."""
+    """An event of any kind, put on the default bus unchanged."""
 
     source: Text
     detail_type: Text = Field(alias="detail-type")
@@ -88,7 +88,7 @@ class EventStep(StrictDocument):
 
 
 class Action(StrictDocument):
-    """One thing that happens: exactly one of the keys below."""
+    """One action: exactly one of the keys below."""
 
     deploy: StackStep | None = None
     edit_source: EditSource | None = None
@@ -127,12 +127,12 @@ class Action(StrictDocument):
 
     @property
     def body(self) -> Any:
-        """What the file says under the action's name."""
+        """The document under the action's name."""
         return getattr(self, self.named)
 
 
 def actions(model: type[BaseModel]) -> list[str]:
-    """The names of the actions that a step may be, in the order of the contract."""
+    """List the names of the actions that a step may be, in the order of the contract."""
     beside: frozenset[str] = getattr(model, "beside", frozenset())
     return [name for name in model.model_fields if name not in beside]
 
@@ -141,7 +141,7 @@ BY_THE_ENGINE = {"deploy", "preview", "refresh", "destroy"}
 
 
 class Step(Action):
-    """An action, or several begun together; `note` is shown as it is played, `settle_s` is its own patience."""
+    """An action, or several started together, with a `note` for the progress output and a time limit of its own."""
 
     at_once: Annotated[list[Action], Field(min_length=1, max_length=200)] | None = None
     note: Text | None = None

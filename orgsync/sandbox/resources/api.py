@@ -98,8 +98,8 @@ class ApiResource(Resource):
     def accepts(self, name: str) -> bool:
         return super().accepts(name) or self._spelling(name) is not None
 
-    def mistakes(self, inputs: Properties, context: ProviderContext) -> list[InputError]:
-        found = super().mistakes(inputs, context)
+    def errors(self, inputs: Properties, context: ProviderContext) -> list[InputError]:
+        found = super().errors(inputs, context)
         if not found:
             try:
                 self.request(self.creates, {key: value for key, value in inputs.items() if not is_unknown(value)})
@@ -128,7 +128,7 @@ class ApiResource(Resource):
 
     def read(self, id: str, state: Properties, context: ProviderContext) -> Properties | None:
         try:
-            answer = self.call(self.reads, self.asked(id, state), state, context)
+            answer = self.call(self.reads, self.read_parameters(id, state), state, context)
         except ClientError as error:
             if is_gone(error):
                 return None
@@ -141,9 +141,9 @@ class ApiResource(Resource):
         return {**now, **self.derive(id, now, found, context)}
 
     def update(self, id: str, old: Properties, inputs: Properties, context: ProviderContext) -> Properties:
-        told = {**self._taken_away(old, inputs), **inputs}
+        declared = {**self._reset_removed(old, inputs), **inputs}
         if self.updates:
-            parameters = {**self.request(self.updates, told), **self._keys(self.updates, id, {**old, **inputs})}
+            parameters = {**self.request(self.updates, declared), **self._keys(self.updates, id, {**old, **inputs})}
             parameters |= self.attach(old, inputs, context)
             self.call(self.updates, parameters, inputs, context)
         self.settle(id, old, inputs, context)
@@ -181,7 +181,7 @@ class ApiResource(Resource):
             result = _merge(result, piece)
         return result
 
-    def asked(self, id: str, state: Properties) -> dict[str, Any]:
+    def read_parameters(self, id: str, state: Properties) -> dict[str, Any]:
         """The parameters of `reads`."""
         return {**self._keys(self.reads, id, state), **self.read_with}
 
@@ -192,18 +192,18 @@ class ApiResource(Resource):
         tags = inputs.get("tagsAll")
         return {name: shapes.to_api(members[name], tags, {})} if name and tags and self.taggable else {}
 
-    def _taken_away(self, old: Properties, inputs: Properties) -> Properties:
+    def _reset_removed(self, old: Properties, inputs: Properties) -> Properties:
         """What to tell AWS of inputs that are no longer declared. Writing anew (a put) needs no word of them.
 
         Raises:
             ResourceFailed: for a change that would have no effect here.
         """
-        told = self._shape(self.updates).members if self.updates else {}
+        declared = self._shape(self.updates).members if self.updates else {}
         changed = {name for name in old.keys() | inputs.keys() if old.get(name) != inputs.get(name)}
         gone = changed - inputs.keys() - self.computed
         written_anew = self.updates == self.creates
         for name in changed - self.computed - self.handled - self.held - {"tags", "tagsAll"}:
-            if self._spelling(name) not in told or (name in gone - self.resets.keys() and not written_anew):
+            if self._spelling(name) not in declared or (name in gone - self.resets.keys() and not written_anew):
                 raise ResourceFailed(f"{self.token}: the sandbox cannot change {name} in place")
         return {} if written_anew else {name: self.resets[name] for name in gone & self.resets.keys()}
 

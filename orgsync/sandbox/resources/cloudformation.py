@@ -23,7 +23,7 @@ class StackResource(Resource):
     computed = frozenset({"outputs"})
     volatile = computed
     replace_on = frozenset({"name", "region", "disableRollback", "onFailure"})
-    place = ("name", "region")
+    identity = ("name", "region")
     naming = Naming(longest=128)
     taggable = True
 

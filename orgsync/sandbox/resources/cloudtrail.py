@@ -20,7 +20,7 @@ class TrailResource(ApiResource):
     }
     handled = frozenset({"enableLogging", "eventSelectors", "advancedEventSelectors"})
     replace_on = frozenset({"name", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     defaults = {"enableLogging": True, "includeGlobalServiceEvents": True}
     naming = Naming(longest=128)
     tagging = Tagging(by="ResourceId", tag="AddTags", untag="RemoveTags", of="id")

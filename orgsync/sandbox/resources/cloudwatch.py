@@ -27,7 +27,7 @@ class MetricAlarmResource(ApiResource):
         "metricQueries.metric": "MetricStat",
     }
     replace_on = frozenset({"name", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     defaults = {"actionsEnabled": True, "treatMissingData": "missing"}
     naming = Naming(longest=255)
     tagging = Tagging(by="ResourceARN")
@@ -42,7 +42,7 @@ class DashboardResource(ApiResource):
     keys = {"dashboardName": "DashboardName"}
     outputs = {"dashboardArn": "DashboardArn"}
     replace_on = frozenset({"dashboardName", "region"})
-    place = ("dashboardName",)
+    identity = ("dashboardName",)
     naming = Naming("dashboardName", longest=255)
 
     def is_there(self, id: str, found: Any) -> bool:

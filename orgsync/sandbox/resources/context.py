@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 class CloudServices(Protocol):
     """What resources need of the emulated cloud."""
 
-    extras: dict[str, dict[str, Any]]
+    unsupported_resources: dict[str, dict[str, Any]]
     """Things of services that moto lacks: resource type -> id -> properties."""
 
     cloudformation: Any
@@ -41,24 +41,24 @@ class ProviderContext:
     root: Path
     region: str = "us-east-1"
     default_tags: Mapping[str, str] = field(default_factory=dict)
-    _agreed: Mapping[str, Any] | None = None
+    _settings: Mapping[str, Any] | None = None
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self) -> None:
         """Another operation begins; its stack may have another provider."""
-        self._agreed = None
+        self._settings = None
 
-    def agree(self, settings: Mapping[str, Any]) -> None:
+    def use_settings(self, settings: Mapping[str, Any]) -> None:
         """Take the region and default tags of an operation's provider.
 
         Raises:
             ProviderInvalid: another provider of this operation has others.
         """
         with self._lock:
-            if self._agreed is not None and settings != self._agreed:
+            if self._settings is not None and settings != self._settings:
                 raise ProviderInvalid("the sandbox serves one AWS provider: give resources `region=`, not a second one")
-            self._agreed = settings
+            self._settings = settings
             self.region = settings.get("region", self.region)
             self.default_tags = (settings.get("defaultTags") or {}).get("tags", {})
 

@@ -35,7 +35,7 @@ class TableResource(ApiResource):
     }
     handled = frozenset({"hashKey", "rangeKey", "globalSecondaryIndexes", "ttl", "pointInTimeRecovery"})
     replace_on = frozenset({"name", "hashKey", "rangeKey", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     resets = {
         "deletionProtectionEnabled": False,
         "serverSideEncryption": {"enabled": False},

@@ -18,7 +18,7 @@ class EventBusResource(ApiResource):
     keys = {"name": "Name"}
     outputs = {"arn": "Arn"}
     replace_on = frozenset({"name", "eventSourceName", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     naming = Naming(longest=256)
     tagging = Tagging(by="ResourceARN")
 
@@ -33,7 +33,7 @@ class EventRuleResource(ApiResource):
     outputs = {"arn": "Arn"}
     held = frozenset({"forceDestroy"})
     replace_on = frozenset({"name", "eventBusName", "region"})
-    place = ("name", "eventBusName", "region")
+    identity = ("name", "eventBusName", "region")
     defaults = {"eventBusName": "default", "state": "ENABLED"}
     naming = Naming(longest=64)
     tagging = Tagging(by="ResourceARN")
@@ -70,7 +70,7 @@ class EventTargetResource(ApiResource):
     )
     held = frozenset({"forceDestroy"})
     replace_on = frozenset({"rule", "eventBusName", "targetId", "region"})
-    place = ("rule", "eventBusName", "targetId", "region")
+    identity = ("rule", "eventBusName", "targetId", "region")
     defaults = {"eventBusName": "default"}
     naming = Naming("targetId", longest=64)
 
@@ -116,7 +116,7 @@ class EventBusPolicyResource(_BusPermission):
     id_from = "{eventBusName}"
     keys = {"eventBusName": "EventBusName"}
     replace_on = frozenset({"eventBusName", "region"})
-    place = ("eventBusName", "region")
+    identity = ("eventBusName", "region")
     defaults = {"eventBusName": "default"}
 
 
@@ -125,7 +125,7 @@ class EventBusPermissionResource(_BusPermission):
     id_from = "{eventBusName}-{statementId}"
     keys = {"eventBusName": "EventBusName", "statementId": "StatementId"}
     replace_on = frozenset({"eventBusName", "statementId", "region"})
-    place = ("eventBusName", "statementId", "region")
+    identity = ("eventBusName", "statementId", "region")
     defaults = {"eventBusName": "default", "action": "events:PutEvents"}
 
     def is_there(self, id: str, found: Any) -> bool:

@@ -23,7 +23,7 @@ class RoleResource(ApiResource):
     handled = frozenset({"assumeRolePolicy", "permissionsBoundary"})
     held = frozenset({"forceDetachPolicies"})
     replace_on = frozenset({"name", "path"})
-    place = ("name",)
+    identity = ("name",)
     resets = {"description": ""}
     defaults = {"maxSessionDuration": 3600, "path": "/"}
     naming = Naming(longest=64)
@@ -57,7 +57,7 @@ class RolePolicyResource(ApiResource):
     keys = {"role": "RoleName", "name": "PolicyName"}
     rename = {"role": "RoleName", "name": "PolicyName", "policy": "PolicyDocument"}
     replace_on = frozenset({"role", "name"})
-    place = ("role", "name")
+    identity = ("role", "name")
     naming = Naming(longest=128)
 
     def actual(self, state: Properties, found: Any) -> Properties:

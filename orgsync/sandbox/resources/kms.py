@@ -65,7 +65,7 @@ class KeyAliasResource(ApiResource):
     computed = frozenset({"arn", "targetKeyArn"})
     rename = {"name": "AliasName"}
     replace_on = frozenset({"name", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     naming = Naming(longest=256, prefix="alias/")
 
     def is_there(self, id: str, found: Any) -> bool:
@@ -88,7 +88,7 @@ class KeyPolicyResource(ApiResource):
     keys = {"keyId": "KeyId"}
     read_with = {"PolicyName": "default"}
     replace_on = frozenset({"keyId", "region"})
-    place = ("keyId",)
+    identity = ("keyId",)
 
     def arrange(self, inputs: Properties) -> Properties:
         return {**inputs, "policyName": "default"}

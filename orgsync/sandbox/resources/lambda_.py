@@ -38,7 +38,7 @@ class FunctionResource(ApiResource):
     handled = frozenset({"code", "reservedConcurrentExecutions", "s3Bucket", "s3Key", "s3ObjectVersion"})
     held = frozenset({"sourceCodeHash", "skipDestroy", "useResourceTimeoutForPropagation"})
     replace_on = frozenset({"name", "packageType", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     resets = {
         "deadLetterConfig": {"targetArn": ""},
         "description": "",
@@ -156,7 +156,7 @@ class FunctionPermissionResource(ApiResource):
     found = "Policy"
     rename = {"function": "FunctionName", "principalOrgId": "PrincipalOrgID"}
     naming = Naming("statementId", longest=100)
-    place = ("function", "statementId")
+    identity = ("function", "statementId")
     replace_on = frozenset(
         {
             "action",
@@ -185,7 +185,7 @@ class FunctionEventInvokeConfigResource(ApiResource):
     id_from = "{functionName}"
     keys = {"functionName": "FunctionName", "qualifier": "Qualifier"}
     replace_on = frozenset({"functionName", "qualifier", "region"})
-    place = ("functionName", "qualifier")
+    identity = ("functionName", "qualifier")
 
 
 _STORED = ("s3Bucket", "s3Key", "s3ObjectVersion")

@@ -20,7 +20,7 @@ class LogGroupResource(ApiResource):
     handled = frozenset({"kmsKeyId", "retentionInDays"})
     held = frozenset({"skipDestroy"})
     replace_on = frozenset({"name", "logGroupClass", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     naming = Naming(longest=512)
     tagging = Tagging(by="resourceArn")
 

@@ -44,7 +44,7 @@ class Resource(ABC):
     replace_on: frozenset[str] = frozenset()
     """Inputs whose change makes a new thing of it."""
 
-    place: tuple[str, ...] = ()
+    identity: tuple[str, ...] = ()
     """Inputs that say which thing it is: when they stay, the old must go before the new can come."""
 
     computed: frozenset[str] = frozenset()
@@ -78,7 +78,7 @@ class Resource(ABC):
                 result["tagsAll"] = tags
         return result
 
-    def mistakes(self, inputs: Properties, context: ProviderContext) -> list[InputError]:
+    def errors(self, inputs: Properties, context: ProviderContext) -> list[InputError]:
         """Why the completed inputs cannot be used; empty if they can."""
         return [
             InputError(name, f"{self.token}: the sandbox does not know the property {name}")

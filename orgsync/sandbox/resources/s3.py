@@ -19,7 +19,7 @@ class BucketResource(ApiResource):
     handled = frozenset({"forceDestroy"})
     computed = frozenset({"arn", "bucketDomainName", "bucketRegion", "bucketRegionalDomainName"})
     replace_on = frozenset({"bucket", "objectLockEnabled", "region"})
-    place = ("bucket",)
+    identity = ("bucket",)
     naming = Naming("bucket", longest=63, lower=True)
     taggable = True
 
@@ -65,7 +65,7 @@ class _BucketSetting(ApiResource):
     id_from = "{bucket}"
     keys = {"bucket": "Bucket"}
     replace_on = frozenset({"bucket", "region"})
-    place = ("bucket",)
+    identity = ("bucket",)
     inside = ""
 
     def __init_subclass__(cls) -> None:

@@ -13,7 +13,7 @@ class ScheduleResource(ApiResource):
     keys = {"name": "Name", "groupName": "GroupName"}
     outputs = {"arn": "Arn"}
     replace_on = frozenset({"name", "groupName", "region"})
-    place = ("name", "groupName", "region")
+    identity = ("name", "groupName", "region")
     defaults = {"groupName": "default", "state": "ENABLED", "scheduleExpressionTimezone": "UTC"}
     naming = Naming(longest=64)
 

@@ -34,7 +34,7 @@ def configure(context: ProviderContext, arguments: Mapping[str, Any]) -> None:
     unknown = sorted(settings.keys() - {"region", "defaultTags"})
     if unknown:
         raise ProviderInvalid(f"AWS provider: the sandbox does not know the setting {', '.join(unknown)}")
-    context.agree(settings)
+    context.use_settings(settings)
 
 
 def _parsed(value: Any) -> Any:

@@ -22,7 +22,7 @@ class StateMachineResource(ApiResource):
     volatile = frozenset({"revisionId"})
     rename = {"loggingConfiguration.logDestination": "destinations"}
     replace_on = frozenset({"name", "type", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     resets = {
         "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
         "loggingConfiguration": {"level": "OFF"},

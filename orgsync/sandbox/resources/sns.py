@@ -59,7 +59,7 @@ class TopicResource(_Attributes):
     handled = frozenset(TOPIC)
     outputs = {"arn": "TopicArn", "owner": "Owner"}
     replace_on = frozenset({"name", "fifoTopic", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     naming = Naming(longest=256)
     tagging = Tagging(by="ResourceArn")
 
@@ -78,7 +78,7 @@ class TopicPolicyResource(_Attributes):
     handled = frozenset({"policy"})
     rename = {"arn": "TopicArn"}
     replace_on = frozenset({"arn", "region"})
-    place = ("arn",)
+    identity = ("arn",)
 
     def arrange(self, inputs: Properties) -> Properties:
         arn = {"arn": inputs["arn"]} if "arn" in inputs else {}

@@ -41,7 +41,7 @@ class QueueResource(ApiResource):
     rename = {"name": "QueueName"}
     handled = frozenset(ATTRIBUTES)
     replace_on = frozenset({"name", "fifoQueue", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     # Without its own value an attribute has AWS's default (SQS API reference, SetQueueAttributes).
     resets = {
         "delaySeconds": 0,
@@ -80,7 +80,7 @@ class QueuePolicyResource(ApiResource):
     rename = {"policy": "Attributes.Policy"}
     handled = frozenset({"policy"})
     replace_on = frozenset({"queueUrl", "region"})
-    place = ("queueUrl",)
+    identity = ("queueUrl",)
 
     def arrange(self, inputs: Properties) -> Properties:
         return {"queueUrl": inputs.get("queueUrl", ""), "attributes": as_attributes(inputs, {"policy": "Policy"})}

@@ -23,7 +23,7 @@ class ParameterResource(ApiResource):
     rename = {"insecureValue": "Value"}
     held = frozenset({"overwrite"})
     replace_on = frozenset({"name", "dataType", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     naming = Naming(longest=1011)
     tagging = Tagging(
         by="ResourceId",

@@ -20,19 +20,19 @@ class StackSetResource(ApiResource):
     rename = {"name": "StackSetName", "templateUrl": "TemplateURL"}
     held = frozenset({"operationPreferences"})
     replace_on = frozenset({"name", "permissionModel", "callAs", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     naming = Naming(longest=128)
     taggable = True
 
-    def mistakes(self, inputs: Properties, context: ProviderContext) -> list[InputError]:
-        found = super().mistakes(inputs, context)
+    def errors(self, inputs: Properties, context: ProviderContext) -> list[InputError]:
+        found = super().errors(inputs, context)
         if inputs.get("permissionModel") != "SERVICE_MANAGED":
             found.append(InputError("permissionModel", f"{self.token}: the sandbox knows SERVICE_MANAGED only"))
         return found
 
     def create(self, inputs: Properties, context: ProviderContext) -> Created:
         name = inputs["name"]
-        context.cloud.stack_sets.create(name, inputs["templateBody"], follows=_follows(inputs))
+        context.cloud.stack_sets.create(name, inputs["templateBody"], auto_deploys=_auto_deploys(inputs))
         arn = f"arn:{context.partition}:cloudformation:{inputs['region']}:{context.caller()['Account']}:stackset/{name}"
         return name, {**inputs, "arn": arn, "stackSetId": f"{name}:sandbox"}
 
@@ -40,7 +40,7 @@ class StackSetResource(ApiResource):
         return state if context.cloud.stack_sets.exists(id) else None
 
     def update(self, id: str, old: Properties, inputs: Properties, context: ProviderContext) -> Properties:
-        context.cloud.stack_sets.update(id, inputs["templateBody"], follows=_follows(inputs))
+        context.cloud.stack_sets.update(id, inputs["templateBody"], auto_deploys=_auto_deploys(inputs))
         return {**inputs, **{name: old[name] for name in self.outputs}}
 
     def delete(self, id: str, state: Properties, context: ProviderContext) -> None:
@@ -61,7 +61,7 @@ class StackSetInstanceResource(ApiResource):
     handled = frozenset({"stackSetInstanceRegion", "retainStack"})
     held = frozenset({"operationPreferences"})
     replace_on = frozenset({"callAs", "deploymentTargets", "stackSetInstanceRegion", "stackSetName"})
-    place = ("stackSetName", "stackSetInstanceRegion")
+    identity = ("stackSetName", "stackSetInstanceRegion")
 
     def arrange(self, inputs: Properties) -> Properties:
         return {**inputs, "regions": [inputs.get("stackSetInstanceRegion", "")]}
@@ -79,7 +79,7 @@ class StackSetInstanceResource(ApiResource):
         return id, {**inputs, "stackInstanceSummaries": _summaries(context, inputs)}
 
     def read(self, id: str, state: Properties, context: ProviderContext) -> Properties | None:
-        if context.cloud.stack_sets.reach(state["stackSetName"], state["stackSetInstanceRegion"]) is None:
+        if context.cloud.stack_sets.scope(state["stackSetName"], state["stackSetInstanceRegion"]) is None:
             return None
         return {**state, "stackInstanceSummaries": _summaries(context, state)}
 
@@ -87,16 +87,16 @@ class StackSetInstanceResource(ApiResource):
         return {**inputs, "stackInstanceSummaries": _summaries(context, inputs)}
 
     def delete(self, id: str, state: Properties, context: ProviderContext) -> None:
-        context.cloud.stack_sets.withdraw(state["stackSetName"], state["stackSetInstanceRegion"])
+        context.cloud.stack_sets.delete_instances(state["stackSetName"], state["stackSetInstanceRegion"])
 
 
-def _follows(inputs: Properties) -> bool:
+def _auto_deploys(inputs: Properties) -> bool:
     return bool((inputs.get("autoDeployment") or {}).get("enabled"))
 
 
 def _summaries(context: ProviderContext, state: Properties) -> list[dict[str, Any]]:
-    reach = context.cloud.stack_sets.reach(state["stackSetName"], state["stackSetInstanceRegion"])
-    return [{"accountId": account, "stackId": stack.id} for account, stack in reach.stacks.items()]
+    scope = context.cloud.stack_sets.scope(state["stackSetName"], state["stackSetInstanceRegion"])
+    return [{"accountId": account, "stackId": stack.id} for account, stack in scope.stacks.items()]
 
 
 RESOURCES = (StackSetResource(), StackSetInstanceResource())

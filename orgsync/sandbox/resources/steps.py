@@ -38,7 +38,7 @@ class CheckedInputs:
     """The completed inputs, and why they cannot be used."""
 
     inputs: Properties
-    mistakes: list[InputError] = field(default_factory=list)
+    errors: list[InputError] = field(default_factory=list)
 
 
 def check(
@@ -75,7 +75,7 @@ def check(
             inputs[naming.property] = _name(resource, name, old, seed, proposed)
         except ValueError as error:
             return CheckedInputs(inputs, [InputError(naming.property, f"{token}: {error}")])
-    return CheckedInputs(inputs, resource.mistakes(inputs, context))
+    return CheckedInputs(inputs, resource.errors(inputs, context))
 
 
 def difference(token: str, name: str, old: Properties, new: Properties, ignore: Collection[str] = ()) -> InputChange:
@@ -84,7 +84,7 @@ def difference(token: str, name: str, old: Properties, new: Properties, ignore: 
     names = (old.keys() | new.keys()) - set(ignore) - resource.computed
     changed = {key for key in names if comparable(old.get(key)) != comparable(new.get(key))}
     replaces = frozenset(changed & resource.replace_on)
-    same_place = bool(resource.place) and all(old.get(key) == new.get(key) for key in resource.place)
+    same_identity = bool(resource.identity) and all(old.get(key) == new.get(key) for key in resource.identity)
     naming = resource.naming
     renamed_at_will = naming is not None and is_automatic(naming, name, new.get(naming.property))
     return InputChange(
@@ -92,7 +92,7 @@ def difference(token: str, name: str, old: Properties, new: Properties, ignore: 
         deleted=frozenset(key for key in changed if key not in new),
         updated=frozenset(key for key in changed if key in old and key in new),
         replaces=replaces,
-        delete_first=bool(replaces) and same_place and not renamed_at_will,
+        delete_first=bool(replaces) and same_identity and not renamed_at_will,
     )
 
 

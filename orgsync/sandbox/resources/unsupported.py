@@ -39,7 +39,7 @@ class UnsupportedResource(ApiResource):
 
     def create(self, inputs: Properties, context: ProviderContext) -> Created:
         self._check(inputs)
-        kept = self._kept(context)
+        stored = self._stored(context)
         facts = {
             "partition": context.partition,
             "account": context.caller()["Account"],
@@ -50,27 +50,27 @@ class UnsupportedResource(ApiResource):
         state = {**inputs, **({self.arn_output: self.arn.format_map(facts)} if self.arn else {})}
         state |= {name: template.format_map(facts) for name, template in self.outputs.items()}
         id = self.id_from.format_map({**facts, **state})
-        if id in kept:
+        if id in stored:
             raise ResourceFailed(f"{self.token}: ConflictException: {id} exists already")
-        if self.at_most is not None and len(kept) >= self.at_most:
+        if self.at_most is not None and len(stored) >= self.at_most:
             raise ResourceFailed(f"{self.token}: ServiceQuotaExceededException: at most {self.at_most} may exist")
-        kept[id] = state
+        stored[id] = state
         return id, state
 
     def read(self, id: str, state: Properties, context: ProviderContext) -> Properties | None:
-        return self._kept(context).get(id)
+        return self._stored(context).get(id)
 
     def update(self, id: str, old: Properties, inputs: Properties, context: ProviderContext) -> Properties:
         self._check(inputs)
         state = {**inputs, **{name: old[name] for name in self.computed if name in old}}
-        self._kept(context)[id] = state
+        self._stored(context)[id] = state
         return state
 
     def delete(self, id: str, state: Properties, context: ProviderContext) -> None:
-        self._kept(context).pop(id, None)
+        self._stored(context).pop(id, None)
 
-    def _kept(self, context: ProviderContext) -> dict[str, Properties]:
-        return context.cloud.extras.setdefault(self.token, {})
+    def _stored(self, context: ProviderContext) -> dict[str, Properties]:
+        return context.cloud.unsupported_resources.setdefault(self.token, {})
 
     def _check(self, inputs: Properties) -> None:
         report = ParamValidator().validate(
@@ -95,7 +95,7 @@ class NotificationHubResource(UnsupportedResource):
     id_from = "{notificationHubRegion}"
     held = frozenset({"timeouts"})
     replace_on = frozenset({"notificationHubRegion"})
-    place = ("notificationHubRegion",)
+    identity = ("notificationHubRegion",)
     at_most = 3
 
 
@@ -132,7 +132,7 @@ class ChannelAssociationResource(UnsupportedResource):
         "arn": r"arn:[a-z-]+:(chatbot|consoleapp|notifications-contacts):[a-zA-Z0-9-]*:[0-9]{12}:\S+/\S+",
     }
     replace_on = frozenset({"arn", "notificationConfigurationArn"})
-    place = ("arn", "notificationConfigurationArn")
+    identity = ("arn", "notificationConfigurationArn")
 
 
 class EmailContactResource(UnsupportedResource):
@@ -156,7 +156,7 @@ class SlackChannelResource(UnsupportedResource):
     patterns = {"configurationName": r"[A-Za-z0-9_-]{1,128}", "slackChannelId": "[A-Za-z0-9]{1,255}"}
     held = frozenset({"timeouts"})
     replace_on = frozenset({"configurationName", "slackTeamId", "region"})
-    place = ("configurationName",)
+    identity = ("configurationName",)
     taggable = True
 
 
@@ -170,7 +170,7 @@ class TeamsChannelResource(UnsupportedResource):
     patterns = {"configurationName": r"[A-Za-z0-9_-]{1,128}"}
     held = frozenset({"timeouts"})
     replace_on = frozenset({"configurationName", "teamId", "tenantId", "region"})
-    place = ("configurationName",)
+    identity = ("configurationName",)
     taggable = True
 
 
