@@ -120,7 +120,7 @@ def test_a_topic_that_goes_on_failing_is_heard_of_without_it() -> None:
         assert alarm == f'ALARM: "{FAILED}" in us-east-1'
         assert notice.startswith("[orgsync dev] LOW")
         assert len(cloud.undelivered) == 1
-        assert f"could not tell {topic}" in cloud.undelivered[0]
+        assert f"could not notify {topic}" in cloud.undelivered[0]
 
 
 def test_a_fallback_that_no_rehearsal_has_keeps_nobody_from_hearing() -> None:
@@ -134,4 +134,4 @@ def test_a_fallback_that_no_rehearsal_has_keeps_nobody_from_hearing() -> None:
         assert subjects(cloud, "chat") == [FAILED]
         assert subjects(cloud, "sns") == [f'ALARM: "{FAILED}" in us-east-1']
         assert len(cloud.undelivered) == 1
-        assert f"could not tell {FALLBACK}" in cloud.undelivered[0]
+        assert f"could not notify {FALLBACK}" in cloud.undelivered[0]

@@ -16,7 +16,7 @@ CONTACT = {"Name": "N", "Title": "T", "EmailAddress": "a@example.com", "PhoneNum
 
 
 class Clock:
-    """Seconds that pass when told to."""
+    """A clock whose seconds pass when a test says so."""
 
     now = 0.0
 
@@ -74,7 +74,7 @@ def test_without_an_id_the_callers_own_account_is_meant(service: AccountService)
 
 @pytest.mark.parametrize("caller", [CallerIdentity(MEMBER, "arn:member"), MANAGEMENT])
 def test_nobody_reaches_an_account_outside_the_organization(service: AccountService, caller: CallerIdentity) -> None:
-    """A member asks about nobody, the management account about its members only."""
+    """A member may read no other account, the management account its members only."""
     refused = refusal(service, "GetContactInformation", {"AccountId": "999999999999"}, caller)
     assert refused.code == "AccessDeniedException"
 
@@ -175,7 +175,7 @@ def test_a_refused_call_counts_as_failed_and_a_missing_contact_does_not(service:
 
 
 def test_a_lagging_service_answers_what_stood_there_before() -> None:
-    """Eventual consistency: a read right after a write may tell the past, the truth is in `contacts`."""
+    """Eventual consistency: a read right after a write may show the former contact; `contacts` has the present one."""
     clock = Clock()
     service = AccountService(make(1, 3), clock=clock, lag_s=2.0)
     named = {"AccountId": MEMBER, "AlternateContactType": "SECURITY"}
@@ -189,13 +189,13 @@ def test_a_lagging_service_answers_what_stood_there_before() -> None:
 
 
 def test_a_write_is_told_with_its_caller(organization: OrganizationModel) -> None:
-    """Whoever listens learns what was written, to whom and by whom; a refused write is not told."""
-    heard: list[Write] = []
-    service = AccountService(organization, clock=Clock(), on_write=heard.append)
+    """The listener gets every write with its account and caller; a refused write is not passed on."""
+    received: list[Write] = []
+    service = AccountService(organization, clock=Clock(), on_write=received.append)
     put(service)
     with pytest.raises(ApiError):
         put(service, fields={"Title": ""})
-    assert [(write.operation, write.account, write.kind, write.caller) for write in heard] == [
+    assert [(write.operation, write.account, write.kind, write.caller) for write in received] == [
         ("PutAlternateContact", MEMBER, "security", MANAGEMENT)
     ]
 

@@ -114,7 +114,7 @@ def test_an_index_is_queried_in_order(cloud: Cloud) -> None:
 
 
 def test_publications_are_kept_with_their_severity(cloud: Cloud) -> None:
-    """Nothing leaves: an HTTPS subscriber is not called. What says no severity goes to whoever hears of high."""
+    """Nothing leaves: an HTTPS subscriber is not called. A message without severity passes filters for high."""
     sns = cloud.client("sns")
     topic = sns.create_topic(Name="t")["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="https", Endpoint="https://example.com/hook")

@@ -55,7 +55,7 @@ def test_a_kind_not_given_at_the_source_is_made_and_null_does_not_exist() -> Non
     ],
 )
 def test_a_wrong_file_is_refused_with_the_place(document: dict[str, Any], place: str) -> None:
-    """Whoever wrote the file is told where it is wrong."""
+    """The error has the path in the file that is wrong."""
     with pytest.raises(OrganizationInvalid) as refusal:
         from_document(document)
     assert str(refusal.value).startswith(place)

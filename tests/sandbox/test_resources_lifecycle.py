@@ -305,7 +305,7 @@ def make(context: ProviderContext) -> Callable[[Life], tuple[str, Properties, Pr
 
 
 def checked(context: ProviderContext, token: str, inputs: Properties, old: Properties | None = None) -> Properties:
-    """The inputs as a check completes them; a mistake fails the test."""
+    """The inputs as a check completes them; an error fails the test."""
     result = steps.check(token, "thing", old or {}, inputs, context, seed=b"seed" + str(inputs).encode())
     assert result.errors == []
     return result.inputs

@@ -112,7 +112,7 @@ def test_versioning_is_suspended(context: ProviderContext, cloud: Cloud) -> None
 
 
 def test_half_a_thing_is_taken_back(context: ProviderContext, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What fails after its creation is deleted again, so that the next attempt finds its name free."""
+    """A resource that fails after its creation is deleted again, so that its name is free for the next attempt."""
     token = "aws:cloudwatch/logGroup:LogGroup"
 
     def refuse(*_: Any) -> None:
@@ -168,7 +168,7 @@ def test_unknown_type_is_named() -> None:
 
 
 def test_caller_and_organization_are_the_clouds(context: ProviderContext, cloud: Cloud) -> None:
-    """Who deploys is the organization's management account."""
+    """The deploying identity is the organization's management account."""
     caller = invoke("aws:index/getCallerIdentity:getCallerIdentity", {}, context)
     organization = invoke("aws:organizations/getOrganization:getOrganization", {}, context)
     assert caller["accountId"] == organization["masterAccountId"] == cloud.organization.management

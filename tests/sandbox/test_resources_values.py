@@ -64,7 +64,7 @@ def test_zip_depends_on_content_only(root: Path) -> None:
 
 
 def test_hash_follows_content(root: Path) -> None:
-    """Where no engine gives a hash, one is made: it differs when the content does, not when the path does."""
+    """A hash is made where no engine gives one: it differs when the content does, not when the path does."""
     one, other = (add_hashes(assets(a=file(path)), root)["hash"] for path in ("one.py", "package/inner.py"))
     (root / "package" / "inner.py").write_text("one")
     assert one != other
@@ -110,13 +110,13 @@ def test_names_follow_the_model() -> None:
 
 
 def test_mapping_becomes_names_and_values() -> None:
-    """Where AWS wants a list of names and values, a mapping becomes one."""
+    """A mapping becomes a list of names and values for an operation that takes one."""
     shape = shapes.parameters_of("cloudwatch", "PutMetricAlarm")
     assert shapes.to_api(shape, {"dimensions": {"a": "b"}}, {}) == {"Dimensions": [{"Name": "a", "Value": "b"}]}
 
 
 def test_automatic_names_are_recognised() -> None:
-    """A name that was made is told apart from one that was given."""
+    """An automatic name is distinguished from one that was given."""
     naming = Naming(lower=True)
     made = automatic_name(naming, "Thing", b"seed")
     assert is_automatic(naming, "Thing", made)

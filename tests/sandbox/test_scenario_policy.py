@@ -1,4 +1,4 @@
-"""The rehearsal's own judge of what a policy wants."""
+"""The rehearsal's own decision about what a policy wants."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def differences(source: Any, found: Any, config: dict[str, Any] | None = None, k
         ({"excluded_tags": {"stage": "web"}}, {}, None),
     ],
 )
-def test_who_is_left_alone(config: dict[str, Any], changes: dict[str, Any], reason: str | None) -> None:
+def test_who_is_skipped(config: dict[str, Any], changes: dict[str, Any], reason: str | None) -> None:
     """Accounts that are not ACTIVE, and those excluded by id, unit with all below, or tag."""
     assert ContactPolicy(config).skip_reason(member(**changes)) == reason
 

@@ -1,4 +1,4 @@
-"""A report for people, and a scenario in words."""
+"""The report for people, and the description of a scenario."""
 
 import io
 from typing import Any
@@ -39,7 +39,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "steps": [{"step": "deploy", "ok": True}],
         "runs": [{**run, "counts": {"success": 2}, "receipts": receipts}],
         "refused": [{"reason": "ForeignBell", "source": "aws.account"}] * 2,
-        "accounts": {"200000000001": account(), "200000000002": account(skip_reason="is SUSPENDED")},
+        "accounts": {"200000000001": account(), "200000000002": account(skipped="is SUSPENDED")},
         "calls": CALLS,
         "minimum": {"reads": 1200, "writes": 80},
         "notifications": [{"channel": "sns", "severity": "high", "subject": "[orgsync] something"}],
@@ -115,7 +115,7 @@ def test_the_last_line_says_how_it_went(changes: dict[str, Any], verdict: str) -
 
 
 def test_progress_says_what_it_is_and_why_a_step_failed() -> None:
-    """Where there is no terminal: plain lines."""
+    """Plain lines without a terminal."""
     page = io.StringIO()
     scenario = validate({"name": "a [b]", "organization": {"accounts": 1}, "steps": [{"schedule": {}}]})
     step = {"ok": False, "seconds": 1.23, "resources": {"create": 61, "same": 0}, "runs": ["r"], "error": "one\ntwo"}

@@ -1,4 +1,4 @@
-"""Stack sets reach into members, follow them, and leave nothing behind."""
+"""Stack sets deploy to members, follow changes of accounts, and leave nothing behind."""
 
 import json
 from collections.abc import Callable
@@ -67,7 +67,7 @@ def roles(cloud: Cloud, account: str) -> list[str]:
 
 
 def test_every_active_member_gets_the_templates_resources(cloud: Cloud, root: str) -> None:
-    """In the region that was asked for; the management account and accounts that are not ACTIVE get none."""
+    """In the chosen region; the management account and accounts that are not ACTIVE get none."""
     closed = cloud.organization.accounts[2].id
     cloud.close_account(closed)
     cloud.stack_sets.create("s", template(), auto_deploys=True)
@@ -159,7 +159,7 @@ def declare(context: ProviderContext, token: str, **inputs: Any) -> tuple[str, d
 
 
 def test_declared_instances_live_and_end(cloud: Cloud, root: str, tmp_path: Path) -> None:
-    """What the program declares says which accounts it is in, sees newcomers on a refresh, and is gone after."""
+    """The declared set lists its accounts, shows new ones after a refresh, and is deleted at the end."""
     context = ProviderContext(cloud, tmp_path)
     auto_deploys = {"enabled": True, "retainStacksOnAccountRemoval": False}
     managed = {"permissionModel": "SERVICE_MANAGED", "callAs": "SELF", "autoDeployment": auto_deploys}
@@ -188,7 +188,7 @@ def test_a_self_managed_set_is_refused(cloud: Cloud, tmp_path: Path) -> None:
 
 @pytest.fixture
 def members_bus(deployed: Cloud) -> Callable[[], list[str]]:
-    """A bus that lets the organization in with AWS's own events; answers which accounts' events it heard."""
+    """A bus that lets the organization in with AWS's own events; answers the accounts whose events it received."""
     events, sqs = deployed.client("events"), deployed.client("sqs")
     events.create_event_bus(Name="members")
     organization = deployed.client("organizations").describe_organization()["Organization"]["Id"]
@@ -198,17 +198,17 @@ def members_bus(deployed: Cloud) -> Callable[[], list[str]]:
     statement |= {"Resource": BUS, "Condition": allowed}
     events.put_permission(EventBusName="members", Policy=json.dumps({"Statement": [statement]}))
     policy = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}]}
-    url = sqs.create_queue(QueueName="heard", Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
+    url = sqs.create_queue(QueueName="received", Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
     events.put_rule(Name="all", EventBusName="members", EventPattern='{"account": [{"prefix": ""}]}')
-    target = {"Id": "1", "Arn": "arn:aws:sqs:us-east-1:100000000001:heard"}
+    target = {"Id": "1", "Arn": "arn:aws:sqs:us-east-1:100000000001:received"}
     events.put_targets(Rule="all", EventBusName="members", Targets=[target])
 
-    def heard() -> list[str]:
+    def received() -> list[str]:
         deployed.settle(5)
         messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
         return [json.loads(message["Body"])["account"] for message in messages]
 
-    return heard
+    return received
 
 
 def test_a_members_edit_travels(deployed: Cloud, members_bus: Callable[[], list[str]]) -> None:
@@ -239,7 +239,7 @@ def test_a_member_cannot_make_up_an_event(deployed: Cloud, members_bus: Callable
 
 
 def test_an_event_goes_from_bus_to_bus_once(deployed: Cloud, members_bus: Callable[[], list[str]]) -> None:
-    """A third bus never hears of it [doc]; here it is said to be lost."""
+    """A third bus never receives it [doc]; here it is reported as undelivered."""
     role = deployed.client("iam").create_role(RoleName="on", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     onward = {"Id": "2", "Arn": "arn:aws:events:us-east-1:100000000001:event-bus/default", "RoleArn": role}
     deployed.client("events").put_targets(Rule="all", EventBusName="members", Targets=[onward])

@@ -1,4 +1,4 @@
-"""Who calls: access keys and the callers behind them, as CloudTrail and STS would name them."""
+"""Access keys and the identities that they belong to, as CloudTrail and STS name them."""
 
 import hashlib
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from orgsync.sandbox.cloud.patches import Patches
 from orgsync.sandbox.model.account import CallerIdentity
 
 SECRET = "sandbox"
-"""The secret key of every caller: the sandbox checks no signatures."""
+"""The secret key of every identity: the sandbox checks no signatures."""
 
 
 class AccessKeys:
@@ -24,7 +24,7 @@ class AccessKeys:
         self._lock = Lock()
 
     def key_for(self, caller: CallerIdentity) -> str:
-        """The access key id of a caller: 20 capitals and digits, as moto wants it."""
+        """Make the access key id of a caller: 20 capitals and digits, as moto requires."""
         digest = hashlib.sha256(repr(caller).encode()).hexdigest().upper()
         key = "ASIA" + digest[:16]
         with self._lock:
@@ -32,7 +32,7 @@ class AccessKeys:
         return key
 
     def identity_of(self, key: str | None) -> CallerIdentity:
-        """The caller behind an access key; a request without one (a presigned address) is the management account's."""
+        """Find the identity of an access key; a request without one (a presigned URL) is the management account's."""
         if key is None:
             return CallerIdentity(self.management, f"arn:aws:iam::{self.management}:root")
         with self._lock:
@@ -40,7 +40,7 @@ class AccessKeys:
         return known or self._made_by_moto(key)
 
     def install(self, patches: Patches) -> None:
-        """Let STS answer "who am I" with the callers known here; moto knows only those it has made."""
+        """Make GetCallerIdentity answer with the identities known here; moto knows only those it has made."""
 
         def get_caller_identity(
             original: Callable[..., tuple[str, str, str]], backend: STSBackend, access_key_id: str, region: str
@@ -54,7 +54,7 @@ class AccessKeys:
         patches.wrap(STSBackend, "get_caller_identity", get_caller_identity)
 
     def _made_by_moto(self, key: str) -> CallerIdentity:
-        """Credentials that moto's IAM or STS gave out, such as those of AssumeRole."""
+        """Find the identity of credentials that moto's IAM or STS issued, such as those of AssumeRole."""
         for account, partitions in list(sts_backends.items()):
             for backend in list(partitions.values()):
                 role = backend.get_assumed_role_from_access_key(key)
@@ -66,5 +66,5 @@ class AccessKeys:
 
 
 def assumed_role(account: str, role_arn: str, session: str) -> CallerIdentity:
-    """A role that a service or a person has assumed; STS leaves the role's path out of the ARN."""
+    """Make the identity of an assumed role; STS leaves the role's path out of the ARN."""
     return CallerIdentity(account, f"arn:aws:sts::{account}:assumed-role/{role_arn.rsplit('/', 1)[-1]}/{session}")

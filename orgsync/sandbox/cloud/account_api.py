@@ -1,4 +1,4 @@
-"""The Account Management API over HTTP (rest-json): the model's answers and refusals in their wire form."""
+"""The Account Management API over HTTP (rest-json): the model's responses and errors in their wire form."""
 
 import json
 import time
@@ -17,17 +17,17 @@ _OPERATION_AT = {f"/{name[0].lower()}{name[1:]}": name for name in OPERATIONS}
 
 
 class AccountApi:
-    """Answers the paths of the contact operations; `latency_ms` goes before every answer to the product."""
+    """The HTTP side of the contact operations; every answer to the product waits `latency_ms` first."""
 
     def __init__(self, service: AccountService, latency_ms: float) -> None:
         self._service = service
         self._latency_s = latency_ms / 1000
 
     def answer(self, environ: dict[str, Any], caller: CallerIdentity) -> refusals.Response:
-        """The response to a request.
+        """Answer a request.
 
         Raises:
-            UnknownOperation: the path is none of the contact operations'.
+            UnknownOperation: the path belongs to none of the contact operations.
         """
         path = environ["PATH_INFO"]
         if path not in _OPERATION_AT or environ["REQUEST_METHOD"] != "POST":
@@ -42,7 +42,7 @@ class AccountApi:
 
 
 def _refused(refusal: ApiError) -> refusals.Response:
-    """The service model has `errorType` in the header, and `reason` and `fieldList` for validation only."""
+    """Make an error response: `errorType` is in the header, `reason` and `fieldList` are for validation only."""
     document: dict[str, Any] = {"message": refusal.message}
     if refusal.code == "ValidationException":
         document["reason"] = "fieldValidationFailed"

@@ -1,4 +1,4 @@
-"""What people and AWS do in an organization, with the events that AWS sends of it.
+"""The life of accounts in an organization: changes by people and by AWS, with the events that AWS sends.
 
 Account and organization events are recorded in us-east-1, on the default bus of the account in
 which the call was made. A member's own change is seen on the member's own bus only [doc, field].
@@ -26,16 +26,16 @@ from orgsync.sandbox.model.organization import (
 )
 
 HOME_REGION = "us-east-1"
-"""Where account and organization events are recorded (commercial partition)."""
+"""The region in which account and organization events are recorded (commercial partition)."""
 Kinds = Mapping[str, Fields | None]
 """Kind of contact to its new fields, or None for a deletion."""
 
 
 class AccountLifecycle:
-    """An organization in which things happen; every method sends the events AWS would."""
+    """An organization that changes; every method sends the events that AWS would send."""
 
     event_casing: Literal["camel", "pascal", "alternate"] = "alternate"
-    """Casing of the keys in events of calls through the API, the product's own among them."""
+    """The casing of the keys in events of calls through the API, including the product's own."""
 
     organization: OrganizationModel
     account: AccountService
@@ -48,12 +48,12 @@ class AccountLifecycle:
         self._events: EventBuses
         self._organizations: OrganizationsService
         self.stack_sets: StackSets
-        """Service-managed stack sets, which follow what happens to accounts."""
+        """Service-managed stack sets, which are deployed to accounts that join or move."""
 
     def edit_source(
         self, kinds: Kinds, via: Literal["api", "console"] = "api", casing: Literal["camel", "pascal"] = "camel"
     ) -> None:
-        """Somebody changes the management account's own contacts."""
+        """Change the management account's own contacts."""
         if via not in ("api", "console"):
             raise InvalidFault(f"edit_source: via must be api or console, not {via!r}")
         for kind, fields in contacts(kinds, "edit_source").items():
@@ -71,7 +71,7 @@ class AccountLifecycle:
         via: Literal["member", "management"] = "member",
         casing: Literal["camel", "pascal"] = "camel",
     ) -> None:
-        """Somebody changes a member's contacts, in the member itself or from the management account.
+        """Change a member's contacts, in the member itself or from the management account.
 
         Raises:
             UnknownAccount: it is no member.
@@ -90,7 +90,7 @@ class AccountLifecycle:
             self._emit_write(write, casing)
 
     def create_account(self, name: str, ou: str = "/", tags: Mapping[str, str] | None = None) -> str:
-        """Organizations creates an account, which has the management account's primary contact and no other.
+        """Create an account through Organizations; it gets the management account's primary contact and no other.
 
         Returns:
             the new account's id.
@@ -111,7 +111,7 @@ class AccountLifecycle:
         return made.id
 
     def join_account(self, name: str, ou: str = "/", tags: Mapping[str, str] | None = None) -> str:
-        """An account with contacts of its own accepts an invitation.
+        """Let an account with contacts of its own accept an invitation.
 
         Returns:
             its id.
@@ -124,14 +124,14 @@ class AccountLifecycle:
         return made.id
 
     def close_account(self, account: str) -> None:
-        """The account is closed: suspended, and gone for good only after 90 days."""
+        """Close an account: it is suspended, and deleted only after 90 days."""
         self._member(account).state = "SUSPENDED"
         self._organizations.set_state(account, "SUSPENDED")
         self.stack_sets.redeploy()
         self._emit_call("CloseAccount", {"accountId": account})
 
     def move_account(self, account: str, ou: str) -> None:
-        """The account goes to another unit, made if need be."""
+        """Move an account to another unit, which is made if it does not exist."""
         member = self._member(account)
         moved = {
             "accountId": account,
@@ -144,14 +144,14 @@ class AccountLifecycle:
         self._emit_call("MoveAccount", moved)
 
     def tag_account(self, account: str, tags: Mapping[str, str]) -> None:
-        """The account gets further tags."""
+        """Add tags to an account."""
         self._member(account).tags.update(tags)
         self._organizations.tag(account, dict(tags))
         given = [{"key": key, "value": value} for key, value in tags.items()]
         self._emit_call("TagResource", {"resourceId": account, "tags": given})
 
     def put_event(self, event: Mapping[str, Any]) -> None:
-        """Put an event on the management account's default bus as it stands.
+        """Put an event on the management account's default bus unchanged.
 
         Args:
             event: `source`, `detail-type`, `detail`, and if wanted `times` and `bus_region`.
@@ -169,7 +169,7 @@ class AccountLifecycle:
         )
 
     def _account_written(self, write: Write) -> None:
-        """A write came through the API."""
+        """Send the event of a write that came through the API."""
         casing = self.event_casing
         if casing == "alternate":
             casing = "pascal" if next(self._api_writes) % 2 else "camel"
@@ -214,7 +214,7 @@ class AccountLifecycle:
 
 
 def _api_request(kind: str, fields: Fields | None) -> tuple[str, dict[str, Any]]:
-    """The operation that makes a contact what it is to be, and its parameters for the caller's own account."""
+    """Give the operation that sets a contact, and its parameters for the caller's own account."""
     if kind == "primary":
         return "PutContactInformation", {"ContactInformation": fields}
     if fields is None:

@@ -1,8 +1,8 @@
-"""CloudWatch alarms, judged: moto keeps them and never looks at their metrics.
+"""CloudWatch alarms with evaluation: moto keeps them and never looks at their metrics.
 
-An alarm is judged when its metric speaks, and when `pass_time` says that AWS's time went by. Its periods
-are scaled like every wait of the sandbox; a period in which nothing was told counts as `TreatMissingData`
-says. So an alarm goes back to OK when its metric speaks again or time is passed, not of its own accord.
+An alarm is evaluated when its metric gets data, and when `pass_time` says that AWS's time has passed. Its periods
+are scaled like every wait of the sandbox; a period without data counts as `TreatMissingData` says. So an alarm
+goes back to OK with the next data or the next `pass_time`, not by itself.
 """
 
 import json
@@ -40,12 +40,12 @@ _STATISTICS: Mapping[str, Callable[[list[float]], float]] = {
 
 
 class Alarms:
-    """Judges every alarm of every account and region.
+    """The evaluation of every alarm of every account and region.
 
     Args:
         time_scale: seconds here for each second of a period.
-        changed: told of each change of state: the event's detail, account, region, the alarm's ARN.
-        lost: told of an action that reached nobody.
+        changed: called with each change of state: the event's detail, account, region, the alarm's ARN.
+        undelivered: called with each action that reached no target.
     """
 
     def __init__(
@@ -63,11 +63,11 @@ class Alarms:
         self._lock = threading.RLock()
 
     def install(self, patches: Patches) -> None:
-        """Listen to every datum that is put."""
+        """Patch moto so that every new datum is seen."""
         patches.wrap(CloudWatchBackend, "put_metric_data", self._put)
 
     def pass_time(self, seconds: float) -> None:
-        """Judge every alarm as if so many of AWS's seconds had passed in silence."""
+        """Evaluate every alarm as if so many of AWS's seconds had passed without data."""
         with self._lock:
             self._passed += seconds * self._time_scale
             for regions in list(cloudwatch_backends.values()):
@@ -85,7 +85,7 @@ class Alarms:
                 key = (backend.account_id, backend.region_name, namespace, datum["MetricName"], dimensions)
                 concerned = [alarm for alarm in list(backend.alarms.values()) if _key_of(backend, alarm) == key]
                 for alarm in concerned:
-                    self._evaluate(backend, alarm)  # what went by in silence before this
+                    self._evaluate(backend, alarm)  # the time without data before this
                 self._data[key] += [(self._now(), value) for value in _values(datum)]
                 for alarm in concerned:
                     self._evaluate(backend, alarm)
@@ -98,17 +98,19 @@ class Alarms:
         if state is None or state == alarm.state_value:
             return
         before, reason = alarm.state_value, f"{alarm.metric_name} {alarm.comparison_operator} {alarm.threshold}"
-        alarm.update_state(f"Threshold Crossed: {reason}" if state == "ALARM" else f"Not so: {reason}", "{}", state)
+        alarm.update_state(
+            f"Threshold Crossed: {reason}" if state == "ALARM" else f"Threshold not crossed: {reason}", "{}", state
+        )
         detail = _detail(alarm, before)
         self._changed(detail, backend.account_id, backend.region_name, alarm.alarm_arn)
         actions = alarm.alarm_actions if state == "ALARM" else alarm.ok_actions
         for action in actions if alarm.actions_enabled else ():
             self._tasks.submit(
-                f"alarm {alarm.name} tells {action.rsplit(':', 1)[-1]}", self._notify, action, alarm, detail
+                f"alarm {alarm.name} notifies {action.rsplit(':', 1)[-1]}", self._notify, action, alarm, detail
             )
 
     def _state(self, alarm: Any, data: list[tuple[float, float]]) -> str | None:
-        """`ALARM`, `OK`, or None where the state stays as it is: periods are counted back from now."""
+        """Give `ALARM`, `OK`, or None where the state does not change: periods are counted back from now."""
         period, periods = alarm.period * self._time_scale, alarm.evaluation_periods
         now = self._now()
         buckets: dict[int, list[float]] = defaultdict(list)
@@ -145,7 +147,7 @@ class Alarms:
         try:
             self._targets.deliver(action, json.dumps(message), sender, {"Subject": subject})
         except (DeliveryFailed, UnknownTarget) as error:
-            self._undelivered(f"alarm {alarm.name} could not tell {action}: {error}")
+            self._undelivered(f"alarm {alarm.name} could not notify {action}: {error}")
 
 
 def _key_of(backend: Any, alarm: Any) -> Key:
@@ -159,7 +161,7 @@ def _values(datum: Mapping[str, Any]) -> list[float]:
 
 
 def _detail(alarm: Any, before: str) -> dict[str, Any]:
-    """`detail` of the event, as far as rules ask for it."""
+    """Make the event's `detail`, as far as rules match on it."""
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
     return {
         "alarmName": alarm.name,

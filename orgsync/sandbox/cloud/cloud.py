@@ -1,4 +1,4 @@
-"""The cloud as a whole: everything started together, and everything ended together."""
+"""The cloud as a whole: its parts are started together and stopped together."""
 
 import logging
 import tempfile
@@ -53,9 +53,9 @@ from orgsync.sandbox.model.quotas import Quotas, parse
 log = logging.getLogger(__name__)
 
 TIME_SCALE = 0.005
-"""Seconds here for a second that AWS would only wait: between retries, in Wait states, between polls.
-What does work (functions, their time limits) takes its real time."""
-# A port that nobody serves: a request that is not for loopback ends here at once.
+"""The seconds here for one second of waiting at AWS: between retries, in Wait states, between polls.
+Work itself (functions, their time limits) takes its real time."""
+# A port without a server: a request that is not for loopback ends here at once.
 _NOWHERE = "http://127.0.0.1:9"
 _PRODUCT_FUNCTIONS = frozenset(entry.split(".")[-2] for entry in Entry)
 
@@ -63,13 +63,13 @@ _one_at_a_time = threading.Lock()
 
 
 class Cloud(AccountLifecycle):
-    """An AWS that fits in a process, with one organization in it; use it in a `with` block.
+    """An AWS in one process, with one organization in it; use it in a `with` block.
 
     Args:
-        organization: taken over: what happens to it is written into it.
+        organization: the model, which is updated with everything that happens to it.
         quotas: of the Account API: `off`, `aws`, or operation to `{rate, burst}`.
         latency_ms: before every answer of the Account API.
-        seed: of faults with a rate, and of contacts that are made up later.
+        seed: for faults with a rate, and for contacts that are made later.
         time_scale: see `TIME_SCALE`.
 
     moto's state is one for the whole process, so only one cloud can be open at a time.
@@ -86,9 +86,9 @@ class Cloud(AccountLifecycle):
         super().__init__(organization, seed)
         self._latency_ms, self._time_scale = latency_ms, time_scale
         self.undelivered: list[str] = []
-        """What was delivered to nobody: no target, no dead-letter queue."""
+        """Events and messages that reached no target and no dead-letter queue."""
         self.unsupported_resources: dict[str, dict[str, Any]] = {}
-        """Things of services that moto lacks: resource type -> id -> properties; counted by `leftovers`."""
+        """Resources of services that moto lacks: resource type -> id -> properties; counted by `leftovers`."""
         self.faults = Faults(seed, lambda: _PRODUCT_FUNCTIONS | function_names())
         self.account = AccountService(
             organization,
@@ -117,7 +117,7 @@ class Cloud(AccountLifecycle):
         self._open.close()
 
     def _start(self, opening: ExitStack) -> None:
-        """Each part is ended in the reverse order of its beginning."""
+        """Start each part; they are stopped in the reverse order."""
         _reset_moto()
         opening.callback(_reset_moto)
         home = Path(opening.enter_context(tempfile.TemporaryDirectory(prefix="orgsync-sandbox-")))
@@ -167,9 +167,9 @@ class Cloud(AccountLifecycle):
         self._gateway.answers["cloudformation", "DescribeStacks"] = described
 
     def client(self, service: str, region: str = HOME_REGION, account: str | None = None) -> Any:
-        """A boto3 client of the sandbox itself, for the management account or another one.
+        """Give a boto3 client of the sandbox itself, for the management account or another one.
 
-        Its Account API calls are neither counted, throttled nor refused by a fault.
+        Its calls of the Account API are neither counted, throttled nor refused by a fault.
         """
         caller = self._sandbox if account is None else CallerIdentity(account, _arn(account, "Sandbox"), sandbox=True)
         return self._clients.client(service, region, caller)
@@ -192,16 +192,16 @@ class Cloud(AccountLifecycle):
         return self._schedules.fire()
 
     def pass_time(self, seconds: float) -> None:
-        """Judge every alarm as if so many of AWS's seconds had passed in silence; nothing else hears of it."""
+        """Evaluate every alarm as if so many of AWS's seconds had passed without data; nothing else changes."""
         self._alarms.pass_time(seconds)
 
     def executions(self) -> list[dict[str, Any]]:
-        """Every execution, oldest first: arn, name, status, input and output (JSON text or None), started, ended."""
+        """List all executions, oldest first: arn, name, status, input and output (JSON text or None), start, end."""
         return self._step_functions.executions()
 
     @property
     def notifications(self) -> list[dict[str, str | None]]:
-        """What was published, in order: channel, severity, subject, body."""
+        """The published messages in order: channel, severity, subject, body."""
         return self._notifications.published
 
     @property
@@ -211,15 +211,15 @@ class Cloud(AccountLifecycle):
 
     @property
     def requests(self) -> set[tuple[str, str, str, str]]:
-        """Who asked what of whom: caller's ARN, botocore's service and operation, table name or object path."""
+        """The requests so far: caller's ARN, botocore's service and operation, table name or object path."""
         return set(self._gateway.requests)
 
     def logs(self, function: str) -> list[str]:
-        """Every line that a function has written, whether or not it has a log group."""
+        """List every line that a function has written, with or without a log group."""
         return list(self._logs[function])
 
     def dead_letters(self) -> dict[str, int]:
-        """Queue name to the number of messages in it."""
+        """Count the messages in every queue, by its name."""
         return {
             queue.name: queue.approximate_number_of_messages
             for regions in list(sqs_backends.values())
@@ -228,14 +228,14 @@ class Cloud(AccountLifecycle):
         }
 
     def leftovers(self) -> list[str]:
-        """Everything still held of what a program may declare; nothing, after a clean destroy."""
+        """List every resource that a program may declare and that still exists; none after a clean destroy."""
         unsupported_resources = [f"{kind} {name}" for kind, held in self.unsupported_resources.items() for name in held]
         stacks = [f"stack {name}" for name in self.cloudformation.names()]
         stacks += [f"stack set {name}" for name in self.stack_sets.names()]
         return sorted(leftovers.list_leftovers() + stacks + unsupported_resources)
 
     def _environment(self, url: str, authority: Path) -> dict[str, str]:
-        """What a process needs to live here, as an operator of the management account."""
+        """Make the environment variables of a process that runs as an operator of the management account."""
         operator = CallerIdentity(self.organization.management, _arn(self.organization.management, "Operator"))
         return {
             "AWS_ENDPOINT_URL": url,
@@ -258,7 +258,7 @@ class Cloud(AccountLifecycle):
         return self.environment | {"AWS_ACCESS_KEY_ID": self._access_keys.key_for(caller)}
 
     def _service_client(self, service: str, region: str, account: str | None = None) -> Any:
-        """For what AWS does by itself: deliveries, a state machine's tasks, custom resources."""
+        """Give a client for calls that AWS makes itself: deliveries, a state machine's tasks, custom resources."""
         account = account or self.organization.management
         return self._clients.client(service, region, CallerIdentity(account, _arn(account, "AWSService")))
 
@@ -278,13 +278,13 @@ class Cloud(AccountLifecycle):
         self._events.emit(source, detail_type, detail, account, region)
 
     def _alarm_changed(self, detail: dict[str, Any], account: str, region: str, arn: str) -> None:
-        """An event for the default bus, and for User Notifications, which listens beside it."""
+        """Send an event to the default bus, and to User Notifications, which follows events without a rule."""
         kind = {"source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change"}
         self._events.emit(kind["source"], kind["detail-type"], detail, account, region)
         self._notifications.event({**kind, "account": account, "region": region, "resources": [arn], "detail": detail})
 
     def _record_undelivered(self, what: str) -> None:
-        log.error("lost: %s", what)
+        log.error("undelivered: %s", what)
         self.undelivered.append(what)
 
     def _stop_executions(self) -> None:

@@ -24,7 +24,7 @@ from orgsync.sandbox.errors import StackError
 
 @dataclass
 class StackState:
-    """A stack: `status` as at AWS, `reason` of the last failure, `outputs`, and `id` (its ARN)."""
+    """A stack's state: `status` as at AWS, `reason` of the last failure, `outputs`, and `id` (its ARN)."""
 
     id: str
     name: str
@@ -138,7 +138,7 @@ class CloudFormation:
         return stack.state
 
     def describe(self, name: str) -> StackState | None:
-        """The stack of this name or ARN, if there is one."""
+        """Find the stack of this name or ARN, if there is one."""
         with self._lock:
             for stack in self._stacks.values():
                 if name in (stack.state.name, stack.state.id):
@@ -146,7 +146,7 @@ class CloudFormation:
         return None
 
     def names(self) -> list[str]:
-        """Every stack that is there."""
+        """List every stack."""
         with self._lock:
             return sorted(self._stacks)
 
@@ -160,7 +160,7 @@ class CloudFormation:
     def _apply(
         self, stack: _StackRecord, template: Template, parameters: dict[str, str]
     ) -> list[tuple[str, CustomResource]]:
-        """Create and update what the template asks for; returns what was replaced on the way."""
+        """Create and update the template's resources; returns those that were replaced."""
         replaced = []
         for logical, declared in template.resources.items():
             wanted = as_text(self._resolved(stack, declared["Properties"], parameters))
@@ -174,7 +174,7 @@ class CloudFormation:
         return replaced
 
     def _roll_back(self, stack: _StackRecord, before: dict[str, CustomResource]) -> str:
-        """Bring back what was there; a resource that failed is asked too, with its old properties."""
+        """Restore the former resources; one that failed is updated too, with its old properties."""
         stack.state.status = "UPDATE_ROLLBACK_IN_PROGRESS"
         failed = False
         for logical, made in list(stack.made.items()):
@@ -220,7 +220,7 @@ class CloudFormation:
         properties: dict[str, Any],
         old: CustomResource | None = None,
     ) -> None:
-        """Create a resource, or update the old one; one that fails is kept, to be deleted or asked again."""
+        """Create a resource, or update the old one; one that fails is kept, to be deleted or updated again."""
         request = "Update" if old else "Create"
         try:
             stack.made[logical] = self._resources.request(request, stack.state.id, logical, kind, properties, old)

@@ -1,7 +1,7 @@
 """CloudTrail's record of a call, as EventBridge carries it. Pure.
 
 AWS's samples of 2021 have camelCase keys with values; a live report of 2026 has PascalCase keys
-and masked values [field]. Both are made here, because nobody knows which of them comes.
+and masked values [field]. Both are made here, because it is not known which of them AWS sends.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _NEVER_MASKED = ("AccountId", "AlternateContactType")
 
 
 def account_call(write: Write, casing: str, time: str) -> dict[str, Any]:
-    """`detail` of a write through the Account API, for the caller's account."""
+    """Make the `detail` of a write through the Account API, for the caller's account."""
     if casing not in CASINGS:
         raise InvalidFault(f"casing must be one of {', '.join(CASINGS)}, not {casing!r}")
     parameters = _camel(write.parameters) if casing == "camel" else _masked(write.parameters)
@@ -28,14 +28,14 @@ def account_call(write: Write, casing: str, time: str) -> dict[str, Any]:
 
 
 def console_action(kind: str, caller: CallerIdentity, time: str) -> dict[str, Any]:
-    """`detail` of an edit on the console's account page (names: AWS's sample of 2018; no parameters there)."""
+    """Make the `detail` of an edit on the console's account page (names: AWS's sample of 2018; no parameters there)."""
     name = "SetContactAddress" if kind == "primary" else "SetAdditionalContacts"
     detail = api_call("billingconsole.amazonaws.com", name, None, caller, time)
     return detail | {"eventType": "AwsConsoleAction"}
 
 
 def api_call(source: str, name: str, parameters: Any, caller: CallerIdentity, time: str) -> dict[str, Any]:
-    """`detail` of a successful call of any service's API."""
+    """Make the `detail` of a successful call of any service's API."""
     return {
         "eventVersion": "1.08",
         "userIdentity": _identity(caller),
@@ -58,7 +58,7 @@ def api_call(source: str, name: str, parameters: Any, caller: CallerIdentity, ti
 
 
 def service_event(source: str, name: str, details: Mapping[str, Any], account: str, time: str) -> dict[str, Any]:
-    """`detail` of something that a service did by itself."""
+    """Make the `detail` of an action that a service took itself."""
     return {
         "eventVersion": "1.08",
         "userIdentity": {"accountId": account, "invokedBy": source},

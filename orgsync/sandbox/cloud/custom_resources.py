@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from orgsync.sandbox.cloud.responses import Responses
 
 _LONGEST_S = 3600.0
-"""ServiceTimeout unless declared [doc]."""
+"""The ServiceTimeout unless one is declared [doc]."""
 # A custom resource spends its hour between polls, which are quickened here; its own work is not.
 _TIMEOUT_SCALE = 1 / 20
 _SHORTEST_TIMEOUT_S = 2.0
@@ -19,7 +19,7 @@ _SHORTEST_TIMEOUT_S = 2.0
 
 @dataclass
 class CustomResource:
-    """A custom resource that exists: what it was asked for and what it answered."""
+    """A custom resource that exists: its properties and the function's answer."""
 
     kind: str
     physical_id: str
@@ -28,7 +28,7 @@ class CustomResource:
 
 
 class CustomResourceFailed(Exception):
-    """A custom resource failed; the text is its reason, `resource` what it may have begun all the same."""
+    """A failure of a custom resource; the text is its reason, `resource` what it may have created all the same."""
 
     def __init__(self, reason: str, resource: CustomResource) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""EventBridge: rules matched against events, and what matches delivered, tried again, or put with the dead.
+"""EventBridge: rules are matched against events, which are delivered, retried, or put into dead-letter queues.
 
 moto keeps buses, rules and targets; it delivers to few of them and retries nothing.
 """
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 _BUS = "events:event-bus"
 _LONGEST_WAIT_S = 10.0
-"""Between attempts, before scaling: AWS backs off up to minutes over 24 hours [inferred]."""
+"""The longest wait between attempts, before scaling: AWS backs off up to minutes over 24 hours [inferred]."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Delivery:
 
     @property
     def what(self) -> str:
-        """What runs, for people."""
+        """Describe the delivery in one line."""
         return f"delivery {self.sender.source_arn.rsplit('/', 1)[-1]} to {self.arn.rsplit(':', 1)[-1]}"
 
 
@@ -54,8 +54,8 @@ class EventBuses:
 
     Args:
         time_scale: seconds here for each second AWS would wait between attempts.
-        lost: told of every event that reached neither its target nor a dead-letter queue.
-        unknown: told of every target that is of no known kind.
+        undelivered: called with every event that reached neither its target nor a dead-letter queue.
+        unknown: called with every target of an unknown kind.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class EventBuses:
         self._undelivered, self._unknown = undelivered, unknown
 
     def install(self, patches: Patches) -> None:
-        """Take moto's delivery's place."""
+        """Replace moto's delivery."""
         events = self
 
         def send_to_targets(rule: Rule, original_event: Any, transform_input: bool = True) -> None:
@@ -100,7 +100,7 @@ class EventBuses:
             self._put(event, account, region, "default")
 
     def _put_events(self, original: Callable[..., Any], backend: Any, entries: list[dict[str, Any]]) -> Any:
-        """Entries for this account's own buses go to moto, those for another's past that bus's policy."""
+        """Give entries for this account's own buses to moto; check those for another's against that bus's policy."""
         buses = [bus_access.foreign_bus(backend, entry) for entry in entries]
         for bus, entry in zip(buses, entries, strict=True):
             if bus:
@@ -125,7 +125,7 @@ class EventBuses:
         return {"EventId": event["id"]}
 
     def send(self, delivery: Delivery, policy: Mapping[str, Any], dead_letters: str | None) -> None:
-        """Deliver, following a retry policy; then the dead-letter queue; then nobody."""
+        """Deliver as the retry policy says; what fails for good goes to the dead-letter queue, if there is one."""
         self._tasks.submit(delivery.what, self._attempt, delivery, policy, dead_letters, 0, 0.0)
 
     def _put(self, event: Mapping[str, Any], account: str, region: str, bus: str, forwarded: bool = False) -> None:
@@ -140,7 +140,7 @@ class EventBuses:
             return
         for target in list(rule.targets):
             if forwarded and target_kind(target["Arn"]) == _BUS:
-                # AWS says nothing of it; a rehearsal should.
+                # AWS reports nothing here; a rehearsal should.
                 self._undelivered(
                     f"{rule.arn}: an event that came from another bus goes to no third one: {target['Arn']}"
                 )
@@ -181,7 +181,7 @@ class EventBuses:
                 self._send_to_dead_letters(delivery, dead_letters, failure, attempt)
 
     def _forward(self, delivery: Delivery) -> None:
-        """To another bus: the event keeps the account and region it comes from."""
+        """Forward to another bus: the event keeps the account and region that it comes from."""
         assert delivery.event is not None
         self._targets.require_role(delivery.sender)
         bus = bus_access.find_bus(delivery.arn)
@@ -189,7 +189,7 @@ class EventBuses:
             raise DeliveryFailed("NO_RESOURCE", f"there is no event bus {delivery.arn}")
         sender = delivery.sender.source_arn.split(":")[4]
         if not bus_access.allows_event(bus, sender, delivery.event, forwarded=True):
-            raise DeliveryFailed("NO_PERMISSIONS", f"{delivery.arn} does not let account {sender} put events")
+            raise DeliveryFailed("NO_PERMISSIONS", f"{delivery.arn} does not allow account {sender} to put events")
         self._put(delivery.event, bus.account_id, bus.region, bus.name, forwarded=True)
 
     def _send_to_dead_letters(
@@ -210,7 +210,7 @@ class EventBuses:
         try:
             self._targets.deliver(dead_letters, delivery.body, delivery.sender, {"MessageAttributes": attributes})
         except (DeliveryFailed, UnknownTarget) as error:
-            self._undelivered(f"{why}; its dead-letter queue took it no more than the target: {error}")
+            self._undelivered(f"{why}; its dead-letter queue refused it too: {error}")
 
 
 def _event(source: str, detail_type: str, detail: Mapping[str, Any], account: str, region: str) -> dict[str, Any]:
@@ -228,7 +228,7 @@ def _event(source: str, detail_type: str, detail: Mapping[str, Any], account: st
 
 
 def _as_aws_sends_it(event: Mapping[str, Any]) -> dict[str, Any]:
-    """moto's event with the time as text, and without its own additions."""
+    """Convert moto's event: the time as text, and without moto's own additions."""
     sent = {key: value for key, value in event.items() if key != "ingestion-time"}
     moment = sent.get("time")
     if not isinstance(moment, str):

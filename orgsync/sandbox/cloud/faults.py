@@ -1,4 +1,4 @@
-"""Things that go wrong on purpose: operations that are refused, functions whose process dies.
+"""Faults on purpose: operations that are refused, functions whose process dies.
 
 The forms are those of a scenario file:
 
@@ -34,10 +34,10 @@ class _Fault:
 
 
 class Faults:
-    """The faults in force, asked at every call and every invocation; thread-safe.
+    """The faults in force, looked up at every call and every invocation; thread-safe.
 
     Args:
-        seed: of the faults with a `rate`.
+        seed: for the faults with a `rate`.
         functions: names that a fault may give a function: the product's, and what is deployed now.
     """
 
@@ -53,7 +53,7 @@ class Faults:
 
         Raises:
             UnknownOperation, UnknownFunction: it names something that does not exist.
-            InvalidFault: anything else about it has no meaning.
+            InvalidFault: anything else about it is invalid.
         """
         if "function" in fault:
             _check_keys(fault, {"function", "crash", "rate", "times"})
@@ -70,22 +70,22 @@ class Faults:
             faults.append(made)
 
     def clear(self) -> None:
-        """From here on nothing goes wrong on purpose."""
+        """Remove all faults."""
         with self._lock:
             self._operations.clear()
             self._crashes.clear()
 
     def refusal(self, operation: str, target: str) -> ApiError | None:
-        """The refusal that an Account API call about `target` meets, if any."""
+        """Give the error that an Account API call about `target` gets, if any."""
         code = self._matching_effect(self._operations, {operation, "*"}, target)
         return ApiError(code, f"{operation} was refused by a fault of the rehearsal") if code else None
 
     def error(self, operation: str) -> str | None:
-        """The error code that a call of another service meets, if any."""
+        """Give the error code that a call of another service gets, if any."""
         return self._matching_effect(self._operations, {operation}, None)
 
     def crash(self, names: set[str]) -> str | None:
-        """`before` or `after` if the process of the function with these names is to die now."""
+        """Give `before` or `after` if the process of the function with these names is to die now."""
         return self._matching_effect(self._crashes, names, None)
 
     def _matching_effect(self, faults: list[_Fault], subjects: set[str], target: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Functions, kept warm: which process runs an invocation, and how many may run at once."""
+"""Warm processes of functions: one is chosen for each invocation, and their number is limited."""
 
 import io
 import os
@@ -20,17 +20,17 @@ _KEPT_FROM_THE_MACHINE = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "HOME", "SYS
 
 
 class ConcurrencyExceeded(Exception):
-    """The function's reserved concurrency is used up."""
+    """An invocation beyond the function's reserved concurrency."""
 
 
 class FunctionPools:
-    """All functions' processes.
+    """The processes of all functions.
 
     Args:
-        environment: what a process needs to live in the cloud, for a function's spec; it wins over
+        environment: the variables that a process needs in the cloud, for a function's spec; they win over
             what the function declares, as Lambda's reserved variables do.
-        log: told every line a process writes: spec, stream name, line.
-        crash: whether the process of the function is to die: `before`, `after` or None.
+        log: called with every line that a process writes: spec, stream name, line.
+        crash: gives `before`, `after` or None: the moment at which the function's process is to die.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class _Pool:
 
 
 def _lambda_variables(spec: FunctionSpec, stream: str) -> dict[str, str]:
-    """Lambda's reserved variables, as far as runtimes and libraries read them."""
+    """Make Lambda's reserved variables, as far as runtimes and libraries read them."""
     return {
         "_HANDLER": spec.handler,
         "AWS_REGION": spec.region,

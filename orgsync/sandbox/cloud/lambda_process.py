@@ -44,18 +44,18 @@ class FunctionSpec:
 
     @property
     def names(self) -> set[str]:
-        """By what a fault may call it: its name, and the module of its entry point (`process`)."""
+        """The names by which a fault may refer to it: its name, and the module of its entry point (`process`)."""
         return {self.name, *self.handler.split(".")[-2:-1]}
 
     @property
     def version(self) -> str:
-        """Changes whenever a warm process must not be used any more."""
+        """A text that changes whenever a warm process must not be used any more."""
         return repr((self.code_sha, self.handler, sorted(self.environment.items()), self.timeout_s, self.memory_mb))
 
 
 @dataclass(frozen=True)
 class InvocationResult:
-    """What an invocation came to: a JSON payload, and whether it is an error document."""
+    """The result of an invocation: a JSON payload, and whether it is an error document."""
 
     payload: bytes
     failed: bool = False
@@ -126,11 +126,11 @@ class FunctionProcess:
         self._server.server_close()
 
     def next(self) -> "_Invocation | None":
-        """What the Runtime API hands out; None when the process is to end."""
+        """Wait for the next invocation; None when the process is to end."""
         return self._invocations.get()
 
     def answered(self, answer: InvocationResult) -> None:
-        """What the Runtime API was told about the invocation that runs."""
+        """Take the answer of the invocation that runs."""
         if self._current:
             self._current.finish(answer)
 
@@ -141,7 +141,7 @@ class FunctionProcess:
 
 
 class _Output:
-    """What a process writes, line by line; both its watcher and whoever has its answer may read on."""
+    """The output of a process, line by line; several threads may read on."""
 
     def __init__(self, pipe: IO[bytes], log: Callable[[str], None]) -> None:
         self._pipe, self._log = pipe, log
@@ -170,7 +170,7 @@ class _Output:
             self.read()
 
     def _poller(self) -> select.poll:
-        """One for each use: two threads cannot wait on the same."""
+        """Make one for each use: two threads cannot wait on the same poller."""
         poller = select.poll()
         poller.register(self._descriptor, select.POLLIN)
         return poller
@@ -260,7 +260,7 @@ def _exit_error(how: str) -> InvocationResult:
 
 
 def _error(kind: str, message: str) -> InvocationResult:
-    """An error document in the form Lambda gives those that are not the handler's own."""
+    """Make an error document in the form that Lambda gives to errors outside the handler."""
     return InvocationResult(
         json.dumps({"errorType": kind, "errorMessage": f"RequestId: {uuid.uuid4()} {message}"}).encode(), True
     )

@@ -1,4 +1,4 @@
-"""What moto's Lambda lacks: it runs functions, retries asynchronous invocations and sends what failed on.
+"""Lambda's invocations, which moto lacks: functions run, asynchronous ones are retried, failures are sent on.
 
 Every invocation of moto, from whatever service, comes through `LambdaFunction.invoke`.
 """
@@ -44,7 +44,7 @@ class LambdaService:
     Args:
         time_scale: seconds here for each second AWS would wait between attempts.
         targets: how destinations and dead-letter queues are reached, by the function's own role.
-        lost: told when something failed for good and nobody is left to hear of it.
+        undelivered: called with each invocation that failed for good and has no destination that took it.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class LambdaService:
         self._targets, self._undelivered = targets, undelivered
 
     def install(self, patches: Patches) -> None:
-        """Take the places in moto where functions are kept and invoked."""
+        """Patch the parts of moto that keep and invoke functions."""
         service = self
 
         def invoke(function: LambdaFunction, body: Any, request_headers: Any, response_headers: Any) -> Any:
@@ -111,7 +111,9 @@ class LambdaService:
             delivered |= self._send(function, dead_letters, (payload or b"{}").decode(), attributes)
         if not delivered:
             kind = json.loads(answer.payload).get("errorType")
-            self._undelivered(f"{function.function_name} failed {attempt} times with {kind} and nobody is told")
+            self._undelivered(
+                f"{function.function_name} failed {attempt} times with {kind} and no destination took the event"
+            )
 
     def _report(
         self,
@@ -122,7 +124,7 @@ class LambdaService:
         destination: Mapping[str, str] | None,
         condition: str,
     ) -> bool:
-        """Tell a destination of an asynchronous invocation; false where there is none."""
+        """Send the result of an asynchronous invocation to a destination; false where there is none."""
         if not destination or not destination.get("Destination"):
             return False
         response = {"statusCode": 200, "executedVersion": "$LATEST"}
@@ -146,13 +148,13 @@ class LambdaService:
         try:
             self._targets.deliver(arn, text, sender, {"MessageAttributes": attributes})
         except (DeliveryFailed, UnknownTarget) as error:
-            log.warning("%s could not reach %s: %s", function.function_name, arn, error)
+            log.warning("%s could not deliver to %s: %s", function.function_name, arn, error)
             return False
         return True
 
 
 def spec_of(function: LambdaFunction) -> FunctionSpec:
-    """What moto holds of a function, for the host."""
+    """Convert moto's function for the host."""
     reserved = function.reserved_concurrency
     return FunctionSpec(
         account=function.account_id,
@@ -172,7 +174,7 @@ def spec_of(function: LambdaFunction) -> FunctionSpec:
 
 
 def function_names() -> frozenset[str]:
-    """Every function that is declared now, in whatever account and region."""
+    """List every function that is declared now, in all accounts and regions."""
     return frozenset(
         function.function_name
         for regions in list(lambda_backends.values())
@@ -182,7 +184,7 @@ def function_names() -> frozenset[str]:
 
 
 def write_log(spec: FunctionSpec, stream: str, line: str) -> None:
-    """One line of a function into its log group, if it was declared."""
+    """Write one line of a function into its log group, if that was declared."""
     group, logs = f"/aws/lambda/{spec.name}", logs_backends[spec.account][spec.region]
     if group not in logs.groups:
         return
@@ -209,6 +211,6 @@ def _show_dead_letters(original: Callable[..., Any], function: Any, *args: Any, 
 
 
 def _replace_event_invoke_config(original: Callable[..., Any], backend: Any, name: str, config: Any) -> Any:
-    """moto appends each new configuration and answers with the oldest."""
+    """Replace the configuration; moto appends each new one and answers with the oldest."""
     backend.get_function(name).event_invoke_config.clear()
     return original(backend, name, config)

@@ -1,7 +1,7 @@
-"""Where metric data come from: functions' log lines in the embedded metric format, and AWS's own services.
+"""Sources of metric data: functions' log lines in the embedded metric format, and AWS's own services.
 
-moto keeps what is put and makes nothing of its own. Only metrics that something here tells of exist:
-an alarm on one that does not never fires, as in earnest.
+moto keeps data that are put and makes none itself. Only metrics that are put here exist:
+an alarm on any other never fires, as at AWS.
 """
 
 import json
@@ -28,7 +28,7 @@ _EXECUTIONS = {
 
 
 def install(patches: Patches) -> None:
-    """Count the messages of every queue, as they come and go."""
+    """Patch moto so that the messages of every queue are counted."""
     patches.wrap(Queue, "add_message", _count_messages)
     patches.wrap(Queue, "delete_message", _count_messages)
 
@@ -43,7 +43,7 @@ def put(
 
 
 def put_from_log_line(spec: FunctionSpec, line: str) -> None:
-    """What CloudWatch Logs does with a line in the embedded metric format; any other line is none of its business."""
+    """Put the data of a log line in the embedded metric format, as CloudWatch Logs does; ignore any other line."""
     if '"_aws"' not in line:
         return
     try:
@@ -58,13 +58,13 @@ def put_from_log_line(spec: FunctionSpec, line: str) -> None:
 
 
 def put_from_execution(detail: Mapping[str, Any], account: str, region: str) -> None:
-    """What Step Functions tells when an execution's status changes."""
+    """Put the metric of Step Functions for a change of an execution's status."""
     metric = _EXECUTIONS[detail["status"]]
     put(account, region, "AWS/States", {metric: [1.0]}, {"StateMachineArn": detail["stateMachineArn"]})
 
 
 class MeteredFunctionPools(FunctionPools):
-    """Functions of which Lambda tells what it measures: invocations, errors, durations, throttles."""
+    """Function pools with Lambda's metrics: invocations, errors, durations, throttles."""
 
     def invoke(self, spec: FunctionSpec, payload: bytes, *, wait: bool) -> InvocationResult:
         """See `FunctionPools.invoke`."""

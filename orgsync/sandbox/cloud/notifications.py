@@ -1,4 +1,4 @@
-"""What people would hear: every publication on an SNS topic, kept; nothing leaves the machine."""
+"""Notifications to people: every publication on an SNS topic is recorded; nothing leaves the machine."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ class NotificationRecorder:
 
     Args:
         extras: what was declared of services that moto lacks: chat channels, User Notifications.
-        lost: told of what a chat channel would not show.
+        undelivered: called with each message that a chat channel would not show.
     """
 
     def __init__(
@@ -24,12 +24,12 @@ class NotificationRecorder:
         self.published: list[recipients.Notification] = []
 
     def install(self, patches: Patches) -> None:
-        """Listen to every topic, and keep moto from posting to subscribed addresses."""
+        """Patch moto so that publications are recorded and no subscribed address is called."""
         patches.wrap(Topic, "publish", self._publish)
         patches.wrap(Subscription, "publish", _publish_to_subscription)
 
     def event(self, event: Mapping[str, Any]) -> None:
-        """An event of AWS's own, which User Notifications may follow."""
+        """Record the notifications that User Notifications makes of an event of AWS."""
         self.published += recipients.user_notifications(event, self._unsupported_resources)
 
     def _publish(
@@ -42,7 +42,7 @@ class NotificationRecorder:
         *args: Any,
         **kwargs: Any,
     ) -> str:
-        # What says none, as an alarm's message does, passes the filter of whoever hears of high severity.
+        # A message without a severity, such as an alarm's, passes the filter of subscribers to high severity.
         severity = (message_attributes or {}).get("severity", {}).get("Value", "high")
         channels = recipients.chat_channels(topic.arn, self._unsupported_resources)
         if not channels:

@@ -1,6 +1,6 @@
-"""Who hears what AWS's own services pass on: chat channels, and User Notifications' configurations.
+"""Recipients of AWS's own messages: chat channels, and User Notifications' configurations.
 
-moto has neither service. What a program declared of them is among the cloud's `unsupported_resources`.
+moto has neither service. Their declared resources are among the cloud's `unsupported_resources`.
 """
 
 import json
@@ -23,11 +23,11 @@ _SEVERITIES = ("high", "medium", "low")
 
 
 class MessageDropped(ValueError):
-    """A message that Amazon Q Developer in chat applications drops: it shows AWS's own and custom ones only."""
+    """A message that Amazon Q Developer in chat applications drops: it shows only AWS's own and custom ones."""
 
 
 def chat_channels(topic: str, unsupported_resources: UnsupportedResources) -> list[str]:
-    """The chat channels that hear a topic, by their ids."""
+    """List the ids of the chat channels that are connected to a topic."""
     return [
         str(held[channel])
         for token, channel in _CHANNELS.items()
@@ -37,7 +37,7 @@ def chat_channels(topic: str, unsupported_resources: UnsupportedResources) -> li
 
 
 def chat_notification(message: str, severity: str) -> Notification:
-    """What a chat channel shows of a message: a custom notification's title and text, or an alarm.
+    """Make what a chat channel shows of a message: a custom notification's title and text, or an alarm.
 
     Raises:
         MessageDropped: it is neither.
@@ -57,7 +57,7 @@ def chat_notification(message: str, severity: str) -> Notification:
 
 
 def user_notifications(event: Mapping[str, Any], unsupported_resources: UnsupportedResources) -> list[Notification]:
-    """What User Notifications passes on of an event: one notification for each configuration with a channel.
+    """Make the notifications of an event: one for each configuration of User Notifications with a channel.
 
     Its severity is the last word of the configuration's name, where that is one.
     """

@@ -1,4 +1,4 @@
-"""Time: rules that recur every few minutes tick on a scaled clock, every other schedule fires when told to.
+"""Schedules: rules that recur every few minutes fire on a scaled clock, every other schedule by `fire`.
 
 crhelper polls with a rule `rate(2 minutes)` that it makes at run time; nobody could wait for it.
 Daily schedules would never come round in a rehearsal: `fire` is their clock.
@@ -22,7 +22,7 @@ _QUICKEST_TICK_S = 0.3
 
 
 class Schedules:
-    """Everything that fires by the clock.
+    """All rules and schedules that fire at a time.
 
     Args:
         time_scale: seconds here for each second of a `rate(n minutes)`.

@@ -1,4 +1,4 @@
-"""One HTTP server on loopback in front of everything: who calls, what is to go wrong, who answers.
+"""The HTTP server on loopback in front of all services: it finds the caller, the fault and the service.
 
 Every request of the product passes here, whatever the service: the Account API is answered by our
 own model, all else by moto. A service that moto does not have is refused by name, so that nothing
@@ -23,10 +23,10 @@ log = logging.getLogger(__name__)
 
 
 class Gateway:
-    """The WSGI application; `unknown` collects what was asked for and is not emulated.
+    """The WSGI application; `unknown` collects requests that are not emulated.
 
-    `requests` is the set of what was asked: the caller's ARN, botocore's service and operation, and
-    the subject (`wire.subject`). What the sandbox asks itself is not in it. `answers` are the operations
+    `requests` is the set of requests: the caller's ARN, botocore's service and operation, and
+    the subject (`wire.subject`), without the sandbox's own. `answers` are the operations
     (botocore's service and operation) of which moto knows less than the sandbox itself.
     """
 
@@ -71,7 +71,7 @@ class Gateway:
 
     def _refuse_unknown(self, what: str, start_response: Any) -> Iterable[bytes]:
         self.unknown.append(what)
-        log.error("the sandbox was asked for something it does not know: %s", what)
+        log.error("a request that the sandbox does not know: %s", what)
         document = {"__type": "UnknownOperationException", "message": f"The sandbox does not know this: {what}"}
         headers = [("x-amzn-ErrorType", "UnknownOperationException")]
         return _send(refusals.json_response(404, document, headers), start_response)
@@ -85,12 +85,12 @@ class _QuietHandler(MotoRequestHandler):
 
 
 class Server:
-    """The front on a free port of 127.0.0.1, a thread for each connection."""
+    """The gateway on a free port of 127.0.0.1, a thread for each connection."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._server = make_server("127.0.0.1", 0, gateway, threaded=True, request_handler=_QuietHandler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), name="sandbox-front", daemon=True)
+        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), name="sandbox-gateway", daemon=True)
         self._thread.start()
 
     def close(self) -> None:

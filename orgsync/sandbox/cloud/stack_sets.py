@@ -1,6 +1,6 @@
 """Service-managed CloudFormation stack sets: a template in every ACTIVE member of some units, newcomers included.
 
-moto makes instances once, follows no account, and says nothing of what it cannot make.
+moto makes instances once, follows no account, and does not report what it cannot make.
 """
 
 import threading
@@ -33,7 +33,7 @@ class _Set:
 class StackSets:
     """Stack sets by name, over the members of one organization.
 
-    Accounts come, go and move: `redeploy` brings every set that deploys by itself into step.
+    Accounts come, go and move: `redeploy` updates every set that deploys automatically.
     """
 
     def __init__(self, organizations: OrganizationsService) -> None:
@@ -42,10 +42,10 @@ class StackSets:
         self._lock = threading.RLock()
 
     def create(self, name: str, template: str, *, auto_deploys: bool) -> None:
-        """Make a set; nothing is in any account yet.
+        """Create a set, without instances.
 
         Args:
-            follows: whether it deploys by itself into accounts that come, and leaves those that go.
+            auto_deploys: whether it is deployed to accounts that join, and deleted from those that leave.
 
         Raises:
             StackError: the name is taken, trusted access is missing, or the template is not known here.
@@ -74,7 +74,7 @@ class StackSets:
                     _fill(found, scope, accounts)
 
     def delete(self, name: str) -> None:
-        """Take a set away; one that is gone is no error.
+        """Delete a set; one that does not exist is no error.
 
         Raises:
             StackError: it has instances.
@@ -85,7 +85,7 @@ class StackSets:
             self._sets.pop(name, None)
 
     def exists(self, name: str) -> bool:
-        """Whether there is a set of this name."""
+        """Return whether there is a set of this name."""
         return name in self._sets
 
     def deploy(self, name: str, units: Iterable[str], region: str) -> None:
@@ -104,11 +104,11 @@ class StackSets:
             _fill(found, scope, accounts)
 
     def scope(self, name: str, region: str) -> StackSetScope | None:
-        """The instances of a set in a region, if there are any."""
+        """Find the instances of a set in a region, if there are any."""
         return self._sets[name].scopes.get(region) if name in self._sets else None
 
     def delete_instances(self, name: str, region: str) -> None:
-        """Take a set's stacks away again from one region; what is gone is no error."""
+        """Delete a set's stacks in one region; missing ones are no error."""
         with self._lock:
             scope = self.scope(name, region)
             if scope:
@@ -116,7 +116,7 @@ class StackSets:
                 del self._sets[name].scopes[region]
 
     def redeploy(self) -> None:
-        """What the organization's accounts have come to since: AWS does it minutes later, here it is done at once."""
+        """Update the sets after accounts have joined, moved or left: AWS does it minutes later."""
         with self._lock:
             for one in self._sets.values():
                 for scope in one.scopes.values() if one.auto_deploys else ():
@@ -125,7 +125,7 @@ class StackSets:
                     _fill(one, scope, wanted)
 
     def names(self) -> list[str]:
-        """Every set that is there."""
+        """List every set."""
         return sorted(self._sets)
 
     def _found(self, name: str) -> _Set:

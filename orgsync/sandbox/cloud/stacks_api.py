@@ -1,4 +1,4 @@
-"""CloudFormation's DescribeStacks, over the sandbox's own stacks: moto knows none of them."""
+"""CloudFormation's DescribeStacks, over the sandbox's own stacks: moto does not know them."""
 
 from typing import Any
 from urllib.parse import parse_qs

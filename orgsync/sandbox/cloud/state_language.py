@@ -1,4 +1,4 @@
-"""Amazon States Language: what moto's parser rejects without need, and what it would ignore without a word."""
+"""Amazon States Language: definitions that moto rejects without need, and features that it ignores."""
 
 import json
 import re
@@ -15,13 +15,13 @@ _WHOLE_PERCENTAGE = re.compile(r'("ToleratedFailurePercentage"\s*:\s*\d+)(?![\d.
 
 
 def install(patches: Patches) -> None:
-    """Judge every definition before moto does, and let its parser read whole percentages."""
+    """Patch moto to check every definition first, and to read whole percentages."""
     patches.wrap_static(AmazonStateLanguageParser, "parse", _parse)
     patches.wrap_static(StepFunctionsParserBackend, "_validate_definition", _validate)
 
 
 def _parse(original: Callable[[str], Any], definition: str) -> Any:
-    """moto's grammar wants `50.0` where everybody writes `50`."""
+    """Write `50.0` for `50`, which moto's grammar does not accept."""
     return original(_WHOLE_PERCENTAGE.sub(r"\1.0", definition))
 
 
@@ -33,7 +33,7 @@ def _validate(original: Callable[[str], None], definition: str) -> None:
 
 
 def _unsupported_features(node: Any) -> Iterator[str]:
-    """Features that moto would ignore or get wrong without a word."""
+    """Yield the features that moto would ignore or get wrong silently."""
     if isinstance(node, list):
         for part in node:
             yield from _unsupported_features(part)

@@ -1,7 +1,7 @@
-"""Delivery: how a rule, a schedule or a failed invocation reaches its target, by the target's ARN.
+"""Delivery to targets, by their ARN: from a rule, a schedule or a failed invocation.
 
 Calls go through the cloud's own server like everybody's, so that a fault on StartExecution or
-Publish meets them too. What a forgotten permission would stop in earnest is stopped here: the
+Publish applies to them too. A missing permission stops a delivery here as at AWS: the
 resource's policy for functions, topics and queues, the role for state machines and buses.
 """
 
@@ -27,7 +27,7 @@ _RETRYABLE = frozenset(
 
 
 class DeliveryFailed(Exception):
-    """A target that was not reached; `retryable` if trying again may help."""
+    """A failed delivery; `retryable` if another attempt may succeed."""
 
     def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
         super().__init__(f"{code}: {message}")
@@ -36,17 +36,17 @@ class DeliveryFailed(Exception):
 
 @dataclass(frozen=True)
 class Sender:
-    """Who delivers: the service's principal, on behalf of what ARN, with which role if any."""
+    """The sender of a delivery: the service's principal, the ARN that it acts for, and its role if any."""
 
     principal: str
     source_arn: str
     role_arn: str | None = None
     by_role: bool = False
-    """Whether the role alone decides, as it does for EventBridge Scheduler and destinations."""
+    """True if the role alone decides, as it does for EventBridge Scheduler and destinations."""
 
 
 class Targets:
-    """Deliveries to everything but event buses, which want the event and not its text."""
+    """Deliveries to all targets except event buses, which take the event and not its text."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -78,7 +78,7 @@ class Targets:
             raise DeliveryFailed(code, error.response["Error"].get("Message", ""), retryable=retryable) from error
 
     def require_role(self, sender: Sender) -> None:
-        """Raises DeliveryFailed if the sender has no role, or one that does not exist."""
+        """Raise DeliveryFailed if the sender has no role, or one that does not exist."""
         account = (sender.role_arn or ":::::").split(":")[4]
         roles = iam_backends[account]["aws"].roles.values() if account else ()
         if sender.role_arn not in {role.arn for role in roles}:
@@ -130,7 +130,7 @@ class Targets:
             return
         context = _condition_context(sender, action.partition(":")[0])
         if not resource_policy.allows(policy, sender.principal, action, context):
-            raise DeliveryFailed("NO_PERMISSIONS", f"{arn} does not let {sender.principal} do {action}")
+            raise DeliveryFailed("NO_PERMISSIONS", f"{arn} does not allow {sender.principal} to do {action}")
 
     def _for(self, arn: str, service: str) -> Any:
         _, _, _, region, account = arn.split(":")[:5]
@@ -138,7 +138,7 @@ class Targets:
 
 
 def _condition_context(sender: Sender, service: str) -> dict[str, str]:
-    """What a delivery names of its source: of a rule not the account, and to SNS nothing at all."""
+    """Make the condition keys of a delivery: for a rule without the account, and for SNS none at all."""
     account = sender.source_arn.split(":")[4]
     whole = {
         "aws:SourceAccount": account,
@@ -151,7 +151,7 @@ def _condition_context(sender: Sender, service: str) -> dict[str, str]:
 
 
 def target_kind(arn: str) -> str:
-    """`service:resource type` of an ARN: `lambda:function`, `sqs:`, `events:event-bus`."""
+    """Give `service:resource type` of an ARN: `lambda:function`, `sqs:`, `events:event-bus`."""
     _, _, service, _, _, resource = arn.split(":", 5)
     for separator in (":", "/"):
         if separator in resource:

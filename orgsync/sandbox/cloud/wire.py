@@ -1,4 +1,4 @@
-"""What an AWS request is about: its service, operation and caller, from nothing but its wire form."""
+"""AWS requests in their wire form: service, operation and caller."""
 
 import io
 import json
@@ -43,7 +43,7 @@ SERVICES = (
     "stepfunctions",
     "sts",
 )
-"""What the sandbox fronts, by botocore's names."""
+"""The services that the sandbox emulates, by botocore's names."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class AwsRequest:
 
 
 def read(environ: dict[str, Any]) -> AwsRequest:
-    """What a WSGI environment asks for; its body stays readable."""
+    """Read the request of a WSGI environment, of which the body stays readable."""
     signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     if not signed:
         return AwsRequest(None, None, "us-east-1", None)
@@ -67,7 +67,7 @@ def read(environ: dict[str, Any]) -> AwsRequest:
 
 
 def subject(environ: dict[str, Any], request: AwsRequest) -> str:
-    """What a request is about, where one action serves for several things: a table's name, an object's path."""
+    """Find the subject of a request: a table's name, an object's path; empty for other services."""
     if request.service == "s3":
         return str(environ.get("PATH_INFO", ""))
     if request.service != "dynamodb":

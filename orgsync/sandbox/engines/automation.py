@@ -27,7 +27,7 @@ from orgsync.sandbox.engines.program import Program
 from orgsync.sandbox.engines.provider import serve_provider
 from orgsync.sandbox.resources.context import CloudServices, ProviderContext
 
-# What the CLI adds when something else has said already what went wrong.
+# Lines that the CLI adds after the message that has the reason.
 _CONCLUSIONS = ("update failed", "preview failed", "refresh failed", "destroy failed", "resource monitor shut down")
 
 
@@ -55,7 +55,7 @@ class PulumiEngine:
     @classmethod
     @contextmanager
     def opened(cls, cli: Path, program: Program, cloud: CloudServices) -> Iterator["PulumiEngine"]:
-        """An engine whose provider and directories live as long as the block."""
+        """Open an engine whose provider and directories live as long as the block."""
         context = ProviderContext(cloud, program.root)
         with tempfile.TemporaryDirectory(prefix="orgsync-engine-") as folder, serve_provider(context) as port:
             work = Path(folder)
@@ -86,14 +86,14 @@ class PulumiEngine:
 
     def destroy(self, stack: str = "dev", on_output: OnOutput = silent) -> Deployed:
         handle = self._stack(stack)
-        # As the CLI does unless it is told to skip it. The preview refuses what is protected before anything is
+        # As the CLI does unless that is switched off. The preview refuses what is protected before anything is
         # gone; the operation itself would remove everything else first.
         self._run(lambda on_event: handle.preview_destroy(on_event=on_event, color="never"))
         result = self._run(lambda on_event: handle.destroy(on_output=on_output, on_event=on_event, color="never"))
         return Deployed(_counts_by_kind(result.summary.resource_changes))
 
     def _stack(self, stack: str, overlay: Mapping[str, Any] | None = None) -> automation.Stack:
-        """The stack with its files in place; without `overlay` configured as it was last time."""
+        """Prepare the stack and its files; without `overlay` the configuration is that of last time."""
         if overlay is not None:
             self._overlays[stack] = overlay
         self._context.root = self.program.root
@@ -130,7 +130,7 @@ class PulumiEngine:
 
 
 def _reason(reasons: list[str]) -> str:
-    """Every error once: the CLI repeats some inside others, and concludes with what adds nothing."""
+    """Join all errors, each once: the CLI repeats some inside others, and its last lines add nothing."""
     messages: list[str] = []
     for line in reasons:
         if line and not line.startswith(_CONCLUSIONS) and not any(earlier in line for earlier in messages):

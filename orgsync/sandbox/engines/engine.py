@@ -21,20 +21,20 @@ KINDS = ("create", "update", "delete", "replace", "same")
 
 
 def silent(line: str) -> None:
-    """An `on_output` that drops what it hears."""
+    """Drop a line of output."""
 
 
 class DeployFailed(Exception):
-    """A deployment that did not succeed; the message is the reason, for people."""
+    """A failed deployment; the message is the reason, for people."""
 
 
 class EngineMissing(Exception):
-    """The real engine was asked for and is not here."""
+    """The real engine was chosen and cannot be found."""
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """What an operation did: resources by what became of them (all of `KINDS`), and the stack's outputs.
+    """The result of an operation: resources by what happened to them (all of `KINDS`), and the stack's outputs.
 
     Components and the stack itself count as resources, as they do for Pulumi.
     """
@@ -44,29 +44,29 @@ class Deployed:
 
     @property
     def changes(self) -> int:
-        """How many resources did not stay the same."""
+        """The number of resources that did not stay the same."""
         return sum(count for kind, count in self.resources.items() if kind != "same")
 
 
 class Engine(Protocol):
-    """What deploys. Every operation raises `DeployFailed`; `config` is laid over the system's own."""
+    """An engine. Every operation raises `DeployFailed`; `config` is laid over the system's own."""
 
     name: str
     """`pulumi 3.259.0` or `inline`."""
 
     program: Program
-    """What is deployed; another clone of the same program may take its place between operations."""
+    """The deployed program; another clone of it may replace it between operations."""
 
     def preview(
         self, stack: str = "dev", config: Mapping[str, Any] | None = None, on_output: OnOutput = silent
     ) -> Deployed:
-        """What an `up` would do; nothing is done."""
+        """Show what an `up` would do, without doing it."""
 
     def up(self, stack: str = "dev", config: Mapping[str, Any] | None = None, on_output: OnOutput = silent) -> Deployed:
         """Make the cloud what the program declares."""
 
     def refresh(self, stack: str = "dev", on_output: OnOutput = silent) -> Deployed:
-        """Look what the cloud really holds, so that the next `up` repairs it."""
+        """Read what the cloud really holds, so that the next `up` repairs it."""
 
     def destroy(self, stack: str = "dev", on_output: OnOutput = silent) -> Deployed:
         """Remove all that was deployed."""
@@ -74,14 +74,14 @@ class Engine(Protocol):
 
 @contextmanager
 def open_engine(choice: Choice, cloud: CloudServices, program: Path) -> Iterator[Engine]:
-    """An engine for a program (the directory of its `Pulumi.yaml`); its state lives as long as the block.
+    """Open an engine for a program (the directory of its `Pulumi.yaml`); its state lives as long as the block.
 
     `auto` is the real engine where a CLI is found (`find_cli`), else the inline one.
 
     Raises:
         EngineMissing: for `pulumi` without a CLI.
     """
-    # Here, for `import pulumi` takes a second that whoever only reads a scenario need not wait.
+    # Imported here: `import pulumi` takes a second, which reading a scenario alone need not wait for.
     from orgsync.sandbox.engines.automation import PulumiEngine
     from orgsync.sandbox.engines.inline import InlineEngine
 
@@ -95,7 +95,7 @@ def open_engine(choice: Choice, cloud: CloudServices, program: Path) -> Iterator
 
 
 def find_cli() -> Path | None:
-    """The Pulumi CLI: on PATH, or where `make engine` puts it in this checkout."""
+    """Find the Pulumi CLI: on PATH, or where `make engine` puts it in this checkout."""
     on_path = shutil.which("pulumi")
     if on_path:
         return Path(on_path)

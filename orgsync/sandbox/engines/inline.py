@@ -1,4 +1,4 @@
-"""An engine inside this process, for where there is no Pulumi CLI.
+"""An engine inside this process, for machines without a Pulumi CLI.
 
 The SDK's mocks let a program run without one; `registration` answers what it declares. The state
 is kept for as long as the engine is open, so that a second `up` changes and removes what it must.
@@ -33,7 +33,7 @@ Records = dict[str, ResourceRecord]
 
 
 class InlineEngine:
-    """Keeps what each stack holds, by URN and in the order of creation."""
+    """The inline engine; it keeps each stack's resources by URN, in the order of creation."""
 
     name = "inline"
 
@@ -47,13 +47,13 @@ class InlineEngine:
     @classmethod
     @contextmanager
     def opened(cls, program: Program, cloud: CloudServices) -> Iterator["InlineEngine"]:
-        """An engine whose state lives as long as the block."""
+        """Open an engine whose state lives as long as the block."""
         yield cls(program, ProviderContext(cloud, program.root))
 
     def preview(
         self, stack: str = "dev", config: Mapping[str, Any] | None = None, on_output: OnOutput = silent
     ) -> Deployed:
-        # A preview decides on a copy: what it foresees must not be taken for made.
+        # A preview works on a copy: its outputs must not be taken for real ones.
         return self._deploy(stack, dict(self._stacks.get(stack, {})), config or {}, on_output, dry=True)
 
     def up(self, stack: str = "dev", config: Mapping[str, Any] | None = None, on_output: OnOutput = silent) -> Deployed:
@@ -82,7 +82,7 @@ class InlineEngine:
         return Deployed({**dict.fromkeys(KINDS, 0), "delete": len(to_delete)})
 
     def _selected(self, stack: str) -> Records:
-        """What a stack holds, where it stands."""
+        """Select a stack's records and its provider's settings."""
         self._context.begin()
         configure(self._context, self._providers.get(stack, {}))
         return self._stacks.get(stack, {})
@@ -127,7 +127,7 @@ class InlineEngine:
                 callbacks=None,
             )
             configure_sdk(bag)
-            # What an earlier run left behind would be waited for without end.
+            # Calls of an earlier run would be waited for without end.
             SETTINGS.rpc_manager.clear()
             SETTINGS.outputs.clear()
             set_root_resource(None)  # type: ignore[arg-type]
@@ -142,7 +142,7 @@ class InlineEngine:
             raise DeployFailed(str(error)) from error
 
     def _remove(self, records: Records, to_delete: list[ResourceRecord], on_output: OnOutput) -> None:
-        """Delete backwards: what was created last depends on what was created before it."""
+        """Delete in reverse order: later resources depend on earlier ones."""
         for record in reversed(to_delete):
             if record.managed and not record.retain:
                 try:
@@ -154,7 +154,7 @@ class InlineEngine:
 
 
 class _OutputHandler(logging.Handler):
-    """The program's own log lines, told as progress."""
+    """A handler that passes the program's own log lines on as output."""
 
     def __init__(self, on_output: OnOutput) -> None:
         super().__init__()
@@ -183,7 +183,7 @@ def _silenced_asyncio() -> Iterator[None]:
 
 
 def _run_in_thread(work: Callable[[], None]) -> BaseException | None:
-    """Run in a thread, with context variables of its own; answers the exception it ended with."""
+    """Run in a thread, with context variables of its own; returns the exception that it ended with."""
     ended: list[BaseException] = []
 
     def guarded() -> None:

@@ -1,4 +1,4 @@
-"""A Pulumi program as it stands in a repository: its project, its stacks' configuration, its code."""
+"""A Pulumi program in a repository: its project, its stacks' configuration, its code."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ class Program:
 
     @property
     def project(self) -> dict[str, Any]:
-        """What `Pulumi.yaml` says.
+        """The content of `Pulumi.yaml`.
 
         Raises:
             ProgramInvalid: if there is none.
@@ -43,7 +43,7 @@ class Program:
         return str(self.project["name"])
 
     def stack(self, stack: str, overlay: Mapping[str, Any]) -> dict[str, Any]:
-        """What `Pulumi.<stack>.yaml` says, with `overlay` laid over the system's own configuration.
+        """Read `Pulumi.<stack>.yaml`, with `overlay` laid over the system's own configuration.
 
         Mappings are merged, anything else is replaced.
         """
@@ -54,7 +54,7 @@ class Program:
         return {**document, "config": config}
 
     def config(self, stack: str, overlay: Mapping[str, Any]) -> dict[str, str]:
-        """The configuration as the engine gives it to a running program: text by full key.
+        """Make the configuration as the engine gives it to a running program: text by full key.
 
         Raises:
             ProgramInvalid: for a secret, which only the real engine can open.
@@ -86,7 +86,7 @@ class Program:
 
     @contextmanager
     def in_directory(self) -> Iterator[None]:
-        """The program's directory as the process's own: relative assets are meant from there."""
+        """Make the program's directory the process's own: relative assets are looked up there."""
         with contextlib.chdir(self.root):
             yield
 
@@ -113,7 +113,7 @@ class Program:
             sys.modules.update(before)
 
     def _is_foreign(self, module: ModuleType) -> bool:
-        """Whether a module of a name that the program has comes from elsewhere."""
+        """Return whether a module of a name that the program has comes from elsewhere."""
         if module.__name__ == "__main__":
             return False
         folders = [module.__file__] if getattr(module, "__file__", None) else list(getattr(module, "__path__", []))
@@ -138,19 +138,19 @@ HOST = __name__.rpartition(".engines.")[0]
 
 
 def _is_program_module(module: str, packages: set[str]) -> bool:
-    """Whether a module is of one of these packages, and none of the sandbox's own."""
+    """Return whether a module is of one of these packages, and none of the sandbox's own."""
     return module.partition(".")[0] in packages and not f"{module}.".startswith(f"{HOST}.")
 
 
 def merge_config(base: Any, overlay: Any) -> Any:
-    """`overlay` over `base`: mappings key by key, everything else whole."""
+    """Lay `overlay` over `base`: mappings key by key, everything else whole."""
     if isinstance(base, Mapping) and isinstance(overlay, Mapping):
         return {**base, **{key: merge_config(base.get(key), value) for key, value in overlay.items()}}
     return overlay
 
 
 def _value(declared: Any) -> Any:
-    """A default in `Pulumi.yaml`: the value itself, or a mapping that carries it."""
+    """Read a default in `Pulumi.yaml`: the value itself, or a mapping that holds it."""
     if isinstance(declared, Mapping):
         return declared.get("value", declared.get("default"))
     return declared

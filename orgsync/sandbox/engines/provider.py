@@ -34,7 +34,7 @@ Kind = provider_pb2.PropertyDiff
 
 
 def _reporting_errors(method: Callable[..., Any]) -> Callable[..., Any]:
-    """An exception becomes the engine's error message instead of "Exception calling application"."""
+    """Turn an exception into the engine's error message instead of "Exception calling application"."""
 
     @wraps(method)
     def wrapper(self: "SandboxProvider", request: Any, call: grpc.ServicerContext) -> Any:
@@ -69,7 +69,7 @@ class SandboxProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     @_reporting_errors
     def DiffConfig(self, request: Any, call: Any) -> Any:
-        # Unless it is told, the engine goes on with the former settings until its next operation.
+        # Without an answer, the engine goes on with the former settings until its next operation.
         before, after = plain(request.old_inputs), plain(request.news)
         changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
         answer = provider_pb2.DiffResponse

@@ -1,4 +1,4 @@
-"""What the inline engine does about each resource that a program registers.
+"""The inline engine's handling of each resource that a program registers.
 
 It keeps to the real engine's rules that matter here (a name once, dependencies before dependents,
 replacement, protection) and refuses the options that it does not know.
@@ -29,7 +29,7 @@ _UNSUPPORTED_OPTIONS = ("importId", "remote", "transforms", "hooks", "deletedWit
 
 
 class NeedsRealEngine(ValueError):
-    """A program that asks for what only the real engine can do."""
+    """A program that uses an option which only the real engine supports."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ class ResourceRecord:
     inputs: Properties = field(default_factory=dict)
     state: Properties = field(default_factory=dict)
     generation: int = 0
-    """How many times it was replaced; its automatic name differs each time."""
+    """The number of its replacements; its automatic name differs each time."""
     protect: bool = False
     retain: bool = False
 
@@ -77,12 +77,12 @@ class Registration(mocks.MockMonitor):
         self.counts: Counter[str] = Counter()
         self.outputs: Properties = {}
         self.replaced: list[ResourceRecord] = []
-        """The old ones of what was replaced, still to be deleted."""
+        """The old resources of replacements, still to be deleted."""
         self.failures: list[str] = []
         self._context = context
         self._provider = dict(provider)
         self._default_asked = False
-        """Whether the default provider has done anything: before, one that the program declares may be another."""
+        """True once the default provider has done anything: until then the program may declare another."""
         self._records = records
         self._on_output = on_output
         self._lock = threading.Lock()
@@ -200,5 +200,5 @@ class Registration(mocks.MockMonitor):
 
 
 def _is_given(option: Any) -> bool:
-    """Whether an option says anything; the SDK sends some of them empty."""
+    """Return whether an option has a value; the SDK sends some of them empty."""
     return bool(option.ByteSize() if hasattr(option, "ByteSize") else option)

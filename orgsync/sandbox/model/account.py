@@ -41,7 +41,7 @@ _NO_CONTACT = "No contact of the inputted alternate contact type found."
 
 
 class ApiError(Exception):
-    """A refusal: `code` is AWS's error name; `fields` are (name, message) of a failed validation."""
+    """An error of the Account API: `code` is AWS's error name; `fields` are (name, message) of a failed validation."""
 
     def __init__(self, code: str, message: str, fields: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(f"{code}: {message}")
@@ -57,7 +57,7 @@ class ApiError(Exception):
 
 @dataclass(frozen=True)
 class CallerIdentity:
-    """Who calls: the account, the ARN that CloudTrail would name, and whether it is the sandbox itself."""
+    """The caller of an API: its account, its ARN as in CloudTrail, and whether it is the sandbox itself."""
 
     account: str
     arn: str
@@ -66,7 +66,7 @@ class CallerIdentity:
 
 @dataclass(frozen=True)
 class Write:
-    """A write that succeeded: the request as it came, and whom it concerned."""
+    """A write that succeeded: the request, and the account and kind that it changed."""
 
     operation: str
     parameters: Mapping[str, Any]
@@ -84,9 +84,9 @@ class AccountService:
         clock: seconds, for the quotas and for `lag_s`.
         lag_s: seconds for which a read still answers what stood there before a write. AWS is
             eventually consistent; the Terraform provider had to poll for it.
-        refuse: asked before every call that is not the sandbox's own, with operation and target
+        refuse: called before every call that is not the sandbox's own, with operation and target
             account; an AccountError it returns is what the caller gets.
-        on_write: told of every write that succeeded, outside the lock.
+        on_write: called with every write that succeeded, outside the lock.
     """
 
     def __init__(
@@ -125,20 +125,20 @@ class AccountService:
             }
 
     def contacts(self) -> dict[str, dict[str, Fields | None]]:
-        """What every account truly holds now, the management account's included; None: no such contact."""
+        """Read every account's contacts now, the management account's included; None: no such contact."""
         with self._lock:
             return {
                 account: {kind: copy.copy(held.get(kind)) for kind in KINDS} for account, held in self._contacts.items()
             }
 
     def add_account(self, account: MemberAccount) -> None:
-        """A new member with the contacts it brings."""
+        """Add a member with the contacts that it has."""
         with self._lock:
             self._members[account.id] = account
             self._contacts[account.id] = copy.deepcopy(account.contacts)
 
     def write_directly(self, operation: str, parameters: Mapping[str, Any], caller: CallerIdentity) -> Write:
-        """A write by somebody else's hand: neither counted, throttled nor told of.
+        """Write as another user of the API would: neither counted, throttled nor passed to `on_write`.
 
         Its fields are stored as they come, because accounts do hold what AWS would not take
         today (an old phone number without its plus).
@@ -154,7 +154,7 @@ class AccountService:
         return Write(operation, dict(parameters), caller, target, kind)
 
     def call(self, operation: str, parameters: Mapping[str, Any], caller: CallerIdentity) -> dict[str, Any]:
-        """Do what the API does; parameters and answer as in the service model.
+        """Call an operation; parameters and answer are as in the service model.
 
         Raises:
             ApiError: AWS's refusal.
@@ -195,7 +195,7 @@ class AccountService:
         return {}
 
     def _authorize(self, operation: str, parameters: Mapping[str, Any], caller: CallerIdentity) -> None:
-        """Who may ask about whom.
+        """Refuse a caller who may not act on the account.
 
         [field] The wording for the management account's own id is quoted by several tools, and
         suspended accounts can still be read. [inferred] They cannot be written to, and the
@@ -267,7 +267,7 @@ def _kind(operation: str, parameters: Mapping[str, Any]) -> str:
 
 
 def _contact_parameters(kind: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Where a write's parameters hold the contact: nested for the primary one, flat for the alternates."""
+    """Find the contact in a write's parameters: nested for the primary one, flat for the alternates."""
     given: Mapping[str, Any] = parameters.get("ContactInformation", {}) if kind == "primary" else parameters
     return given
 

@@ -1,6 +1,6 @@
-"""What AWS accepts as a contact: field lengths, patterns and what is required (botocore's service model).
+"""AWS's rules for contacts: field lengths, patterns and required fields (botocore's service model).
 
-Kept apart from the product's own rules on purpose: the sandbox judges them.
+They are separate from the product's own rules on purpose: the sandbox checks those.
 """
 
 import re
@@ -41,7 +41,7 @@ STATE_REQUIRED = frozenset({"US", "CA", "GB", "DE", "JP", "IN", "BR"})
 
 
 def field_errors(kind: str, fields: Mapping[str, object]) -> list[tuple[str, str]]:
-    """What AWS would say against the fields of a `primary` or alternate contact: (field, message).
+    """List AWS's errors about the fields of a `primary` or alternate contact: (field, message).
 
     The messages repeat the value: the model marks them sensitive, so callers must expect it.
     """

@@ -38,7 +38,7 @@ _TITLES = {"billing": "Finance Lead", "operations": "Operations Lead", "security
 
 
 class OrganizationInvalid(ValueError):
-    """A description of an organization that cannot be used; the message names the place in it."""
+    """A description of an organization that cannot be used; the message has the path in it."""
 
 
 @dataclass
@@ -64,14 +64,14 @@ class OrganizationModel:
 
 
 def make(seed: int, count: int, management: str = MANAGEMENT) -> OrganizationModel:
-    """An organization of `count` members, the same for the same seed, every account with contacts of its own."""
+    """Make an organization of `count` members, the same for the same seed, every account with contacts of its own."""
     accounts = [_account(seed, f"{200_000_000_000 + number:012d}", number) for number in range(1, count + 1)]
     source = {kind: make_contact(seed, management, kind) for kind in KINDS}
     return OrganizationModel(management, accounts, source)
 
 
 def make_contact(seed: int, account: str, kind: str) -> Fields:
-    """A contact that AWS would accept, the same for the same seed, account and kind."""
+    """Make a contact that AWS would accept, the same for the same seed, account and kind."""
     draw = random.Random(f"{seed}/{account}/{kind}")
     person = f"{draw.choice(_FIRST)} {draw.choice(_LAST)}"
     phone = f"+1 555-{draw.randrange(100, 1000)}-{draw.randrange(10_000):04d}"
@@ -92,10 +92,10 @@ def make_contact(seed: int, account: str, kind: str) -> Fields:
 
 
 def from_document(document: Mapping[str, Any]) -> OrganizationModel:
-    """The organization a scenario file describes under `organization` and `source`.
+    """Make the organization that a scenario file describes under `organization` and `source`.
 
     Raises:
-        OrganizationInvalid: naming the place in the file that is wrong, and what is allowed there.
+        OrganizationInvalid: with the path in the file that is wrong, and what is allowed there.
     """
     described = _mapping(document.get("organization", {}), "organization", {"management", "accounts", "seed"})
     seed = described.get("seed", 0)
@@ -117,7 +117,7 @@ def from_document(document: Mapping[str, Any]) -> OrganizationModel:
 
 
 def contacts(described: Any, path: str) -> dict[str, Fields | None]:
-    """Kinds with their fields, or None for a contact that does not exist; only names are judged, never values.
+    """Read kinds with their fields, or None for a contact that does not exist; only names are checked, never values.
 
     Raises:
         OrganizationInvalid: for a kind or a field that AWS does not know, or a primary contact that is None.

@@ -9,7 +9,7 @@ from orgsync.sandbox.errors import InvalidFault, UnknownOperation
 
 @dataclass(frozen=True)
 class Quota:
-    """Requests a second in the long run, and how many may come at once."""
+    """A quota: requests a second in the long run, and the number that may come at once."""
 
     rate: float
     burst: float
@@ -30,7 +30,7 @@ Quotas = str | Mapping[str, Mapping[str, float]]
 
 
 def parse(quotas: Quotas) -> Mapping[str, Quota]:
-    """The quotas that are in force for a scenario's `quotas`.
+    """Read the quotas of a scenario's `quotas`.
 
     Raises:
         UnknownOperation: for an operation that has no quota at AWS.

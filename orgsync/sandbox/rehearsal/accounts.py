@@ -21,7 +21,7 @@ class ListedAccount:
 
 
 def list_accounts(organizations: "OrganizationsClient", management: str) -> list[ListedAccount]:
-    """List every member account in the order of its id; walks the tree once, unit by unit, instead of asking for each account."""
+    """List every member account by its id; walks the tree once instead of asking for each account."""
     (root,) = organizations.list_roots()["Roots"]
     found = _accounts_below(organizations, root["Id"], "/", frozenset({root["Id"]}))
     return sorted((member for member in found if member.id != management), key=lambda member: member.id)

@@ -35,7 +35,7 @@ def _document(accounts: int) -> dict[str, Any]:
             {"note": "the security contact changes at the source", "edit_source": {"security": desk}},
             {"note": f"{BURST} edits in one burst, answered by at most {MOST_RUNS} runs", "at_once": _burst()},
             {
-                "note": "a member's contact is changed from the management account, as our own writes are: no event starts a run",
+                "note": "a member's contact is changed from the management account: no run starts",
                 "edit_member": _drift(),
             },
             {"note": "the daily pass finds and repairs it", "schedule": {}},

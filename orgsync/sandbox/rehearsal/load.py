@@ -83,7 +83,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     keys = [key for key, _ in pairs]
     twice = sorted({key for key in keys if keys.count(key) > 1})
     if twice:
-        raise ValueError(f"the key {twice[0]!r} stands twice in one place; the first would be lost")
+        raise ValueError(f"the key {twice[0]!r} stands twice in one mapping; the first would be dropped")
     return dict(pairs)
 
 
@@ -97,7 +97,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
             if not isinstance(key, yaml.ScalarNode):
                 raise yaml.constructor.ConstructorError(None, None, "a key must be text", key.start_mark)
             if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                text = f"the key {key.value!r} stands twice in one place; the first would be lost"
+                text = f"the key {key.value!r} stands twice in one mapping; the first would be dropped"
                 raise yaml.constructor.ConstructorError(None, None, text, key.start_mark)
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)

@@ -1,7 +1,7 @@
 """The policy that a deployed configuration states for every account, decided independently of the product.
 
 Nothing here is taken from the product: it is written a second time, and shorter, from the
-contract, so that a mistake in deciding does not hide itself by being asked about itself.
+contract, so that an error in deciding is not hidden by the same error in the check.
 """
 
 from collections.abc import Mapping

@@ -44,7 +44,7 @@ class Session:
     regions: set[str] = field(default_factory=lambda: {HOME_REGION})
     """The regions in which stacks were deployed."""
     nothing_deployed: bool = False
-    """Whether the last deploy failed before it created anything."""
+    """True if the last deploy failed before it created anything."""
 
     def deploy(self, body: StackStep) -> ActionResult:
         """Bring the stack up, or update it."""

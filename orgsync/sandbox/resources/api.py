@@ -14,7 +14,7 @@ from orgsync.sandbox.resources.values import Properties, comparable, is_unknown
 
 
 class Tagging(NamedTuple):
-    """How a service changes tags: its operations and the parameter that says of what."""
+    """A service's way to change tags: its operations and the parameter that names the resource."""
 
     by: str
     tag: str = "TagResource"
@@ -24,7 +24,7 @@ class Tagging(NamedTuple):
 
 
 class ApiResource(Resource):
-    """A type whose life is a table: which operation does what, and which names differ."""
+    """A type that is described by a table: its four operations, and the names that differ."""
 
     service: str
     creates: str
@@ -49,7 +49,7 @@ class ApiResource(Resource):
     rename: Mapping[str, str] = {}
 
     resets: Mapping[str, Any] = {}
-    """Input -> what AWS is told when it is no longer declared; `updates` leaves alone what it is not told."""
+    """Input -> the value that resets it when it is no longer declared; `updates` keeps what it does not get."""
 
     tagging: Tagging | None = None
 
@@ -61,26 +61,26 @@ class ApiResource(Resource):
     # What a type may add to its table.
 
     def arrange(self, inputs: Properties) -> Properties:
-        """The inputs in the arrangement of `creates`, where that is more than other names."""
+        """Arrange the inputs for `creates`, where more than names differ."""
         return inputs
 
     def attach(self, old: Properties | None, inputs: Properties, context: ProviderContext) -> Mapping[str, Any]:
-        """Parameters that are not properties, such as code, of a creation (`old` is None) or an update."""
+        """Give parameters that are not properties, such as code, of a creation (`old` is None) or an update."""
         return {}
 
     def settle(self, id: str, old: Properties | None, inputs: Properties, context: ProviderContext) -> None:
-        """Further calls after a creation (`old` is None) or an update."""
+        """Make further calls after a creation (`old` is None) or an update."""
 
     def derive(self, id: str, state: Properties, found: Any, context: ProviderContext) -> Properties:
-        """Outputs that have no path in the answer."""
+        """Give outputs that have no path in the answer."""
         return {}
 
     def is_there(self, id: str, found: Any) -> bool:
-        """Whether the answer really holds the thing, and not only waits for its end."""
+        """Return whether the answer has a resource that is not being deleted."""
         return bool(found)
 
     def actual(self, state: Properties, found: Any) -> Properties:
-        """Inputs that the cloud holds otherwise than the state says: drift."""
+        """Give inputs of which the cloud's value differs from the state: drift."""
         if not isinstance(found, Mapping):
             return {}
         wanted = self.request(self.creates, state)
@@ -93,7 +93,7 @@ class ApiResource(Resource):
                     drifted[name] = shapes.from_api(found[spelling])
         return drifted
 
-    # The four deeds.
+    # The four operations.
 
     def accepts(self, name: str) -> bool:
         return super().accepts(name) or self._spelling(name) is not None
@@ -168,7 +168,7 @@ class ApiResource(Resource):
         return getattr(client, xform_name(operation))(**parameters)
 
     def request(self, operation: str, inputs: Properties) -> dict[str, Any]:
-        """The parameters of an operation that the inputs give; `accepts` has refused what none has a place for."""
+        """Make an operation's parameters from the inputs; `accepts` has refused inputs that no parameter takes."""
         shape = self._shape(operation)
         result: dict[str, Any] = {}
         for name, value in self.arrange(inputs).items():
@@ -182,18 +182,18 @@ class ApiResource(Resource):
         return result
 
     def read_parameters(self, id: str, state: Properties) -> dict[str, Any]:
-        """The parameters of `reads`."""
+        """Make the parameters of `reads`."""
         return {**self._keys(self.reads, id, state), **self.read_with}
 
     def _tags(self, inputs: Properties) -> dict[str, Any]:
-        """The parameter of a creation that carries the tags, where it has one."""
+        """Make the parameter of a creation that carries the tags, where it has one."""
         members = self._shape(self.creates).members
         name = next((name for name in members if name.lower() in ("tags", "tagslist")), None)
         tags = inputs.get("tagsAll")
         return {name: shapes.to_api(members[name], tags, {})} if name and tags and self.taggable else {}
 
     def _reset_removed(self, old: Properties, inputs: Properties) -> Properties:
-        """What to tell AWS of inputs that are no longer declared. Writing anew (a put) needs no word of them.
+        """Give the values that reset inputs which are no longer declared; a put, which writes all, needs none.
 
         Raises:
             ResourceFailed: for a change that would have no effect here.
@@ -240,7 +240,7 @@ class ApiResource(Resource):
 
 
 def _output(name: str, value: Any) -> Any:
-    """An output as Pulumi's schema has it: text for what AWS left out, and for its dates."""
+    """Convert an output to Pulumi's schema: text for dates, and for what AWS left out."""
     if value is None:
         return ""
     return str(value) if name in _DATES else value

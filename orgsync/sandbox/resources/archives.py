@@ -22,7 +22,7 @@ class AssetInvalid(ValueError):
 
 
 def add_hashes(value: Any, root: Path) -> Any:
-    """The same value, in which every archive and asset carries its hash.
+    """Add its hash to every archive and asset in a value.
 
     The engine sends hashes of its own; where no engine is, they are made here.
     """
@@ -36,7 +36,7 @@ def add_hashes(value: Any, root: Path) -> Any:
 
 
 def zip_archive(archive: Mapping[str, Any], root: Path) -> bytes:
-    """A zip file of an archive, equal bytes for equal content.
+    """Make a zip file of an archive, equal bytes for equal content.
 
     Raises:
         AssetInvalid: for an address on the network, or a packed file that is not a zip.
@@ -72,7 +72,7 @@ def _zip_file(archive: Mapping[str, Any], root: Path) -> Path | None:
 
 
 def _files(archive: Mapping[str, Any], root: Path) -> Iterator[tuple[str, bytes]]:
-    """Every file of an archive as its name inside it and its bytes."""
+    """Yield every file of an archive as its name inside it and its bytes."""
     packed = _zip_file(archive, root)
     if packed:
         with zipfile.ZipFile(packed) as file:

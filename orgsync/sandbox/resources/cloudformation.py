@@ -8,7 +8,7 @@ from orgsync.sandbox.resources.values import Properties
 
 
 class StackDescription(Protocol):
-    """What the sandbox's CloudFormation says of a stack."""
+    """A stack as the sandbox's CloudFormation describes it."""
 
     id: str
     status: str
@@ -33,7 +33,7 @@ class StackResource(Resource):
         state = cloudformation.create(**self._request(inputs), region=inputs["region"])
         if state.status != "CREATE_COMPLETE":
             failure = _failure(name, state)
-            # Else AWS keeps the ruins, nothing but a deletion can follow, and the name is in use.
+            # Otherwise AWS keeps the failed stack: its name stays in use, and it can only be deleted.
             if inputs.get("onFailure") == "DELETE":
                 cloudformation.delete(name)
             raise failure

@@ -1,4 +1,4 @@
-"""What a program may ask AWS while it runs (`aws.get_caller_identity()` and the like)."""
+"""Functions that a program may call while it runs (`aws.get_caller_identity()` and the like)."""
 
 import json
 from collections.abc import Callable
@@ -11,11 +11,11 @@ _SUFFIXES = {"aws": "amazonaws.com", "aws-cn": "amazonaws.com.cn", "aws-us-gov":
 
 
 class UnknownInvoke(LookupError):
-    """A question that the sandbox cannot answer."""
+    """A function that the sandbox does not have."""
 
 
 def invoke(token: str, arguments: Properties, context: ProviderContext) -> Properties:
-    """The answer to one question, in Pulumi's names.
+    """Call one function; the result has Pulumi's names.
 
     Raises:
         UnknownInvoke: for a question, or an argument, that is not known here.

@@ -1,4 +1,4 @@
-"""Lambda functions, layers, permissions and what becomes of events that fail."""
+"""Lambda functions, layers, permissions and destinations of failed events."""
 
 import json
 from collections.abc import Mapping
@@ -75,7 +75,7 @@ class FunctionResource(ApiResource):
                 self.call("PutFunctionConcurrency", parameters, inputs, context)
 
     def actual(self, state: Properties, found: Any) -> Properties:
-        # AWS answers layers with their sizes and the environment with errors: both are more than was asked.
+        # AWS answers layers with their sizes and the environment with errors: both are more than was declared.
         layers = [layer["Arn"] for layer in found.get("Layers", [])]
         return super().actual(state, {**found, "Layers": layers} if "layers" in state else found)
 

@@ -1,4 +1,4 @@
-"""CloudWatch Logs groups. (Saved queries are in `unserved`: moto lacks them.)"""
+"""CloudWatch Logs groups. (Saved queries are in `unsupported`: moto lacks them.)"""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ class LogGroupResource(ApiResource):
     def settle(self, id: str, old: Properties | None, inputs: Properties, context: ProviderContext) -> None:
         before = old or {}
         group = {"logGroupName": id}
-        # 0 is Pulumi's word for "never expires".
+        # 0 is Pulumi's value for "never expires".
         days = inputs.get("retentionInDays", 0)
         if days != before.get("retentionInDays", 0):
             if days:

@@ -1,4 +1,4 @@
-"""What every resource type is: facts about its properties, and four deeds."""
+"""The resource type: facts about its properties, and four operations."""
 
 import hashlib
 import re
@@ -10,11 +10,11 @@ from orgsync.sandbox.resources.context import ProviderContext
 from orgsync.sandbox.resources.values import Properties
 
 Created = tuple[str, Properties]
-"""The id of a new thing and its outputs."""
+"""The id of a new resource and its outputs."""
 
 
 class Naming(NamedTuple):
-    """How a thing without a name gets one: `prefix` + logical name + `-` + 7 hex digits."""
+    """The automatic name of a resource without one: `prefix` + logical name + `-` + 7 hex digits."""
 
     property: str = "name"
     longest: int = 64
@@ -23,7 +23,7 @@ class Naming(NamedTuple):
 
 
 class InputError(NamedTuple):
-    """Why the inputs of a resource cannot be used."""
+    """A reason why the inputs of a resource cannot be used."""
 
     property: str
     reason: str
@@ -36,19 +36,19 @@ class Resource(ABC):
     """As the engine sends it, e.g. `aws:sqs/queue:Queue`."""
 
     handled: frozenset[str] = frozenset()
-    """Inputs that this type's code looks after."""
+    """Inputs that this type's code handles."""
 
     held: frozenset[str] = frozenset()
     """Inputs that the emulator has no place for and that change nothing here: kept in the state only."""
 
     replace_on: frozenset[str] = frozenset()
-    """Inputs whose change makes a new thing of it."""
+    """Inputs that cannot change without a replacement."""
 
     identity: tuple[str, ...] = ()
-    """Inputs that say which thing it is: when they stay, the old must go before the new can come."""
+    """Inputs that identify it: while they do not change, the old one must be deleted before the new one is created."""
 
     computed: frozenset[str] = frozenset()
-    """Outputs known only when the thing exists."""
+    """Outputs known only when the resource exists."""
 
     volatile: frozenset[str] = frozenset()
     """Those of them that an update may change."""
@@ -59,7 +59,7 @@ class Resource(ABC):
     taggable = False
 
     def accepts(self, name: str) -> bool:
-        """Whether a top-level input is known."""
+        """Return whether a top-level input is known."""
         return (
             name in self.handled
             or name in self.held
@@ -68,7 +68,7 @@ class Resource(ABC):
         )
 
     def complete(self, inputs: Properties, context: ProviderContext) -> Properties:
-        """The inputs with this type's defaults, the region and the provider's tags."""
+        """Complete the inputs with this type's defaults, the region and the provider's tags."""
         result: Properties = {**self.defaults, **inputs}
         if self.regional:
             result.setdefault("region", context.region)
@@ -79,7 +79,7 @@ class Resource(ABC):
         return result
 
     def errors(self, inputs: Properties, context: ProviderContext) -> list[InputError]:
-        """Why the completed inputs cannot be used; empty if they can."""
+        """List the reasons why the completed inputs cannot be used."""
         return [
             InputError(name, f"{self.token}: the sandbox does not know the property {name}")
             for name in inputs
@@ -88,23 +88,23 @@ class Resource(ABC):
 
     @abstractmethod
     def create(self, inputs: Properties, context: ProviderContext) -> Created:
-        """Make the thing."""
+        """Create it; returns its id and outputs."""
 
     @abstractmethod
     def read(self, id: str, state: Properties, context: ProviderContext) -> Properties | None:
-        """Its outputs as the cloud has them now, None if it is gone."""
+        """Read its outputs as the cloud has them now; None if it does not exist."""
 
     @abstractmethod
     def update(self, id: str, old: Properties, inputs: Properties, context: ProviderContext) -> Properties:
-        """Change it in place; `old` are its outputs. Answers the new outputs."""
+        """Change it in place; `old` are its outputs. Returns the new outputs."""
 
     @abstractmethod
     def delete(self, id: str, state: Properties, context: ProviderContext) -> None:
-        """Remove it; one that is gone already is no error."""
+        """Delete it; one that does not exist is no error."""
 
 
 def automatic_name(naming: Naming, logical: str, seed: bytes) -> str:
-    """The name of a thing that was given none.
+    """Make the name of a resource that was given none.
 
     Raises:
         ValueError: if the logical name leaves no room, as Pulumi refuses it too.
@@ -117,6 +117,6 @@ def automatic_name(naming: Naming, logical: str, seed: bytes) -> str:
 
 
 def is_automatic(naming: Naming, logical: str, name: Any) -> bool:
-    """Whether a name was made by `automatic_name` for the same logical name."""
+    """Return whether a name was made by `automatic_name` for the same logical name."""
     stem = naming.prefix + (logical.lower() if naming.lower else logical)
     return isinstance(name, str) and re.fullmatch(re.escape(stem) + "-[0-9a-f]{7}", name) is not None

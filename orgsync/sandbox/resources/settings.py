@@ -1,4 +1,4 @@
-"""The settings of the AWS provider that mean something here."""
+"""The AWS provider's settings that have an effect here."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 from orgsync.sandbox.resources.context import ProviderContext, ProviderInvalid
 
-# Without meaning where there is no AWS to ask.
+# Without effect where there is no AWS.
 _IGNORED = frozenset(
     {
         "profile",
@@ -23,7 +23,7 @@ def configure(context: ProviderContext, arguments: Mapping[str, Any]) -> None:
     """Take the settings of a provider into the context.
 
     Every provider that a program declares arrives at the same sandbox, and a resource does not say
-    which one it belongs to: those of one operation have to agree; the next may be another stack's.
+    which one it belongs to: those of one operation have to be equal; the next may be another stack's.
     (A region of its own is a resource's `region`.)
 
     Raises:

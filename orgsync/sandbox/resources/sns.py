@@ -1,4 +1,4 @@
-"""SNS topics, their policies and who hears them."""
+"""SNS topics, their policies and subscriptions."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""From what a program declares to what is done about it: the same for both engines."""
+"""The steps from a declaration to a change, the same for both engines."""
 
 import hashlib
 from collections.abc import Collection
@@ -19,14 +19,14 @@ from orgsync.sandbox.resources.values import UNKNOWN, Properties, comparable
 
 @dataclass(frozen=True)
 class InputChange:
-    """What differs between two declarations of one resource."""
+    """The difference between two declarations of one resource."""
 
     added: frozenset[str] = frozenset()
     deleted: frozenset[str] = frozenset()
     updated: frozenset[str] = frozenset()
     replaces: frozenset[str] = frozenset()
     delete_first: bool = False
-    """The old stands where the new must go."""
+    """True if the old resource must be deleted before the new one can be created."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -79,7 +79,7 @@ def check(
 
 
 def difference(token: str, name: str, old: Properties, new: Properties, ignore: Collection[str] = ()) -> InputChange:
-    """What a new declaration changes, property by property; `ignore` are properties left alone."""
+    """Find what a new declaration changes, property by property; `ignore` are properties that are not compared."""
     resource = lookup(token)
     names = (old.keys() | new.keys()) - set(ignore) - resource.computed
     changed = {key for key in names if comparable(old.get(key)) != comparable(new.get(key))}
@@ -97,7 +97,7 @@ def difference(token: str, name: str, old: Properties, new: Properties, ignore: 
 
 
 def previewed_outputs(token: str, inputs: Properties, old: Properties | None = None) -> Properties:
-    """The outputs that a preview can promise: what is not known yet is marked so."""
+    """Give the outputs that a preview can promise; those not known yet are marked so."""
     resource = lookup(token)
     unknown = resource.computed if old is None else resource.volatile
     known = {key: value for key, value in (old or {}).items() if key in resource.computed}
@@ -105,12 +105,12 @@ def previewed_outputs(token: str, inputs: Properties, old: Properties | None = N
 
 
 def refreshed_inputs(old_inputs: Properties, state: Properties) -> Properties:
-    """The inputs as the cloud has them: those declared, with the values read back."""
+    """Give the declared inputs with the values that the cloud has."""
     return {key: state.get(key, value) for key, value in old_inputs.items()}
 
 
 def seed_of(urn: str, generation: int = 0) -> bytes:
-    """A seed for automatic names where no engine gives one: the same for the same resource."""
+    """Make a seed for automatic names where no engine gives one: the same for the same resource."""
     return hashlib.sha256(f"{urn}#{generation}".encode()).digest()
 
 

@@ -1,6 +1,6 @@
 """Types of services that moto lacks: kept in the cloud's own memory, their inputs checked.
 
-Nothing acts on them. What they are good for: that they are declared as AWS's own model wants
+They have no behaviour. They show that they are declared as AWS's own model wants
 them, that one that vanished is seen, and that a destroy leaves none.
 """
 
