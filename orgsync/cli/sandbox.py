@@ -12,7 +12,7 @@ import click
 from orgsync.cli.errors import Wrong
 
 if TYPE_CHECKING:
-    from orgsync.sandbox.engines.engine import Choice
+    from orgsync.sandbox.engines.opener import Choice
     from orgsync.sandbox.rehearsal import Scenario
 
 WIDTH = 120
@@ -98,7 +98,7 @@ def _rehearse(
 
     from orgsync.cli.progress import Progress
     from orgsync.cli.tables import show
-    from orgsync.sandbox.engines.engine import EngineMissing
+    from orgsync.sandbox.engines.opener import EngineMissing
     from orgsync.sandbox.rehearsal import ScenarioInvalid, rehearse
 
     # What the emulator's libraries log of failures that were provoked is no news; what matters is reported.

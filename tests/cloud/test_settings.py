@@ -14,9 +14,10 @@ from orgsync.components.contact_sync.deployment import (
     stack_file,
 )
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.engines.engine import DeployFailed, open_engine
 from orgsync.sandbox.engines.inline import InlineEngine
+from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.engines.program import Program
+from orgsync.sandbox.engines.protocol import DeployFailed
 from orgsync.sandbox.model.organization import make
 
 ROOT = Path(__file__).parents[2]

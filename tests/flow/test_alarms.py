@@ -9,7 +9,7 @@ import pytest
 
 from orgsync.contact_sync.names import METRIC_NAMESPACE, Metric
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.engines.engine import open_engine
+from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.model.organization import make
 
 ROOT = Path(__file__).parents[2]

@@ -9,8 +9,8 @@ import pytest
 
 from orgsync.components.contact_sync.resource_policies import NAMES_NO_SOURCE
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.engines.engine import open_engine
 from orgsync.sandbox.engines.inline import InlineEngine
+from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.model.organization import make
 from tests import linting
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from orgsync.sandbox.cloud import bus_access
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.engines.engine import open_engine
+from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.model.organization import make
 from orgsync.sandbox.rehearsal import Scenario, rehearse
 from orgsync.sandbox.rehearsal.configuration import QUICK

@@ -8,15 +8,9 @@ import pytest
 import yaml
 
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.engines.engine import (
-    Deployed,
-    DeployFailed,
-    Engine,
-    EngineMissing,
-    find_cli,
-    open_engine,
-)
+from orgsync.sandbox.engines.opener import EngineMissing, find_cli, open_engine
 from orgsync.sandbox.engines.program import Program
+from orgsync.sandbox.engines.protocol import Deployed, DeployFailed, Engine
 
 SAMPLE = Path(__file__).parent / "program"
 DECLARED = 11
@@ -228,13 +222,13 @@ def test_failed_deployment_can_be_continued(engine: Engine, program: Path, cloud
 
 def test_engine_that_is_not_here_is_asked_for(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Choosing the real engine where there is none gives an error that says how to get it."""
-    monkeypatch.setattr("orgsync.sandbox.engines.engine.find_cli", lambda: None)
+    monkeypatch.setattr("orgsync.sandbox.engines.opener.find_cli", lambda: None)
     with pytest.raises(EngineMissing, match="make engine"), open_engine("pulumi", cloud, SAMPLE):
         pass
 
 
 def test_auto_takes_what_there_is(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a CLI the engine is the one inside, and says so."""
-    monkeypatch.setattr("orgsync.sandbox.engines.engine.find_cli", lambda: None)
+    monkeypatch.setattr("orgsync.sandbox.engines.opener.find_cli", lambda: None)
     with open_engine("auto", cloud, SAMPLE) as opened:
         assert opened.name == "inline"

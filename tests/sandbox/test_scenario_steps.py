@@ -7,8 +7,8 @@ from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
 
-from orgsync.sandbox.engines.engine import DeployFailed
 from orgsync.sandbox.engines.program import Program
+from orgsync.sandbox.engines.protocol import DeployFailed
 from orgsync.sandbox.rehearsal import validate
 from orgsync.sandbox.rehearsal.observations import Observations
 from orgsync.sandbox.rehearsal.session import Session

@@ -16,14 +16,8 @@ from pulumi import automation
 from pulumi.automation import EngineEvent, OpType, PulumiCommand
 from pulumi.automation.errors import CommandError
 
-from orgsync.sandbox.engines.engine import (
-    KINDS,
-    Deployed,
-    DeployFailed,
-    OnOutput,
-    silent,
-)
 from orgsync.sandbox.engines.program import Program
+from orgsync.sandbox.engines.protocol import KINDS, Deployed, DeployFailed, OnOutput, silent
 from orgsync.sandbox.engines.provider import serve_provider
 from orgsync.sandbox.resources.context import CloudServices, ProviderContext
 

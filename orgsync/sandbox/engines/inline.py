@@ -15,14 +15,8 @@ from pulumi.runtime import mocks, run_in_stack, set_all_config
 from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.settings import configure as configure_sdk
 
-from orgsync.sandbox.engines.engine import (
-    KINDS,
-    Deployed,
-    DeployFailed,
-    OnOutput,
-    silent,
-)
 from orgsync.sandbox.engines.program import Program
+from orgsync.sandbox.engines.protocol import KINDS, Deployed, DeployFailed, OnOutput, silent
 from orgsync.sandbox.engines.registration import Registration, ResourceRecord
 from orgsync.sandbox.resources import steps
 from orgsync.sandbox.resources.context import CloudServices, ProviderContext, error_message

@@ -15,7 +15,7 @@ from google.protobuf import empty_pb2  # type: ignore[import-untyped]
 from pulumi.runtime import mocks
 from pulumi.runtime.proto import provider_pb2, resource_pb2
 
-from orgsync.sandbox.engines.engine import OnOutput
+from orgsync.sandbox.engines.protocol import OnOutput
 from orgsync.sandbox.resources import steps
 from orgsync.sandbox.resources.context import ProviderContext, ResourceFailed, error_message
 from orgsync.sandbox.resources.invokes import invoke

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.engines.engine import Choice, open_engine
+from orgsync.sandbox.engines.opener import Choice, open_engine
 from orgsync.sandbox.engines.program import Program
 from orgsync.sandbox.rehearsal import descriptions
 from orgsync.sandbox.rehearsal.load import ScenarioInvalid, organization_of

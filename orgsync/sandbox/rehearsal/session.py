@@ -6,8 +6,8 @@ from typing import Any
 
 from orgsync.contact_sync.config import ConfigurationRefused, parse
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.engines.engine import Deployed, DeployFailed, Engine
 from orgsync.sandbox.engines.program import Program
+from orgsync.sandbox.engines.protocol import Deployed, DeployFailed, Engine
 from orgsync.sandbox.rehearsal.configuration import overlay
 from orgsync.sandbox.rehearsal.model import Scenario
 from orgsync.sandbox.rehearsal.steps import DeployedStackStep, StackStep
