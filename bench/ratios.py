@@ -13,22 +13,22 @@ from rich.table import Table
 from orgsync.contact_sync.config import AWS_QUOTAS, parse
 from orgsync.contact_sync.names import Kind, Operation
 from orgsync.sandbox.model.account import AccountService
-from orgsync.sandbox.model.organization import Organization, make
+from orgsync.sandbox.model.organization import OrganizationModel, make
 from orgsync.sandbox.model.quotas import AWS
-from orgsync.sandbox.simulation import bring_into_step, run, virtual_seconds
+from orgsync.sandbox.simulation import reconcile, run, virtual_seconds
 
 LATENCY = 0.15
 SIZES = (40, 1_000, 5_000)
 
 
-def in_step(organization: Organization) -> Organization:
+def in_step(organization: OrganizationModel) -> OrganizationModel:
     """Every member equal to the source: the daily pass of a quiet day."""
     for account in organization.accounts:
         account.contacts = {kind: dict(fields) for kind, fields in organization.source.items()}
     return organization
 
 
-def drifted(organization: Organization, share: int) -> Organization:
+def drifted(organization: OrganizationModel, share: int) -> OrganizationModel:
     """One account in `share` has another security contact."""
     for account in in_step(organization).accounts[::share]:
         account.contacts[Kind.SECURITY]["Name"] = "Drifted"
@@ -55,7 +55,7 @@ def main() -> None:
         for state, organization in states.items():
             service = AccountService(organization, clock=virtual_seconds, quotas=AWS)
             tracemalloc.start()
-            worked = run(bring_into_step(organization, service, parse({}), latency=LATENCY))
+            worked = run(reconcile(organization, service, parse({}), latency=LATENCY))
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
             least = floor(service.calls)

@@ -14,7 +14,7 @@ from orgsync.contact_sync.services import Services
 from orgsync.handlers.contact_sync.plan import plan
 from orgsync.handlers.contact_sync.process import process
 from orgsync.handlers.contact_sync.report import report
-from orgsync.sandbox.model.account import AccountError, AccountService, Caller
+from orgsync.sandbox.model.account import AccountService, ApiError, CallerIdentity
 from orgsync.sandbox.model.organization import KINDS, make
 from orgsync.sandbox.simulation import SimulatedContacts, SimulatedOrganization
 from orgsync.shared.notifications import NotificationPublisher
@@ -118,7 +118,7 @@ class World:
             member = account != self.management
             if where in ("*", operation) and (whom == account or (whom == "*" and member)) and left > 0:
                 rule[3] -= 1
-                return AccountError(code, "refused by the test")
+                return ApiError(code, "refused by the test")
         return None
 
     def _make(self):
@@ -232,7 +232,7 @@ class World:
 
     def edit(self, kind, fields):
         """Change (or, with None, remove) one of the source's contacts."""
-        caller = Caller(self.management, "arn:aws:iam::100000000001:user/ann", sandbox=True)
+        caller = CallerIdentity(self.management, "arn:aws:iam::100000000001:user/ann", sandbox=True)
         name = "DeleteAlternateContact" if fields is None else "PutAlternateContact"
         self.account.call(name, {"AlternateContactType": kind.upper(), **(fields or {})}, caller)
 

@@ -50,7 +50,7 @@ def definition(context: StackContext) -> dict[str, Any]:
     answer.
     """
     return {
-        "Comment": "An event triggers a run: compare every account that it concerns with the source, write what differs",
+        "Comment": "A run: compare every account that an event concerns with the source, write what differs",
         "TimeoutSeconds": RUN_SECONDS,
         "StartAt": "Plan",
         "States": {

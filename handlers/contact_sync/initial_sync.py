@@ -182,7 +182,7 @@ def _answering(run_id: str, services: Services) -> tuple[str, Run | None]:
 
 
 def _refused(run_id: str, fail_on: FailOn, services: Services) -> dict[str, str] | None:
-    """Return the attributes of an execution that ended without a run: paused is as configured, all else is a failure."""
+    """Return the attributes of an execution that ended without a run: paused is as configured, else it failed."""
     status, answer = services.executions.outcome(run_id)
     if status in (None, "RUNNING"):
         return None

@@ -18,7 +18,7 @@ LIVE_S, PLAIN_S = 0.2, 5.0
 
 
 class Progress:
-    """An audience (`orgsync.sandbox.rehearsal.Audience`) that says what it sees. Use it as a context manager."""
+    """A `ProgressReporter` of `orgsync.sandbox.rehearsal.progress` that prints. Use it as a context manager."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -43,7 +43,7 @@ class Progress:
         if self._status:
             self._status.stop()
 
-    def opens(self, scenario: "Scenario", engine: str, terms: list[str], pulse: Callable[[], str]) -> None:
+    def scenario_started(self, scenario: "Scenario", engine: str, terms: list[str], pulse: Callable[[], str]) -> None:
         """Say what this is: a sandbox, under which conditions, and which engine deploys into it."""
         self._pulse = pulse
         self._say(f"[bold]{escape(scenario.name)}[/]")
@@ -52,18 +52,18 @@ class Progress:
         for term in terms:
             self._say(f"  {escape(term)}")
 
-    def begins(self, number: int, total: int, title: str) -> None:
+    def step_started(self, number: int, total: int, title: str) -> None:
         """Show what is being played."""
         self._began, self._line = monotonic(), ""
         self._title = f"{number}/{total} {title}"
         if not self._status:
             self._say(f"[cyan]▸[/] {escape(self._title)}")
 
-    def hears(self, line: str) -> None:
+    def on_output(self, line: str) -> None:
         """Keep the engine's last line, to be seen while it works."""
         self._line = line.strip()
 
-    def ends(self, step: dict[str, Any]) -> None:
+    def step_finished(self, step: dict[str, Any]) -> None:
         """One line for the step, and why it failed if it did."""
         title, self._title = self._title, ""
         mark = "[green]✓[/]" if step["ok"] else "[red]✗[/]"

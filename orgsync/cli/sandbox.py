@@ -12,7 +12,7 @@ import click
 from orgsync.cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from orgsync.sandbox.engines.engine import Choice
+    from orgsync.sandbox.engines.opener import Choice
     from orgsync.sandbox.rehearsal import Scenario
 
 WIDTH = 120
@@ -54,11 +54,11 @@ def run(file: Path, engine: "Choice", as_json: bool) -> None:
     and the end is as the scenario expects; 1: it did not; 2: the file is wrong, and nothing
     was started.
     """
-    from orgsync.sandbox.rehearsal import ScenarioRefused, load
+    from orgsync.sandbox.rehearsal import ScenarioInvalid, load
 
     try:
         scenario = load(file)
-    except ScenarioRefused as refusal:
+    except ScenarioInvalid as refusal:
         raise UsageError(str(refusal)) from refusal
     _rehearse(scenario, engine, as_json)
 
@@ -98,15 +98,15 @@ def _rehearse(
 
     from orgsync.cli.progress import Progress
     from orgsync.cli.tables import show
-    from orgsync.sandbox.engines.engine import EngineMissing
-    from orgsync.sandbox.rehearsal import ScenarioRefused, rehearse
+    from orgsync.sandbox.engines.opener import EngineMissing
+    from orgsync.sandbox.rehearsal import ScenarioInvalid, rehearse
 
     # What the emulator's libraries log of failures that were provoked is no news; what matters is reported.
     logging.getLogger().addHandler(logging.NullHandler())
     with Progress(Console(stderr=True)) as progress:
         try:
-            report = rehearse(scenario, engine=engine, audience=progress)
-        except (EngineMissing, ScenarioRefused) as refusal:
+            report = rehearse(scenario, engine=engine, progress=progress)
+        except (EngineMissing, ScenarioInvalid) as refusal:
             raise UsageError(str(refusal)) from refusal
     if as_json:
         click.echo(json.dumps(report, indent=2))

@@ -9,14 +9,14 @@ from rich.table import Table
 Document = dict[str, Any]
 
 MOST_ROWS = 60
-"""Above this many accounts only those are listed that are not in step."""
+"""Above this many accounts only those are listed that are not in sync."""
 
 
 def show(report: Document, console: Console) -> None:
     """Print the report; it ends with one line that says how it went."""
     for title, table in (
         ("Runs", _runs(report)),
-        ("Accounts" if _few(report) else "Accounts that are not in step", _accounts(report)),
+        ("Accounts" if _few(report) else "Accounts that are not in sync", _accounts(report)),
         ("Calls to the members' contacts", _calls(report)),
         ("Refused: bells that started no run", _refused(report)),
         ("Notifications", _notifications(report)),
@@ -24,7 +24,7 @@ def show(report: Document, console: Console) -> None:
         if table.row_count:
             console.print(f"[bold]{title}[/]", table, "", sep="\n", highlight=False)
     _strays(report, console)
-    console.print(_in_step(report), _verdict(report), sep="\n", highlight=False)
+    console.print(_in_sync(report), _verdict(report), sep="\n", highlight=False)
 
 
 def _table(*columns: str, right: tuple[str, ...] = ()) -> Table:
@@ -59,15 +59,15 @@ def _accounts(report: Document) -> Table:
 
 
 def _before_and_after(account: Document) -> tuple[str, str]:
-    if account["left_alone"]:
-        return "", f"[dim]left alone: {escape(account['left_alone'])}[/]"
-    return _standing(account["before"]), _standing(account["after"])
+    if account["skipped"]:
+        return "", f"[dim]skipped: {escape(account['skipped'])}[/]"
+    return _sync_state(account["before"]), _sync_state(account["after"])
 
 
-def _standing(differing: list[str] | None) -> str:
+def _sync_state(differing: list[str] | None) -> str:
     if differing is None:
         return "[dim]not there yet[/]"
-    return f"[yellow]not in step: {', '.join(differing)}[/]" if differing else "[green]in step[/]"
+    return f"[yellow]not in sync: {', '.join(differing)}[/]" if differing else "[green]in sync[/]"
 
 
 def _calls(report: Document) -> Table:
@@ -99,18 +99,18 @@ def _strays(report: Document, console: Console) -> None:
     for queue, messages in report["dead_letters"].items():
         if messages:
             console.print(f"[red]dead letters in {escape(queue)}: {messages}[/]", highlight=False)
-    for what in report["lost"]:
+    for what in report["undelivered"]:
         console.print(f"[red]delivered to nobody: {escape(what)}[/]", highlight=False)
     for what in report["leftovers"]:
         console.print(f"[red]left over after destroy: {escape(what)}[/]", highlight=False)
 
 
-def _in_step(report: Document) -> str:
-    kept = [one for one in report["accounts"].values() if not one["left_alone"]]
+def _in_sync(report: Document) -> str:
+    kept = [one for one in report["accounts"].values() if not one["skipped"]]
     before, after = (sum(1 for one in kept if one[when] == []) for when in ("before", "after"))
-    alone = len(report["accounts"]) - len(kept)
-    return f"Accounts in step: {before} before, {after} of {len(kept)} after" + (
-        f"; {alone} left alone" if alone else ""
+    skipped = len(report["accounts"]) - len(kept)
+    return f"Accounts in sync: {before} before, {after} of {len(kept)} after" + (
+        f"; {skipped} skipped" if skipped else ""
     )
 
 

@@ -1,8 +1,8 @@
-"""What the sandbox refuses, each by its own name: it never pretends to have done a thing it does not know."""
+"""Errors of the sandbox, each with a name of its own: what it does not know it refuses, and never pretends to do."""
 
 
 class SandboxError(Exception):
-    """Base of everything the sandbox raises of its own accord."""
+    """The base of all errors that the sandbox itself raises."""
 
 
 class UnknownOperation(SandboxError):
@@ -10,15 +10,15 @@ class UnknownOperation(SandboxError):
 
 
 class UnknownTarget(SandboxError):
-    """An event or schedule names a kind of target the sandbox cannot deliver to."""
+    """A target of an event or schedule to which the sandbox cannot deliver."""
 
 
 class UnknownFunction(SandboxError):
-    """A fault or an invocation names a function that exists neither in the cloud nor in the product."""
+    """A function of a fault or an invocation that exists neither in the cloud nor in the program."""
 
 
-class WrongFault(SandboxError):
-    """A fault whose keys or values have no meaning here."""
+class InvalidFault(SandboxError):
+    """A fault with keys or values that are not allowed."""
 
 
 class UnknownAccount(SandboxError):
@@ -30,4 +30,4 @@ class StackError(SandboxError):
 
 
 class SettleTimeout(SandboxError):
-    """Something still ran when the time to settle was over; the message names it."""
+    """Tasks that still ran when the time to settle was over; the message names them."""

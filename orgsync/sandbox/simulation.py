@@ -1,6 +1,6 @@
 """The core and the worker under virtual time: an hour of pacing passes in a second.
 
-Nothing of the product is replaced but its ports. The Account API behind them is the model
+Only the product's ports are replaced. The Account API behind them is the model
 that the sandbox serves over HTTP, here called directly, with quotas, latency and lag
 measured on the event loop's own clock, which jumps to whatever is due next.
 """
@@ -21,9 +21,9 @@ from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.source import read_source
 from orgsync.contact_sync.core.worker import BatchProgress, process_batch
 from orgsync.contact_sync.names import Kind, Operation
-from orgsync.sandbox.model.account import AccountError as Refusal
-from orgsync.sandbox.model.account import AccountService, Caller
-from orgsync.sandbox.model.organization import Organization
+from orgsync.sandbox.model.account import AccountService, CallerIdentity
+from orgsync.sandbox.model.account import ApiError as Refusal
+from orgsync.sandbox.model.organization import OrganizationModel
 from orgsync.shared.errors import AccessDenied, CallError, Conflicted, ServiceFailed, Throttled
 from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
 
@@ -37,11 +37,11 @@ ERRORS: Mapping[str, type[CallError]] = {
     "ValidationException": ContactRefused,
 }
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class _Jump(selectors.DefaultSelector):
-    """Waits for nothing: the time that the loop wanted to wait has passed at once."""
+class _JumpingSelector(selectors.DefaultSelector):
+    """A selector that never waits: the time that the loop wanted to wait passes at once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,14 +55,14 @@ class _Jump(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock shows virtual seconds since it was made."""
+    """An event loop with a clock of virtual seconds since its creation."""
 
     def __init__(self) -> None:
-        self._jump = _Jump()
+        self._jump = _JumpingSelector()
         super().__init__(self._jump)
 
     def time(self) -> float:
-        """Virtual seconds."""
+        """Return the virtual seconds since the loop was made."""
         return self._jump.now
 
 
@@ -83,11 +83,11 @@ class VirtualClock:
 
 
 def virtual_seconds() -> float:
-    """The running loop's clock, for the model of the Account API."""
+    """Read the running loop's clock, for the model of the Account API."""
     return asyncio.get_running_loop().time()
 
 
-def run(main: Coroutine[Any, Any, Answer]) -> Answer:
+def run(main: Coroutine[Any, Any, Result]) -> Result:
     """Run a coroutine in virtual time, from zero."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)
@@ -99,7 +99,7 @@ class SimulatedContacts:
     def __init__(self, service: AccountService, latency: float = 0.0) -> None:
         self._service = service
         self._latency = latency
-        self._caller = Caller(service.management, "arn:aws:sts::role/process")
+        self._caller = CallerIdentity(service.management, "arn:aws:sts::role/process")
 
     async def read(self, account: str | None, kind: Kind) -> Contact | None:
         """See `Contacts.read`."""
@@ -146,26 +146,26 @@ class SimulatedContacts:
 
 
 class SimulatedOrganization:
-    """Who the members are, as the organization says at the moment it is asked."""
+    """The organization's members, as they are at the moment of each call."""
 
-    def __init__(self, organization: Organization) -> None:
+    def __init__(self, organization: OrganizationModel) -> None:
         self._organization = organization
 
     def check_management(self) -> None:
-        """It always is."""
+        """Accept the account: here it always is the management account."""
 
     def accounts(self) -> Iterable[Account]:
-        """Every member, and the management account as AWS lists it too."""
+        """Yield every member, and the management account as AWS lists it too."""
         yield Account(self._organization.management, "ACTIVE")
         for account in self._organization.accounts:
             yield Account(account.id, account.state)
 
     def account(self, account: str) -> Account | None:
-        """One account; None when it is no member."""
+        """Find one account; None when it is no member."""
         return next((found for found in self.accounts() if found.id == account), None)
 
     def accounts_below(self, units: Iterable[str], _named: Collection[str] = ()) -> Collection[str]:
-        """Ids of the accounts in these units (paths) or below; here they cost nothing, named or not."""
+        """List the ids of the accounts in these units (paths) or below."""
         found = set()
         known = {account.ou for account in self._organization.accounts}
         for unit in units:
@@ -185,16 +185,16 @@ class SimulatedOrganization:
 
 
 @dataclass
-class Worked:
-    """What a simulated batch came to; `seconds` is virtual time from its first call to its last receipt."""
+class SimulatedRun:
+    """The result of a simulated batch; `seconds` is virtual time from its first call to its last receipt."""
 
     progress: BatchProgress
     seconds: float
     receipts: list[Receipt] = field(default_factory=list)
 
 
-def bring_into_step(
-    organization: Organization,
+def reconcile(
+    organization: OrganizationModel,
     service: AccountService,
     config: ContactSyncConfig,
     *,
@@ -202,20 +202,20 @@ def bring_into_step(
     latency: float = 0.0,
     emit: Callable[[Receipt], Awaitable[None]] | None = None,
     contacts: SimulatedContacts | None = None,
-) -> Coroutine[Any, Any, Worked]:
-    """Work through `targets` (default: every account, every configured kind) on the simulated organization."""
+) -> Coroutine[Any, Any, SimulatedRun]:
+    """Reconcile `targets` (default: every account, every configured kind) on the simulated organization."""
     every = tuple(Target(account.id, config.contact_types) for account in organization.accounts)
     chosen = tuple(targets) if targets is not None else every
-    return _bring_into_step(organization, contacts or SimulatedContacts(service, latency), config, chosen, emit)
+    return _reconcile(organization, contacts or SimulatedContacts(service, latency), config, chosen, emit)
 
 
-async def _bring_into_step(
-    organization: Organization,
+async def _reconcile(
+    organization: OrganizationModel,
     contacts: SimulatedContacts,
     config: ContactSyncConfig,
     targets: tuple[Target, ...],
     also: Callable[[Receipt], Awaitable[None]] | None,
-) -> Worked:
+) -> SimulatedRun:
     clock = VirtualClock()
     receipts: list[Receipt] = []
 
@@ -232,4 +232,4 @@ async def _bring_into_step(
     context = SyncContext(contacts, SimulatedOrganization(organization), source, config, pacer, clock)
     began = clock.monotonic()
     progress = await process_batch(targets, context, emit)
-    return Worked(progress, clock.monotonic() - began, receipts)
+    return SimulatedRun(progress, clock.monotonic() - began, receipts)

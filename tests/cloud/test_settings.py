@@ -10,9 +10,10 @@ import pytest
 from orgsync.components.contact_sync.deployment import deployment
 from orgsync.components.shared.stack_file import arguments, stack_file
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.engines.engine import DeployFailed, open_engine
 from orgsync.sandbox.engines.inline import InlineEngine
+from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.engines.program import Program
+from orgsync.sandbox.engines.protocol import DeployFailed
 from orgsync.sandbox.model.organization import make
 from orgsync.shared.configuration import ConfigurationRefused
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from orgsync.sandbox.engines.program import laid_over
+from orgsync.sandbox.engines.program import merge_config
 from orgsync.sandbox.rehearsal import load, rehearse
 from orgsync.shared.notification_settings import Scenario
 
@@ -49,7 +49,7 @@ def clone(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
         for file in ("__main__.py", "Pulumi.yaml"):
             shutil.copy(ROOT / file, tmp_path)
         document = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())
-        document["config"] = laid_over(document["config"], keys)
+        document["config"] = merge_config(document["config"], keys)
         (tmp_path / "Pulumi.dev.yaml").write_text(yaml.safe_dump(document))
         return tmp_path
 

@@ -9,7 +9,7 @@ import pytest
 
 from orgsync.contact_sync.names import Metric
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.engines.engine import open_engine
+from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.model.organization import make
 from orgsync.shared.names import METRIC_NAMESPACE
 
@@ -128,4 +128,4 @@ def test_every_alarm_can_fire_and_is_heard(
         hear = ["user_notifications"] if name.startswith("severity") else ["chat", "sns"]
         assert told_of(cloud, name, before) == hear, name
     assert told_of(cloud, "no-run") == ["chat", "sns"]
-    assert cloud.lost == []
+    assert cloud.undelivered == []

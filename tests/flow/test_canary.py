@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.engines.engine import open_engine
+from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.model.organization import make
 from orgsync.sandbox.rehearsal.configuration import QUICK
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from orgsync.components.contact_sync.resource_policies import _NAMES_NO_SOURCE
+from orgsync.components.contact_sync.resource_policies import NAMES_NO_SOURCE
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.engines.engine import open_engine
 from orgsync.sandbox.engines.inline import InlineEngine
+from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.model.organization import make
 from tests import linting
 
@@ -92,7 +92,7 @@ def test_a_service_is_let_in_for_our_own_sources_only(declared: list[tuple[str, 
             for service in services(statement):
                 if service.startswith("logs."):
                     assert "kms:EncryptionContext:aws:logs:arn" in when, who
-                elif service not in _NAMES_NO_SOURCE:
+                elif service not in NAMES_NO_SOURCE:
                     assert "aws:SourceArn" in when, who
                     assert MANAGEMENT in when or "aws:SourceOrgID" in when, who
     for kind, name, inputs in declared:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orgsync.sandbox.engines.engine import find_cli
+from orgsync.sandbox.engines.opener import find_cli
 from orgsync.sandbox.rehearsal import rehearse
 from orgsync.shared.notification_settings import Scenario
 

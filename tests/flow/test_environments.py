@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.engines.engine import DeployFailed, find_cli, open_engine
+from orgsync.sandbox.engines.opener import find_cli, open_engine
 from orgsync.sandbox.engines.program import Program
+from orgsync.sandbox.engines.protocol import DeployFailed
 from orgsync.sandbox.model.organization import make
 from orgsync.sandbox.rehearsal.configuration import QUICK
 

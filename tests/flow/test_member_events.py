@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from orgsync.sandbox.cloud import bus_access
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.engines.engine import open_engine
+from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.model.organization import make
 from orgsync.sandbox.rehearsal import rehearse
 from orgsync.sandbox.rehearsal.configuration import QUICK
@@ -100,7 +100,7 @@ def test_a_failure_to_forward_is_heard_of_at_home(clone: Clone) -> None:
     assert report["dead_letters"]["orgsync-dev-contact-sync-dead-bells"] == 1
     alarms = [heard["subject"] for heard in report["notifications"] if heard["subject"].startswith("ALARM")]
     assert alarms == ['ALARM: "orgsync-dev-contact-sync-dead-bells" in eu-west-1']
-    assert report["lost"] == []
+    assert report["undelivered"] == []
 
 
 def test_an_unknown_unit_is_refused_before_anything_is_made(clone: Clone) -> None:
@@ -145,12 +145,12 @@ def test_a_forged_event_is_refused(cloud: Cloud, account: str, source: str) -> N
 
 def test_a_stranger_cannot_forward_a_true_event(cloud: Cloud) -> None:
     """An account outside the organization is not let in with events that AWS did send there."""
-    bus = bus_access.bus_of(f"arn:aws:events:us-east-1:{cloud.organization.management}:{BUS}")
+    bus = bus_access.find_bus(f"arn:aws:events:us-east-1:{cloud.organization.management}:{BUS}")
     assert bus
     event = {"source": "aws.account", "detail-type": "AWS API Call via CloudTrail"}
-    assert bus_access.lets_in(bus, MEMBER, event, forwarded=True)
-    assert not bus_access.lets_in(bus, MEMBER, event, forwarded=False)
-    assert not bus_access.lets_in(bus, STRANGER, event, forwarded=True)
+    assert bus_access.allows_event(bus, MEMBER, event, forwarded=True)
+    assert not bus_access.allows_event(bus, MEMBER, event, forwarded=False)
+    assert not bus_access.allows_event(bus, STRANGER, event, forwarded=True)
 
 
 def test_what_a_member_cannot_forward_is_seen(cloud: Cloud) -> None:
@@ -160,4 +160,4 @@ def test_what_a_member_cannot_forward_is_seen(cloud: Cloud) -> None:
     cloud.edit_member(MEMBER, {"billing": CONTACT})
     cloud.settle(20)
     assert cloud.dead_letters()["orgsync-dev-contact-sync-dead-bells"] == 1
-    assert cloud.lost == []
+    assert cloud.undelivered == []

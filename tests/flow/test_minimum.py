@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from orgsync.sandbox.rehearsal.accounts import Member
+from orgsync.sandbox.rehearsal.accounts import ListedAccount
 from orgsync.sandbox.rehearsal.configuration import overlay
 from orgsync.sandbox.rehearsal.load import organization_of
-from orgsync.sandbox.rehearsal.policy import KINDS, Policy
+from orgsync.sandbox.rehearsal.policy import KINDS, ContactPolicy
 from orgsync.sandbox.rehearsal.steps import Action
 from orgsync.shared.notification_settings import Scenario
 
@@ -36,7 +36,7 @@ class World:
 
     scenario: Scenario
     contacts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    members: dict[str, Member] = field(default_factory=dict)
+    members: dict[str, ListedAccount] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     writes: list[Write] = field(default_factory=list)
 
@@ -46,7 +46,7 @@ class World:
         self.contacts = {self.management: dict(organization.source)}
         for account in organization.accounts:
             self.contacts[account.id] = dict(account.contacts)
-            self.members[account.id] = Member(
+            self.members[account.id] = ListedAccount(
                 account.id, account.name, account.ou, frozenset(), account.state, account.tags
             )
 
@@ -74,13 +74,13 @@ class World:
 
     def run(self, kinds: Iterable[str], requested_accounts: set[str] | None = None) -> None:
         """One read for each account and kind, one write and one verifying read for each difference."""
-        policy = Policy(overlay(self.scenario, {}))
+        policy = ContactPolicy(overlay(self.scenario, {}))
         source = self.contacts[self.management]
         differ = policy.differences(list(self.members.values()), self.contacts, self.management)
         for account, member in self.members.items():
             for kind in sorted(set(kinds) & set(policy.kinds)):
                 unsaid = source.get(kind) is None and policy.config.get("on_source_delete") != "propagate"
-                if policy.left_alone(member) is None and not unsaid and account in (requested_accounts or {account}):
+                if policy.skip_reason(member) is None and not unsaid and account in (requested_accounts or {account}):
                     self._bring_into_step(account, kind, (account, kind) in differ)
 
     def _bring_into_step(self, account: str, kind: str, differs: bool) -> None:

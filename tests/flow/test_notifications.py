@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.engines.engine import open_engine
+from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.model.organization import make
 from orgsync.shared.names import METRIC_NAMESPACE
 
@@ -58,7 +58,7 @@ def test_a_severity_reaches_those_who_asked_for_it(report: Report) -> None:
 @pytest.mark.xdist_group("heard")
 def test_everything_that_was_said_was_shown(report: Report) -> None:
     """No channel drops a message, no alarm is kept out of its topic."""
-    assert report["lost"] == []
+    assert report["undelivered"] == []
 
 
 @pytest.mark.xdist_group("heard")
@@ -119,8 +119,8 @@ def test_a_topic_that_goes_on_failing_is_heard_of_without_it() -> None:
         alarm, notice = subjects(cloud, "sns")
         assert alarm == f'ALARM: "{FAILED}" in us-east-1'
         assert notice.startswith("[orgsync dev] LOW")
-        assert len(cloud.lost) == 1
-        assert f"could not tell {topic}" in cloud.lost[0]
+        assert len(cloud.undelivered) == 1
+        assert f"could not notify {topic}" in cloud.undelivered[0]
 
 
 def test_a_fallback_that_no_rehearsal_has_keeps_nobody_from_hearing() -> None:
@@ -133,5 +133,5 @@ def test_a_fallback_that_no_rehearsal_has_keeps_nobody_from_hearing() -> None:
         cloud.settle()
         assert subjects(cloud, "chat") == [FAILED]
         assert subjects(cloud, "sns") == [f'ALARM: "{FAILED}" in us-east-1']
-        assert len(cloud.lost) == 1
-        assert f"could not tell {FALLBACK}" in cloud.lost[0]
+        assert len(cloud.undelivered) == 1
+        assert f"could not notify {FALLBACK}" in cloud.undelivered[0]

@@ -7,13 +7,9 @@ from typing import Any
 import pytest
 
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.engines.engine import (
-    DeployFailed,
-    Engine,
-    find_cli,
-    open_engine,
-)
+from orgsync.sandbox.engines.opener import find_cli, open_engine
 from orgsync.sandbox.engines.program import Program
+from orgsync.sandbox.engines.protocol import DeployFailed, Engine
 from orgsync.sandbox.model.organization import make
 
 CONTACTS, RUNNING = "orgsync:contact_sync", "orgsync:deployment"

@@ -12,8 +12,8 @@ import pytest
 
 from orgsync.contact_sync.names import Operation
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.engines.engine import open_engine
 from orgsync.sandbox.engines.inline import InlineEngine
+from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.model.organization import make
 
 ROOT = Path(__file__).parents[2]

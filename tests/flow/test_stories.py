@@ -230,7 +230,7 @@ def test_a_wrong_configuration_is_refused_with_its_places(rehearsed: Rehearsed) 
     refused, schedule, deployed = report["steps"]
     assert "excluded_accounts.0" in refused["error"]
     assert "on_source_delete" in refused["error"]
-    assert schedule["error"].startswith("not played")
+    assert schedule["error"].startswith("not run")
     assert deployed["ok"]
 
 

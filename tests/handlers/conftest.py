@@ -2,7 +2,7 @@
 
 import pytest
 
-from orgsync.sandbox.model.account import AccountError, Caller
+from orgsync.sandbox.model.account import ApiError, CallerIdentity
 from tests import world as worlds
 from tests.loopback import served
 from tests.memory import aws_in_memory
@@ -42,7 +42,7 @@ class AccountEndpoint:
         self.service, self.caller, self.script, self.requests = None, None, [], []
 
     def serve(self, service):
-        self.service, self.caller = service, Caller(service.management, "arn:aws:sts::1:assumed-role/process/x")
+        self.service, self.caller = service, CallerIdentity(service.management, "arn:aws:sts::1:assumed-role/process/x")
 
     def answer(self, path, _headers, document):
         self.requests.append((path, document))
@@ -52,7 +52,7 @@ class AccountEndpoint:
     def _modelled(self, path, document):
         try:
             return 200, None, self.service.call(f"{path[1].upper()}{path[2:]}", document, self.caller)
-        except AccountError as refusal:
+        except ApiError as refusal:
             return refusal.status, refusal.code, {"message": refusal.message}
 
 

@@ -11,8 +11,8 @@ from orgsync.contact_sync.core.errors import InitialSyncFailed
 from orgsync.contact_sync.names import Env, Operation
 from orgsync.handlers.contact_sync import plan, process, report
 from orgsync.handlers.contact_sync.initial_sync import progress
-from orgsync.sandbox.model.account import AccountError, AccountService
-from orgsync.sandbox.model.organization import KINDS, Account, Organization
+from orgsync.sandbox.model.account import AccountService, ApiError
+from orgsync.sandbox.model.organization import KINDS, MemberAccount, OrganizationModel
 from orgsync.shared import aws
 from orgsync.shared.telemetry import logger
 
@@ -95,8 +95,8 @@ def cloud(make_world, account_endpoint, monkeypatch):
 
 def serve(cloud, refuse=lambda operation, account: None, **primary):
     """Put the organization behind the endpoint."""
-    members = [Account(a, f"m-{a}", "m@example.com", contacts=contacts(a[-4:])) for a in cloud.members]
-    organization = Organization(MANAGEMENT, members, contacts("source", **primary))
+    members = [MemberAccount(a, f"m-{a}", "m@example.com", contacts=contacts(a[-4:])) for a in cloud.members]
+    organization = OrganizationModel(MANAGEMENT, members, contacts("source", **primary))
     cloud.endpoint.serve(AccountService(organization, clock=time.monotonic, refuse=refuse))
 
 
@@ -108,7 +108,7 @@ def refuse_members(cloud):
     def refuse(operation, account):
         code = by_account.get(account)
         repeated = (("PhoneNumber", f"'{CANARY}' must be another"),)
-        return AccountError(code, f"{CANARY} is not what we want", repeated) if code else None
+        return ApiError(code, f"{CANARY} is not what we want", repeated) if code else None
 
     return refuse
 
@@ -173,7 +173,7 @@ SCENES = {
     "the source cannot be written": (lambda cloud: serve(cloud, PhoneNumber=f"{CANARY} 04-51-04"), "failed"),
     "the source cannot be read": (
         lambda cloud: serve(
-            cloud, lambda _, account: AccountError("ValidationException", CANARY) if account == MANAGEMENT else None
+            cloud, lambda _, account: ApiError("ValidationException", CANARY) if account == MANAGEMENT else None
         ),
         "failed",
     ),

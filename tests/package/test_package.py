@@ -17,12 +17,8 @@ from orgsync.components.__main__ import SCHEMA, Package, schema
 from orgsync.components.contact_sync.deployment import Deployment
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.engines.engine import (
-    DeployFailed,
-    Engine,
-    find_cli,
-    open_engine,
-)
+from orgsync.sandbox.engines.opener import find_cli, open_engine
+from orgsync.sandbox.engines.protocol import DeployFailed, Engine
 from orgsync.sandbox.model.organization import make
 
 PROGRAM = Path(__file__).parent / "program"

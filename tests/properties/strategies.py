@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from orgsync.contact_sync.core.contacts import field_rules
 from orgsync.contact_sync.names import ALTERNATES, Kind
-from orgsync.sandbox.model.organization import Account, Fields, Organization
+from orgsync.sandbox.model.organization import Fields, MemberAccount, OrganizationModel
 
 MANAGEMENT = "100000000001"
 WORDS = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=12)
@@ -39,13 +39,13 @@ def holdings(draw: st.DrawFn) -> dict[str, Fields]:
 
 
 @st.composite
-def organizations(draw: st.DrawFn, most: int = 8, least: int = 1) -> Organization:
+def organizations(draw: st.DrawFn, most: int = 8, least: int = 1) -> OrganizationModel:
     """A management account that has every contact, and members that hold anything, equal or not."""
     source = {str(kind): draw(contacts(kind)) for kind in Kind}
     # A few distinct holdings, shared out: drawing every account's own would spend the examples on text.
     pool = [source, *draw(st.lists(holdings(), min_size=1, max_size=3))]
     accounts = [
-        Account(
+        MemberAccount(
             id=f"{200_000_000_001 + number}",
             name=f"a{number}",
             email=f"a{number}@example.com",
@@ -56,7 +56,7 @@ def organizations(draw: st.DrawFn, most: int = 8, least: int = 1) -> Organizatio
         )
         for number in range(draw(st.integers(least, most)))
     ]
-    return Organization(MANAGEMENT, accounts, source)
+    return OrganizationModel(MANAGEMENT, accounts, source)
 
 
 def normalised(fields: Mapping[str, str] | None) -> dict[str, str] | None:

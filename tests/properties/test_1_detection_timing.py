@@ -9,12 +9,12 @@ from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.trigger import parse_trigger
 from orgsync.contact_sync.names import Kind
-from orgsync.sandbox.model.account import AccountError, AccountService, Caller
-from orgsync.sandbox.model.organization import Organization, make
+from orgsync.sandbox.model.account import AccountService, ApiError, CallerIdentity
+from orgsync.sandbox.model.organization import OrganizationModel, make
 from orgsync.sandbox.model.quotas import AWS
 from orgsync.sandbox.simulation import (
     EPOCH,
-    bring_into_step,
+    reconcile,
     run,
     virtual_seconds,
 )
@@ -68,7 +68,7 @@ def test_a_change_is_answered_by_a_first_write_within_five_minutes(
         targets = [Target(a.id, tuple(sorted(request.kinds_for(a.id)))) for a in organization.accounts]
         other_tool = asyncio.ensure_future(drink(service, rival))
         config = parse({"contact_types": [str(kind)]})
-        await bring_into_step(organization, service, config, targets=targets, latency=latency)
+        await reconcile(organization, service, config, targets=targets, latency=latency)
         other_tool.cancel()
 
     run(answer())
@@ -78,15 +78,15 @@ def test_a_change_is_answered_by_a_first_write_within_five_minutes(
 
 async def drink(service: AccountService, rate: float) -> None:
     """Another tool of the management account that reads `rate` times a second from the same quota."""
-    caller = Caller(MANAGEMENT, "arn:aws:sts::role/other-tool")
+    caller = CallerIdentity(MANAGEMENT, "arn:aws:sts::role/other-tool")
     while True:
-        with contextlib.suppress(AccountError):
+        with contextlib.suppress(ApiError):
             service.call("GetAlternateContact", {"AlternateContactType": "BILLING"}, caller)
             service.call("GetContactInformation", {}, caller)
         await asyncio.sleep(1 / rate)
 
 
-def in_step(organization: Organization, kind: Kind, changed_fields: int) -> Organization:
+def in_step(organization: OrganizationModel, kind: Kind, changed_fields: int) -> OrganizationModel:
     """Members that equal the source, but for the named number of fields of one kind."""
     for account in organization.accounts:
         account.contacts = {name: dict(fields) for name, fields in organization.source.items()}

@@ -9,10 +9,10 @@ from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.selection import select
 from orgsync.contact_sync.names import Cause, Kind
 from orgsync.sandbox.model.account import AccountService
-from orgsync.sandbox.model.organization import Organization
+from orgsync.sandbox.model.organization import OrganizationModel
 from orgsync.sandbox.simulation import (
     SimulatedOrganization,
-    bring_into_step,
+    reconcile,
     run,
     virtual_seconds,
 )
@@ -27,7 +27,7 @@ from tests.properties.strategies import MANAGEMENT, normalised, organizations
     excluded=st.integers(0, 2),
 )
 def test_every_account_that_is_not_excluded_ends_equal_to_the_source(
-    organization: Organization,
+    organization: OrganizationModel,
     lost: set[Kind],
     policy: Literal["ignore", "propagate", "alert"],
     lag: float,
@@ -54,7 +54,7 @@ def test_every_account_that_is_not_excluded_ends_equal_to_the_source(
             in_excluded_units=(),
             missing_at_source=lost,
         )
-        await bring_into_step(organization, service, config, targets=chosen.targets)
+        await reconcile(organization, service, config, targets=chosen.targets)
         return service
 
     service = run(one_pass())

@@ -8,9 +8,9 @@ from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.receipts import Status
 from orgsync.contact_sync.names import Kind
-from orgsync.sandbox.model.account import AccountError, AccountService
+from orgsync.sandbox.model.account import AccountService, ApiError
 from orgsync.sandbox.model.organization import make
-from orgsync.sandbox.simulation import bring_into_step, run, virtual_seconds
+from orgsync.sandbox.simulation import reconcile, run, virtual_seconds
 from tests.properties.strategies import MANAGEMENT
 
 OPERATIONS = ("GetContactInformation", "PutContactInformation", "GetAlternateContact", "PutAlternateContact")
@@ -38,11 +38,11 @@ def test_a_temporary_failure_is_tried_again_exactly_three_times_after_2_4_and_8_
     attempts: list[float] = []
     ended: dict[str, float] = {}
 
-    def refuse(called: str, account: str) -> AccountError | None:
+    def refuse(called: str, account: str) -> ApiError | None:
         if (called, account) != (operation, unlucky) or len(attempts) > failures:
             return None
         attempts.append(asyncio.get_running_loop().time())
-        return AccountError(error, "later") if len(attempts) <= failures else None
+        return ApiError(error, "later") if len(attempts) <= failures else None
 
     async def one_pass() -> list[tuple[str, Status, int, str | None]]:
         service = AccountService(organization, clock=virtual_seconds, refuse=refuse)
@@ -51,7 +51,7 @@ def test_a_temporary_failure_is_tried_again_exactly_three_times_after_2_4_and_8_
             ended[receipt.account] = virtual_seconds()  # type: ignore[attr-defined]
 
         targets = [Target(account.id, (kind,)) for account in organization.accounts]
-        worked = await bring_into_step(organization, service, config, targets=targets, emit=emit)
+        worked = await reconcile(organization, service, config, targets=targets, emit=emit)
         return [(r.account, r.status, r.retries, r.error) for r in worked.receipts]
 
     receipts = {account: rest for account, *rest in run(one_pass())}

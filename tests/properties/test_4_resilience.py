@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core.receipts import Status
 from orgsync.contact_sync.names import Kind
-from orgsync.sandbox.model.account import AccountError, AccountService
-from orgsync.sandbox.model.organization import Organization
-from orgsync.sandbox.simulation import bring_into_step, run, virtual_seconds
+from orgsync.sandbox.model.account import AccountService, ApiError
+from orgsync.sandbox.model.organization import OrganizationModel
+from orgsync.sandbox.simulation import reconcile, run, virtual_seconds
 from tests.properties.strategies import normalised, organizations
 
 PERMANENT = ("AccessDeniedException", "ValidationException")
@@ -15,7 +15,7 @@ TEMPORARY = ("InternalServerException", "TooManyRequestsException")
 
 @given(organization=organizations(most=9), data=st.data())
 def test_the_accounts_that_can_be_brought_into_step_are_whatever_happens_to_the_others(
-    organization: Organization, data: st.DataObject
+    organization: OrganizationModel, data: st.DataObject
 ) -> None:
     """Feature: aws-contact-sync, Property 4: Resilient Processing.
 
@@ -28,12 +28,12 @@ def test_the_accounts_that_can_be_brought_into_step_are_whatever_happens_to_the_
     broken = data.draw(st.dictionaries(st.sampled_from(ids), st.sampled_from(PERMANENT + TEMPORARY)))
     config = parse({})
 
-    def refuse(operation: str, account: str) -> AccountError | None:
-        return AccountError(broken[account], "no") if account in broken else None
+    def refuse(operation: str, account: str) -> ApiError | None:
+        return ApiError(broken[account], "no") if account in broken else None
 
     async def one_pass() -> tuple[AccountService, list[tuple[str, Kind, Status, str | None]]]:
         service = AccountService(organization, clock=virtual_seconds, refuse=refuse)
-        worked = await bring_into_step(organization, service, config)
+        worked = await reconcile(organization, service, config)
         assert worked.progress.done
         return service, [(r.account, r.kind, r.status, r.error) for r in worked.receipts]
 

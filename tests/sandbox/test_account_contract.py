@@ -13,8 +13,8 @@ from orgsync.contact_sync.core.errors import ContactRefused
 from orgsync.contact_sync.core.protocols import Contacts
 from orgsync.contact_sync.names import Kind
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.model.account import AccountError, AccountService
-from orgsync.sandbox.model.organization import Organization, make
+from orgsync.sandbox.model.account import AccountService, ApiError
+from orgsync.sandbox.model.organization import OrganizationModel, make
 from orgsync.sandbox.model.quotas import parse
 from orgsync.sandbox.simulation import SimulatedContacts
 from orgsync.shared import aws
@@ -24,7 +24,7 @@ QUOTAS = {"GetAlternateContact": {"rate": 0.01, "burst": 3}}
 
 
 @pytest.fixture
-def organization() -> Organization:
+def organization() -> OrganizationModel:
     """Two members: the first ACTIVE and without an operations contact, the second suspended."""
     made = make(4, 2)
     made.accounts[0].contacts.pop("operations", None)
@@ -34,13 +34,13 @@ def organization() -> Organization:
 
 @pytest.fixture(params=["model", "sandbox"])
 def api(
-    request: pytest.FixtureRequest, organization: Organization, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, organization: OrganizationModel, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Contacts]]:
     """Opens the Account API with quotas and, maybe, one failure for every call."""
     opened: list[Cloud] = []
 
     def model(quotas: Any = "off", failing: str | None = None) -> Contacts:
-        refusal = AccountError(failing, "by the test") if failing else None
+        refusal = ApiError(failing, "by the test") if failing else None
         service = AccountService(
             organization, clock=time.monotonic, quotas=parse(quotas), refuse=lambda _operation, _account: refusal
         )
@@ -69,7 +69,7 @@ def security(**changes: str) -> Contact:
     return Contact.of(Kind.SECURITY, fields | changes)
 
 
-def test_what_was_written_is_read(api: Callable[..., Contacts], organization: Organization) -> None:
+def test_what_was_written_is_read(api: Callable[..., Contacts], organization: OrganizationModel) -> None:
     """An alternate contact and a primary one, field by field."""
     contacts, member = api(), organization.accounts[0].id
     for wanted in (security(), Contact.of(Kind.PRIMARY, organization.source["primary"])):
@@ -77,20 +77,20 @@ def test_what_was_written_is_read(api: Callable[..., Contacts], organization: Or
         assert asyncio.run(contacts.read(member, wanted.kind)) == wanted
 
 
-def test_the_source_is_read_without_an_account(api: Callable[..., Contacts], organization: Organization) -> None:
+def test_the_source_is_read_without_an_account(api: Callable[..., Contacts], organization: OrganizationModel) -> None:
     """None means the management account itself."""
     wanted = Contact.of(Kind.BILLING, organization.source["billing"])
     assert asyncio.run(api().read(None, Kind.BILLING)) == wanted
 
 
-def test_a_contact_that_does_not_exist_is_none(api: Callable[..., Contacts], organization: Organization) -> None:
+def test_a_contact_that_does_not_exist_is_none(api: Callable[..., Contacts], organization: OrganizationModel) -> None:
     """No such contact is an answer, and deleting it is no error."""
     contacts, member = api(), organization.accounts[0].id
     assert asyncio.run(contacts.read(member, Kind.OPERATIONS)) is None
     asyncio.run(contacts.delete(member, Kind.OPERATIONS))
 
 
-def test_a_deleted_contact_is_gone(api: Callable[..., Contacts], organization: Organization) -> None:
+def test_a_deleted_contact_is_gone(api: Callable[..., Contacts], organization: OrganizationModel) -> None:
     """Written, deleted, none."""
     contacts, member = api(), organization.accounts[0].id
     asyncio.run(contacts.write(member, security()))
@@ -100,7 +100,7 @@ def test_a_deleted_contact_is_gone(api: Callable[..., Contacts], organization: O
 
 @pytest.mark.parametrize("changes", [{"EmailAddress": "no address"}, {"Name": "x" * 65}, {"PhoneNumber": "call me"}])
 def test_what_aws_would_not_take_is_refused(
-    api: Callable[..., Contacts], organization: Organization, changes: dict[str, str]
+    api: Callable[..., Contacts], organization: OrganizationModel, changes: dict[str, str]
 ) -> None:
     """Lengths and patterns are AWS's own; the contact stays as it was."""
     contacts, member = api(), organization.accounts[0].id
@@ -119,7 +119,7 @@ def test_an_account_that_is_not_active_or_no_member_cannot_be_written(
         asyncio.run(api().write(account, security()))
 
 
-def test_beyond_the_quota_calls_are_throttled(api: Callable[..., Contacts], organization: Organization) -> None:
+def test_beyond_the_quota_calls_are_throttled(api: Callable[..., Contacts], organization: OrganizationModel) -> None:
     """A burst of three, and the fourth call is too many."""
     contacts, member = api(quotas=QUOTAS), organization.accounts[0].id
     for _ in range(3):
@@ -128,7 +128,7 @@ def test_beyond_the_quota_calls_are_throttled(api: Callable[..., Contacts], orga
         asyncio.run(contacts.read(member, Kind.BILLING))
 
 
-def test_a_failure_of_aws_is_temporary(api: Callable[..., Contacts], organization: Organization) -> None:
+def test_a_failure_of_aws_is_temporary(api: Callable[..., Contacts], organization: OrganizationModel) -> None:
     """A 5xx says nothing of the account."""
     contacts = api(failing="InternalServerException")
     with pytest.raises(ServiceFailed):

@@ -6,18 +6,17 @@ from typing import Any
 import pytest
 
 from orgsync.sandbox.errors import UnknownOperation
-from orgsync.sandbox.model.account import AccountError, AccountService, Write
-from orgsync.sandbox.model.organization import Organization, make
+from orgsync.sandbox.model.account import AccountService, ApiError, CallerIdentity, Write
+from orgsync.sandbox.model.organization import OrganizationModel, make
 from orgsync.sandbox.model.quotas import AWS
-from orgsync.shared.retries import RetryingCaller
 
-MANAGEMENT = RetryingCaller("100000000001", "arn:aws:sts::100000000001:assumed-role/worker/run")
+MANAGEMENT = CallerIdentity("100000000001", "arn:aws:sts::100000000001:assumed-role/worker/run")
 MEMBER = "200000000001"
 CONTACT = {"Name": "N", "Title": "T", "EmailAddress": "a@example.com", "PhoneNumber": "+1 555-0100"}
 
 
 class Clock:
-    """Seconds that pass when told to."""
+    """A clock whose seconds pass when a test says so."""
 
     now = 0.0
 
@@ -26,29 +25,27 @@ class Clock:
 
 
 @pytest.fixture
-def organization() -> Organization:
+def organization() -> OrganizationModel:
     return make(seed=1, count=3)
 
 
 @pytest.fixture
-def service(organization: Organization) -> AccountService:
+def service(organization: OrganizationModel) -> AccountService:
     return AccountService(organization, clock=Clock())
 
 
 def put(
     service: AccountService,
     account: str | None = MEMBER,
-    caller: RetryingCaller = MANAGEMENT,
+    caller: CallerIdentity = MANAGEMENT,
     fields: Mapping[str, str | None] | None = None,
 ) -> None:
     whose = {"AlternateContactType": "SECURITY"} | ({} if account is None else {"AccountId": account})
     service.call("PutAlternateContact", {**whose, **CONTACT, **(fields or {})}, caller)
 
 
-def refusal(
-    service: AccountService, operation: str, parameters: dict[str, Any], caller: RetryingCaller
-) -> AccountError:
-    with pytest.raises(AccountError) as refused:
+def refusal(service: AccountService, operation: str, parameters: dict[str, Any], caller: CallerIdentity) -> ApiError:
+    with pytest.raises(ApiError) as refused:
         service.call(operation, parameters, caller)
     return refused.value
 
@@ -75,18 +72,18 @@ def test_without_an_id_the_callers_own_account_is_meant(service: AccountService)
     assert held[MEMBER]["security"] != CONTACT
 
 
-@pytest.mark.parametrize("caller", [RetryingCaller(MEMBER, "arn:member"), MANAGEMENT])
-def test_nobody_reaches_an_account_outside_the_organization(service: AccountService, caller: RetryingCaller) -> None:
-    """A member asks about nobody, the management account about its members only."""
+@pytest.mark.parametrize("caller", [CallerIdentity(MEMBER, "arn:member"), MANAGEMENT])
+def test_nobody_reaches_an_account_outside_the_organization(service: AccountService, caller: CallerIdentity) -> None:
+    """A member may read no other account, the management account its members only."""
     refused = refusal(service, "GetContactInformation", {"AccountId": "999999999999"}, caller)
     assert refused.code == "AccessDeniedException"
 
 
-def test_a_suspended_account_is_read_but_not_written(organization: Organization, service: AccountService) -> None:
+def test_a_suspended_account_is_read_but_not_written(organization: OrganizationModel, service: AccountService) -> None:
     """A closed account stays readable for a while [field]; writing to it is refused [inferred]."""
     organization.accounts[0].state = "SUSPENDED"
     service.call("GetContactInformation", {"AccountId": MEMBER}, MANAGEMENT)
-    with pytest.raises(AccountError, match="AccessDenied"):
+    with pytest.raises(ApiError, match="AccessDenied"):
         put(service)
 
 
@@ -114,7 +111,7 @@ def test_an_alternate_contact_that_breaks_a_rule_is_refused(
     service: AccountService, field: str, value: str | None
 ) -> None:
     """Lengths, patterns and required fields are AWS's, and the refusal names the field."""
-    with pytest.raises(AccountError) as refused:
+    with pytest.raises(ApiError) as refused:
         put(service, fields={field: value})
     assert refused.value.code == "ValidationException"
     assert [name for name, _ in refused.value.fields] == [field]
@@ -130,7 +127,7 @@ def test_an_alternate_contact_that_breaks_a_rule_is_refused(
     ],
 )
 def test_a_primary_contact_that_breaks_a_rule_is_refused(
-    organization: Organization, service: AccountService, change: dict[str, Any], field: str
+    organization: OrganizationModel, service: AccountService, change: dict[str, Any], field: str
 ) -> None:
     """The primary phone needs its plus, some countries a state."""
     contact = organization.source["primary"] | change
@@ -151,7 +148,7 @@ def test_quotas_are_buckets_of_one_operation_and_one_caller() -> None:
             service.call("GetContactInformation", read, MANAGEMENT)
         refused = refusal(service, "GetContactInformation", read, MANAGEMENT)
         assert (refused.code, refused.status) == ("TooManyRequestsException", 429)
-    service.call("GetContactInformation", {}, RetryingCaller(MEMBER, "arn:member"))
+    service.call("GetContactInformation", {}, CallerIdentity(MEMBER, "arn:member"))
     put(service)
     counts = service.calls["GetContactInformation"]
     assert counts == {"made": 27, "throttled": 2, "failed": 0}
@@ -161,8 +158,8 @@ def test_only_the_management_accounts_calls_about_members_count(service: Account
     """The source's own contacts, members' own calls and the sandbox's do not show in calls or writes."""
     put(service)
     put(service, account=None)
-    put(service, account=None, caller=RetryingCaller(MEMBER, "arn:member"))
-    put(service, caller=RetryingCaller(MANAGEMENT.account, "arn:sandbox", sandbox=True))
+    put(service, account=None, caller=CallerIdentity(MEMBER, "arn:member"))
+    put(service, caller=CallerIdentity(MANAGEMENT.account, "arn:sandbox", sandbox=True))
     assert service.calls == {"PutAlternateContact": {"made": 1, "throttled": 0, "failed": 0}}
     assert service.writes == [{"operation": "PutAlternateContact", "account": MEMBER, "kind": "security"}]
 
@@ -178,7 +175,7 @@ def test_a_refused_call_counts_as_failed_and_a_missing_contact_does_not(service:
 
 
 def test_a_lagging_service_answers_what_stood_there_before() -> None:
-    """Eventual consistency: a read right after a write may tell the past, the truth is in `contacts`."""
+    """Eventual consistency: a read right after a write may show the former contact; `contacts` has the present one."""
     clock = Clock()
     service = AccountService(make(1, 3), clock=clock, lag_s=2.0)
     named = {"AccountId": MEMBER, "AlternateContactType": "SECURITY"}
@@ -191,14 +188,14 @@ def test_a_lagging_service_answers_what_stood_there_before() -> None:
     assert service.call("GetAlternateContact", named, MANAGEMENT)["AlternateContact"]["Name"] == "After"
 
 
-def test_a_write_is_told_with_its_caller(organization: Organization) -> None:
-    """Whoever listens learns what was written, to whom and by whom; a refused write is not told."""
-    heard: list[Write] = []
-    service = AccountService(organization, clock=Clock(), on_write=heard.append)
+def test_a_write_is_told_with_its_caller(organization: OrganizationModel) -> None:
+    """The listener gets every write with its account and caller; a refused write is not passed on."""
+    received: list[Write] = []
+    service = AccountService(organization, clock=Clock(), on_write=received.append)
     put(service)
-    with pytest.raises(AccountError):
+    with pytest.raises(ApiError):
         put(service, fields={"Title": ""})
-    assert [(write.operation, write.account, write.kind, write.caller) for write in heard] == [
+    assert [(write.operation, write.account, write.kind, write.caller) for write in received] == [
         ("PutAlternateContact", MEMBER, "security", MANAGEMENT)
     ]
 

@@ -1,4 +1,4 @@
-"""CloudWatch in the sandbox: where data come from, when an alarm rises, and who hears."""
+"""CloudWatch in the sandbox: sources of data, states of alarms, and their notifications."""
 
 import json
 from collections.abc import Callable
@@ -69,11 +69,11 @@ def state(cloud: Cloud, name: str = "watch") -> str:
 
 
 def subjects(cloud: Cloud) -> list[str | None]:
-    return [heard["subject"] for heard in cloud.notifications]
+    return [received["subject"] for received in cloud.notifications]
 
 
 def test_an_alarm_rises_at_its_threshold_and_tells_once(cloud: Cloud, topic: str) -> None:
-    """Data of one period are added up; the topic hears of the change, not of every datum."""
+    """Data of one period are added up; the topic gets the change, not every datum."""
     declare_alarm(cloud, topic)
     put(cloud, 1)
     assert state(cloud) == "OK"
@@ -91,7 +91,7 @@ def test_data_of_other_dimensions_are_no_concern(cloud: Cloud, topic: str) -> No
 
 
 def test_an_alarm_goes_back_when_time_has_passed(cloud: Cloud, topic: str) -> None:
-    """What is older than the period counts no more; those who heard of it hear that it is over."""
+    """Data older than the period do not count; the topic that got the alarm gets its end."""
     declare_alarm(cloud, topic)
     put(cloud, 5)
     cloud.pass_time(PERIOD + 1)
@@ -119,13 +119,13 @@ def test_silence_rises_where_it_is_bad_news(cloud: Cloud, topic: str) -> None:
 
 
 def test_an_alarm_that_its_topic_does_not_let_in_is_lost(cloud: Cloud) -> None:
-    """A topic without a policy for CloudWatch hears nothing, and the sandbox says so."""
+    """A topic without a policy for CloudWatch gets nothing, and the sandbox reports it."""
     arn = cloud.client("sns").create_topic(Name="closed")["TopicArn"]
     declare_alarm(cloud, arn)
     put(cloud, 5)
     assert state(cloud) == "ALARM"
     assert cloud.notifications == []
-    assert "watch could not tell" in cloud.lost[0]
+    assert "watch could not notify" in cloud.undelivered[0]
 
 
 def test_a_functions_log_line_becomes_its_metric(cloud: Cloud, topic: str, declare_function: Declare) -> None:
@@ -138,7 +138,7 @@ def test_a_functions_log_line_becomes_its_metric(cloud: Cloud, topic: str, decla
 
 @pytest.mark.parametrize(("fail", "seen"), [(True, "ALARM"), (False, "OK")])
 def test_lambda_counts_failures(cloud: Cloud, topic: str, declare_function: Declare, fail: bool, seen: str) -> None:
-    """Errors are told for every invocation, as a one or a nought."""
+    """Errors have a datum for every invocation, one or zero."""
     function = declare_function(EMBEDDED)
     dimensions = [{"Name": "FunctionName", "Value": "echo"}]
     declare_alarm(cloud, topic, Namespace="AWS/Lambda", MetricName="Errors", Dimensions=dimensions, Threshold=1)
@@ -148,7 +148,7 @@ def test_lambda_counts_failures(cloud: Cloud, topic: str, declare_function: Decl
 
 
 def test_messages_in_a_queue_are_counted(cloud: Cloud, topic: str, declare_queue: Declare) -> None:
-    """A queue's depth is told whenever it changes, so an alarm over dead letters rises."""
+    """A queue's depth is put whenever it changes, so an alarm over dead letters rises."""
     declare_queue("dead")
     declare_alarm(
         cloud,
@@ -168,10 +168,10 @@ def test_messages_in_a_queue_are_counted(cloud: Cloud, topic: str, declare_queue
 def test_a_channel_shows_custom_notifications_and_alarms_only(cloud: Cloud, topic: str) -> None:
     """Other text is dropped by Amazon Q Developer; here that is said."""
     token = "aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration"
-    cloud.extras[token] = {"one": {"slackChannelId": "C1", "snsTopicArns": [topic]}}
+    cloud.unsupported_resources[token] = {"one": {"slackChannelId": "C1", "snsTopicArns": [topic]}}
     sns = cloud.client("sns")
     content = {"title": "what", "description": "why", "nextSteps": ["do"]}
     sns.publish(TopicArn=topic, Message=json.dumps({"version": "1.0", "source": "custom", "content": content}))
     sns.publish(TopicArn=topic, Message="plain words")
     assert cloud.notifications == [{"channel": "chat", "severity": "high", "subject": "what", "body": "why\ndo"}]
-    assert "C1 shows nothing" in cloud.lost[0]
+    assert "C1 shows nothing" in cloud.undelivered[0]

@@ -114,7 +114,7 @@ def test_an_index_is_queried_in_order(cloud: Cloud) -> None:
 
 
 def test_publications_are_kept_with_their_severity(cloud: Cloud) -> None:
-    """Nothing leaves: an HTTPS subscriber is not called. What says no severity goes to whoever hears of high."""
+    """Nothing leaves: an HTTPS subscriber is not called. A message without severity passes filters for high."""
     sns = cloud.client("sns")
     topic = sns.create_topic(Name="t")["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="https", Endpoint="https://example.com/hook")
@@ -207,7 +207,7 @@ def test_what_is_declared_is_left_over_until_it_is_gone(cloud: Cloud, role: str,
     """Every kind of thing counts, in whatever region; an untouched cloud holds nothing."""
     declare_queue("q")
     cloud.client("ssm", region="eu-west-1").put_parameter(Name="/p", Value="v", Type="String")
-    cloud.extras["aws:notifications/hub:Hub"] = {"h": {}}
+    cloud.unsupported_resources["aws:notifications/hub:Hub"] = {"h": {}}
     assert cloud.leftovers() == [
         "aws:notifications/hub:Hub h",
         "parameter /p (eu-west-1)",
@@ -217,7 +217,7 @@ def test_what_is_declared_is_left_over_until_it_is_gone(cloud: Cloud, role: str,
     cloud.client("iam").delete_role(RoleName="worker")
     cloud.client("sqs").delete_queue(QueueUrl=cloud.client("sqs").get_queue_url(QueueName="q")["QueueUrl"])
     cloud.client("ssm", region="eu-west-1").delete_parameter(Name="/p")
-    del cloud.extras["aws:notifications/hub:Hub"]["h"]
+    del cloud.unsupported_resources["aws:notifications/hub:Hub"]["h"]
     assert cloud.leftovers() == []
 
 

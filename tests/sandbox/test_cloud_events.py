@@ -1,4 +1,4 @@
-"""EventBridge in the cloud: who hears of what, what targets get, and what becomes of what fails."""
+"""EventBridge in the cloud: matching, the targets' input, retries and dead letters."""
 
 import json
 from collections.abc import Callable
@@ -31,10 +31,10 @@ def declare_rule(cloud: Cloud) -> Declare:
 
 
 @pytest.fixture
-def hears(declare_rule: Declare, declare_queue: Declare) -> str:
-    """A queue that hears everything on the management account's default bus."""
-    declare_rule({"Arn": declare_queue("heard")})
-    return "heard"
+def receiver(declare_rule: Declare, declare_queue: Declare) -> str:
+    """A queue that receives everything on the management account's default bus."""
+    declare_rule({"Arn": declare_queue("received")})
+    return "received"
 
 
 def parameters(event: dict[str, Any]) -> dict[str, Any]:
@@ -42,14 +42,14 @@ def parameters(event: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def test_an_edit_of_the_source_is_heard_in_either_casing(cloud: Cloud, hears: str, messages: Messages) -> None:
+def test_an_edit_of_the_source_is_heard_in_either_casing(cloud: Cloud, receiver: str, messages: Messages) -> None:
     """2021's camelCase has values, 2026's PascalCase masks all but the type."""
     cloud.edit_source({"security": CONTACT}, casing="camel")
     cloud.edit_source({"security": CONTACT}, casing="pascal")
     cloud.settle(5)
-    heard = messages(hears)
-    assert [event["body"]["detail"]["eventName"] for event in heard] == ["PutAlternateContact"] * 2
-    found = sorted((parameters(event) for event in heard), key=lambda keys: min(keys))
+    received = messages(receiver)
+    assert [event["body"]["detail"]["eventName"] for event in received] == ["PutAlternateContact"] * 2
+    found = sorted((parameters(event) for event in received), key=lambda keys: min(keys))
     assert found[0] == {
         "AlternateContactType": "SECURITY",
         **dict.fromkeys(CONTACT, "***"),
@@ -58,63 +58,63 @@ def test_an_edit_of_the_source_is_heard_in_either_casing(cloud: Cloud, hears: st
     assert found[1]["emailAddress"] == "canary@example.com"
 
 
-def test_a_deletion_is_an_event_of_its_own(cloud: Cloud, hears: str, messages: Messages) -> None:
+def test_a_deletion_is_an_event_of_its_own(cloud: Cloud, receiver: str, messages: Messages) -> None:
     """`null` in an edit deletes, and the event says so."""
     cloud.edit_source({"security": None})
     cloud.settle(5)
-    assert [event["body"]["detail"]["eventName"] for event in messages(hears)] == ["DeleteAlternateContact"]
+    assert [event["body"]["detail"]["eventName"] for event in messages(receiver)] == ["DeleteAlternateContact"]
 
 
-def test_a_console_edit_comes_from_the_billing_console(cloud: Cloud, hears: str, messages: Messages) -> None:
+def test_a_console_edit_comes_from_the_billing_console(cloud: Cloud, receiver: str, messages: Messages) -> None:
     """Source, detail-type and names are the console's own."""
     cloud.edit_source({"security": CONTACT, "primary": cloud.organization.source["primary"]}, via="console")
     cloud.settle(5)
-    heard = [event["body"] for event in messages(hears)]
-    assert {event["source"] for event in heard} == {"aws.billingconsole"}
-    assert {event["detail-type"] for event in heard} == {"AWS Console Action via CloudTrail"}
-    assert {event["detail"]["eventName"] for event in heard} == {"SetContactAddress", "SetAdditionalContacts"}
+    received = [event["body"] for event in messages(receiver)]
+    assert {event["source"] for event in received} == {"aws.billingconsole"}
+    assert {event["detail-type"] for event in received} == {"AWS Console Action via CloudTrail"}
+    assert {event["detail"]["eventName"] for event in received} == {"SetContactAddress", "SetAdditionalContacts"}
 
 
 def test_a_members_own_edit_is_heard_in_the_member_only(
-    cloud: Cloud, hears: str, declare_rule: Declare, messages: Messages
+    cloud: Cloud, receiver: str, declare_rule: Declare, messages: Messages
 ) -> None:
     """It never reaches the management account's bus, unless the member's own rule forwards it."""
     cloud.edit_member(MEMBER, {"security": CONTACT}, via="member")
     cloud.settle(5)
-    assert messages(hears) == []
+    assert messages(receiver) == []
     role = cloud.client("iam", account=MEMBER).create_role(RoleName="fwd", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     bus = f"arn:aws:events:us-east-1:{cloud.organization.management}:event-bus/default"
     declare_rule({"Arn": bus, "RoleArn": role}, account=MEMBER)
     cloud.client("events").put_permission(Action="events:PutEvents", Principal=MEMBER, StatementId="m")
     cloud.edit_member(MEMBER, {"security": CONTACT}, via="member")
     cloud.settle(5)
-    assert [event["body"]["account"] for event in messages(hears)] == [MEMBER]
+    assert [event["body"]["account"] for event in messages(receiver)] == [MEMBER]
 
 
 def test_a_bus_of_another_account_needs_its_permission(cloud: Cloud, declare_rule: Declare) -> None:
-    """Forwarding to a bus that lets nobody in is lost, and said so."""
+    """Forwarding to a bus without a policy fails, and is reported as undelivered."""
     role = cloud.client("iam", account=MEMBER).create_role(RoleName="fwd", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     bus = f"arn:aws:events:us-east-1:{cloud.organization.management}:event-bus/default"
     declare_rule({"Arn": bus, "RoleArn": role}, account=MEMBER)
     cloud.edit_member(MEMBER, {"security": CONTACT}, via="member")
     cloud.settle(5)
-    assert "NO_PERMISSIONS" in cloud.lost[0]
+    assert "NO_PERMISSIONS" in cloud.undelivered[0]
 
 
-def test_an_edit_of_a_member_from_management_names_the_member(cloud: Cloud, hears: str, messages: Messages) -> None:
+def test_an_edit_of_a_member_from_management_names_the_member(cloud: Cloud, receiver: str, messages: Messages) -> None:
     """The member's id is readable in both casings."""
     cloud.edit_member(MEMBER, {"security": CONTACT}, via="management", casing="camel")
     cloud.edit_member(MEMBER, {"security": CONTACT}, via="management", casing="pascal")
     cloud.settle(5)
-    found = [parameters(event) for event in messages(hears)]
+    found = [parameters(event) for event in messages(receiver)]
     assert sorted(keys.get("accountId") or keys["AccountId"] + "p" for keys in found) == [MEMBER, MEMBER + "p"]
 
 
-def test_an_account_that_is_created_clones_the_primary_contact(cloud: Cloud, hears: str, messages: Messages) -> None:
+def test_an_account_that_is_created_clones_the_primary_contact(cloud: Cloud, receiver: str, messages: Messages) -> None:
     """Its event carries id and state; it has no alternate contacts."""
     created = cloud.create_account("new", "/Workloads/New")
     cloud.settle(5)
-    detail = messages(hears)[0]["body"]["detail"]
+    detail = messages(receiver)[0]["body"]["detail"]
     assert detail["eventName"] == "CreateAccountResult"
     status = detail["serviceEventDetails"]["createAccountStatus"]
     assert (status["state"], status["accountId"], status["accountName"]) == ("SUCCEEDED", created, "****")
@@ -123,40 +123,40 @@ def test_an_account_that_is_created_clones_the_primary_contact(cloud: Cloud, hea
     assert [held[kind] for kind in ("billing", "operations", "security")] == [None, None, None]
 
 
-def test_an_account_that_joins_is_heard_of(cloud: Cloud, hears: str, messages: Messages) -> None:
+def test_an_account_that_joins_is_heard_of(cloud: Cloud, receiver: str, messages: Messages) -> None:
     """The event has the new member's id somewhere."""
     joined = cloud.join_account("partner", "/")
     cloud.settle(5)
-    body = messages(hears)[0]["body"]
+    body = messages(receiver)[0]["body"]
     assert body["detail"]["eventName"] == "AccountJoinedOrganization"
     assert joined in json.dumps(body["detail"])
 
 
-def test_duplicates_have_the_same_id(cloud: Cloud, hears: str, messages: Messages) -> None:
+def test_duplicates_have_the_same_id(cloud: Cloud, receiver: str, messages: Messages) -> None:
     """`times` sends one event several times, as AWS now and then does."""
     cloud.put_event({"source": "a", "detail-type": "b", "detail": {}, "times": 3})
     cloud.settle(5)
-    assert [len(ids := [event["body"]["id"] for event in messages(hears)]), len(set(ids))] == [3, 1]
+    assert [len(ids := [event["body"]["id"] for event in messages(receiver)]), len(set(ids))] == [3, 1]
 
 
-def test_nobody_but_aws_sends_events_of_aws(cloud: Cloud, hears: str, messages: Messages) -> None:
+def test_nobody_but_aws_sends_events_of_aws(cloud: Cloud, receiver: str, messages: Messages) -> None:
     """PutEvents refuses sources that begin with `aws.`, and takes the rest of the batch."""
     entries = [{"Source": source, "DetailType": "d", "Detail": "{}"} for source in ("aws.account", "ours")]
     answer = cloud.client("events").put_events(Entries=entries)
     cloud.settle(5)
     assert answer["Entries"][0]["ErrorCode"] == "NotAuthorizedForSourceException"
-    assert [event["body"]["source"] for event in messages(hears)] == ["ours"]
+    assert [event["body"]["source"] for event in messages(receiver)] == ["ours"]
 
 
-def test_a_disabled_rule_hears_nothing(cloud: Cloud, hears: str) -> None:
+def test_a_disabled_rule_hears_nothing(cloud: Cloud, receiver: str) -> None:
     """Neither does a rule that only has a schedule."""
     cloud.client("events").disable_rule(Name="r")
     cloud.client("events").put_rule(Name="daily", ScheduleExpression="rate(1 day)")
     cloud.client("events").put_targets(Rule="daily", Targets=[{"Id": "1", "Arn": "arn:aws:sqs:us-east-1:1:none"}])
     cloud.put_event({"source": "a", "detail-type": "b", "detail": {}})
     cloud.settle(5)
-    assert cloud.dead_letters() == {hears: 0}
-    assert cloud.lost == []
+    assert cloud.dead_letters() == {receiver: 0}
+    assert cloud.undelivered == []
 
 
 def test_a_target_that_fails_for_now_is_tried_again(
@@ -203,14 +203,14 @@ def test_a_failure_without_a_dead_letter_queue_is_lost_and_said_so(cloud: Cloud,
     declare_rule({"Arn": "arn:aws:sqs:us-east-1:100000000001:gone"})
     cloud.put_event({"source": "a", "detail-type": "b", "detail": {}})
     cloud.settle(5)
-    assert "NO_RESOURCE" in cloud.lost[0]
+    assert "NO_RESOURCE" in cloud.undelivered[0]
 
 
 def test_a_function_needs_its_permission(
     cloud: Cloud, declare_rule: Declare, declare_function: Declare, declare_queue: Declare
 ) -> None:
     """EventBridge invokes a function only if its policy names the rule."""
-    function = declare_function("def handler(event, context): print('heard', event['source'])")
+    function = declare_function("def handler(event, context): print('received', event['source'])")
     rule = declare_rule({"Arn": function, "DeadLetterConfig": {"Arn": declare_queue("dead")}})
     cloud.put_event({"source": "first", "detail-type": "b", "detail": {}})
     cloud.settle(5)
@@ -224,7 +224,7 @@ def test_a_function_needs_its_permission(
     )
     cloud.put_event({"source": "second", "detail-type": "b", "detail": {}})
     cloud.settle(20)
-    assert cloud.logs("echo") == ["heard second"]
+    assert cloud.logs("echo") == ["received second"]
 
 
 def test_a_target_of_an_unknown_kind_makes_settling_fail(cloud: Cloud, declare_rule: Declare) -> None:
@@ -263,7 +263,7 @@ def test_an_unknown_account_cannot_be_edited(cloud: Cloud) -> None:
     ],
 )
 def test_motos_patterns_match_as_eventbridges_do(pattern: dict[str, Any], matches: bool) -> None:
-    """What our rules are made of: equality, prefix, exists, anything-but, wildcard, $or, nested."""
+    """The operators of our rules: equality, prefix, exists, anything-but, wildcard, $or, nested."""
     event: Any = {
         "source": "aws.account",
         "detail": {

@@ -63,7 +63,7 @@ def template(function: str, **properties: Any) -> str:
 
 
 def test_a_stack_is_created_updated_and_deleted(cloud: Cloud, declare_function: Declare) -> None:
-    """The function hears of each once, with the properties as text, the old ones on update, and its own id."""
+    """The function gets each request once, with the properties as text, the old ones on update, and its own id."""
     function = declare_function(HELPED)
     created = cloud.cloudformation.create("s", template(function, Value=1))
     assert (created.status, created.outputs) == ("CREATE_COMPLETE", {"Id": "the-id", "Said": "1"})

@@ -8,15 +8,9 @@ import pytest
 import yaml
 
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.engines.engine import (
-    Deployed,
-    DeployFailed,
-    Engine,
-    EngineMissing,
-    find_cli,
-    open_engine,
-)
+from orgsync.sandbox.engines.opener import EngineMissing, find_cli, open_engine
 from orgsync.sandbox.engines.program import Program
+from orgsync.sandbox.engines.protocol import Deployed, DeployFailed, Engine
 
 SAMPLE = Path(__file__).parent / "program"
 DECLARED = 11
@@ -45,7 +39,7 @@ def declare(program: Path, code: str) -> None:
 
 
 def counts(deployed: Deployed) -> dict[str, int]:
-    """What was done, without what was not."""
+    """The changes of a deployment, without zeros."""
     return {kind: count for kind, count in deployed.resources.items() if count}
 
 
@@ -73,7 +67,7 @@ def test_unchanged_program_changes_nothing(engine: Engine) -> None:
 
 
 def test_another_clone_changes_nothing(engine: Engine, tmp_path: Path) -> None:
-    """Where a clone lies is no part of what it declares."""
+    """The path of a clone is no part of its declarations."""
     engine.up()
     engine.program = Program(Path(shutil.copytree(SAMPLE, tmp_path / "elsewhere" / "clone")))
     assert counts(engine.up()) == {"same": DECLARED}
@@ -97,7 +91,7 @@ def test_configuration_is_laid_over(engine: Engine, cloud: Cloud) -> None:
 
 
 def test_another_name_replaces(engine: Engine, cloud: Cloud) -> None:
-    """What cannot be renamed is made anew, what uses it follows, and the old goes."""
+    """A resource that cannot be renamed is replaced, its users are updated, and the old one is deleted."""
     engine.up()
     deployed = engine.up(config={"names": {"table": "other"}})
     assert counts(deployed) == {"replace": 1, "update": 2, "same": DECLARED - 3}
@@ -105,7 +99,7 @@ def test_another_name_replaces(engine: Engine, cloud: Cloud) -> None:
 
 
 def test_what_is_no_longer_declared_goes(engine: Engine, cloud: Cloud) -> None:
-    """What the program stops declaring is deleted."""
+    """A resource that is no longer declared is deleted."""
     engine.up(config={"archive": True})
     assert counts(engine.up()) == {"delete": 1, "same": DECLARED}
     assert len(cloud.client("sqs").list_queues()["QueueUrls"]) == 1
@@ -141,7 +135,7 @@ def test_destroy_leaves_nothing(engine: Engine, cloud: Cloud) -> None:
 
 
 def test_progress_is_told(engine: Engine) -> None:
-    """Every resource that is made is told of while it is."""
+    """Every creation of a resource is reported while it runs."""
     lines: list[str] = []
     engine.up(on_output=lines.append)
     assert any("function" in line and "create" in line for line in lines)
@@ -197,7 +191,7 @@ def test_changed_settings_of_the_provider_are_in_force_at_once(engine: Engine, p
 
 
 def test_a_provider_of_the_programs_own_may_be_the_only_one(engine: Engine, program: Path, cloud: Cloud) -> None:
-    """What it makes is where it says; the default provider, which nothing uses, has no say."""
+    """Its resources are in its region; the default provider, which nothing uses, does not count."""
     code = """
 import pulumi
 import pulumi_aws as aws
@@ -210,14 +204,14 @@ aws.sqs.Queue("q", name="far-away", opts=there)
 
 
 def test_refusal_of_aws_is_the_reason(engine: Engine, program: Path) -> None:
-    """What AWS refuses fails the deployment with AWS's own words."""
+    """A refusal by AWS fails the deployment with AWS's own message."""
     declare(program, 'aws.sqs.Queue("q", name="has space")')
     with pytest.raises(DeployFailed, match="alphanumeric"):
         engine.up()
 
 
 def test_failed_deployment_can_be_continued(engine: Engine, program: Path, cloud: Cloud) -> None:
-    """What was made before a failure is known, so the next `up` adds the rest."""
+    """Resources made before a failure are known, so the next `up` adds the rest."""
     whole = (program / "__main__.py").read_text()
     declare(program, 'aws.sqs.Queue("q", name="has space", opts=pulumi.ResourceOptions(depends_on=[system]))')
     with pytest.raises(DeployFailed):
@@ -227,14 +221,14 @@ def test_failed_deployment_can_be_continued(engine: Engine, program: Path, cloud
 
 
 def test_engine_that_is_not_here_is_asked_for(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who asks for the real engine where there is none is told how to get it."""
-    monkeypatch.setattr("orgsync.sandbox.engines.engine.find_cli", lambda: None)
+    """Choosing the real engine where there is none gives an error that says how to get it."""
+    monkeypatch.setattr("orgsync.sandbox.engines.opener.find_cli", lambda: None)
     with pytest.raises(EngineMissing, match="make engine"), open_engine("pulumi", cloud, SAMPLE):
         pass
 
 
 def test_auto_takes_what_there_is(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a CLI the engine is the one inside, and says so."""
-    monkeypatch.setattr("orgsync.sandbox.engines.engine.find_cli", lambda: None)
+    monkeypatch.setattr("orgsync.sandbox.engines.opener.find_cli", lambda: None)
     with open_engine("auto", cloud, SAMPLE) as opened:
         assert opened.name == "inline"

@@ -6,7 +6,7 @@ import pytest
 
 from orgsync.sandbox.cloud.faults import Faults
 from orgsync.sandbox.cloud.refusals import refusal
-from orgsync.sandbox.errors import SandboxError, UnknownFunction, UnknownOperation, WrongFault
+from orgsync.sandbox.errors import InvalidFault, SandboxError, UnknownFunction, UnknownOperation
 
 ACCOUNT = "200000000001"
 
@@ -68,13 +68,13 @@ def test_cleared_faults_strike_no_more(faults: Faults) -> None:
         ({"operation": "PutContacts", "error": "AccessDeniedException"}, UnknownOperation),
         ({"operation": "ListRegions", "error": "AccessDeniedException"}, UnknownOperation),
         ({"function": "proces", "crash": "before"}, UnknownFunction),
-        ({"function": "process", "crash": "during"}, WrongFault),
-        ({"operation": "*", "error": "Oops"}, WrongFault),
-        ({"operation": "ListAccounts", "error": "Oops"}, WrongFault),
-        ({"operation": "ListAccounts", "account": ACCOUNT, "error": "ServiceException"}, WrongFault),
-        ({"operation": "*", "error": "InternalServerException", "rate": 5}, WrongFault),
-        ({"operation": "*", "error": "InternalServerException", "times": 0}, WrongFault),
-        ({"operation": "*", "eror": "InternalServerException"}, WrongFault),
+        ({"function": "process", "crash": "during"}, InvalidFault),
+        ({"operation": "*", "error": "Oops"}, InvalidFault),
+        ({"operation": "ListAccounts", "error": "Oops"}, InvalidFault),
+        ({"operation": "ListAccounts", "account": ACCOUNT, "error": "ServiceException"}, InvalidFault),
+        ({"operation": "*", "error": "InternalServerException", "rate": 5}, InvalidFault),
+        ({"operation": "*", "error": "InternalServerException", "times": 0}, InvalidFault),
+        ({"operation": "*", "eror": "InternalServerException"}, InvalidFault),
     ],
 )
 def test_a_fault_that_means_nothing_is_refused_at_once(

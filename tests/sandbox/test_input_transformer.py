@@ -1,4 +1,4 @@
-"""What targets are sent."""
+"""The input of targets."""
 
 import json
 

@@ -109,7 +109,7 @@ def test_a_fault_may_name_a_function_by_its_entry_module(cloud: Cloud, declare_f
 
 
 def test_invocations_at_once_have_processes_of_their_own(cloud: Cloud, declare_function: Declare) -> None:
-    """Up to a handful; the rest waits its turn."""
+    """Up to a handful; the rest wait."""
     declare_function(ECHO)
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda _: invoke(cloud, {"sleep": 0.5}), range(6)))
@@ -147,7 +147,7 @@ def test_an_event_that_fails_is_tried_twice_more_then_sent_on(
     assert report["body"]["requestContext"]["approximateInvokeCount"] == 3
     assert report["body"]["requestPayload"] == {"fail": True}
     assert report["body"]["responsePayload"]["errorType"] == "ValueError"
-    assert cloud.lost == []
+    assert cloud.undelivered == []
 
 
 def test_a_dead_letter_queue_gets_the_event_itself(
@@ -169,15 +169,15 @@ def test_a_dead_letter_queue_gets_the_event_itself(
 
 
 def test_a_failure_that_nobody_hears_of_is_said(cloud: Cloud, declare_function: Declare) -> None:
-    """Without destination or dead-letter queue the event is lost, aloud."""
+    """Without destination or dead-letter queue the event is reported as undelivered."""
     declare_function(ECHO)
     cloud.client("lambda").invoke(FunctionName="echo", InvocationType="Event", Payload=b'{"fail": true}')
     cloud.settle(20)
-    assert cloud.lost == ["echo failed 3 times with ValueError and nobody is told"]
+    assert cloud.undelivered == ["echo failed 3 times with ValueError and no destination took the event"]
 
 
 def test_lines_go_to_the_declared_log_group(cloud: Cloud, declare_function: Declare) -> None:
-    """What a function prints is in CloudWatch Logs under its stream."""
+    """A function's output is in CloudWatch Logs under its stream."""
     cloud.client("logs").create_log_group(logGroupName="/aws/lambda/echo")
     declare_function(ECHO)
     invoke(cloud, {"n": 1})

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from orgsync.sandbox.model.contact_rules import mistakes
-from orgsync.sandbox.model.organization import OrganizationRefused, from_document, make
+from orgsync.sandbox.model.contact_rules import field_errors
+from orgsync.sandbox.model.organization import OrganizationInvalid, from_document, make
 
 
 def test_the_same_seed_makes_the_same_organization() -> None:
@@ -18,7 +18,7 @@ def test_every_contact_made_is_one_that_aws_accepts() -> None:
     """Made-up contacts pass AWS's own rules, so that a rehearsal fails for no reason of ours."""
     organization = make(3, 50)
     held = [organization.source, *(account.contacts for account in organization.accounts)]
-    assert [m for contacts in held for kind, fields in contacts.items() for m in mistakes(kind, fields)] == []
+    assert [m for contacts in held for kind, fields in contacts.items() for m in field_errors(kind, fields)] == []
 
 
 def test_every_account_differs_from_the_source_and_from_the_others() -> None:
@@ -55,7 +55,7 @@ def test_a_kind_not_given_at_the_source_is_made_and_null_does_not_exist() -> Non
     ],
 )
 def test_a_wrong_file_is_refused_with_the_place(document: dict[str, Any], place: str) -> None:
-    """Whoever wrote the file is told where it is wrong."""
-    with pytest.raises(OrganizationRefused) as refusal:
+    """The error has the path in the file that is wrong."""
+    with pytest.raises(OrganizationInvalid) as refusal:
         from_document(document)
     assert str(refusal.value).startswith(place)

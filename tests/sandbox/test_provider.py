@@ -9,8 +9,8 @@ import pytest
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.engines.provider import serving
-from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.engines.provider import serve_provider
+from orgsync.sandbox.resources.context import ProviderContext
 from orgsync.sandbox.resources.values import (
     ARCHIVE,
     ASSET,
@@ -30,7 +30,10 @@ Kind = provider_pb2.PropertyDiff
 @pytest.fixture
 def provider(cloud: Cloud, tmp_path: Path) -> Iterator[Any]:
     """A configured provider, as its client sees it."""
-    with serving(Context(cloud, tmp_path)) as port, grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+    with (
+        serve_provider(ProviderContext(cloud, tmp_path)) as port,
+        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
         stub = provider_pb2_grpc.ResourceProviderStub(channel)
         stub.Configure(configuration(region="us-east-1"))
         yield stub
@@ -88,7 +91,7 @@ def test_unknown_nested_property_is_refused(provider: Any) -> None:
 
 
 def test_unknown_values_pass_a_check(provider: Any) -> None:
-    """What is known only after the deployment, a structure too, is no mistake."""
+    """A value known only after the deployment, a structure too, is no error."""
     assert not check(provider, FUNCTION, {"role": UNKNOWN, "environment": UNKNOWN, "layers": [UNKNOWN]}).failures
 
 
@@ -100,7 +103,7 @@ def test_same_archive_elsewhere_is_the_same(provider: Any) -> None:
 
 
 def test_kinds_of_change(provider: Any) -> None:
-    """Each property's change is told as what it is, and what makes a new thing as a replacement."""
+    """Each property's change is reported with its kind, and those that need it as replacements."""
     old = {"name": "a", "delaySeconds": 1, "tags": {"a": "b"}}
     new = {"name": "b", "delaySeconds": 2, "maxMessageSize": 2048}
     answer = diff(provider, QUEUE, old, new)
@@ -114,7 +117,7 @@ def test_kinds_of_change(provider: Any) -> None:
 
 
 def test_unknown_value_is_a_change(provider: Any) -> None:
-    """What a preview cannot know may differ; where it decides about identity, it replaces."""
+    """A value that a preview cannot know may differ; where it decides about identity, it replaces."""
     assert list(diff(provider, QUEUE, {"name": "a"}, {"name": UNKNOWN}).replaces) == ["name"]
 
 
@@ -142,7 +145,7 @@ def test_preview_of_an_update_keeps_what_stays(provider: Any) -> None:
 
 
 def test_second_provider_is_refused(provider: Any) -> None:
-    """Two providers that differ cannot be told apart here, so the second is refused."""
+    """Two providers that differ cannot be distinguished here, so the second is refused."""
     provider.Configure(configuration(region="us-east-1", version="7.51.1"))
     with pytest.raises(grpc.RpcError, match="one AWS provider"):
         provider.Configure(configuration(region="eu-west-1"))

@@ -9,14 +9,10 @@ from typing import Any
 import pytest
 
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.resources import (
-    TYPES,
-    lookup,
-    shapes,
-    steps,
-)
+from orgsync.sandbox.resources import shapes, steps
 from orgsync.sandbox.resources.api import ApiResource
-from orgsync.sandbox.resources.context import Context, ResourceFailed
+from orgsync.sandbox.resources.context import ProviderContext, ResourceFailed
+from orgsync.sandbox.resources.types import TYPES, lookup
 from orgsync.sandbox.resources.values import (
     ARCHIVE,
     ASSET,
@@ -277,13 +273,13 @@ ELSEWHERE = {"aws:cloudformation/stack:Stack", "aws:cloudformation/stackSetInsta
 
 
 @pytest.fixture
-def context(cloud: Cloud, tmp_path: Path) -> Context:
+def context(cloud: Cloud, tmp_path: Path) -> ProviderContext:
     """A provider's view of the cloud, with a default tag."""
-    return Context(cloud, tmp_path, default_tags={"system": "test"})
+    return ProviderContext(cloud, tmp_path, default_tags={"system": "test"})
 
 
 @pytest.fixture
-def make(context: Context) -> Callable[[Life], tuple[str, Properties, Properties]]:
+def make(context: ProviderContext) -> Callable[[Life], tuple[str, Properties, Properties]]:
     """Makes a thing, and the things it stands on once each; answers its id, inputs and outputs."""
     made: dict[str, Properties] = {}
 
@@ -308,27 +304,27 @@ def make(context: Context) -> Callable[[Life], tuple[str, Properties, Properties
     return create
 
 
-def checked(context: Context, token: str, inputs: Properties, old: Properties | None = None) -> Properties:
-    """The inputs as a check completes them; a mistake fails the test."""
+def checked(context: ProviderContext, token: str, inputs: Properties, old: Properties | None = None) -> Properties:
+    """The inputs as a check completes them; an error fails the test."""
     result = steps.check(token, "thing", old or {}, inputs, context, seed=b"seed" + str(inputs).encode())
-    assert result.mistakes == []
+    assert result.errors == []
     return result.inputs
 
 
 @pytest.mark.parametrize("life", LIVES, ids=str)
-def test_life(life: Life, make: Any, context: Context) -> None:
+def test_life(life: Life, make: Any, context: ProviderContext) -> None:
     """A thing is what was declared, is found so, changes in place, and when it is deleted is gone."""
     resource = lookup(life.token)
     id, inputs, state = make(life)
     assert resource.computed <= state.keys()
     assert resource.read(id, state, context) == state
-    assert steps.inputs_now(inputs, state) == inputs, "made otherwise than declared"
+    assert steps.refreshed_inputs(inputs, state) == inputs, "made otherwise than declared"
 
     changed = checked(context, life.token, {**inputs, **make.reference(life.change)}, inputs)
     assert not steps.difference(life.token, "thing", inputs, changed).replaces
     state = resource.update(id, state, changed, context)
     assert resource.read(id, state, context) == state
-    assert steps.inputs_now(changed, state) == changed, "changed otherwise than declared"
+    assert steps.refreshed_inputs(changed, state) == changed, "changed otherwise than declared"
 
     resource.delete(id, state, context)
     assert resource.read(id, state, context) is None
@@ -347,14 +343,16 @@ def test_life(life: Life, make: Any, context: Context) -> None:
         ("rule", "description", "d"),
     ],
 )
-def test_what_is_taken_away_goes(thing: str, property: str, value: Any, make: Any, context: Context) -> None:
+def test_what_is_taken_away_goes(thing: str, property: str, value: Any, make: Any, context: ProviderContext) -> None:
     """A property that is no longer declared leaves no trace: AWS answers as if it had never been there."""
     life, resource = THINGS[thing], lookup(THINGS[thing].token)
     assert isinstance(resource, ApiResource)
     id, inputs, state = make(life)
 
     def answer() -> dict[str, Any]:
-        found = shapes.at(resource.call(resource.reads, resource.asked(id, state), state, context), resource.found)
+        found = shapes.value_at(
+            resource.call(resource.reads, resource.read_parameters(id, state), state, context), resource.found
+        )
         return {
             name: item for name, item in found.items() if item and not name.startswith(("LastModified", "Response"))
         }
@@ -367,7 +365,7 @@ def test_what_is_taken_away_goes(thing: str, property: str, value: Any, make: An
     assert answer() == before
 
 
-def test_change_without_effect_is_loud(make: Any, context: Context) -> None:
+def test_change_without_effect_is_loud(make: Any, context: ProviderContext) -> None:
     """A change that the sandbox cannot make is refused by the property's name, never taken for made."""
     life = THINGS["function"]
     id, inputs, state = make(life)

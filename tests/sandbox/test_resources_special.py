@@ -8,9 +8,10 @@ import pytest
 
 from orgsync.sandbox.cloud.cloud import Cloud
 from orgsync.sandbox.errors import StackError
-from orgsync.sandbox.resources import UnknownResourceType, lookup, steps
-from orgsync.sandbox.resources.context import Context, ResourceFailed
+from orgsync.sandbox.resources import steps
+from orgsync.sandbox.resources.context import ProviderContext, ResourceFailed
 from orgsync.sandbox.resources.invokes import UnknownInvoke, invoke
+from orgsync.sandbox.resources.types import UnknownResourceType, lookup
 from orgsync.sandbox.resources.values import Properties
 
 STACK = "aws:cloudformation/stack:Stack"
@@ -30,15 +31,15 @@ def handler(event, context):
 
 
 @pytest.fixture
-def context(cloud: Cloud, tmp_path: Path) -> Context:
+def context(cloud: Cloud, tmp_path: Path) -> ProviderContext:
     """A provider's view of the cloud."""
-    return Context(cloud, tmp_path)
+    return ProviderContext(cloud, tmp_path)
 
 
-def create(context: Context, token: str, **inputs: Any) -> tuple[str, Properties]:
+def create(context: ProviderContext, token: str, **inputs: Any) -> tuple[str, Properties]:
     """Check and create a thing; answers its id and outputs."""
     checked = steps.check(token, "thing", {}, inputs, context, seed=b"seed")
-    assert checked.mistakes == []
+    assert checked.errors == []
     return lookup(token).create(checked.inputs, context)
 
 
@@ -50,7 +51,7 @@ def template(function: str, desk: str) -> str:
     return json.dumps({"Resources": {"Desk": resource}, "Outputs": outputs})
 
 
-def test_stack_lives(context: Context, declare_function: Any) -> None:
+def test_stack_lives(context: ProviderContext, declare_function: Any) -> None:
     """A stack answers its custom resource's outputs, follows its changes and goes with it."""
     function, stack = declare_function(ANSWERS), lookup(STACK)
     id, state = create(context, STACK, name="s", templateBody=template(function, "open"))
@@ -61,7 +62,7 @@ def test_stack_lives(context: Context, declare_function: Any) -> None:
     assert stack.read(id, state, context) is None
 
 
-def test_failed_stack_says_why_and_is_in_the_way(context: Context, declare_function: Any) -> None:
+def test_failed_stack_says_why_and_is_in_the_way(context: ProviderContext, declare_function: Any) -> None:
     """A stack that fails to be created fails with its resource's reason; its name is free again if so declared."""
     function = declare_function(ANSWERS)
     for name, more in (("stays", {}), ("goes", {"onFailure": "DELETE"})):
@@ -72,7 +73,7 @@ def test_failed_stack_says_why_and_is_in_the_way(context: Context, declare_funct
     create(context, STACK, name="goes", templateBody=template(function, "open"))
 
 
-def test_failed_update_of_a_stack_says_why(context: Context, declare_function: Any) -> None:
+def test_failed_update_of_a_stack_says_why(context: ProviderContext, declare_function: Any) -> None:
     """A stack that fails to be updated fails with the reason and stays."""
     function = declare_function(ANSWERS)
     id, state = create(context, STACK, name="s", templateBody=template(function, "open"))
@@ -81,7 +82,7 @@ def test_failed_update_of_a_stack_says_why(context: Context, declare_function: A
     assert lookup(STACK).read(id, state, context) is not None
 
 
-def test_topic_gets_its_own_policy_back(context: Context, cloud: Cloud) -> None:
+def test_topic_gets_its_own_policy_back(context: ProviderContext, cloud: Cloud) -> None:
     """Taking a topic's policy away leaves one that lets its owner alone in."""
     topic = create(context, "aws:sns/topic:Topic")[1]["arn"]
     declared = json.dumps({"Version": "2012-10-17", "Statement": []})
@@ -91,7 +92,7 @@ def test_topic_gets_its_own_policy_back(context: Context, cloud: Cloud) -> None:
     assert [statement["Principal"]["AWS"][-5:] for statement in policy["Statement"]] == [":root"]
 
 
-def test_key_gets_its_own_policy_back(context: Context, cloud: Cloud) -> None:
+def test_key_gets_its_own_policy_back(context: ProviderContext, cloud: Cloud) -> None:
     """Taking a key's policy away leaves the one that keys are born with."""
     key = create(context, "aws:kms/key:Key")[1]["keyId"]
     declared = json.dumps({"Version": "2012-10-17", "Statement": []})
@@ -101,7 +102,7 @@ def test_key_gets_its_own_policy_back(context: Context, cloud: Cloud) -> None:
     assert [statement["Action"] for statement in json.loads(policy)["Statement"]] == ["kms:*"]
 
 
-def test_versioning_is_suspended(context: Context, cloud: Cloud) -> None:
+def test_versioning_is_suspended(context: ProviderContext, cloud: Cloud) -> None:
     """A bucket's versioning cannot be taken away: deleting its declaration suspends it."""
     bucket = create(context, "aws:s3/bucket:Bucket")[1]["bucket"]
     token = "aws:s3/bucketVersioning:BucketVersioning"
@@ -110,8 +111,8 @@ def test_versioning_is_suspended(context: Context, cloud: Cloud) -> None:
     assert cloud.client("s3").get_bucket_versioning(Bucket=bucket)["Status"] == "Suspended"
 
 
-def test_half_a_thing_is_taken_back(context: Context, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What fails after its creation is deleted again, so that the next attempt finds its name free."""
+def test_half_a_thing_is_taken_back(context: ProviderContext, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resource that fails after its creation is deleted again, so that its name is free for the next attempt."""
     token = "aws:cloudwatch/logGroup:LogGroup"
 
     def refuse(*_: Any) -> None:
@@ -125,12 +126,12 @@ def test_half_a_thing_is_taken_back(context: Context, cloud: Cloud, monkeypatch:
 
 def test_default_tags_reach_the_cloud(cloud: Cloud, tmp_path: Path) -> None:
     """A thing carries the provider's tags and its own, its own before the provider's."""
-    context = Context(cloud, tmp_path, default_tags={"system": "s", "owner": "all"})
+    context = ProviderContext(cloud, tmp_path, default_tags={"system": "s", "owner": "all"})
     url = create(context, "aws:sqs/queue:Queue", tags={"owner": "me"})[0]
     assert cloud.client("sqs").list_queue_tags(QueueUrl=url)["Tags"] == {"system": "s", "owner": "me"}
 
 
-def test_region_of_its_own(context: Context, cloud: Cloud) -> None:
+def test_region_of_its_own(context: ProviderContext, cloud: Cloud) -> None:
     """A thing with a region is made there, whatever the provider's region is."""
     arn = create(context, "aws:cloudwatch/eventRule:EventRule", region="eu-west-1", eventPattern="{}")[1]["arn"]
     assert arn.split(":")[3] == "eu-west-1"
@@ -145,13 +146,13 @@ def test_region_of_its_own(context: Context, cloud: Cloud) -> None:
         ({"emailAddress": "a@b", "name": "a b"}, "name must"),
     ],
 )
-def test_unserved_inputs_are_checked(context: Context, inputs: Properties, reason: str) -> None:
+def test_unserved_inputs_are_checked(context: ProviderContext, inputs: Properties, reason: str) -> None:
     """A type of a service that moto lacks is checked against AWS's model and patterns all the same."""
     with pytest.raises(ResourceFailed, match=reason):
         create(context, "aws:notifications/contactsEmailContact:ContactsEmailContact", **inputs)
 
 
-def test_hubs_are_few(context: Context) -> None:
+def test_hubs_are_few(context: ProviderContext) -> None:
     """The fourth notification hub is refused, as AWS refuses it."""
     token = "aws:notifications/notificationHub:NotificationHub"
     for region in ("us-east-1", "us-west-2", "eu-west-1"):
@@ -166,8 +167,8 @@ def test_unknown_type_is_named() -> None:
         lookup("aws:ec2/vpc:Vpc")
 
 
-def test_caller_and_organization_are_the_clouds(context: Context, cloud: Cloud) -> None:
-    """Who deploys is the organization's management account."""
+def test_caller_and_organization_are_the_clouds(context: ProviderContext, cloud: Cloud) -> None:
+    """The deploying identity is the organization's management account."""
     caller = invoke("aws:index/getCallerIdentity:getCallerIdentity", {}, context)
     organization = invoke("aws:organizations/getOrganization:getOrganization", {}, context)
     assert caller["accountId"] == organization["masterAccountId"] == cloud.organization.management
@@ -175,12 +176,12 @@ def test_caller_and_organization_are_the_clouds(context: Context, cloud: Cloud) 
 
 def test_region_and_partition_fit(cloud: Cloud, tmp_path: Path) -> None:
     """The partition is that of the provider's region."""
-    context = Context(cloud, tmp_path, region="us-gov-west-1")
+    context = ProviderContext(cloud, tmp_path, region="us-gov-west-1")
     assert invoke("aws:index/getRegion:getRegion", {}, context)["region"] == "us-gov-west-1"
     assert invoke("aws:index/getPartition:getPartition", {}, context)["partition"] == "aws-us-gov"
 
 
-def test_policy_document_is_written(context: Context) -> None:
+def test_policy_document_is_written(context: ProviderContext) -> None:
     """A policy declared in Pulumi's terms becomes AWS's document."""
     statement = {
         "actions": ["s3:*"],
@@ -204,7 +205,7 @@ def test_policy_document_is_written(context: Context) -> None:
     ("token", "arguments"),
     [("aws:ec2/getVpc:getVpc", {}), ("aws:index/getCallerIdentity:getCallerIdentity", {"other": 1})],
 )
-def test_unknown_question_is_loud(context: Context, token: str, arguments: Properties) -> None:
+def test_unknown_question_is_loud(context: ProviderContext, token: str, arguments: Properties) -> None:
     """A question, or a part of one, that cannot be answered is refused."""
     with pytest.raises(UnknownInvoke, match=f"{token}: the sandbox"):
         invoke(token, arguments, context)

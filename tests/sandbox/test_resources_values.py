@@ -8,7 +8,7 @@ import pytest
 from pulumi.runtime import rpc
 
 from orgsync.sandbox.resources import shapes
-from orgsync.sandbox.resources.archives import UnusableAsset, hashed, zipped
+from orgsync.sandbox.resources.archives import AssetInvalid, add_hashes, zip_archive
 from orgsync.sandbox.resources.resource import Naming, automatic_name, is_automatic
 from orgsync.sandbox.resources.values import (
     ARCHIVE,
@@ -51,7 +51,7 @@ def test_archive_holds_its_parts(root: Path) -> None:
     archive = assets(
         **{"app/one.py": file("one.py"), "two.txt": {SIGNATURE: ASSET, "text": "2"}, "lib": folder("package")}
     )
-    with zipfile.ZipFile(io.BytesIO(zipped(archive, root))) as content:
+    with zipfile.ZipFile(io.BytesIO(zip_archive(archive, root))) as content:
         found = {name: content.read(name) for name in content.namelist()}
     assert found == {"app/one.py": b"one", "two.txt": b"2", "lib/inner.py": b"inner"}
 
@@ -59,29 +59,29 @@ def test_archive_holds_its_parts(root: Path) -> None:
 def test_zip_depends_on_content_only(root: Path) -> None:
     """The same files in another order, from another place and day, are the same bytes."""
     (root / "elsewhere.py").write_text("one")
-    first = zipped(assets(a=file("one.py"), b=folder("package")), root)
-    assert zipped(assets(b=folder("package"), a=file("elsewhere.py")), root) == first
+    first = zip_archive(assets(a=file("one.py"), b=folder("package")), root)
+    assert zip_archive(assets(b=folder("package"), a=file("elsewhere.py")), root) == first
 
 
 def test_hash_follows_content(root: Path) -> None:
-    """Where no engine gives a hash, one is made: it differs when the content does, not when the path does."""
-    one, other = (hashed(assets(a=file(path)), root)["hash"] for path in ("one.py", "package/inner.py"))
+    """A hash is made where no engine gives one: it differs when the content does, not when the path does."""
+    one, other = (add_hashes(assets(a=file(path)), root)["hash"] for path in ("one.py", "package/inner.py"))
     (root / "package" / "inner.py").write_text("one")
     assert one != other
-    assert hashed(assets(a=file("package/inner.py")), root)["hash"] == one
+    assert add_hashes(assets(a=file("package/inner.py")), root)["hash"] == one
 
 
 def test_zip_file_is_taken_as_it_is(root: Path) -> None:
     """A packed archive is uploaded byte for byte."""
     with zipfile.ZipFile(root / "layer.zip", "w") as content:
         content.writestr("python/a.py", "a")
-    assert zipped(folder("layer.zip"), root) == (root / "layer.zip").read_bytes()
+    assert zip_archive(folder("layer.zip"), root) == (root / "layer.zip").read_bytes()
 
 
 def test_nothing_is_fetched(root: Path) -> None:
     """An asset on the network is refused, not silently left out."""
-    with pytest.raises(UnusableAsset, match=r"https://example\.org/a\.zip"):
-        zipped({SIGNATURE: ARCHIVE, "uri": "https://example.org/a.zip"}, root)
+    with pytest.raises(AssetInvalid, match=r"https://example\.org/a\.zip"):
+        zip_archive({SIGNATURE: ARCHIVE, "uri": "https://example.org/a.zip"}, root)
 
 
 def test_wire_values_become_plain() -> None:
@@ -110,13 +110,13 @@ def test_names_follow_the_model() -> None:
 
 
 def test_mapping_becomes_names_and_values() -> None:
-    """Where AWS wants a list of names and values, a mapping becomes one."""
+    """A mapping becomes a list of names and values for an operation that takes one."""
     shape = shapes.parameters_of("cloudwatch", "PutMetricAlarm")
     assert shapes.to_api(shape, {"dimensions": {"a": "b"}}, {}) == {"Dimensions": [{"Name": "a", "Value": "b"}]}
 
 
 def test_automatic_names_are_recognised() -> None:
-    """A name that was made is told apart from one that was given."""
+    """An automatic name is distinguished from one that was given."""
     naming = Naming(lower=True)
     made = automatic_name(naming, "Thing", b"seed")
     assert is_automatic(naming, "Thing", made)

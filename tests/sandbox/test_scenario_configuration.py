@@ -1,4 +1,4 @@
-"""What a rehearsal lays over the stack file."""
+"""The configuration that a rehearsal lays over the stack file."""
 
 from typing import Any
 
@@ -31,6 +31,6 @@ def test_with_aws_quotas_the_stack_keeps_its_own_pace() -> None:
 
 
 def test_quotas_of_the_scenario_are_the_pace_of_the_stack() -> None:
-    """The product is told what the emulator enforces."""
+    """The product gets the pace that the emulator enforces."""
     quotas = {"PutAlternateContact": {"rate": 50, "burst": 80}}
     assert overlay(scenario(quotas=quotas), {}) == {"pacing": quotas}

@@ -1,4 +1,4 @@
-"""A scenario file is judged before anything is started, and every mistake is told with its place."""
+"""A scenario file is validated before anything is started; every error has its path in the file."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orgsync.sandbox.rehearsal import load, rehearse
-from orgsync.sandbox.rehearsal.load import ScenarioRefused
+from orgsync.sandbox.rehearsal.load import ScenarioInvalid
 from orgsync.shared.configuration import validate
 
 EVERYTHING: dict[str, Any] = {
@@ -66,7 +66,7 @@ SMALL: dict[str, Any] = {"name": "small", "organization": {"accounts": 2}, "step
 
 
 def refusals(document: Any) -> list[str]:
-    with pytest.raises(ScenarioRefused) as refused:
+    with pytest.raises(ScenarioInvalid) as refused:
         validate(document)
     return str(refused.value).splitlines()
 
@@ -76,7 +76,7 @@ def with_step(step: Any) -> dict[str, Any]:
 
 
 def test_every_key_of_the_contract_is_understood() -> None:
-    """Whatever SCENARIO.md names can be said."""
+    """Everything that SCENARIO.md names is accepted."""
     scenario = validate(EVERYTHING)
     assert [step.named for step in scenario.steps] == [
         next(key for key in step if key not in ("note", "settle_s")) for step in EVERYTHING["steps"]
@@ -154,9 +154,9 @@ def test_contacts_that_are_null_and_contacts_that_are_not_mentioned_differ() -> 
     ],
 )
 def test_a_mistake_is_told_with_its_place(change: dict[str, Any], line: str) -> None:
-    """The one line that refuses a file begins with the path of the mistake and says what is allowed."""
-    (told,) = refusals(SMALL | change)
-    assert told.startswith(line)
+    """The one line that refuses a file begins with the path of the error and says what is allowed."""
+    (report,) = refusals(SMALL | change)
+    assert report.startswith(line)
 
 
 @pytest.mark.parametrize(
@@ -189,17 +189,17 @@ def test_a_mistake_is_told_with_its_place(change: dict[str, Any], line: str) -> 
 )
 def test_a_wrong_step_is_told_with_its_place(step: Any, line: str) -> None:
     """Steps are counted from 0, as in the file's own lists."""
-    (told,) = refusals(with_step(step))
-    assert told.startswith(line)
+    (report,) = refusals(with_step(step))
+    assert report.startswith(line)
 
 
 def test_every_mistake_is_told_at_once() -> None:
-    """Nobody has to run a file five times to find five mistakes."""
+    """Nobody has to run a file five times to find five errors."""
     assert len(refusals(SMALL | {"quotas": "some", "expect": "maybe", "latency_ms": -1})) == 3
 
 
 def test_ids_of_accounts_yet_to_come_are_not_judged() -> None:
-    """Where accounts are created or join, an id that is not there yet may be meant."""
+    """An unknown id is accepted in a scenario where accounts are created or join."""
     steps = [{"join_account": {"name": "new"}}, {"close_account": "200000000003"}]
     assert validate(SMALL | {"steps": steps})
 
@@ -207,7 +207,7 @@ def test_ids_of_accounts_yet_to_come_are_not_judged() -> None:
 def test_a_stack_that_has_no_file_is_refused_before_anything_is_started() -> None:
     """An engine would deploy it with an empty configuration."""
     steps = [{"deploy": {"stack": "nowhere"}}, {"at_once": [{"schedule": {}}, {"destroy": {"stack": "gone"}}]}]
-    with pytest.raises(ScenarioRefused) as refused:
+    with pytest.raises(ScenarioInvalid) as refused:
         rehearse(validate(SMALL | {"steps": steps}))
     first, second = str(refused.value).splitlines()
     assert first.startswith("steps.0.deploy.stack: there is no file Pulumi.nowhere.yaml; stacks here: dev, prod")
@@ -216,7 +216,7 @@ def test_a_stack_that_has_no_file_is_refused_before_anything_is_started() -> Non
 
 @pytest.mark.parametrize("document", [None, [], "text", 3])
 def test_what_is_no_mapping_is_no_scenario(document: Any) -> None:
-    """The file as a whole is judged as well."""
+    """The file as a whole is validated as well."""
     assert refusals(document)[0].startswith("the file: must be a mapping")
 
 
@@ -248,13 +248,13 @@ def test_json_is_read_by_its_name(tmp_path: Path) -> None:
     ],
 )
 def test_an_unreadable_file_is_refused(tmp_path: Path, name: str, text: str, said: str) -> None:
-    """Wrong syntax and a key that would silently hide another are mistakes in the file."""
+    """Wrong syntax and a key that would silently hide another are errors in the file."""
     (tmp_path / name).write_text(text)
-    with pytest.raises(ScenarioRefused, match=said):
+    with pytest.raises(ScenarioInvalid, match=said):
         load(tmp_path / name)
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    """A path that leads nowhere is a mistake like any other."""
-    with pytest.raises(ScenarioRefused, match="cannot be read"):
+    """A missing file is an error like any other."""
+    with pytest.raises(ScenarioInvalid, match="cannot be read"):
         load(tmp_path / "nowhere.yaml")

@@ -1,29 +1,29 @@
-"""The rehearsal's own judge of what a policy wants."""
+"""The rehearsal's own decision about what a policy wants."""
 
 from typing import Any
 
 import pytest
 
-from orgsync.sandbox.rehearsal.accounts import Member
-from orgsync.sandbox.rehearsal.policy import Contacts, Policy
+from orgsync.sandbox.rehearsal.accounts import ListedAccount
+from orgsync.sandbox.rehearsal.policy import ContactPolicy, Contacts
 
 MANAGEMENT, ACCOUNT = "100000000001", "200000000001"
 DESK = {"Name": "Desk", "EmailAddress": "desk@example.com"}
 
 
-def member(**changes: Any) -> Member:
+def member(**changes: Any) -> ListedAccount:
     plain = {
         "name": "web",
         "path": "/Workloads/Prod",
         "unit_ids": frozenset({"r-1", "ou-1", "ou-2"}),
         "state": "ACTIVE",
     }
-    return Member(**{"id": ACCOUNT, "tags": {"team": "web"}, **plain, **changes})
+    return ListedAccount(**{"id": ACCOUNT, "tags": {"team": "web"}, **plain, **changes})
 
 
 def differences(source: Any, found: Any, config: dict[str, Any] | None = None, kind: str = "security") -> set[Any]:
     contacts = {MANAGEMENT: {kind: source}, ACCOUNT: {kind: found}}
-    return Policy({"contact_types": [kind], **(config or {})}).differences([member()], contacts, MANAGEMENT)
+    return ContactPolicy({"contact_types": [kind], **(config or {})}).differences([member()], contacts, MANAGEMENT)
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ def differences(source: Any, found: Any, config: dict[str, Any] | None = None, k
         ({"excluded_tags": {"stage": "web"}}, {}, None),
     ],
 )
-def test_who_is_left_alone(config: dict[str, Any], changes: dict[str, Any], reason: str | None) -> None:
+def test_who_is_skipped(config: dict[str, Any], changes: dict[str, Any], reason: str | None) -> None:
     """Accounts that are not ACTIVE, and those excluded by id, unit with all below, or tag."""
-    assert Policy(config).left_alone(member(**changes)) == reason
+    assert ContactPolicy(config).skip_reason(member(**changes)) == reason
 
 
 @pytest.mark.parametrize(
@@ -78,5 +78,5 @@ def test_a_primary_contact_is_never_wanted_gone() -> None:
 def test_kinds_that_are_not_configured_do_not_count() -> None:
     """`contact_types` bounds what is compared."""
     contacts: Contacts = {MANAGEMENT: {"billing": DESK}, ACCOUNT: {"billing": None}}
-    assert not Policy({"contact_types": ["security"]}).differences([member()], contacts, MANAGEMENT)
-    assert Policy({}).differences([member()], contacts, MANAGEMENT) == {(ACCOUNT, "billing")}
+    assert not ContactPolicy({"contact_types": ["security"]}).differences([member()], contacts, MANAGEMENT)
+    assert ContactPolicy({}).differences([member()], contacts, MANAGEMENT) == {(ACCOUNT, "billing")}

@@ -1,4 +1,4 @@
-"""A report for people, and a scenario in words."""
+"""The report for people, and the description of a scenario."""
 
 import io
 from typing import Any
@@ -8,7 +8,7 @@ from rich.console import Console
 
 from orgsync.cli.progress import Progress
 from orgsync.cli.tables import show
-from orgsync.sandbox.rehearsal.descriptions import terms, title, traffic
+from orgsync.sandbox.rehearsal.descriptions import describe_calls, describe_conditions, describe_step
 from orgsync.shared.configuration import validate
 
 CALLS = {
@@ -21,7 +21,7 @@ def account(**changes: Any) -> dict[str, Any]:
     return {
         "name": "web [prod]",
         "unit": "/Workloads",
-        "left_alone": None,
+        "skipped": None,
         "before": ["billing"],
         "after": [],
         **changes,
@@ -39,12 +39,12 @@ def report(**changes: Any) -> dict[str, Any]:
         "steps": [{"step": "deploy", "ok": True}],
         "runs": [{**run, "counts": {"success": 2}, "receipts": receipts}],
         "refused": [{"reason": "ForeignBell", "source": "aws.account"}] * 2,
-        "accounts": {"200000000001": account(), "200000000002": account(left_alone="is SUSPENDED")},
+        "accounts": {"200000000001": account(), "200000000002": account(skipped="is SUSPENDED")},
         "calls": CALLS,
         "minimum": {"reads": 1200, "writes": 80},
         "notifications": [{"channel": "sns", "severity": "high", "subject": "[orgsync] something"}],
         "dead_letters": {"dead-bells": 2, "empty": 0},
-        "lost": [],
+        "undelivered": [],
         "leftovers": [],
         **changes,
     }
@@ -69,18 +69,18 @@ def test_calls_stand_beside_what_was_needed() -> None:
 
 
 def test_every_account_stands_there_before_and_after() -> None:
-    """With its name as it stands, whatever brackets it has, or why it is left alone."""
+    """With its name as it stands, whatever brackets it has, or the reason why it is skipped."""
     page = shown(report())
     assert "web [prod]" in page
-    assert words_of("200000000001", page)[-6:] == ["not", "in", "step:", "billing", "in", "step"]
-    assert "left alone: is SUSPENDED" in page
+    assert words_of("200000000001", page)[-6:] == ["not", "in", "sync:", "billing", "in", "sync"]
+    assert "skipped: is SUSPENDED" in page
 
 
-def test_of_many_accounts_only_those_are_listed_that_are_not_in_step() -> None:
+def test_of_many_accounts_only_those_are_listed_that_are_not_in_sync() -> None:
     """Nobody reads two hundred lines of accounts in which all is well."""
     many = {f"{number:012d}": account() for number in range(1, 201)} | {"300000000001": account(after=["security"])}
     page = shown(report(accounts=many))
-    assert "Accounts in step: 0 before, 200 of 201 after" in page
+    assert "Accounts in sync: 0 before, 200 of 201 after" in page
     assert "300000000001" in page
     assert "000000000001 " not in page.replace("300000000001", "")
 
@@ -92,7 +92,7 @@ def test_the_same_refusals_are_counted() -> None:
 
 def test_what_must_not_be_there_is_said() -> None:
     """Dead letters, events delivered to nobody and leftovers; an empty queue is no news."""
-    page = shown(report(lost=["rule x"], leftovers=["table y"]))
+    page = shown(report(undelivered=["rule x"], leftovers=["table y"]))
     assert "dead letters in dead-bells: 2" in page
     assert "delivered to nobody: rule x" in page
     assert "left over after destroy: table y" in page
@@ -115,14 +115,14 @@ def test_the_last_line_says_how_it_went(changes: dict[str, Any], verdict: str) -
 
 
 def test_progress_says_what_it_is_and_why_a_step_failed() -> None:
-    """Where there is no terminal: plain lines."""
+    """Plain lines without a terminal."""
     page = io.StringIO()
     scenario = validate({"name": "a [b]", "organization": {"accounts": 1}, "steps": [{"schedule": {}}]})
     step = {"ok": False, "seconds": 1.23, "resources": {"create": 61, "same": 0}, "runs": ["r"], "error": "one\ntwo"}
     with Progress(Console(file=page, width=120)) as progress:
-        progress.opens(scenario, "inline", ["organization: 1 member account"], lambda: "")
-        progress.begins(1, 2, "schedule")
-        progress.ends(step)
+        progress.scenario_started(scenario, "inline", ["organization: 1 member account"], lambda: "")
+        progress.step_started(1, 2, "schedule")
+        progress.step_finished(step)
     lines = page.getvalue().splitlines()
     assert lines[0] == "a [b]"
     assert "nothing reaches AWS" in lines[1]
@@ -132,8 +132,8 @@ def test_progress_says_what_it_is_and_why_a_step_failed() -> None:
 
 def test_traffic_is_reads_and_writes() -> None:
     """Throttled calls are named where there are some."""
-    assert traffic(CALLS) == "1,204 reads, 80 writes, 3 throttled"
-    assert traffic({}) == "0 reads, 0 writes"
+    assert describe_calls(CALLS) == "1,204 reads, 80 writes, 3 throttled"
+    assert describe_calls({}) == "0 reads, 0 writes"
 
 
 def test_terms_and_titles_are_words_without_values() -> None:
@@ -147,11 +147,11 @@ def test_terms_and_titles_are_words_without_values() -> None:
         {"name": "x", "organization": {"accounts": 1}, "source": {"billing": {"Name": "Canary"}}, "faults": faults}
         | {"quotas": "aws", "latency_ms": 5, "steps": [step]}
     )
-    assert terms(scenario) == [
+    assert describe_conditions(scenario) == [
         "organization: 1 member account",
         "quotas: as AWS has them; the stack keeps its own pace",
         "latency: 5 ms a call",
         "fault: every call answers InternalServerException, 5% of the time",
         "fault: process dies after its work, 1 time",
     ]
-    assert title(scenario.steps[0]) == "edit_source: billing deleted, security via console"
+    assert describe_step(scenario.steps[0]) == "edit_source: billing deleted, security via console"

@@ -1,4 +1,4 @@
-"""Stack sets reach into members, follow them, and leave nothing behind."""
+"""Stack sets deploy to members, follow changes of accounts, and leave nothing behind."""
 
 import json
 from collections.abc import Callable
@@ -10,8 +10,9 @@ from botocore.exceptions import ClientError
 
 from orgsync.sandbox.cloud.cloud import Cloud
 from orgsync.sandbox.errors import StackError
-from orgsync.sandbox.resources import lookup, steps
-from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.resources import steps
+from orgsync.sandbox.resources.context import ProviderContext
+from orgsync.sandbox.resources.types import lookup
 
 SET = "aws:cloudformation/stackSet:StackSet"
 INSTANCE = "aws:cloudformation/stackSetInstance:StackSetInstance"
@@ -51,7 +52,7 @@ def root(cloud: Cloud) -> str:
 @pytest.fixture
 def deployed(cloud: Cloud, root: str) -> Cloud:
     """A set that follows the whole organization."""
-    cloud.stack_sets.create("s", template(), follows=True)
+    cloud.stack_sets.create("s", template(), auto_deploys=True)
     cloud.stack_sets.deploy("s", [root], "us-east-1")
     return cloud
 
@@ -66,10 +67,10 @@ def roles(cloud: Cloud, account: str) -> list[str]:
 
 
 def test_every_active_member_gets_the_templates_resources(cloud: Cloud, root: str) -> None:
-    """In the region that was asked for; the management account and accounts that are not ACTIVE get none."""
+    """In the chosen region; the management account and accounts that are not ACTIVE get none."""
     closed = cloud.organization.accounts[2].id
     cloud.close_account(closed)
-    cloud.stack_sets.create("s", template(), follows=True)
+    cloud.stack_sets.create("s", template(), auto_deploys=True)
     cloud.stack_sets.deploy("s", [root], "eu-west-1")
     assert len(rules(cloud, MEMBER, "eu-west-1")) == 1
     assert rules(cloud, MEMBER) == []
@@ -94,7 +95,7 @@ def test_units_are_followed_with_all_below_them(cloud: Cloud) -> None:
     root = organizations.list_roots()["Roots"][0]["Id"]
     units = organizations.list_organizational_units_for_parent(ParentId=root)["OrganizationalUnits"]
     (watched,) = [unit["Id"] for unit in units if unit["Name"] == "Watched"]
-    cloud.stack_sets.create("s", template(), follows=True)
+    cloud.stack_sets.create("s", template(), auto_deploys=True)
     cloud.stack_sets.deploy("s", [watched], "us-east-1")
     assert rules(cloud, MEMBER)
     assert not rules(cloud, "200000000002")
@@ -106,7 +107,7 @@ def test_units_are_followed_with_all_below_them(cloud: Cloud) -> None:
 
 def test_another_template_takes_the_place_of_the_former(deployed: Cloud) -> None:
     """In every account where it stands."""
-    deployed.stack_sets.update("s", template("aws.other"), follows=True)
+    deployed.stack_sets.update("s", template("aws.other"), auto_deploys=True)
     assert rules(deployed, MEMBER) == ['{"source": ["aws.other"]}']
 
 
@@ -115,7 +116,7 @@ def test_what_is_withdrawn_leaves_nothing(deployed: Cloud) -> None:
     with pytest.raises(StackError, match="not empty"):
         deployed.stack_sets.delete("s")
     assert [left for left in deployed.leftovers() if left.startswith("rule changed")]
-    deployed.stack_sets.withdraw("s", "us-east-1")
+    deployed.stack_sets.delete_instances("s", "us-east-1")
     assert deployed.leftovers() == ["stack set s"]
     deployed.stack_sets.delete("s")
     assert deployed.leftovers() == []
@@ -132,7 +133,7 @@ def test_what_is_withdrawn_leaves_nothing(deployed: Cloud) -> None:
 def test_what_is_not_known_in_a_member_is_refused_by_name(cloud: Cloud, resource: Any, said: str) -> None:
     """A kind of resource, a property, an attribute: never half a stack."""
     with pytest.raises(StackError, match=said):
-        cloud.stack_sets.create("s", json.dumps({"Resources": {"X": resource}}), follows=True)
+        cloud.stack_sets.create("s", json.dumps({"Resources": {"X": resource}}), auto_deploys=True)
 
 
 def test_stack_sets_need_trusted_access(cloud: Cloud) -> None:
@@ -140,28 +141,28 @@ def test_stack_sets_need_trusted_access(cloud: Cloud) -> None:
     service = "member.org.stacksets.cloudformation.amazonaws.com"
     cloud.client("organizations").disable_aws_service_access(ServicePrincipal=service)
     with pytest.raises(StackError, match="enable organizations access"):
-        cloud.stack_sets.create("s", template(), follows=True)
+        cloud.stack_sets.create("s", template(), auto_deploys=True)
 
 
 def test_an_unknown_unit_is_refused(cloud: Cloud) -> None:
     """Nothing is made anywhere, and the set can still be taken away."""
-    cloud.stack_sets.create("s", template(), follows=True)
+    cloud.stack_sets.create("s", template(), auto_deploys=True)
     with pytest.raises(StackError, match="ou-0000-00000000"):
         cloud.stack_sets.deploy("s", ["ou-0000-00000000"], "us-east-1")
     cloud.stack_sets.delete("s")
 
 
-def declare(context: Context, token: str, **inputs: Any) -> tuple[str, dict[str, Any]]:
+def declare(context: ProviderContext, token: str, **inputs: Any) -> tuple[str, dict[str, Any]]:
     checked = steps.check(token, "thing", {}, inputs, context, seed=b"seed")
-    assert not checked.mistakes
+    assert not checked.errors
     return lookup(token).create(checked.inputs, context)
 
 
 def test_declared_instances_live_and_end(cloud: Cloud, root: str, tmp_path: Path) -> None:
-    """What the program declares says which accounts it is in, sees newcomers on a refresh, and is gone after."""
-    context = Context(cloud, tmp_path)
-    follows = {"enabled": True, "retainStacksOnAccountRemoval": False}
-    managed = {"permissionModel": "SERVICE_MANAGED", "callAs": "SELF", "autoDeployment": follows}
+    """The declared set lists its accounts, shows new ones after a refresh, and is deleted at the end."""
+    context = ProviderContext(cloud, tmp_path)
+    auto_deploys = {"enabled": True, "retainStacksOnAccountRemoval": False}
+    managed = {"permissionModel": "SERVICE_MANAGED", "callAs": "SELF", "autoDeployment": auto_deploys}
     name, made = declare(context, SET, templateBody=template(), **managed)
     targets = {"organizationalUnitIds": [root]}
     id, state = declare(context, INSTANCE, stackSetName=name, deploymentTargets=targets, callAs="SELF")
@@ -181,13 +182,13 @@ def test_declared_instances_live_and_end(cloud: Cloud, root: str, tmp_path: Path
 def test_a_self_managed_set_is_refused(cloud: Cloud, tmp_path: Path) -> None:
     """The sandbox knows one model of permissions and says so at the preview."""
     inputs = {"permissionModel": "SELF_MANAGED", "templateBody": template()}
-    checked = steps.check(SET, "thing", {}, inputs, Context(cloud, tmp_path), seed=b"seed")
-    assert [mistake.property for mistake in checked.mistakes] == ["permissionModel"]
+    checked = steps.check(SET, "thing", {}, inputs, ProviderContext(cloud, tmp_path), seed=b"seed")
+    assert [error.property for error in checked.errors] == ["permissionModel"]
 
 
 @pytest.fixture
 def members_bus(deployed: Cloud) -> Callable[[], list[str]]:
-    """A bus that lets the organization in with AWS's own events; answers which accounts' events it heard."""
+    """A bus that lets the organization in with AWS's own events; answers the accounts whose events it received."""
     events, sqs = deployed.client("events"), deployed.client("sqs")
     events.create_event_bus(Name="members")
     organization = deployed.client("organizations").describe_organization()["Organization"]["Id"]
@@ -197,17 +198,17 @@ def members_bus(deployed: Cloud) -> Callable[[], list[str]]:
     statement |= {"Resource": BUS, "Condition": allowed}
     events.put_permission(EventBusName="members", Policy=json.dumps({"Statement": [statement]}))
     policy = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}]}
-    url = sqs.create_queue(QueueName="heard", Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
+    url = sqs.create_queue(QueueName="received", Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
     events.put_rule(Name="all", EventBusName="members", EventPattern='{"account": [{"prefix": ""}]}')
-    target = {"Id": "1", "Arn": "arn:aws:sqs:us-east-1:100000000001:heard"}
+    target = {"Id": "1", "Arn": "arn:aws:sqs:us-east-1:100000000001:received"}
     events.put_targets(Rule="all", EventBusName="members", Targets=[target])
 
-    def heard() -> list[str]:
+    def received() -> list[str]:
         deployed.settle(5)
         messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
         return [json.loads(message["Body"])["account"] for message in messages]
 
-    return heard
+    return received
 
 
 def test_a_members_edit_travels(deployed: Cloud, members_bus: Callable[[], list[str]]) -> None:
@@ -238,10 +239,10 @@ def test_a_member_cannot_make_up_an_event(deployed: Cloud, members_bus: Callable
 
 
 def test_an_event_goes_from_bus_to_bus_once(deployed: Cloud, members_bus: Callable[[], list[str]]) -> None:
-    """A third bus never hears of it [doc]; here it is said to be lost."""
+    """A third bus never receives it [doc]; here it is reported as undelivered."""
     role = deployed.client("iam").create_role(RoleName="on", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     onward = {"Id": "2", "Arn": "arn:aws:events:us-east-1:100000000001:event-bus/default", "RoleArn": role}
     deployed.client("events").put_targets(Rule="all", EventBusName="members", Targets=[onward])
     deployed.edit_member(MEMBER, {"billing": CONTACT})
     assert members_bus() == [MEMBER]
-    assert "third" in deployed.lost[0]
+    assert "third" in deployed.undelivered[0]

@@ -187,9 +187,9 @@ def test_the_end_of_an_execution_is_an_event(
     machine = declare_machine({"F": {"Type": "Fail", "Error": "Bad", "Cause": "because"}})
     pattern = {"source": ["aws.states"], "detail": {"status": ["FAILED"], "stateMachineArn": [machine]}}
     cloud.client("events").put_rule(Name="r", EventPattern=json.dumps(pattern))
-    cloud.client("events").put_targets(Rule="r", Targets=[{"Id": "1", "Arn": declare_queue("heard")}])
+    cloud.client("events").put_targets(Rule="r", Targets=[{"Id": "1", "Arn": declare_queue("received")}])
     run(cloud, machine, {"k": 1})
-    (event,) = messages("heard")
+    (event,) = messages("received")
     assert event["body"]["detail-type"] == "Step Functions Execution Status Change"
     detail = event["body"]["detail"]
     assert (detail["error"], detail["cause"], json.loads(detail["input"])) == ("Bad", "because", {"k": 1})

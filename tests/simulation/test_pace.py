@@ -9,12 +9,12 @@ from bench.ratios import drifted, floor, in_step
 from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core.receipts import Status
 from orgsync.contact_sync.names import Kind
-from orgsync.sandbox.model.account import AccountError, AccountService, Caller
-from orgsync.sandbox.model.organization import Organization, make
+from orgsync.sandbox.model.account import AccountService, ApiError, CallerIdentity
+from orgsync.sandbox.model.organization import OrganizationModel, make
 from orgsync.sandbox.model.quotas import AWS
 from orgsync.sandbox.simulation import (
-    Worked,
-    bring_into_step,
+    SimulatedRun,
+    reconcile,
     run,
     virtual_seconds,
 )
@@ -22,10 +22,10 @@ from orgsync.sandbox.simulation import (
 FEW_PERCENT = 1.03
 
 
-def simulate(organization: Organization, lag: float = 0.0) -> tuple[Worked, AccountService]:
+def simulate(organization: OrganizationModel, lag: float = 0.0) -> tuple[SimulatedRun, AccountService]:
     """One batch under AWS's quotas, 150 ms a call."""
     service = AccountService(organization, clock=virtual_seconds, quotas=AWS, lag_s=lag)
-    return run(bring_into_step(organization, service, parse({}), latency=0.15)), service
+    return run(reconcile(organization, service, parse({}), latency=0.15)), service
 
 
 @pytest.mark.parametrize("size", [300, 1500])
@@ -60,19 +60,19 @@ def test_beside_another_tool_everything_still_gets_done() -> None:
     """Half of the quota is drunk by somebody else: slower, but every account ends in step."""
     organization = make(1, 100)
 
-    async def both() -> tuple[Worked, AccountService]:
+    async def both() -> tuple[SimulatedRun, AccountService]:
         service = AccountService(organization, clock=virtual_seconds, quotas=AWS)
-        rival = Caller(organization.management, "arn:aws:sts::role/other-tool")
+        rival = CallerIdentity(organization.management, "arn:aws:sts::role/other-tool")
 
         async def drink() -> None:
             while True:
                 for kind in ("BILLING", "SECURITY"):
-                    with contextlib.suppress(AccountError):
+                    with contextlib.suppress(ApiError):
                         service.call("GetAlternateContact", {"AlternateContactType": kind}, rival)
                 await asyncio.sleep(0.4)
 
         drinking = asyncio.ensure_future(drink())
-        worked = await bring_into_step(organization, service, parse({}), latency=0.15)
+        worked = await reconcile(organization, service, parse({}), latency=0.15)
         drinking.cancel()
         return worked, service
 

@@ -9,7 +9,7 @@ from orgsync.contact_sync.core.contacts import (
     Contact,
     decide,
     field_errors,
-    field_rules,
+    fields_of,
 )
 from orgsync.contact_sync.names import Kind
 from orgsync.sandbox.model import contact_rules
@@ -24,7 +24,7 @@ PRIMARY = {
 }
 ALTERNATE = {"Name": "Bo Chen", "Title": "Lead", "EmailAddress": "bo@example.com", "PhoneNumber": "555-0100"}
 VALID = {kind: PRIMARY if kind is Kind.PRIMARY else ALTERNATE for kind in Kind}
-FIELDS = [(kind, name) for kind in (Kind.PRIMARY, Kind.BILLING) for name in field_rules(kind)]
+FIELDS = [(kind, name) for kind in (Kind.PRIMARY, Kind.BILLING) for name in fields_of(kind)]
 VALUES = st.one_of(st.none(), st.text(max_size=70), st.from_regex(r"\+[0-9 ()-]{0,24}", fullmatch=True))
 
 
@@ -45,7 +45,7 @@ def test_a_good_contact_has_no_flaw(kind):
 @pytest.mark.parametrize(("kind", "name"), FIELDS)
 def test_a_field_may_be_as_long_as_aws_takes_it(kind, name):
     """One character more than AWS takes is a flaw of that very field; exactly as many is none."""
-    longest = field_rules(kind)[name].longest
+    longest = fields_of(kind)[name].longest
     shape = {"CountryCode": "N" * 300, "PhoneNumber": "+" + "5" * 300, "EmailAddress": "a@" + "b" * 300}
     text = shape.get(name, "x" * 300)
     fits = text[:longest] if name != "EmailAddress" else f"a@{'b' * (longest - 4)}.c"
@@ -56,7 +56,7 @@ def test_a_field_may_be_as_long_as_aws_takes_it(kind, name):
 @pytest.mark.parametrize(("kind", "name"), FIELDS)
 def test_a_required_field_that_is_missing_or_blank_is_a_flaw(kind, name):
     """A field that AWS requires may neither be missing nor blank; any other may be both."""
-    expected = {name} if field_rules(kind)[name].required else set()
+    expected = {name} if fields_of(kind)[name].required else set()
     for absent in (None, "", "  \t"):
         assert named(field_errors(contact(kind, **{name: absent}))) == expected
 
@@ -94,7 +94,7 @@ def test_the_countries_that_need_a_state_are_those_of_the_documentation():
 def test_the_limits_are_those_of_the_service_model(kind):
     """The product's limits agree with those by which the sandbox judges."""
     rules = contact_rules.PRIMARY if kind is Kind.PRIMARY else contact_rules.ALTERNATE
-    assert {name: (limit.longest, limit.required) for name, limit in field_rules(kind).items()} == {
+    assert {name: (limit.longest, limit.required) for name, limit in fields_of(kind).items()} == {
         name: (rule.longest, rule.required) for name, rule in rules.items()
     }
 
@@ -102,10 +102,10 @@ def test_the_limits_are_those_of_the_service_model(kind):
 @given(kind=st.sampled_from([Kind.PRIMARY, Kind.BILLING]), changes=st.data())
 def test_what_has_no_flaw_is_taken_by_aws(kind, changes):
     """Whatever a source holds: if no flaw is found in it, AWS's own rules take what would be written."""
-    raw = {name: changes.draw(VALUES) for name in changes.draw(st.sets(st.sampled_from(sorted(field_rules(kind)))))}
+    raw = {name: changes.draw(VALUES) for name in changes.draw(st.sets(st.sampled_from(sorted(fields_of(kind)))))}
     checked = contact(kind, **raw)
     if not field_errors(checked):
-        assert contact_rules.mistakes(str(kind), checked.fields) == []
+        assert contact_rules.field_errors(str(kind), checked.fields) == []
 
 
 @pytest.mark.parametrize("kind", list(Kind))

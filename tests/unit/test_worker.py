@@ -11,13 +11,13 @@ from orgsync.contact_sync.core.contacts import Contact
 from orgsync.contact_sync.core.receipts import Status
 from orgsync.contact_sync.core.worker import CONCURRENCY, process_batch
 from orgsync.contact_sync.names import Kind, Operation
-from orgsync.sandbox.model.account import AccountError, AccountService
+from orgsync.sandbox.model.account import AccountService, ApiError
 from orgsync.sandbox.model.organization import MANAGEMENT, make
 from orgsync.sandbox.simulation import (
     SimulatedContacts,
     SimulatedOrganization,
     VirtualClock,
-    bring_into_step,
+    reconcile,
     run,
 )
 from orgsync.shared.breaker import LIMIT
@@ -44,7 +44,7 @@ class Refusals:
                 continue
             if where in ("*", operation) and whom in ("*", account) and left > 0:
                 rule[3] -= 1
-                return AccountError(code, "no")
+                return ApiError(code, "no")
         return None
 
 
@@ -56,7 +56,7 @@ def organization(count=3, **contacts):
 
 def worked(org, config=None, refuse=lambda operation, account: None, lag_s=0.0, **options):
     service = AccountService(org, clock=now, refuse=refuse, lag_s=lag_s)
-    result = run(bring_into_step(org, service, parse(config or {}), **options))
+    result = run(reconcile(org, service, parse(config or {}), **options))
     return result, service
 
 
@@ -84,9 +84,9 @@ def test_without_a_difference_nothing_is_written():
     """A second pass writes nothing, and says so in its receipts."""
     org = organization(5)
     service = AccountService(org, clock=now)
-    run(bring_into_step(org, service, parse({})))
+    run(reconcile(org, service, parse({})))
     before = len(service.writes)
-    again = run(bring_into_step(org, service, parse({})))
+    again = run(reconcile(org, service, parse({})))
     assert len(service.writes) == before
     assert all(receipt.changed == () and receipt.status is Status.SUCCESS for receipt in again.receipts)
 
@@ -349,7 +349,7 @@ def test_one_accounts_unforeseen_answer_fails_that_account_alone():
             return await super().read(account, kind)
 
     service = AccountService(org, clock=now)
-    result = run(bring_into_step(org, service, parse({}), contacts=Strange(service)))
+    result = run(reconcile(org, service, parse({}), contacts=Strange(service)))
     ends = {(r.account, r.status, r.error) for r in result.receipts}
     others = {(a.id, Status.SUCCESS, None) for a in org.accounts if a.id != strange}
     assert ends == {*others, (strange, Status.FAILED, "UnexpectedAnswer")}
@@ -365,7 +365,7 @@ def test_a_receipt_names_what_was_written_though_reading_back_was_refused():
         if operation == "GetAlternateContact" and target == account:
             reads.append(operation)
             if len(reads) > 1:
-                return AccountError("AccessDeniedException", "by the test")
+                return ApiError("AccessDeniedException", "by the test")
         return None
 
     result, service = worked(org, {"contact_types": ["security"]}, refuse=refuse)

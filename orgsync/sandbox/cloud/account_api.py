@@ -1,4 +1,4 @@
-"""The Account Management API over HTTP (rest-json): the model's answers and refusals in their wire form."""
+"""The Account Management API over HTTP (rest-json): the model's responses and errors in their wire form."""
 
 import json
 import time
@@ -8,26 +8,26 @@ from orgsync.sandbox.cloud import refusals, wire
 from orgsync.sandbox.errors import UnknownOperation
 from orgsync.sandbox.model.account import (
     OPERATIONS,
-    AccountError,
     AccountService,
-    Caller,
+    ApiError,
+    CallerIdentity,
 )
 
 _OPERATION_AT = {f"/{name[0].lower()}{name[1:]}": name for name in OPERATIONS}
 
 
 class AccountApi:
-    """Answers the paths of the contact operations; `latency_ms` goes before every answer to the product."""
+    """The HTTP side of the contact operations; every answer to the product waits `latency_ms` first."""
 
     def __init__(self, service: AccountService, latency_ms: float) -> None:
         self._service = service
         self._latency_s = latency_ms / 1000
 
-    def answer(self, environ: dict[str, Any], caller: Caller) -> refusals.Response:
-        """The response to a request.
+    def answer(self, environ: dict[str, Any], caller: CallerIdentity) -> refusals.Response:
+        """Answer a request.
 
         Raises:
-            UnknownOperation: the path is none of the contact operations'.
+            UnknownOperation: the path belongs to none of the contact operations.
         """
         path = environ["PATH_INFO"]
         if path not in _OPERATION_AT or environ["REQUEST_METHOD"] != "POST":
@@ -37,12 +37,12 @@ class AccountApi:
             time.sleep(self._latency_s)
         try:
             return refusals.json_response(200, self._service.call(_OPERATION_AT[path], parameters, caller))
-        except AccountError as refusal:
+        except ApiError as refusal:
             return _refused(refusal)
 
 
-def _refused(refusal: AccountError) -> refusals.Response:
-    """The service model has `errorType` in the header, and `reason` and `fieldList` for validation only."""
+def _refused(refusal: ApiError) -> refusals.Response:
+    """Make an error response: `errorType` is in the header, `reason` and `fieldList` are for validation only."""
     document: dict[str, Any] = {"message": refusal.message}
     if refusal.code == "ValidationException":
         document["reason"] = "fieldValidationFailed"

@@ -1,4 +1,4 @@
-"""What people and AWS do in an organization, with the events that AWS sends of it.
+"""The life of accounts in an organization: changes by people and by AWS, with the events that AWS sends.
 
 Account and organization events are recorded in us-east-1, on the default bus of the account in
 which the call was made. A member's own change is seen on the member's own bus only [doc, field].
@@ -11,58 +11,58 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from orgsync.sandbox.cloud import cloudtrail
-from orgsync.sandbox.cloud.callers import assumed_role
-from orgsync.sandbox.cloud.events import Events
-from orgsync.sandbox.cloud.organizations import Organizations
+from orgsync.sandbox.cloud.access_keys import assumed_role
+from orgsync.sandbox.cloud.events import EventBuses
+from orgsync.sandbox.cloud.organizations import OrganizationsService
 from orgsync.sandbox.cloud.stack_sets import StackSets
-from orgsync.sandbox.errors import UnknownAccount, WrongFault
+from orgsync.sandbox.errors import InvalidFault, UnknownAccount
 from orgsync.sandbox.model.account import AccountService, Write
 from orgsync.sandbox.model.organization import (
-    Account,
     Fields,
-    Organization,
+    MemberAccount,
+    OrganizationModel,
     contacts,
     make_contact,
 )
 
 HOME_REGION = "us-east-1"
-"""Where account and organization events are recorded (commercial partition)."""
+"""The region in which account and organization events are recorded (commercial partition)."""
 Kinds = Mapping[str, Fields | None]
 """Kind of contact to its new fields, or None for a deletion."""
 
 
-class Happenings:
-    """An organization in which things happen; every method sends the events AWS would."""
+class AccountLifecycle:
+    """An organization that changes; every method sends the events that AWS would send."""
 
     event_casing: Literal["camel", "pascal", "alternate"] = "alternate"
-    """Casing of the keys in events of calls through the API, the product's own among them."""
+    """The casing of the keys in events of calls through the API, including the product's own."""
 
-    organization: Organization
+    organization: OrganizationModel
     account: AccountService
 
-    def __init__(self, organization: Organization, seed: int) -> None:
+    def __init__(self, organization: OrganizationModel, seed: int) -> None:
         self.organization = organization
         self._seed = seed
-        self._turn = count()
+        self._api_writes = count()
         self._console = assumed_role(organization.management, "role/Administrator", "somebody")
-        self._events: Events
-        self._organizations: Organizations
+        self._events: EventBuses
+        self._organizations: OrganizationsService
         self.stack_sets: StackSets
-        """Service-managed stack sets, which follow what happens to accounts."""
+        """Service-managed stack sets, which are deployed to accounts that join or move."""
 
     def edit_source(
         self, kinds: Kinds, via: Literal["api", "console"] = "api", casing: Literal["camel", "pascal"] = "camel"
     ) -> None:
-        """Somebody changes the management account's own contacts."""
+        """Change the management account's own contacts."""
         if via not in ("api", "console"):
-            raise WrongFault(f"edit_source: via must be api or console, not {via!r}")
+            raise InvalidFault(f"edit_source: via must be api or console, not {via!r}")
         for kind, fields in contacts(kinds, "edit_source").items():
-            write = self.account.act(*_request(kind, fields), self._console)
+            write = self.account.write_directly(*_api_request(kind, fields), self._console)
             if via == "api":
-                self._tell_of_write(write, casing)
+                self._emit_write(write, casing)
             else:
                 detail = cloudtrail.console_action(kind, self._console, _now())
-                self._tell("aws.billingconsole", cloudtrail.CONSOLE_ACTION, detail)
+                self._emit("aws.billingconsole", cloudtrail.CONSOLE_ACTION, detail)
 
     def edit_member(
         self,
@@ -71,7 +71,7 @@ class Happenings:
         via: Literal["member", "management"] = "member",
         casing: Literal["camel", "pascal"] = "camel",
     ) -> None:
-        """Somebody changes a member's contacts, in the member itself or from the management account.
+        """Change a member's contacts, in the member itself or from the management account.
 
         Raises:
             UnknownAccount: it is no member.
@@ -79,25 +79,25 @@ class Happenings:
         """
         self._member(account)
         if via not in ("member", "management"):
-            raise WrongFault(f"edit_member: via must be member or management, not {via!r}")
+            raise InvalidFault(f"edit_member: via must be member or management, not {via!r}")
         for kind, fields in contacts(kinds, "edit_member").items():
-            operation, parameters = _request(kind, fields)
+            operation, parameters = _api_request(kind, fields)
             if via == "member":
                 caller = assumed_role(account, "role/Administrator", "somebody")
-                write = self.account.act(operation, parameters, caller)
+                write = self.account.write_directly(operation, parameters, caller)
             else:
-                write = self.account.act(operation, {"AccountId": account, **parameters}, self._console)
-            self._tell_of_write(write, casing)
+                write = self.account.write_directly(operation, {"AccountId": account, **parameters}, self._console)
+            self._emit_write(write, casing)
 
     def create_account(self, name: str, ou: str = "/", tags: Mapping[str, str] | None = None) -> str:
-        """Organizations creates an account, which has the management account's primary contact and no other.
+        """Create an account through Organizations; it gets the management account's primary contact and no other.
 
         Returns:
             the new account's id.
         """
         # [doc] name and address are cloned, alternate contacts are not.
         primary = self.account.contacts()[self.organization.management]["primary"]
-        made = self._admit(name, ou, tags, {"primary": primary or {}}, "CREATED")
+        made = self._add_account(name, ou, tags, {"primary": primary or {}}, "CREATED")
         now = _now()
         status = {
             "id": f"car-{uuid4().hex}",
@@ -107,31 +107,31 @@ class Happenings:
             "requestedTimestamp": now,
             "completedTimestamp": now,
         }
-        self._tell_of_service("CreateAccountResult", {"createAccountStatus": status})
+        self._emit_service_event("CreateAccountResult", {"createAccountStatus": status})
         return made.id
 
     def join_account(self, name: str, ou: str = "/", tags: Mapping[str, str] | None = None) -> str:
-        """An account with contacts of its own accepts an invitation.
+        """Let an account with contacts of its own accept an invitation.
 
         Returns:
             its id.
         """
         identity = self._next_id()
         own = {kind: make_contact(self._seed, identity, kind) for kind in ("primary", "billing", "security")}
-        made = self._admit(name, ou, tags, own, "INVITED")
+        made = self._add_account(name, ou, tags, own, "INVITED")
         # [inferred] No raw sample of this event is public.
-        self._tell_of_service("AccountJoinedOrganization", {"accountId": made.id})
+        self._emit_service_event("AccountJoinedOrganization", {"accountId": made.id})
         return made.id
 
     def close_account(self, account: str) -> None:
-        """The account is closed: suspended, and gone for good only after 90 days."""
+        """Close an account: it is suspended, and deleted only after 90 days."""
         self._member(account).state = "SUSPENDED"
         self._organizations.set_state(account, "SUSPENDED")
-        self.stack_sets.follow()
-        self._tell_of_call("CloseAccount", {"accountId": account})
+        self.stack_sets.redeploy()
+        self._emit_call("CloseAccount", {"accountId": account})
 
     def move_account(self, account: str, ou: str) -> None:
-        """The account goes to another unit, made if need be."""
+        """Move an account to another unit, which is made if it does not exist."""
         member = self._member(account)
         moved = {
             "accountId": account,
@@ -140,25 +140,25 @@ class Happenings:
         }
         member.ou = ou
         self._organizations.move(account, ou)
-        self.stack_sets.follow()
-        self._tell_of_call("MoveAccount", moved)
+        self.stack_sets.redeploy()
+        self._emit_call("MoveAccount", moved)
 
     def tag_account(self, account: str, tags: Mapping[str, str]) -> None:
-        """The account gets further tags."""
+        """Add tags to an account."""
         self._member(account).tags.update(tags)
         self._organizations.tag(account, dict(tags))
         given = [{"key": key, "value": value} for key, value in tags.items()]
-        self._tell_of_call("TagResource", {"resourceId": account, "tags": given})
+        self._emit_call("TagResource", {"resourceId": account, "tags": given})
 
     def put_event(self, event: Mapping[str, Any]) -> None:
-        """Put an event on the management account's default bus as it stands.
+        """Put an event on the management account's default bus unchanged.
 
         Args:
             event: `source`, `detail-type`, `detail`, and if wanted `times` and `bus_region`.
         """
         unknown = sorted(set(event) - {"source", "detail-type", "detail", "times", "bus_region"})
         if unknown:
-            raise WrongFault(f"event: {unknown[0]} is not a key here")
+            raise InvalidFault(f"event: {unknown[0]} is not a key here")
         self._events.emit(
             event["source"],
             event["detail-type"],
@@ -168,53 +168,53 @@ class Happenings:
             times=event.get("times", 1),
         )
 
-    def _heard(self, write: Write) -> None:
-        """A write came through the API."""
+    def _account_written(self, write: Write) -> None:
+        """Send the event of a write that came through the API."""
         casing = self.event_casing
         if casing == "alternate":
-            casing = "pascal" if next(self._turn) % 2 else "camel"
-        self._tell_of_write(write, casing)
+            casing = "pascal" if next(self._api_writes) % 2 else "camel"
+        self._emit_write(write, casing)
 
-    def _tell_of_write(self, write: Write, casing: str) -> None:
+    def _emit_write(self, write: Write, casing: str) -> None:
         detail = cloudtrail.account_call(write, casing, _now())
         self._events.emit("aws.account", cloudtrail.API_CALL, detail, write.caller.account, HOME_REGION)
 
-    def _tell_of_call(self, name: str, parameters: Mapping[str, Any]) -> None:
+    def _emit_call(self, name: str, parameters: Mapping[str, Any]) -> None:
         detail = cloudtrail.api_call("organizations.amazonaws.com", name, parameters, self._console, _now())
-        self._tell("aws.organizations", cloudtrail.API_CALL, detail)
+        self._emit("aws.organizations", cloudtrail.API_CALL, detail)
 
-    def _tell_of_service(self, name: str, details: Mapping[str, Any]) -> None:
+    def _emit_service_event(self, name: str, details: Mapping[str, Any]) -> None:
         source, management = "organizations.amazonaws.com", self.organization.management
         detail = cloudtrail.service_event(source, name, details, management, _now())
-        self._tell("aws.organizations", cloudtrail.SERVICE_EVENT, detail)
+        self._emit("aws.organizations", cloudtrail.SERVICE_EVENT, detail)
 
-    def _tell(self, source: str, detail_type: str, detail: Mapping[str, Any]) -> None:
+    def _emit(self, source: str, detail_type: str, detail: Mapping[str, Any]) -> None:
         self._events.emit(source, detail_type, detail, self.organization.management, HOME_REGION)
 
-    def _admit(
+    def _add_account(
         self, name: str, ou: str, tags: Mapping[str, str] | None, held: dict[str, Fields], joined: str
-    ) -> Account:
+    ) -> MemberAccount:
         identity = self._next_id()
-        made = Account(identity, name, f"{identity}@example.com", ou, tags=dict(tags or {}), contacts=held)
+        made = MemberAccount(identity, name, f"{identity}@example.com", ou, tags=dict(tags or {}), contacts=held)
         self.organization.accounts.append(made)
-        self._organizations.admit(made, joined)
-        self.account.admit(made)
-        self.stack_sets.follow()
+        self._organizations.add_account(made, joined)
+        self.account.add_account(made)
+        self.stack_sets.redeploy()
         return made
 
     def _next_id(self) -> str:
         taken = [int(account) for account in self._organizations.ids]
         return f"{max(300_000_000_000, *taken) + 1:012d}"
 
-    def _member(self, account: str) -> Account:
+    def _member(self, account: str) -> MemberAccount:
         for member in self.organization.accounts:
             if member.id == account:
                 return member
         raise UnknownAccount(f"{account} is no member of the organization")
 
 
-def _request(kind: str, fields: Fields | None) -> tuple[str, dict[str, Any]]:
-    """The operation that makes a contact what it is to be, and its parameters for the caller's own account."""
+def _api_request(kind: str, fields: Fields | None) -> tuple[str, dict[str, Any]]:
+    """Give the operation that sets a contact, and its parameters for the caller's own account."""
     if kind == "primary":
         return "PutContactInformation", {"ContactInformation": fields}
     if fields is None:

@@ -1,8 +1,8 @@
-"""CloudWatch alarms, judged: moto keeps them and never looks at their metrics.
+"""CloudWatch alarms with evaluation: moto keeps them and never looks at their metrics.
 
-An alarm is judged when its metric speaks, and when `pass_time` says that AWS's time went by. Its periods
-are scaled like every wait of the sandbox; a period in which nothing was told counts as `TreatMissingData`
-says. So an alarm goes back to OK when its metric speaks again or time is passed, not of its own accord.
+An alarm is evaluated when its metric gets data, and when `pass_time` says that AWS's time has passed. Its periods
+are scaled like every wait of the sandbox; a period without data counts as `TreatMissingData` says. So an alarm
+goes back to OK with the next data or the next `pass_time`, not by itself.
 """
 
 import json
@@ -18,7 +18,7 @@ from moto.cloudwatch.models import CloudWatchBackend, cloudwatch_backends
 
 from orgsync.sandbox.cloud.patches import Patches
 from orgsync.sandbox.cloud.targets import DeliveryFailed, Sender, Targets
-from orgsync.sandbox.cloud.task_tracker import Work
+from orgsync.sandbox.cloud.task_tracker import TaskTracker
 from orgsync.sandbox.errors import UnknownTarget
 
 Key = tuple[str, str, str, str, frozenset[tuple[str, str]]]
@@ -40,40 +40,40 @@ _STATISTICS: Mapping[str, Callable[[list[float]], float]] = {
 
 
 class Alarms:
-    """Judges every alarm of every account and region.
+    """The evaluation of every alarm of every account and region.
 
     Args:
         time_scale: seconds here for each second of a period.
-        changed: told of each change of state: the event's detail, account, region, the alarm's ARN.
-        lost: told of an action that reached nobody.
+        changed: called with each change of state: the event's detail, account, region, the alarm's ARN.
+        undelivered: called with each action that reached no target.
     """
 
     def __init__(
         self,
         targets: Targets,
-        work: Work,
+        tasks: TaskTracker,
         time_scale: float,
         changed: Callable[[dict[str, Any], str, str, str], None],
-        lost: Callable[[str], None],
+        undelivered: Callable[[str], None],
     ) -> None:
-        self._targets, self._work, self._time_scale = targets, work, time_scale
-        self._changed, self._lost = changed, lost
+        self._targets, self._tasks, self._time_scale = targets, tasks, time_scale
+        self._changed, self._undelivered = changed, undelivered
         self._data: dict[Key, list[tuple[float, float]]] = defaultdict(list)
         self._passed = 0.0
         self._lock = threading.RLock()
 
     def install(self, patches: Patches) -> None:
-        """Listen to every datum that is put."""
+        """Patch moto so that every new datum is seen."""
         patches.wrap(CloudWatchBackend, "put_metric_data", self._put)
 
     def pass_time(self, seconds: float) -> None:
-        """Judge every alarm as if so many of AWS's seconds had passed in silence."""
+        """Evaluate every alarm as if so many of AWS's seconds had passed without data."""
         with self._lock:
             self._passed += seconds * self._time_scale
             for regions in list(cloudwatch_backends.values()):
                 for backend in list(regions.values()):
                     for alarm in list(backend.alarms.values()):
-                        self._judge(backend, alarm)
+                        self._evaluate(backend, alarm)
 
     def _put(
         self, original: Callable[..., None], backend: Any, namespace: str, metric_data: list[dict[str, Any]]
@@ -85,49 +85,51 @@ class Alarms:
                 key = (backend.account_id, backend.region_name, namespace, datum["MetricName"], dimensions)
                 concerned = [alarm for alarm in list(backend.alarms.values()) if _key_of(backend, alarm) == key]
                 for alarm in concerned:
-                    self._judge(backend, alarm)  # what went by in silence before this
+                    self._evaluate(backend, alarm)  # the time without data before this
                 self._data[key] += [(self._now(), value) for value in _values(datum)]
                 for alarm in concerned:
-                    self._judge(backend, alarm)
+                    self._evaluate(backend, alarm)
 
     def _now(self) -> float:
         return time.monotonic() + self._passed
 
-    def _judge(self, backend: Any, alarm: Any) -> None:
+    def _evaluate(self, backend: Any, alarm: Any) -> None:
         state = self._state(alarm, self._data[_key_of(backend, alarm)])
         if state is None or state == alarm.state_value:
             return
         before, reason = alarm.state_value, f"{alarm.metric_name} {alarm.comparison_operator} {alarm.threshold}"
-        alarm.update_state(f"Threshold Crossed: {reason}" if state == "ALARM" else f"Not so: {reason}", "{}", state)
+        alarm.update_state(
+            f"Threshold Crossed: {reason}" if state == "ALARM" else f"Threshold not crossed: {reason}", "{}", state
+        )
         detail = _detail(alarm, before)
         self._changed(detail, backend.account_id, backend.region_name, alarm.alarm_arn)
         actions = alarm.alarm_actions if state == "ALARM" else alarm.ok_actions
         for action in actions if alarm.actions_enabled else ():
-            self._work.submit(
-                f"alarm {alarm.name} tells {action.rsplit(':', 1)[-1]}", self._tell, action, alarm, detail
+            self._tasks.submit(
+                f"alarm {alarm.name} notifies {action.rsplit(':', 1)[-1]}", self._notify, action, alarm, detail
             )
 
     def _state(self, alarm: Any, data: list[tuple[float, float]]) -> str | None:
-        """`ALARM`, `OK`, or None where the state stays as it is: periods are counted back from now."""
+        """Give `ALARM`, `OK`, or None where the state does not change: periods are counted back from now."""
         period, periods = alarm.period * self._time_scale, alarm.evaluation_periods
         now = self._now()
         buckets: dict[int, list[float]] = defaultdict(list)
         for at, value in data:
             buckets[int((now - at) // period)].append(value)
         missing = alarm.treat_missing_data or "missing"
-        verdicts: list[bool] = []
+        breaches: list[bool] = []
         for index in range(periods):
             if values := buckets.get(index):
-                verdicts.append(
+                breaches.append(
                     _HOLDS[alarm.comparison_operator](_STATISTICS[alarm.statistic](values), alarm.threshold)
                 )
             elif missing in ("breaching", "notBreaching"):
-                verdicts.append(missing == "breaching")
-        if not verdicts:
+                breaches.append(missing == "breaching")
+        if not breaches:
             return None
-        return "ALARM" if sum(verdicts) >= (alarm.datapoints_to_alarm or periods) else "OK"
+        return "ALARM" if sum(breaches) >= (alarm.datapoints_to_alarm or periods) else "OK"
 
-    def _tell(self, action: str, alarm: Any, detail: Mapping[str, Any]) -> None:
+    def _notify(self, action: str, alarm: Any, detail: Mapping[str, Any]) -> None:
         """Publish as CloudWatch does: a JSON document for machines under a subject for people."""
         state = detail["state"]["value"]
         message = {
@@ -145,7 +147,7 @@ class Alarms:
         try:
             self._targets.deliver(action, json.dumps(message), sender, {"Subject": subject})
         except (DeliveryFailed, UnknownTarget) as error:
-            self._lost(f"alarm {alarm.name} could not tell {action}: {error}")
+            self._undelivered(f"alarm {alarm.name} could not notify {action}: {error}")
 
 
 def _key_of(backend: Any, alarm: Any) -> Key:
@@ -159,7 +161,7 @@ def _values(datum: Mapping[str, Any]) -> list[float]:
 
 
 def _detail(alarm: Any, before: str) -> dict[str, Any]:
-    """`detail` of the event, as far as rules ask for it."""
+    """Make the event's `detail`, as far as rules match on it."""
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
     return {
         "alarmName": alarm.name,

@@ -1,4 +1,4 @@
-"""Who may put events on which bus: a bus of another account has a policy that says so."""
+"""Access to event buses: a bus of another account needs a policy that allows the sender."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,24 +10,24 @@ from moto.organizations.models import organizations_backends
 from orgsync.sandbox.cloud import resource_policy
 
 RESERVED = {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}
-"""The answer to an event whose source only AWS may use."""
+"""The answer to an event with a source that only AWS may use."""
 
 
 def organization_of(account: str) -> str:
-    """The id of the organization that an account is in; empty, if it is in none."""
+    """Find the id of the organization that an account is in; empty if it is in none."""
     master, partition = organizations_backends.master_accounts.get(account, (account, "aws"))
     organization = organizations_backends[master][partition].org
     return organization.id if organization else ""
 
 
-def bus_of(arn: str) -> EventBus | None:
-    """The bus of an ARN, if it exists."""
+def find_bus(arn: str) -> EventBus | None:
+    """Find the bus of an ARN, if it exists."""
     _, _, _, region, account, resource = arn.split(":", 5)
     return events_backends[account][region].event_buses.get(resource.removeprefix("event-bus/"))
 
 
-def lets_in(bus: EventBus, sender: str, event: Mapping[str, Any], *, forwarded: bool) -> bool:
-    """Whether an account may put an event on a bus; its own account always may.
+def allows_event(bus: EventBus, sender: str, event: Mapping[str, Any], *, forwarded: bool) -> bool:
+    """Return whether an account may put an event on a bus; its own account always may.
 
     Args:
         event: as EventBridge carries it, `source` and `detail-type` among its keys.
@@ -45,12 +45,12 @@ def lets_in(bus: EventBus, sender: str, event: Mapping[str, Any], *, forwarded: 
 
 
 def is_reserved(entry: Mapping[str, Any]) -> bool:
-    """Whether an entry of PutEvents claims a source that is AWS's own; moto does not mind."""
+    """Return whether an entry of PutEvents claims a source that is AWS's own; moto accepts it."""
     return str(entry.get("Source", "")).startswith("aws.")
 
 
-def bus_elsewhere(backend: EventsBackend, entry: Mapping[str, Any]) -> EventBus | None:
-    """The bus of another account that an entry of PutEvents is for; None for the caller's own.
+def foreign_bus(backend: EventsBackend, entry: Mapping[str, Any]) -> EventBus | None:
+    """Find the bus of another account that an entry of PutEvents is for; None for the caller's own.
 
     Raises:
         NotImplementedError: it is a bus of another region, which AWS refuses in a way not known here.
@@ -60,20 +60,20 @@ def bus_elsewhere(backend: EventsBackend, entry: Mapping[str, Any]) -> EventBus 
         return None
     if f":{backend.region_name}:" not in name:
         raise NotImplementedError("PutEvents on a bus of another region")
-    bus = bus_of(name)
+    bus = find_bus(name)
     if bus is None:
         raise JsonRESTError("ResourceNotFoundException", f"Event bus {name} does not exist.")
     return bus
 
 
-def require(bus: EventBus, sender: str, entry: Mapping[str, Any]) -> None:
-    """Refuse an entry of PutEvents that a bus's policy does not let in.
+def check_access(bus: EventBus, sender: str, entry: Mapping[str, Any]) -> None:
+    """Refuse an entry of PutEvents that a bus's policy does not allow.
 
     Raises:
         JsonRESTError: AccessDeniedException, as the API answers.
     """
     event = {"source": entry.get("Source"), "detail-type": entry.get("DetailType")}
-    if not lets_in(bus, sender, event, forwarded=False):
+    if not allows_event(bus, sender, event, forwarded=False):
         raise JsonRESTError(
             "AccessDeniedException", f"account {sender} is not authorized to perform: events:PutEvents on {bus.arn}"
         )

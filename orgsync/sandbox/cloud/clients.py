@@ -7,25 +7,25 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from orgsync.sandbox.cloud.callers import SECRET, Callers
-from orgsync.sandbox.model.account import Caller
+from orgsync.sandbox.cloud.access_keys import SECRET, AccessKeys
+from orgsync.sandbox.model.account import CallerIdentity
 
-# A function may run for 15 minutes, and its caller waits as long; nothing is tried twice in secret.
+# A function may run for 15 minutes, and its caller waits as long; no call is retried unseen.
 _CONFIG = Config(
     read_timeout=1000, retries={"total_max_attempts": 1}, max_pool_connections=50, proxies={}, parameter_validation=True
 )
 
 
 class Clients:
-    """Clients made so far; boto3's clients may be shared by threads, making them may not."""
+    """The clients made so far; threads may share boto3's clients, but may not make them at the same time."""
 
-    def __init__(self, callers: Callers, url: str) -> None:
-        self._callers, self._url = callers, url
-        self._clients: dict[tuple[str, str, Caller], Any] = {}
+    def __init__(self, access_keys: AccessKeys, url: str) -> None:
+        self._access_keys, self._url = access_keys, url
+        self._clients: dict[tuple[str, str, CallerIdentity], Any] = {}
         self._lock = threading.Lock()
 
-    def client(self, service: str, region: str, caller: Caller) -> Any:
-        """The client of a service with which `caller` calls; `service` is boto3's name."""
+    def client(self, service: str, region: str, caller: CallerIdentity) -> Any:
+        """Give the client with which `caller` calls a service; `service` is boto3's name."""
         key = (service, region, caller)
         with self._lock:
             if key not in self._clients:
@@ -33,14 +33,14 @@ class Clients:
                     service,
                     region_name=region,
                     endpoint_url=self._url,
-                    aws_access_key_id=self._callers.key_of(caller),
+                    aws_access_key_id=self._access_keys.key_for(caller),
                     aws_secret_access_key=SECRET,
                     config=_CONFIG,
                 )
             return self._clients[key]
 
     def close(self) -> None:
-        """Give up every connection."""
+        """Close every connection."""
         with self._lock:
             for client in self._clients.values():
                 client.close()
@@ -49,5 +49,5 @@ class Clients:
 
 @cache
 def _session() -> Any:
-    """One for all clouds of the process: it keeps the service models it has read."""
+    """Make one session for all clouds of the process: it keeps the service models that it has read."""
     return boto3.session.Session(aws_access_key_id="unused", aws_secret_access_key=SECRET)

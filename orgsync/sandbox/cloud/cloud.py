@@ -1,4 +1,4 @@
-"""The cloud as a whole: everything started together, and everything ended together."""
+"""The cloud as a whole: its parts are started together and stopped together."""
 
 import logging
 import tempfile
@@ -25,51 +25,51 @@ from orgsync.sandbox.cloud import (
     s3,
     stacks_api,
 )
+from orgsync.sandbox.cloud.access_keys import SECRET, AccessKeys, assumed_role
 from orgsync.sandbox.cloud.account_api import AccountApi
-from orgsync.sandbox.cloud.account_lifecycle import HOME_REGION, Happenings
+from orgsync.sandbox.cloud.account_lifecycle import HOME_REGION, AccountLifecycle
 from orgsync.sandbox.cloud.alarms import Alarms
-from orgsync.sandbox.cloud.callers import SECRET, Callers, assumed_role
 from orgsync.sandbox.cloud.clients import Clients
 from orgsync.sandbox.cloud.cloudformation import CloudFormation
 from orgsync.sandbox.cloud.custom_resources import CustomResources
-from orgsync.sandbox.cloud.events import Events
+from orgsync.sandbox.cloud.events import EventBuses
 from orgsync.sandbox.cloud.faults import Faults
-from orgsync.sandbox.cloud.lambda_process import Spec
+from orgsync.sandbox.cloud.lambda_process import FunctionSpec
 from orgsync.sandbox.cloud.lambda_service import LambdaService, function_names, write_log
-from orgsync.sandbox.cloud.notifications import Notifications
+from orgsync.sandbox.cloud.notifications import NotificationRecorder
 from orgsync.sandbox.cloud.patches import Patches
 from orgsync.sandbox.cloud.responses import Responses
 from orgsync.sandbox.cloud.schedules import Schedules
-from orgsync.sandbox.cloud.server import Front, Server
+from orgsync.sandbox.cloud.server import Gateway, Server
 from orgsync.sandbox.cloud.stack_sets import StackSets
 from orgsync.sandbox.cloud.step_functions import StepFunctions
 from orgsync.sandbox.cloud.targets import Targets
-from orgsync.sandbox.cloud.task_tracker import Work
+from orgsync.sandbox.cloud.task_tracker import TaskTracker
 from orgsync.sandbox.errors import SandboxError, SettleTimeout, UnknownTarget
-from orgsync.sandbox.model.account import AccountService, Caller
-from orgsync.sandbox.model.organization import Organization
+from orgsync.sandbox.model.account import AccountService, CallerIdentity
+from orgsync.sandbox.model.organization import OrganizationModel
 from orgsync.sandbox.model.quotas import Quotas, parse
 
 log = logging.getLogger(__name__)
 
 TIME_SCALE = 0.005
-"""Seconds here for a second that AWS would only wait: between retries, in Wait states, between polls.
-What does work (functions, their time limits) takes its real time."""
-# A port that nobody serves: a request that is not for loopback ends here at once.
+"""The seconds here for one second of waiting at AWS: between retries, in Wait states, between polls.
+Work itself (functions, their time limits) takes its real time."""
+# A port without a server: a request that is not for loopback ends here at once.
 _NOWHERE = "http://127.0.0.1:9"
 _PRODUCT_FUNCTIONS = frozenset(function.module for function in FunctionName)
 
 _one_at_a_time = threading.Lock()
 
 
-class Cloud(Happenings):
-    """An AWS that fits in a process, with one organization in it; use it in a `with` block.
+class Cloud(AccountLifecycle):
+    """An AWS in one process, with one organization in it; use it in a `with` block.
 
     Args:
-        organization: taken over: what happens to it is written into it.
+        organization: the model, which is updated with everything that happens to it.
         quotas: of the Account API: `off`, `aws`, or operation to `{rate, burst}`.
         latency_ms: before every answer of the Account API.
-        seed: of faults with a rate, and of contacts that are made up later.
+        seed: for faults with a rate, and for contacts that are made later.
         time_scale: see `TIME_SCALE`.
 
     moto's state is one for the whole process, so only one cloud can be open at a time.
@@ -77,7 +77,7 @@ class Cloud(Happenings):
 
     def __init__(
         self,
-        organization: Organization,
+        organization: OrganizationModel,
         quotas: Quotas = "off",
         latency_ms: float = 0,
         seed: int = 0,
@@ -85,23 +85,23 @@ class Cloud(Happenings):
     ) -> None:
         super().__init__(organization, seed)
         self._latency_ms, self._time_scale = latency_ms, time_scale
-        self.lost: list[str] = []
-        """What was delivered to nobody: no target, no dead-letter queue."""
-        self.extras: dict[str, dict[str, Any]] = {}
-        """Things of services that moto lacks: resource type -> id -> properties; counted by `leftovers`."""
+        self.undelivered: list[str] = []
+        """Events and messages that reached no target and no dead-letter queue."""
+        self.unsupported_resources: dict[str, dict[str, Any]] = {}
+        """Resources of services that moto lacks: resource type -> id -> properties; counted by `leftovers`."""
         self.faults = Faults(seed, lambda: _PRODUCT_FUNCTIONS | function_names())
         self.account = AccountService(
             organization,
             clock=time.monotonic,
             quotas=parse(quotas),
             refuse=self.faults.refusal,
-            on_write=self._heard,
+            on_write=self._account_written,
         )
         self._unknown_targets: list[str] = []
         self._logs: dict[str, list[str]] = defaultdict(list)
-        self._callers = Callers(organization.management)
-        self._sandbox = Caller(organization.management, _arn(organization.management, "Sandbox"), sandbox=True)
-        self._heard_by = Notifications(self.extras, self._lose)
+        self._access_keys = AccessKeys(organization.management)
+        self._sandbox = CallerIdentity(organization.management, _arn(organization.management, "Sandbox"), sandbox=True)
+        self._notifications = NotificationRecorder(self.unsupported_resources, self._record_undelivered)
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -117,7 +117,7 @@ class Cloud(Happenings):
         self._open.close()
 
     def _start(self, opening: ExitStack) -> None:
-        """Each part is ended in the reverse order of its beginning."""
+        """Start each part; they are stopped in the reverse order."""
         _reset_moto()
         opening.callback(_reset_moto)
         home = Path(opening.enter_context(tempfile.TemporaryDirectory(prefix="orgsync-sandbox-")))
@@ -127,49 +127,51 @@ class Cloud(Happenings):
         dynamodb.install(patches)
         s3.install(patches)
         metrics.install(patches)
-        self._heard_by.install(patches)
-        self._callers.install(patches)
-        self._organizations = organizations.Organizations(self.organization)
+        self._notifications.install(patches)
+        self._access_keys.install(patches)
+        self._organizations = organizations.OrganizationsService(self.organization)
         self.stack_sets = StackSets(self._organizations)
 
         authority = home / "authority.pem"
         responses = Responses(authority)
         opening.callback(responses.close)
-        self._front = Front(AccountApi(self.account, self._latency_ms), self._callers, self.faults)
-        server = Server(self._front)
+        self._gateway = Gateway(AccountApi(self.account, self._latency_ms), self._access_keys, self.faults)
+        server = Server(self._gateway)
         opening.callback(server.close)
-        self._clients = Clients(self._callers, server.url)
+        self._clients = Clients(self._access_keys, server.url)
         opening.callback(self._clients.close)
         self.environment = self._environment(server.url, authority)
 
-        self._work = Work()
-        opening.callback(self._work.close)
-        self.functions = metrics.MeteredFunctions(self._function_environment, self._log, self.faults.crash)
+        self._tasks = TaskTracker()
+        opening.callback(self._tasks.close)
+        self.functions = metrics.MeteredFunctionPools(self._function_environment, self._log, self.faults.crash)
         opening.callback(self.functions.close)
         targets = Targets(self._service_client)
-        LambdaService(self.functions, self._work, self._time_scale, targets, self._lose).install(patches)
-        self._events = Events(targets, self._work, self._time_scale, self._lose, self._unknown_targets.append)
+        LambdaService(self.functions, self._tasks, self._time_scale, targets, self._record_undelivered).install(patches)
+        self._events = EventBuses(
+            targets, self._tasks, self._time_scale, self._record_undelivered, self._unknown_targets.append
+        )
         self._events.install(patches)
-        self._alarms = Alarms(targets, self._work, self._time_scale, self._alarm_changed, self._lose)
+        self._alarms = Alarms(targets, self._tasks, self._time_scale, self._alarm_changed, self._record_undelivered)
         self._alarms.install(patches)
         self._step_functions = StepFunctions(
-            self._service_client, self._work, self._time_scale, self._execution_changed
+            self._service_client, self._tasks, self._time_scale, self._execution_changed
         )
         self._step_functions.install(patches)
         opening.callback(self._stop_executions)
-        self._schedules = Schedules(self._events, self._work, self._time_scale)
+        self._schedules = Schedules(self._events, self._tasks, self._time_scale)
         opening.callback(self._schedules.close)
         custom_resources = CustomResources(responses, self._invoke)
-        self.cloudformation = CloudFormation(custom_resources, self._work, self.organization.management)
+        self.cloudformation = CloudFormation(custom_resources, self._tasks, self.organization.management)
         described = partial(stacks_api.describe_stacks, stacks=self.cloudformation)
-        self._front.answers["cloudformation", "DescribeStacks"] = described
+        self._gateway.answers["cloudformation", "DescribeStacks"] = described
 
     def client(self, service: str, region: str = HOME_REGION, account: str | None = None) -> Any:
-        """A boto3 client of the sandbox itself, for the management account or another one.
+        """Give a boto3 client of the sandbox itself, for the management account or another one.
 
-        Its Account API calls are neither counted, throttled nor refused by a fault.
+        Its calls of the Account API are neither counted, throttled nor refused by a fault.
         """
-        caller = self._sandbox if account is None else Caller(account, _arn(account, "Sandbox"), sandbox=True)
+        caller = self._sandbox if account is None else CallerIdentity(account, _arn(account, "Sandbox"), sandbox=True)
         return self._clients.client(service, region, caller)
 
     def settle(self, timeout_s: float = 120.0) -> None:
@@ -179,7 +181,7 @@ class Cloud(Happenings):
             SettleTimeout: naming what still runs.
             UnknownTarget: something was to be delivered to a kind of target that is not emulated.
         """
-        self._work.settled(timeout_s)
+        self._tasks.settled(timeout_s)
         if self._unknown_targets:
             unknown = "; ".join(sorted(set(self._unknown_targets)))
             self._unknown_targets.clear()
@@ -190,34 +192,34 @@ class Cloud(Happenings):
         return self._schedules.fire()
 
     def pass_time(self, seconds: float) -> None:
-        """Judge every alarm as if so many of AWS's seconds had passed in silence; nothing else hears of it."""
+        """Evaluate every alarm as if so many of AWS's seconds had passed without data; nothing else changes."""
         self._alarms.pass_time(seconds)
 
     def executions(self) -> list[dict[str, Any]]:
-        """Every execution, oldest first: arn, name, status, input and output (JSON text or None), started, ended."""
+        """List all executions, oldest first: arn, name, status, input and output (JSON text or None), start, end."""
         return self._step_functions.executions()
 
     @property
     def notifications(self) -> list[dict[str, str | None]]:
-        """What was published, in order: channel, severity, subject, body."""
-        return self._heard_by.heard
+        """The published messages in order: channel, severity, subject, body."""
+        return self._notifications.published
 
     @property
     def unknown(self) -> list[str]:
         """Requests for services or operations that are not emulated; each was refused."""
-        return self._front.unknown
+        return self._gateway.unknown
 
     @property
     def requests(self) -> set[tuple[str, str, str, str]]:
-        """Who asked what of whom: caller's ARN, botocore's service and operation, table name or object path."""
-        return set(self._front.requests)
+        """The requests so far: caller's ARN, botocore's service and operation, table name or object path."""
+        return set(self._gateway.requests)
 
     def logs(self, function: str) -> list[str]:
-        """Every line that a function has written, whether or not it has a log group."""
+        """List every line that a function has written, with or without a log group."""
         return list(self._logs[function])
 
     def dead_letters(self) -> dict[str, int]:
-        """Queue name to the number of messages in it."""
+        """Count the messages in every queue, by its name."""
         return {
             queue.name: queue.approximate_number_of_messages
             for regions in list(sqs_backends.values())
@@ -226,18 +228,18 @@ class Cloud(Happenings):
         }
 
     def leftovers(self) -> list[str]:
-        """Everything still held of what a program may declare; nothing, after a clean destroy."""
-        extras = [f"{kind} {name}" for kind, held in self.extras.items() for name in held]
+        """List every resource that a program may declare and that still exists; none after a clean destroy."""
+        unsupported_resources = [f"{kind} {name}" for kind, held in self.unsupported_resources.items() for name in held]
         stacks = [f"stack {name}" for name in self.cloudformation.names()]
         stacks += [f"stack set {name}" for name in self.stack_sets.names()]
-        return sorted(leftovers.held() + stacks + extras)
+        return sorted(leftovers.list_leftovers() + stacks + unsupported_resources)
 
     def _environment(self, url: str, authority: Path) -> dict[str, str]:
-        """What a process needs to live here, as an operator of the management account."""
-        operator = Caller(self.organization.management, _arn(self.organization.management, "Operator"))
+        """Make the environment variables of a process that runs as an operator of the management account."""
+        operator = CallerIdentity(self.organization.management, _arn(self.organization.management, "Operator"))
         return {
             "AWS_ENDPOINT_URL": url,
-            "AWS_ACCESS_KEY_ID": self._callers.key_of(operator),
+            "AWS_ACCESS_KEY_ID": self._access_keys.key_for(operator),
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_SESSION_TOKEN": SECRET,
             "AWS_DEFAULT_REGION": HOME_REGION,
@@ -251,45 +253,45 @@ class Cloud(Happenings):
             "NO_PROXY": "127.0.0.1,localhost",
         }
 
-    def _function_environment(self, spec: Spec) -> Mapping[str, str]:
+    def _function_environment(self, spec: FunctionSpec) -> Mapping[str, str]:
         caller = assumed_role(spec.account, spec.role, spec.name)
-        return self.environment | {"AWS_ACCESS_KEY_ID": self._callers.key_of(caller)}
+        return self.environment | {"AWS_ACCESS_KEY_ID": self._access_keys.key_for(caller)}
 
     def _service_client(self, service: str, region: str, account: str | None = None) -> Any:
-        """For what AWS does by itself: deliveries, a state machine's tasks, custom resources."""
+        """Give a client for calls that AWS makes itself: deliveries, a state machine's tasks, custom resources."""
         account = account or self.organization.management
-        return self._clients.client(service, region, Caller(account, _arn(account, "AWSService")))
+        return self._clients.client(service, region, CallerIdentity(account, _arn(account, "AWSService")))
 
     def _invoke(self, function_arn: str, payload: str) -> None:
         client = self._service_client("lambda", function_arn.split(":")[3])
         client.invoke(FunctionName=function_arn, InvocationType="Event", Payload=payload.encode())
 
-    def _log(self, spec: Spec, stream: str, line: str) -> None:
+    def _log(self, spec: FunctionSpec, stream: str, line: str) -> None:
         self._logs[spec.name].append(line)
         write_log(spec, stream, line)
-        metrics.of_log_line(spec, line)
+        metrics.put_from_log_line(spec, line)
 
     def _execution_changed(
         self, source: str, detail_type: str, detail: dict[str, Any], account: str, region: str
     ) -> None:
-        metrics.of_execution(detail, account, region)
+        metrics.put_from_execution(detail, account, region)
         self._events.emit(source, detail_type, detail, account, region)
 
     def _alarm_changed(self, detail: dict[str, Any], account: str, region: str, arn: str) -> None:
-        """An event for the default bus, and for User Notifications, which listens beside it."""
+        """Send an event to the default bus, and to User Notifications, which follows events without a rule."""
         kind = {"source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change"}
         self._events.emit(kind["source"], kind["detail-type"], detail, account, region)
-        self._heard_by.event({**kind, "account": account, "region": region, "resources": [arn], "detail": detail})
+        self._notifications.event({**kind, "account": account, "region": region, "resources": [arn], "detail": detail})
 
-    def _lose(self, what: str) -> None:
-        log.error("lost: %s", what)
-        self.lost.append(what)
+    def _record_undelivered(self, what: str) -> None:
+        log.error("undelivered: %s", what)
+        self.undelivered.append(what)
 
     def _stop_executions(self) -> None:
         self._step_functions.stop_all()
         self.functions.close()
         with suppress(SettleTimeout):
-            self._work.settled(2.0)
+            self._tasks.settled(2.0)
 
 
 def _arn(account: str, role: str) -> str:
@@ -299,5 +301,5 @@ def _arn(account: str, role: str) -> str:
 def _reset_moto() -> None:
     BackendDict.reset()
     reset_model_data()
-    organizations.forget()
+    organizations.reset()
     TMP_THREADS.clear()

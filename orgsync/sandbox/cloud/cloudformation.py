@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from orgsync.sandbox.cloud.custom_resources import CustomResources, Made, Refused
-from orgsync.sandbox.cloud.task_tracker import Work
+from orgsync.sandbox.cloud.custom_resources import CustomResource, CustomResourceFailed, CustomResources
+from orgsync.sandbox.cloud.task_tracker import TaskTracker
 from orgsync.sandbox.cloud.template import (
     Template,
     as_text,
@@ -24,7 +24,7 @@ from orgsync.sandbox.errors import StackError
 
 @dataclass
 class StackState:
-    """A stack: `status` as at AWS, `reason` of the last failure, `outputs`, and `id` (its ARN)."""
+    """A stack's state: `status` as at AWS, `reason` of the last failure, `outputs`, and `id` (its ARN)."""
 
     id: str
     name: str
@@ -36,11 +36,11 @@ class StackState:
 
 
 @dataclass
-class _Stack:
+class _StackRecord:
     state: StackState
     account: str
     region: str
-    made: dict[str, Made] = field(default_factory=dict)
+    made: dict[str, CustomResource] = field(default_factory=dict)
 
 
 class CloudFormation:
@@ -50,9 +50,9 @@ class CloudFormation:
         account: in which the stacks are.
     """
 
-    def __init__(self, resources: CustomResources, work: Work, account: str) -> None:
-        self._resources, self._work, self._account = resources, work, account
-        self._stacks: dict[str, _Stack] = {}
+    def __init__(self, resources: CustomResources, tasks: TaskTracker, account: str) -> None:
+        self._resources, self._tasks, self._account = resources, tasks, account
+        self._stacks: dict[str, _StackRecord] = {}
         self._lock = threading.RLock()
 
     def create(
@@ -75,12 +75,12 @@ class CloudFormation:
                 raise StackError(f"Stack [{name}] already exists")
             arn = f"arn:aws:cloudformation:{region}:{self._account}:stack/{name}/{uuid4()}"
             state = StackState(arn, name, "CREATE_IN_PROGRESS", tags=dict(tags or {}))
-            stack = self._stacks[name] = _Stack(state, self._account, region)
-        with self._work.running(f"stack {name}"):
+            stack = self._stacks[name] = _StackRecord(state, self._account, region)
+        with self._tasks.running(f"stack {name}"):
             try:
                 self._apply(stack, parsed, values)
                 self._finish(stack, parsed, values, "CREATE_COMPLETE")
-            except (Refused, StackError) as failure:
+            except (CustomResourceFailed, StackError) as failure:
                 state.reason = str(failure)
                 gone = self._delete_all(stack)
                 state.status = "ROLLBACK_FAILED" if gone else "ROLLBACK_COMPLETE"
@@ -107,10 +107,10 @@ class CloudFormation:
             raise StackError(f"Stack [{name}] is in {stack.state.status} state and can not be updated")
         before = {logical: copy.copy(made) for logical, made in stack.made.items()}
         stack.state.reason, stack.state.status = "", "UPDATE_IN_PROGRESS"
-        with self._work.running(f"stack {name}"):
+        with self._tasks.running(f"stack {name}"):
             try:
                 replaced = self._apply(stack, parsed, values)
-            except (Refused, StackError) as failure:
+            except (CustomResourceFailed, StackError) as failure:
                 stack.state.reason = str(failure)
                 stack.state.status = self._roll_back(stack, before)
                 return stack.state
@@ -129,7 +129,7 @@ class CloudFormation:
             StackError: there is no such stack.
         """
         stack = self._stack(name)
-        with self._work.running(f"stack {name}"):
+        with self._tasks.running(f"stack {name}"):
             stack.state.reason = self._delete_all(stack)
             stack.state.status = "DELETE_FAILED" if stack.state.reason else "DELETE_COMPLETE"
         if not stack.state.reason:
@@ -138,7 +138,7 @@ class CloudFormation:
         return stack.state
 
     def describe(self, name: str) -> StackState | None:
-        """The stack of this name or ARN, if there is one."""
+        """Find the stack of this name or ARN, if there is one."""
         with self._lock:
             for stack in self._stacks.values():
                 if name in (stack.state.name, stack.state.id):
@@ -146,19 +146,21 @@ class CloudFormation:
         return None
 
     def names(self) -> list[str]:
-        """Every stack that is there."""
+        """List every stack."""
         with self._lock:
             return sorted(self._stacks)
 
-    def _stack(self, name: str) -> _Stack:
+    def _stack(self, name: str) -> _StackRecord:
         with self._lock:
             for stack in self._stacks.values():
                 if name in (stack.state.name, stack.state.id):
                     return stack
         raise StackError(f"Stack with id {name} does not exist")
 
-    def _apply(self, stack: _Stack, template: Template, parameters: dict[str, str]) -> list[tuple[str, Made]]:
-        """Create and update what the template asks for; returns what was replaced on the way."""
+    def _apply(
+        self, stack: _StackRecord, template: Template, parameters: dict[str, str]
+    ) -> list[tuple[str, CustomResource]]:
+        """Create and update the template's resources; returns those that were replaced."""
         replaced = []
         for logical, declared in template.resources.items():
             wanted = as_text(self._resolved(stack, declared["Properties"], parameters))
@@ -171,8 +173,8 @@ class CloudFormation:
                     replaced.append((logical, made))
         return replaced
 
-    def _roll_back(self, stack: _Stack, before: dict[str, Made]) -> str:
-        """Bring back what was there; a resource that failed is asked too, with its old properties."""
+    def _roll_back(self, stack: _StackRecord, before: dict[str, CustomResource]) -> str:
+        """Restore the former resources; one that failed is updated too, with its old properties."""
         stack.state.status = "UPDATE_ROLLBACK_IN_PROGRESS"
         failed = False
         for logical, made in list(stack.made.items()):
@@ -185,14 +187,14 @@ class CloudFormation:
                 continue
             try:
                 self._make(stack, logical, old.kind, old.properties, now)
-            except Refused:
+            except CustomResourceFailed:
                 failed = True
             else:
                 if now.physical_id != old.physical_id:
                     self._try_delete(stack, logical, now)
         return "UPDATE_ROLLBACK_FAILED" if failed else "UPDATE_ROLLBACK_COMPLETE"
 
-    def _delete_all(self, stack: _Stack) -> str:
+    def _delete_all(self, stack: _StackRecord) -> str:
         """Delete every resource, the last first; returns the reasons of those that stay."""
         reasons = []
         for logical in reversed(list(stack.made)):
@@ -203,32 +205,37 @@ class CloudFormation:
                 del stack.made[logical]
         return "; ".join(reasons)
 
-    def _try_delete(self, stack: _Stack, logical: str, made: Made) -> str:
+    def _try_delete(self, stack: _StackRecord, logical: str, made: CustomResource) -> str:
         try:
             self._resources.request("Delete", stack.state.id, logical, made.kind, made.properties, made)
-        except Refused as refused:
+        except CustomResourceFailed as refused:
             return str(refused)
         return ""
 
     def _make(
-        self, stack: _Stack, logical: str, kind: str, properties: dict[str, Any], old: Made | None = None
+        self,
+        stack: _StackRecord,
+        logical: str,
+        kind: str,
+        properties: dict[str, Any],
+        old: CustomResource | None = None,
     ) -> None:
-        """Create a resource, or update the old one; one that fails is kept, to be deleted or asked again."""
+        """Create a resource, or update the old one; one that fails is kept, to be deleted or updated again."""
         request = "Update" if old else "Create"
         try:
             stack.made[logical] = self._resources.request(request, stack.state.id, logical, kind, properties, old)
-        except Refused as refused:
-            stack.made[logical] = refused.left
+        except CustomResourceFailed as refused:
+            stack.made[logical] = refused.resource
             raise
 
-    def _finish(self, stack: _Stack, template: Template, parameters: dict[str, str], status: str) -> None:
+    def _finish(self, stack: _StackRecord, template: Template, parameters: dict[str, str], status: str) -> None:
         outputs = {
             name: self._resolved(stack, output["Value"], parameters) for name, output in template.outputs.items()
         }
         stack.state.outputs = {name: str(value) for name, value in outputs.items()}
         stack.state.parameters, stack.state.status = parameters, status
 
-    def _resolved(self, stack: _Stack, node: Any, parameters: dict[str, str]) -> Any:
+    def _resolved(self, stack: _StackRecord, node: Any, parameters: dict[str, str]) -> Any:
         pseudo = {
             "AWS::AccountId": stack.account,
             "AWS::Partition": "aws",

@@ -1,15 +1,15 @@
 """CloudTrail's record of a call, as EventBridge carries it. Pure.
 
 AWS's samples of 2021 have camelCase keys with values; a live report of 2026 has PascalCase keys
-and masked values [field]. Both are made here, because nobody knows which of them comes.
+and masked values [field]. Both are made here, because it is not known which of them AWS sends.
 """
 
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from orgsync.sandbox.errors import WrongFault
-from orgsync.sandbox.model.account import Caller, Write
+from orgsync.sandbox.errors import InvalidFault
+from orgsync.sandbox.model.account import CallerIdentity, Write
 
 API_CALL = "AWS API Call via CloudTrail"
 CONSOLE_ACTION = "AWS Console Action via CloudTrail"
@@ -20,22 +20,22 @@ _NEVER_MASKED = ("AccountId", "AlternateContactType")
 
 
 def account_call(write: Write, casing: str, time: str) -> dict[str, Any]:
-    """`detail` of a write through the Account API, for the caller's account."""
+    """Make the `detail` of a write through the Account API, for the caller's account."""
     if casing not in CASINGS:
-        raise WrongFault(f"casing must be one of {', '.join(CASINGS)}, not {casing!r}")
+        raise InvalidFault(f"casing must be one of {', '.join(CASINGS)}, not {casing!r}")
     parameters = _camel(write.parameters) if casing == "camel" else _masked(write.parameters)
     return api_call("account.amazonaws.com", write.operation, parameters, write.caller, time)
 
 
-def console_action(kind: str, caller: Caller, time: str) -> dict[str, Any]:
-    """`detail` of an edit on the console's account page (names: AWS's sample of 2018; no parameters there)."""
+def console_action(kind: str, caller: CallerIdentity, time: str) -> dict[str, Any]:
+    """Make the `detail` of an edit on the console's account page (names: AWS's sample of 2018; no parameters there)."""
     name = "SetContactAddress" if kind == "primary" else "SetAdditionalContacts"
     detail = api_call("billingconsole.amazonaws.com", name, None, caller, time)
     return detail | {"eventType": "AwsConsoleAction"}
 
 
-def api_call(source: str, name: str, parameters: Any, caller: Caller, time: str) -> dict[str, Any]:
-    """`detail` of a successful call of any service's API."""
+def api_call(source: str, name: str, parameters: Any, caller: CallerIdentity, time: str) -> dict[str, Any]:
+    """Make the `detail` of a successful call of any service's API."""
     return {
         "eventVersion": "1.08",
         "userIdentity": _identity(caller),
@@ -58,7 +58,7 @@ def api_call(source: str, name: str, parameters: Any, caller: Caller, time: str)
 
 
 def service_event(source: str, name: str, details: Mapping[str, Any], account: str, time: str) -> dict[str, Any]:
-    """`detail` of something that a service did by itself."""
+    """Make the `detail` of an action that a service took itself."""
     return {
         "eventVersion": "1.08",
         "userIdentity": {"accountId": account, "invokedBy": source},
@@ -80,7 +80,7 @@ def service_event(source: str, name: str, details: Mapping[str, Any], account: s
     }
 
 
-def _identity(caller: Caller) -> dict[str, Any]:
+def _identity(caller: CallerIdentity) -> dict[str, Any]:
     identity = {"type": "IAMUser", "principalId": "AIDASANDBOX", "arn": caller.arn, "accountId": caller.account}
     if ":assumed-role/" not in caller.arn:
         return identity

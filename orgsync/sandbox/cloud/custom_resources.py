@@ -11,15 +11,15 @@ from botocore.exceptions import ClientError
 from orgsync.sandbox.cloud.responses import Responses
 
 _LONGEST_S = 3600.0
-"""ServiceTimeout unless declared [doc]."""
+"""The ServiceTimeout unless one is declared [doc]."""
 # A custom resource spends its hour between polls, which are quickened here; its own work is not.
 _TIMEOUT_SCALE = 1 / 20
 _SHORTEST_TIMEOUT_S = 2.0
 
 
 @dataclass
-class Made:
-    """A custom resource that exists: what it was asked for and what it answered."""
+class CustomResource:
+    """A custom resource that exists: its properties and the function's answer."""
 
     kind: str
     physical_id: str
@@ -27,12 +27,12 @@ class Made:
     data: dict[str, Any]
 
 
-class Refused(Exception):
-    """A custom resource failed; the text is its reason, `left` what it may have begun all the same."""
+class CustomResourceFailed(Exception):
+    """A failure of a custom resource; the text is its reason, `resource` what it may have created all the same."""
 
-    def __init__(self, reason: str, left: Made) -> None:
+    def __init__(self, reason: str, resource: CustomResource) -> None:
         super().__init__(reason)
-        self.left = left
+        self.resource = resource
 
 
 class CustomResources:
@@ -52,8 +52,8 @@ class CustomResources:
         logical: str,
         kind: str,
         properties: dict[str, Any],
-        old: Made | None = None,
-    ) -> Made:
+        old: CustomResource | None = None,
+    ) -> CustomResource:
         """Ask a function to Create, Update or Delete a resource, and wait for its answer.
 
         Args:
@@ -61,7 +61,7 @@ class CustomResources:
             old: the resource as it is, for Update and Delete.
 
         Raises:
-            Refused: the function could not be invoked, said no, or said nothing in time.
+            CustomResourceFailed: the function could not be invoked, said no, or said nothing in time.
         """
         address = self._responses.address()
         event = {
@@ -79,14 +79,16 @@ class CustomResources:
         if request == "Update" and old:
             event["OldResourceProperties"] = old.properties
         stack_name = stack_id.split("/")[1]
-        made = Made(kind, old.physical_id if old else f"{stack_name}-{logical}", properties, {})
+        made = CustomResource(kind, old.physical_id if old else f"{stack_name}-{logical}", properties, {})
         try:
             self._invoke(properties["ServiceToken"], json.dumps(event))
         except ClientError as error:
-            raise Refused(f"{logical}: {properties['ServiceToken']} could not be invoked: {error}", made) from error
+            raise CustomResourceFailed(
+                f"{logical}: {properties['ServiceToken']} could not be invoked: {error}", made
+            ) from error
         answer = self._responses.wait(address, _timeout(properties))
         if answer is None:
-            raise Refused(
+            raise CustomResourceFailed(
                 f"{logical}: CloudFormation did not receive a response from your Custom Resource "
                 "within its ServiceTimeout. Please check your logs.",
                 made,
@@ -94,7 +96,7 @@ class CustomResources:
         made.physical_id = answer.get("PhysicalResourceId") or made.physical_id
         if answer.get("Status") != "SUCCESS":
             reason = f"Received response status [FAILED] from custom resource. {answer.get('Reason')}"
-            raise Refused(f"{logical}: {reason}", made)
+            raise CustomResourceFailed(f"{logical}: {reason}", made)
         made.data = answer.get("Data") or {}
         return made
 

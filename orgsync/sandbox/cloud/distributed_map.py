@@ -27,14 +27,14 @@ _THRESHOLD = StatesErrorNameType.StatesExceedToleratedFailureThreshold
 
 
 def install(patches: Patches) -> None:
-    """Take the places in moto's interpreter where a map's children run."""
+    """Patch the parts of moto's interpreter that run a map's children."""
     patches.replace(_Worker, "eval", _eval_children)
     patches.wrap(_Worker, "_eval_job", _eval_child)
     patches.wrap(DistributedIterationComponent, "_map_run", _map_run)
 
 
 def _eval_children(worker: Any) -> None:
-    """moto goes from child to child by recursion, and a large map overflows its stack."""
+    """Run the children in a loop: moto goes from child to child by recursion, and a large map overflows its stack."""
     while (job := worker._job_pool.next_job()) is not None:
         frame = worker._env.open_inner_frame()
         worker._eval_job(env=frame, job=job)
@@ -43,7 +43,7 @@ def _eval_children(worker: Any) -> None:
 
 
 def _eval_child(original: Callable[..., None], worker: Any, env: Any, job: Any) -> None:
-    """A child is an execution of its own; no further one is begun once too many have failed."""
+    """Run a child as an execution of its own; no further one is started once too many have failed."""
     if _too_many_failed(worker._map_run_record, worker._job_pool._jobs_number):
         return
     context = env.states.context_object.context_object_data
@@ -55,7 +55,7 @@ def _eval_child(original: Callable[..., None], worker: Any, env: Any, job: Any) 
 
 
 def _map_run(original: Callable[..., None], component: Any, env: Any, eval_input: Any) -> None:
-    """moto lets a map succeed whatever became of its children."""
+    """Fail a map of which too many children failed; moto lets every map succeed."""
     original(component, env=env, eval_input=eval_input)
     record = eval_input.map_run_record
     if not _too_many_failed(record, record.item_counter.total.get()):
@@ -67,17 +67,17 @@ def _map_run(original: Callable[..., None], component: Any, env: Any, eval_input
             env=env,
             error_name=StatesErrorName(_THRESHOLD),
             event_type=HistoryEventType.MapRunFailed,
-            event_details=_details(mapRunFailedEventDetails={"error": error, "cause": cause}),
+            event_details=_event_details(mapRunFailedEventDetails={"error": error, "cause": cause}),
         )
     )
 
 
-_details: Any = EventDetails
-"""A dict of which moto's type says that every kind of details is there."""
+_event_details: Any = EventDetails
+"""The constructor without its type, which demands every kind of details at once."""
 
 
 def _too_many_failed(record: Any, items: int) -> bool:
-    """The threshold is exceeded when either limit is; with none given, by the first failure."""
+    """Return whether the failures exceed either limit; without limits, the first failure does."""
     counter = record.item_counter
     failed = counter.failed.get() + counter.timed_out.get() + counter.aborted.get()
     if not failed:

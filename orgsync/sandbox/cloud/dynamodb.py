@@ -1,4 +1,4 @@
-"""DynamoDB as one writer at a time: moto checks a condition and writes in two steps, and threads come between."""
+"""DynamoDB with one request at a time: moto checks a condition and writes in two separate steps."""
 
 import threading
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from orgsync.sandbox.cloud.patches import Patches
 
 
 def install(patches: Patches) -> None:
-    """Let one request at a time touch the tables."""
+    """Patch moto so that one request at a time reaches the tables."""
     lock = threading.RLock()
 
     def call_action(original: Callable[..., Any], handler: Any) -> Any:

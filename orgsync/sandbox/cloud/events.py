@@ -1,4 +1,4 @@
-"""EventBridge: rules matched against events, and what matches delivered, tried again, or put with the dead.
+"""EventBridge: rules are matched against events, which are delivered, retried, or put into dead-letter queues.
 
 moto keeps buses, rules and targets; it delivers to few of them and retries nothing.
 """
@@ -20,16 +20,16 @@ from orgsync.sandbox.cloud.targets import (
     DeliveryFailed,
     Sender,
     Targets,
-    kind_of,
+    target_kind,
 )
-from orgsync.sandbox.cloud.task_tracker import Work
+from orgsync.sandbox.cloud.task_tracker import TaskTracker
 from orgsync.sandbox.errors import UnknownTarget
 
 log = logging.getLogger(__name__)
 
 _BUS = "events:event-bus"
 _LONGEST_WAIT_S = 10.0
-"""Between attempts, before scaling: AWS backs off up to minutes over 24 hours [inferred]."""
+"""The longest wait between attempts, before scaling: AWS backs off up to minutes over 24 hours [inferred]."""
 
 
 @dataclass(frozen=True)
@@ -45,36 +45,36 @@ class Delivery:
 
     @property
     def what(self) -> str:
-        """What runs, for people."""
+        """Describe the delivery in one line."""
         return f"delivery {self.sender.source_arn.rsplit('/', 1)[-1]} to {self.arn.rsplit(':', 1)[-1]}"
 
 
-class Events:
+class EventBuses:
     """The event buses of every account and region.
 
     Args:
         time_scale: seconds here for each second AWS would wait between attempts.
-        lost: told of every event that reached neither its target nor a dead-letter queue.
-        unknown: told of every target that is of no known kind.
+        undelivered: called with every event that reached neither its target nor a dead-letter queue.
+        unknown: called with every target of an unknown kind.
     """
 
     def __init__(
         self,
         targets: Targets,
-        work: Work,
+        tasks: TaskTracker,
         time_scale: float,
-        lost: Callable[[str], None],
+        undelivered: Callable[[str], None],
         unknown: Callable[[str], None],
     ) -> None:
-        self._targets, self._work, self._time_scale = targets, work, time_scale
-        self._lost, self._unknown = lost, unknown
+        self._targets, self._tasks, self._time_scale = targets, tasks, time_scale
+        self._undelivered, self._unknown = undelivered, unknown
 
     def install(self, patches: Patches) -> None:
-        """Take moto's delivery's place."""
+        """Replace moto's delivery."""
         events = self
 
         def send_to_targets(rule: Rule, original_event: Any, transform_input: bool = True) -> None:
-            events._offer(rule, _as_aws_sends_it(original_event))
+            events._deliver_if_matching(rule, _as_aws_sends_it(original_event))
 
         patches.replace(Rule, "send_to_targets", send_to_targets)
         patches.wrap(EventsBackend, "put_events", self._put_events)
@@ -100,17 +100,17 @@ class Events:
             self._put(event, account, region, "default")
 
     def _put_events(self, original: Callable[..., Any], backend: Any, entries: list[dict[str, Any]]) -> Any:
-        """Entries for this account's own buses go to moto, those for another's past that bus's policy."""
-        buses = [bus_access.bus_elsewhere(backend, entry) for entry in entries]
+        """Give entries for this account's own buses to moto; check those for another's against that bus's policy."""
+        buses = [bus_access.foreign_bus(backend, entry) for entry in entries]
         for bus, entry in zip(buses, entries, strict=True):
             if bus:
-                bus_access.require(bus, backend.account_id, entry)
+                bus_access.check_access(bus, backend.account_id, entry)
         refused = [bus_access.is_reserved(entry) for entry in entries]
-        judged = list(zip(entries, buses, refused, strict=True))
-        answers = iter(original(backend, [entry for entry, bus, bad in judged if not (bus or bad)]))
+        checked = list(zip(entries, buses, refused, strict=True))
+        answers = iter(original(backend, [entry for entry, bus, bad in checked if not (bus or bad)]))
         return [
             bus_access.RESERVED if bad else self._put_elsewhere(bus, backend, entry) if bus else next(answers)
-            for entry, bus, bad in judged
+            for entry, bus, bad in checked
         ]
 
     def _put_elsewhere(self, bus: EventBus, backend: Any, entry: Mapping[str, Any]) -> dict[str, str]:
@@ -125,23 +125,25 @@ class Events:
         return {"EventId": event["id"]}
 
     def send(self, delivery: Delivery, policy: Mapping[str, Any], dead_letters: str | None) -> None:
-        """Deliver, following a retry policy; then the dead-letter queue; then nobody."""
-        self._work.submit(delivery.what, self._attempt, delivery, policy, dead_letters, 0, 0.0)
+        """Deliver as the retry policy says; what fails for good goes to the dead-letter queue, if there is one."""
+        self._tasks.submit(delivery.what, self._attempt, delivery, policy, dead_letters, 0, 0.0)
 
     def _put(self, event: Mapping[str, Any], account: str, region: str, bus: str, forwarded: bool = False) -> None:
         for rule in list(events_backends[account][region].event_buses[bus].rules.values()):
-            self._offer(rule, event, forwarded)
+            self._deliver_if_matching(rule, event, forwarded)
 
-    def _offer(self, rule: Rule, event: Mapping[str, Any], forwarded: bool = False) -> None:
+    def _deliver_if_matching(self, rule: Rule, event: Mapping[str, Any], forwarded: bool = False) -> None:
         # A rule with a schedule has an empty pattern, which moto takes to match everything.
         if rule.state == "DISABLED" or not rule.event_pattern.get_pattern():
             return
         if not rule.event_pattern.matches_event(cast(Any, event)):
             return
         for target in list(rule.targets):
-            if forwarded and kind_of(target["Arn"]) == _BUS:
-                # AWS says nothing of it; a rehearsal should.
-                self._lost(f"{rule.arn}: an event that came from another bus goes to no third one: {target['Arn']}")
+            if forwarded and target_kind(target["Arn"]) == _BUS:
+                # AWS reports nothing here; a rehearsal should.
+                self._undelivered(
+                    f"{rule.arn}: an event that came from another bus goes to no third one: {target['Arn']}"
+                )
             else:
                 self.fire(rule, target, event)
 
@@ -154,7 +156,7 @@ class Events:
             text = target_input(target, event, rule.arn)
         except TransformFailed as error:
             failed = Delivery(target["Arn"], "", body, sender, {}, event)
-            self._bury(failed, dead_letters, DeliveryFailed("INVALID_JSON", str(error)), 0)
+            self._send_to_dead_letters(failed, dead_letters, DeliveryFailed("INVALID_JSON", str(error)), 0)
             return
         delivery = Delivery(target["Arn"], text, body, sender, target, event)
         self.send(delivery, target.get("RetryPolicy", {}), dead_letters)
@@ -163,7 +165,7 @@ class Events:
         self, delivery: Delivery, policy: Mapping[str, Any], dead_letters: str | None, attempt: int, age_s: float
     ) -> None:
         try:
-            if kind_of(delivery.arn) == _BUS:
+            if target_kind(delivery.arn) == _BUS:
                 self._forward(delivery)
             else:
                 self._targets.deliver(delivery.arn, delivery.text, delivery.sender, delivery.settings)
@@ -172,28 +174,30 @@ class Events:
         except DeliveryFailed as failure:
             wait = min(2.0**attempt, _LONGEST_WAIT_S)
             most, oldest = policy.get("MaximumRetryAttempts", 185), policy.get("MaximumEventAgeInSeconds", 86400)
-            if failure.passing and attempt < most and age_s + wait <= oldest:
+            if failure.retryable and attempt < most and age_s + wait <= oldest:
                 again = (delivery, policy, dead_letters, attempt + 1, age_s + wait)
-                self._work.submit(delivery.what, self._attempt, *again, delay=wait * self._time_scale)
+                self._tasks.submit(delivery.what, self._attempt, *again, delay=wait * self._time_scale)
             else:
-                self._bury(delivery, dead_letters, failure, attempt)
+                self._send_to_dead_letters(delivery, dead_letters, failure, attempt)
 
     def _forward(self, delivery: Delivery) -> None:
-        """To another bus: the event keeps the account and region it comes from."""
+        """Forward to another bus: the event keeps the account and region that it comes from."""
         assert delivery.event is not None
         self._targets.require_role(delivery.sender)
-        bus = bus_access.bus_of(delivery.arn)
+        bus = bus_access.find_bus(delivery.arn)
         if bus is None:
             raise DeliveryFailed("NO_RESOURCE", f"there is no event bus {delivery.arn}")
         sender = delivery.sender.source_arn.split(":")[4]
-        if not bus_access.lets_in(bus, sender, delivery.event, forwarded=True):
-            raise DeliveryFailed("NO_PERMISSIONS", f"{delivery.arn} does not let account {sender} put events")
+        if not bus_access.allows_event(bus, sender, delivery.event, forwarded=True):
+            raise DeliveryFailed("NO_PERMISSIONS", f"{delivery.arn} does not allow account {sender} to put events")
         self._put(delivery.event, bus.account_id, bus.region, bus.name, forwarded=True)
 
-    def _bury(self, delivery: Delivery, dead_letters: str | None, failure: DeliveryFailed, attempts: int) -> None:
+    def _send_to_dead_letters(
+        self, delivery: Delivery, dead_letters: str | None, failure: DeliveryFailed, attempts: int
+    ) -> None:
         why = f"{delivery.what}: {failure}"
         if not dead_letters:
-            self._lost(f"{why}; it has no dead-letter queue")
+            self._undelivered(f"{why}; it has no dead-letter queue")
             return
         kind = "SCHEDULE_ARN" if delivery.sender.by_role else "RULE_ARN"
         attributes = {
@@ -206,7 +210,7 @@ class Events:
         try:
             self._targets.deliver(dead_letters, delivery.body, delivery.sender, {"MessageAttributes": attributes})
         except (DeliveryFailed, UnknownTarget) as error:
-            self._lost(f"{why}; its dead-letter queue took it no more than the target: {error}")
+            self._undelivered(f"{why}; its dead-letter queue refused it too: {error}")
 
 
 def _event(source: str, detail_type: str, detail: Mapping[str, Any], account: str, region: str) -> dict[str, Any]:
@@ -224,7 +228,7 @@ def _event(source: str, detail_type: str, detail: Mapping[str, Any], account: st
 
 
 def _as_aws_sends_it(event: Mapping[str, Any]) -> dict[str, Any]:
-    """moto's event with the time as text, and without its own additions."""
+    """Convert moto's event: the time as text, and without moto's own additions."""
     sent = {key: value for key, value in event.items() if key != "ingestion-time"}
     moment = sent.get("time")
     if not isinstance(moment, str):

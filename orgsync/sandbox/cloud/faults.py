@@ -1,4 +1,4 @@
-"""Things that go wrong on purpose: operations that are refused, functions whose process dies.
+"""Faults on purpose: operations that are refused, functions whose process dies.
 
 The forms are those of a scenario file:
 
@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 from orgsync.sandbox.cloud.refusals import COMMON
 from orgsync.sandbox.cloud.wire import operations_named
-from orgsync.sandbox.errors import UnknownFunction, UnknownOperation, WrongFault
+from orgsync.sandbox.errors import InvalidFault, UnknownFunction, UnknownOperation
 from orgsync.sandbox.model import account
-from orgsync.sandbox.model.account import AccountError
+from orgsync.sandbox.model.account import ApiError
 
 Crash = Literal["before", "after"]
 
@@ -34,10 +34,10 @@ class _Fault:
 
 
 class Faults:
-    """The faults in force, asked at every call and every invocation; thread-safe.
+    """The faults in force, looked up at every call and every invocation; thread-safe.
 
     Args:
-        seed: of the faults with a `rate`.
+        seed: for the faults with a `rate`.
         functions: names that a fault may give a function: the product's, and what is deployed now.
     """
 
@@ -53,42 +53,42 @@ class Faults:
 
         Raises:
             UnknownOperation, UnknownFunction: it names something that does not exist.
-            WrongFault: anything else about it has no meaning.
+            InvalidFault: anything else about it is invalid.
         """
         if "function" in fault:
-            _only(fault, {"function", "crash", "rate", "times"})
+            _check_keys(fault, {"function", "crash", "rate", "times"})
             if fault["function"] not in (known := sorted(self._functions())):
                 raise UnknownFunction(f"fault: there is no function {fault['function']!r}; known: {', '.join(known)}")
             if fault.get("crash") not in ("before", "after"):
-                raise WrongFault("fault: crash must be before or after (the function has done its work)")
+                raise InvalidFault("fault: crash must be before or after (the function has done its work)")
             made, faults = self._made(fault, "function", "crash"), self._crashes
         else:
-            _only(fault, {"operation", "account", "error", "rate", "times"})
-            _judge_operation(fault)
+            _check_keys(fault, {"operation", "account", "error", "rate", "times"})
+            _check_operation(fault)
             made, faults = self._made(fault, "operation", "error"), self._operations
         with self._lock:
             faults.append(made)
 
     def clear(self) -> None:
-        """From here on nothing goes wrong on purpose."""
+        """Remove all faults."""
         with self._lock:
             self._operations.clear()
             self._crashes.clear()
 
-    def refusal(self, operation: str, target: str) -> AccountError | None:
-        """The refusal that an Account API call about `target` meets, if any."""
-        code = self._strike(self._operations, {operation, "*"}, target)
-        return AccountError(code, f"{operation} was refused by a fault of the rehearsal") if code else None
+    def refusal(self, operation: str, target: str) -> ApiError | None:
+        """Give the error that an Account API call about `target` gets, if any."""
+        code = self._matching_effect(self._operations, {operation, "*"}, target)
+        return ApiError(code, f"{operation} was refused by a fault of the rehearsal") if code else None
 
     def error(self, operation: str) -> str | None:
-        """The error code that a call of another service meets, if any."""
-        return self._strike(self._operations, {operation}, None)
+        """Give the error code that a call of another service gets, if any."""
+        return self._matching_effect(self._operations, {operation}, None)
 
     def crash(self, names: set[str]) -> str | None:
-        """`before` or `after` if the process of the function with these names is to die now."""
-        return self._strike(self._crashes, names, None)
+        """Give `before` or `after` if the process of the function with these names is to die now."""
+        return self._matching_effect(self._crashes, names, None)
 
-    def _strike(self, faults: list[_Fault], subjects: set[str], target: str | None) -> str | None:
+    def _matching_effect(self, faults: list[_Fault], subjects: set[str], target: str | None) -> str | None:
         with self._lock:
             for fault in faults:
                 if fault.subject not in subjects or (fault.account and fault.account != target) or fault.times == 0:
@@ -104,34 +104,36 @@ class Faults:
     def _made(fault: Mapping[str, Any], subject: str, effect: str) -> _Fault:
         rate, times = fault.get("rate", 1.0), fault.get("times")
         if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= 1:
-            raise WrongFault("fault: rate must be above 0 and at most 1")
+            raise InvalidFault("fault: rate must be above 0 and at most 1")
         if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
-            raise WrongFault("fault: times must be a whole number from 1")
+            raise InvalidFault("fault: times must be a whole number from 1")
         return _Fault(fault[subject], fault[effect], fault.get("account"), float(rate), times)
 
 
-def _judge_operation(fault: Mapping[str, Any]) -> None:
+def _check_operation(fault: Mapping[str, Any]) -> None:
     operation, error, target = fault.get("operation"), fault.get("error"), fault.get("account")
     if operation == "*" or operation in account.OPERATIONS:
         if error not in account.STATUS_OF_ERROR:
-            raise WrongFault(f"fault: error must be one of {', '.join(account.STATUS_OF_ERROR)}")
+            raise InvalidFault(f"fault: error must be one of {', '.join(account.STATUS_OF_ERROR)}")
         if target is not None and not re.fullmatch(r"\d{12}", str(target)):
-            raise WrongFault("fault: account must be an account id of 12 digits, in quotes")
+            raise InvalidFault("fault: account must be an account id of 12 digits, in quotes")
         return
     owners = operations_named(str(operation))
     if not owners or any(service == "account" for service, _ in owners):
         raise UnknownOperation(f"fault: the sandbox knows no operation {operation!r}")
     if target is not None:
-        raise WrongFault(f"fault: account belongs to Account API operations, not to {operation}")
+        raise InvalidFault(f"fault: account belongs to Account API operations, not to {operation}")
     declared = {shape.name for _, model in owners for shape in model.error_shapes}
     declared |= {
         str(shape.metadata.get("error", {}).get("code")) for _, model in owners for shape in model.error_shapes
     }
     if error not in COMMON and error not in declared:
-        raise WrongFault(f"fault: {operation} has no error {error!r}; it has {', '.join(sorted(declared - {'None'}))}")
+        raise InvalidFault(
+            f"fault: {operation} has no error {error!r}; it has {', '.join(sorted(declared - {'None'}))}"
+        )
 
 
-def _only(fault: Mapping[str, Any], allowed: set[str]) -> None:
+def _check_keys(fault: Mapping[str, Any], allowed: set[str]) -> None:
     unknown = sorted(set(fault) - allowed)
     if unknown:
-        raise WrongFault(f"fault: {unknown[0]} is not a key here; allowed: {', '.join(sorted(allowed))}")
+        raise InvalidFault(f"fault: {unknown[0]} is not a key here; allowed: {', '.join(sorted(allowed))}")

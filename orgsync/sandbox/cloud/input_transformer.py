@@ -1,7 +1,7 @@
-"""What a target is sent: an event as it stands, a part of it, a constant, or a template filled from it.
+"""The input of a target: a whole event, a part of it, a constant, or a template filled from it.
 
 Pure. AWS's rules [doc]: a placeholder stands for a JSON value, inside quotes for its text; a path
-that leads nowhere makes no variable. That text is escaped and that a missing value is an empty
+that is not in the event makes no variable. That text is escaped and that a missing value is an empty
 text inside quotes is [inferred]; a template that comes out as no JSON fails the delivery.
 """
 
@@ -15,11 +15,11 @@ _PLACEHOLDER = re.compile(r"<([A-Za-z0-9_.\-]+)>")
 
 
 class TransformFailed(ValueError):
-    """The target's input cannot be made from this event."""
+    """An input that cannot be made from this event."""
 
 
 def target_input(target: Mapping[str, Any], event: Mapping[str, Any], rule_arn: str) -> str:
-    """The JSON text that a rule's target gets for an event.
+    """Make the JSON text that a rule's target gets for an event.
 
     Raises:
         TransformFailed: a path in another syntax, or a result that is not JSON.
@@ -51,21 +51,21 @@ def target_input(target: Mapping[str, Any], event: Mapping[str, Any], rule_arn: 
 
 
 def fill(template: str, values: Mapping[str, Any]) -> str:
-    """A template with every `<name>` of `values` filled in, as JSON or, inside quotes, as text."""
-    filled, place, quoted = [], 0, False
-    while place < len(template):
-        found = _PLACEHOLDER.match(template, place)
+    """Fill a template: every `<name>` of `values` becomes JSON or, inside quotes, text."""
+    filled, position, quoted = [], 0, False
+    while position < len(template):
+        found = _PLACEHOLDER.match(template, position)
         if found and found[1] in values:
             filled.append(_as_text(values[found[1]]) if quoted else _as_json(values[found[1]]))
-            place = found.end()
+            position = found.end()
             continue
-        if quoted and template[place] == "\\":
-            filled.append(template[place : place + 2])
-            place += 2
+        if quoted and template[position] == "\\":
+            filled.append(template[position : position + 2])
+            position += 2
             continue
-        quoted ^= template[place] == '"'
-        filled.append(template[place])
-        place += 1
+        quoted ^= template[position] == '"'
+        filled.append(template[position])
+        position += 1
     return "".join(filled)
 
 
@@ -80,7 +80,7 @@ def _as_text(value: Any) -> str:
 
 
 def _at(event: Mapping[str, Any], path: str) -> Any:
-    """The value at `$.detail.some-key.list[0]`, the part of JSONPath that EventBridge has."""
+    """Read the value at `$.detail.some-key.list[0]`, the part of JSONPath that EventBridge has."""
     if not re.fullmatch(r"\$(\.[\w\-]+(\[\d+\])*)*", path):
         raise TransformFailed(f"the path {path} is not of the form $.detail.key[0]")
     value: Any = event

@@ -1,4 +1,4 @@
-"""Functions, kept warm: which process runs an invocation, and how many may run at once."""
+"""Warm processes of functions: one is chosen for each invocation, and their number is limited."""
 
 import io
 import os
@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from orgsync.sandbox.cloud.lambda_process import Answer, Process, Spec
+from orgsync.sandbox.cloud.lambda_process import FunctionProcess, FunctionSpec, InvocationResult
 
 # Processes of one function at a time, unless it reserves fewer; further invocations wait.
 MOST_PROCESSES = 4
@@ -19,24 +19,24 @@ _BEFORE_ANOTHER_S = 1.0
 _KEPT_FROM_THE_MACHINE = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "HOME", "SYSTEMROOT")
 
 
-class Throttled(Exception):
-    """The function's reserved concurrency is used up."""
+class ConcurrencyExceeded(Exception):
+    """An invocation beyond the function's reserved concurrency."""
 
 
-class Functions:
-    """All functions' processes.
+class FunctionPools:
+    """The processes of all functions.
 
     Args:
-        environment: what a process needs to live in the cloud, for a function's spec; it wins over
+        environment: the variables that a process needs in the cloud, for a function's spec; they win over
             what the function declares, as Lambda's reserved variables do.
-        log: told every line a process writes: spec, stream name, line.
-        crash: whether the process of the function is to die: `before`, `after` or None.
+        log: called with every line that a process writes: spec, stream name, line.
+        crash: gives `before`, `after` or None: the moment at which the function's process is to die.
     """
 
     def __init__(
         self,
-        environment: Callable[[Spec], Mapping[str, str]],
-        log: Callable[[Spec, str, str], None],
+        environment: Callable[[FunctionSpec], Mapping[str, str]],
+        log: Callable[[FunctionSpec, str, str], None],
         crash: Callable[[set[str]], str | None],
     ) -> None:
         self._environment, self._log, self._crash = environment, log, crash
@@ -45,7 +45,7 @@ class Functions:
         self._lock = threading.Lock()
         self._home = Path(tempfile.mkdtemp(prefix="orgsync-functions-"))
 
-    def invoke(self, spec: Spec, payload: bytes, *, wait: bool) -> Answer:
+    def invoke(self, spec: FunctionSpec, payload: bytes, *, wait: bool) -> InvocationResult:
         """Run the function once and wait for its answer.
 
         Args:
@@ -53,7 +53,7 @@ class Functions:
                 invocations are queued by Lambda), instead of being throttled.
 
         Raises:
-            Throttled: there is no free process, and `wait` is false.
+            ConcurrencyExceeded: there is no free process, and `wait` is false.
         """
         pool = self._pool(spec)
         process = pool.take(spec, wait=wait)
@@ -70,22 +70,22 @@ class Functions:
             pool.close()
         shutil.rmtree(self._home, ignore_errors=True)
 
-    def _pool(self, spec: Spec) -> "_Pool":
+    def _pool(self, spec: FunctionSpec) -> "_Pool":
         with self._lock:
             key = (spec.account, spec.region, spec.name)
             if key not in self._pools:
                 self._pools[key] = _Pool(self._started)
             return self._pools[key]
 
-    def _started(self, spec: Spec) -> Process:
+    def _started(self, spec: FunctionSpec) -> FunctionProcess:
         stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}"
         inherited = {name: os.environ[name] for name in _KEPT_FROM_THE_MACHINE if name in os.environ}
         environment = (
             inherited | dict(spec.environment) | dict(self._environment(spec)) | _lambda_variables(spec, stream)
         )
-        return Process(spec, self._unpacked(spec), environment, lambda line: self._log(spec, stream, line))
+        return FunctionProcess(spec, self._unpacked(spec), environment, lambda line: self._log(spec, stream, line))
 
-    def _unpacked(self, spec: Spec) -> Path:
+    def _unpacked(self, spec: FunctionSpec) -> Path:
         with self._lock:
             if spec.code_sha not in self._code:
                 root = self._home / str(len(self._code))
@@ -98,25 +98,25 @@ class Functions:
 class _Pool:
     """The processes of one function."""
 
-    def __init__(self, start: Callable[[Spec], Process]) -> None:
+    def __init__(self, start: Callable[[FunctionSpec], FunctionProcess]) -> None:
         self._start = start
-        self._idle: list[Process] = []
-        self._all: set[Process] = set()
+        self._idle: list[FunctionProcess] = []
+        self._all: set[FunctionProcess] = set()
         self._busy = 0
         self._closed = False
         self._freed = threading.Condition()
 
-    def take(self, spec: Spec, *, wait: bool) -> Process:
+    def take(self, spec: FunctionSpec, *, wait: bool) -> FunctionProcess:
         limit = MOST_PROCESSES if spec.reserved is None else min(spec.reserved, MOST_PROCESSES)
         with self._freed:
             if spec.reserved is not None and self._busy >= spec.reserved and not wait:
-                raise Throttled(f"{spec.name}: all of its {spec.reserved} reserved executions are running")
+                raise ConcurrencyExceeded(f"{spec.name}: all of its {spec.reserved} reserved executions are running")
             # A start takes longer than most invocations do: of a burst, most are better off waiting for a warm process.
             if self._all and not self._idle:
                 self._freed.wait_for(lambda: bool(self._idle) or self._closed, timeout=_BEFORE_ANOTHER_S)
             self._freed.wait_for(lambda: self._busy < limit or self._closed)
             if self._closed:
-                raise Throttled(f"{spec.name}: the sandbox is closing")
+                raise ConcurrencyExceeded(f"{spec.name}: the sandbox is closing")
             self._busy += 1
             for process in [process for process in self._idle if process.version != spec.version or not process.alive]:
                 self._idle.remove(process)
@@ -134,7 +134,7 @@ class _Pool:
             self._all.add(process)
         return process
 
-    def give_back(self, process: Process) -> None:
+    def give_back(self, process: FunctionProcess) -> None:
         with self._freed:
             self._busy -= 1
             if process.alive and not self._closed:
@@ -151,13 +151,13 @@ class _Pool:
         for process in processes:
             process.kill()
 
-    def _discard(self, process: Process) -> None:
+    def _discard(self, process: FunctionProcess) -> None:
         self._all.discard(process)
         process.kill()
 
 
-def _lambda_variables(spec: Spec, stream: str) -> dict[str, str]:
-    """Lambda's reserved variables, as far as runtimes and libraries read them."""
+def _lambda_variables(spec: FunctionSpec, stream: str) -> dict[str, str]:
+    """Make Lambda's reserved variables, as far as runtimes and libraries read them."""
     return {
         "_HANDLER": spec.handler,
         "AWS_REGION": spec.region,

@@ -25,7 +25,7 @@ _LONGEST_START_S = 60.0
 
 
 @dataclass(frozen=True)
-class Spec:
+class FunctionSpec:
     """A function as declared: what runs, with what environment, within what limits (seconds, MB)."""
 
     account: str
@@ -44,27 +44,29 @@ class Spec:
 
     @property
     def names(self) -> set[str]:
-        """By what a fault may call it: its name, and the module of its entry point (`process`)."""
+        """The names by which a fault may refer to it: its name, and the module of its entry point (`process`)."""
         return {self.name, *self.handler.split(".")[-2:-1]}
 
     @property
     def version(self) -> str:
-        """Changes whenever a warm process must not be used any more."""
+        """A text that changes whenever a warm process must not be used any more."""
         return repr((self.code_sha, self.handler, sorted(self.environment.items()), self.timeout_s, self.memory_mb))
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What an invocation came to: a JSON payload, and whether it is an error document."""
+class InvocationResult:
+    """The result of an invocation: a JSON payload, and whether it is an error document."""
 
     payload: bytes
     failed: bool = False
 
 
-class Process:
+class FunctionProcess:
     """One warm process with the Runtime API server that it alone speaks to."""
 
-    def __init__(self, spec: Spec, root: Path, environment: Mapping[str, str], log: Callable[[str], None]) -> None:
+    def __init__(
+        self, spec: FunctionSpec, root: Path, environment: Mapping[str, str], log: Callable[[str], None]
+    ) -> None:
         self.version = spec.version
         self._invocations: queue.Queue[_Invocation | None] = queue.Queue()
         self._current: _Invocation | None = None
@@ -93,7 +95,7 @@ class Process:
     def alive(self) -> bool:
         return self._child.poll() is None
 
-    def run(self, spec: Spec, payload: bytes, crash: str | None) -> Answer:
+    def run(self, spec: FunctionSpec, payload: bytes, crash: str | None) -> InvocationResult:
         """Hand the process one invocation and wait: for its answer, its death or the time limit."""
         if crash == "before":
             self.kill()
@@ -124,11 +126,11 @@ class Process:
         self._server.server_close()
 
     def next(self) -> "_Invocation | None":
-        """What the Runtime API hands out; None when the process is to end."""
+        """Wait for the next invocation; None when the process is to end."""
         return self._invocations.get()
 
-    def answered(self, answer: Answer) -> None:
-        """What the Runtime API was told about the invocation that runs."""
+    def answered(self, answer: InvocationResult) -> None:
+        """Take the answer of the invocation that runs."""
         if self._current:
             self._current.finish(answer)
 
@@ -139,7 +141,7 @@ class Process:
 
 
 class _Output:
-    """What a process writes, line by line; both its watcher and whoever has its answer may read on."""
+    """The output of a process, line by line; several threads may read on."""
 
     def __init__(self, pipe: IO[bytes], log: Callable[[str], None]) -> None:
         self._pipe, self._log = pipe, log
@@ -168,7 +170,7 @@ class _Output:
             self.read()
 
     def _poller(self) -> select.poll:
-        """One for each use: two threads cannot wait on the same."""
+        """Make one for each use: two threads cannot wait on the same poller."""
         poller = select.poll()
         poller.register(self._descriptor, select.POLLIN)
         return poller
@@ -180,10 +182,10 @@ class _Invocation:
     def __init__(self, payload: bytes, arn: str, timeout_s: float) -> None:
         self.id = str(uuid.uuid4())
         self.payload, self.arn, self.timeout_s = payload, arn, timeout_s
-        self.answer: Answer | None = None
+        self.answer: InvocationResult | None = None
         self.taken, self.done = threading.Event(), threading.Event()
 
-    def finish(self, answer: Answer) -> None:
+    def finish(self, answer: InvocationResult) -> None:
         if self.answer is None:
             self.answer = answer
             self.taken.set()
@@ -224,15 +226,15 @@ class _RuntimeApi(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         content = self._body()
-        self._process.answered(Answer(content, failed=self.path.endswith("/error")))
+        self._process.answered(InvocationResult(content, failed=self.path.endswith("/error")))
         self._send(202, b'{"status":"OK"}\n', {})
 
     def log_message(self, format: str, *args: Any) -> None:
         """The function's own lines are log enough."""
 
     @property
-    def _process(self) -> Process:
-        process: Process = self.server.process  # type: ignore[attr-defined]
+    def _process(self) -> FunctionProcess:
+        process: FunctionProcess = self.server.process  # type: ignore[attr-defined]
         return process
 
     def _body(self) -> bytes:
@@ -253,12 +255,12 @@ class _RuntimeApi(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-def _exit_error(how: str) -> Answer:
+def _exit_error(how: str) -> InvocationResult:
     return _error("Runtime.ExitError", f"Error: Runtime exited with error: {how}")
 
 
-def _error(kind: str, message: str) -> Answer:
-    """An error document in the form Lambda gives those that are not the handler's own."""
-    return Answer(
+def _error(kind: str, message: str) -> InvocationResult:
+    """Make an error document in the form that Lambda gives to errors outside the handler."""
+    return InvocationResult(
         json.dumps({"errorType": kind, "errorMessage": f"RequestId: {uuid.uuid4()} {message}"}).encode(), True
     )

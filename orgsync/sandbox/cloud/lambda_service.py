@@ -1,4 +1,4 @@
-"""What moto's Lambda lacks: it runs functions, retries asynchronous invocations and sends what failed on.
+"""Lambda's invocations, which moto lacks: functions run, asynchronous ones are retried, failures are sent on.
 
 Every invocation of moto, from whatever service, comes through `LambdaFunction.invoke`.
 """
@@ -16,11 +16,11 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.utils import unix_time_millis
 from moto.logs.models import logs_backends
 
-from orgsync.sandbox.cloud.lambda_host import Functions, Throttled
-from orgsync.sandbox.cloud.lambda_process import Answer, Spec
+from orgsync.sandbox.cloud.lambda_host import ConcurrencyExceeded, FunctionPools
+from orgsync.sandbox.cloud.lambda_process import FunctionSpec, InvocationResult
 from orgsync.sandbox.cloud.patches import Patches
 from orgsync.sandbox.cloud.targets import DeliveryFailed, Sender, Targets
-from orgsync.sandbox.cloud.task_tracker import Work
+from orgsync.sandbox.cloud.task_tracker import TaskTracker
 from orgsync.sandbox.errors import UnknownTarget
 
 log = logging.getLogger(__name__)
@@ -44,22 +44,22 @@ class LambdaService:
     Args:
         time_scale: seconds here for each second AWS would wait between attempts.
         targets: how destinations and dead-letter queues are reached, by the function's own role.
-        lost: told when something failed for good and nobody is left to hear of it.
+        undelivered: called with each invocation that failed for good and has no destination that took it.
     """
 
     def __init__(
         self,
-        functions: Functions,
-        work: Work,
+        functions: FunctionPools,
+        tasks: TaskTracker,
         time_scale: float,
         targets: Targets,
-        lost: Callable[[str], None],
+        undelivered: Callable[[str], None],
     ) -> None:
-        self._functions, self._work, self._time_scale = functions, work, time_scale
-        self._targets, self._lost = targets, lost
+        self._functions, self._tasks, self._time_scale = functions, tasks, time_scale
+        self._targets, self._undelivered = targets, undelivered
 
     def install(self, patches: Patches) -> None:
-        """Take the places in moto where functions are kept and invoked."""
+        """Patch the parts of moto that keep and invoke functions."""
         service = self
 
         def invoke(function: LambdaFunction, body: Any, request_headers: Any, response_headers: Any) -> Any:
@@ -78,12 +78,12 @@ class LambdaService:
         if kind == "DryRun":
             return b""
         if kind == "Event":
-            self._work.submit(f"asynchronous {function.function_name}", self._attempt, function, payload, 1)
+            self._tasks.submit(f"asynchronous {function.function_name}", self._attempt, function, payload, 1)
             return b""
-        with self._work.running(f"function {function.function_name}"):
+        with self._tasks.running(f"function {function.function_name}"):
             try:
                 answer = self._functions.invoke(spec_of(function), payload or b"{}", wait=False)
-            except Throttled as throttled:
+            except ConcurrencyExceeded as throttled:
                 raise TooManyRequests from throttled
         if answer.failed:
             response_headers["x-amz-function-error"] = "Unhandled"
@@ -101,28 +101,30 @@ class LambdaService:
         if attempt <= retries:
             delay = _RETRY_AFTER_S[attempt - 1] * self._time_scale
             what = f"retry {attempt} of asynchronous {function.function_name}"
-            self._work.submit(what, self._attempt, function, payload, attempt + 1, delay=delay)
+            self._tasks.submit(what, self._attempt, function, payload, attempt + 1, delay=delay)
             return
-        heard = self._report(function, payload, answer, attempt, destinations.get("OnFailure"), "RetriesExhausted")
+        delivered = self._report(function, payload, answer, attempt, destinations.get("OnFailure"), "RetriesExhausted")
         dead_letters = getattr(function, "dead_letter_config", {}).get("TargetArn")
         if dead_letters:
             error = json.loads(answer.payload)
             attributes = {"RequestID": str(uuid4()), "ErrorCode": "200", "ErrorMessage": error.get("errorMessage", "")}
-            heard |= self._send(function, dead_letters, (payload or b"{}").decode(), attributes)
-        if not heard:
+            delivered |= self._send(function, dead_letters, (payload or b"{}").decode(), attributes)
+        if not delivered:
             kind = json.loads(answer.payload).get("errorType")
-            self._lost(f"{function.function_name} failed {attempt} times with {kind} and nobody is told")
+            self._undelivered(
+                f"{function.function_name} failed {attempt} times with {kind} and no destination took the event"
+            )
 
     def _report(
         self,
         function: LambdaFunction,
         payload: bytes,
-        answer: Answer,
+        answer: InvocationResult,
         attempts: int,
         destination: Mapping[str, str] | None,
         condition: str,
     ) -> bool:
-        """Tell a destination of an asynchronous invocation; false where there is none."""
+        """Send the result of an asynchronous invocation to a destination; false where there is none."""
         if not destination or not destination.get("Destination"):
             return False
         response = {"statusCode": 200, "executedVersion": "$LATEST"}
@@ -146,15 +148,15 @@ class LambdaService:
         try:
             self._targets.deliver(arn, text, sender, {"MessageAttributes": attributes})
         except (DeliveryFailed, UnknownTarget) as error:
-            log.warning("%s could not reach %s: %s", function.function_name, arn, error)
+            log.warning("%s could not deliver to %s: %s", function.function_name, arn, error)
             return False
         return True
 
 
-def spec_of(function: LambdaFunction) -> Spec:
-    """What moto holds of a function, for the host."""
+def spec_of(function: LambdaFunction) -> FunctionSpec:
+    """Convert moto's function for the host."""
     reserved = function.reserved_concurrency
-    return Spec(
+    return FunctionSpec(
         account=function.account_id,
         region=function.region,
         name=function.function_name,
@@ -172,7 +174,7 @@ def spec_of(function: LambdaFunction) -> Spec:
 
 
 def function_names() -> frozenset[str]:
-    """Every function that is declared now, in whatever account and region."""
+    """List every function that is declared now, in all accounts and regions."""
     return frozenset(
         function.function_name
         for regions in list(lambda_backends.values())
@@ -181,8 +183,8 @@ def function_names() -> frozenset[str]:
     )
 
 
-def write_log(spec: Spec, stream: str, line: str) -> None:
-    """One line of a function into its log group, if it was declared."""
+def write_log(spec: FunctionSpec, stream: str, line: str) -> None:
+    """Write one line of a function into its log group, if that was declared."""
     group, logs = f"/aws/lambda/{spec.name}", logs_backends[spec.account][spec.region]
     if group not in logs.groups:
         return
@@ -209,6 +211,6 @@ def _show_dead_letters(original: Callable[..., Any], function: Any, *args: Any, 
 
 
 def _replace_event_invoke_config(original: Callable[..., Any], backend: Any, name: str, config: Any) -> Any:
-    """moto appends each new configuration and answers with the oldest."""
+    """Replace the configuration; moto appends each new one and answers with the oldest."""
     backend.get_function(name).event_invoke_config.clear()
     return original(backend, name, config)

@@ -1,4 +1,4 @@
-"""What the emulator still holds of what a program declares: nothing, after a clean destroy."""
+"""Resources of a program that the emulator still holds: none after a clean destroy."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -42,8 +42,8 @@ _HOLDS: tuple[tuple[str, Any, Callable[[Any], Any]], ...] = (
 )
 
 
-def held() -> list[str]:
-    """`kind name (region)` of everything in every account; AWS's own roles in accounts do not count."""
+def list_leftovers() -> list[str]:
+    """List `kind name (region)` of every resource in every account, except AWS's own roles."""
     return sorted(
         f"{kind} {name} ({region})"
         for kind, backends, names in _HOLDS

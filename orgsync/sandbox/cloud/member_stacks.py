@@ -1,6 +1,6 @@
 """The stack that a stack set keeps in a member account: a template's resources, made in that member's own services.
 
-A kind of resource, or a property, that is not known here is refused by its name.
+An unknown kind of resource or property is refused by its name.
 """
 
 import json
@@ -39,7 +39,7 @@ class _Kind(NamedTuple):
 
 @dataclass
 class MemberStack:
-    """One account's stack of a set; `id` is its ARN. What is in it was made in the template's order."""
+    """One account's stack of a set; `id` is its ARN. Its resources are created in the template's order."""
 
     account: str
     region: str
@@ -52,7 +52,7 @@ class MemberStack:
         self.id = f"arn:aws:cloudformation:{self.region}:{self.account}:stack/{name}/{uuid4()}"
 
     def make(self, template: Template) -> None:
-        """Make what the template asks for.
+        """Create the template's resources.
 
         Raises:
             StackError: something in it is not known; `check` says so beforehand.
@@ -64,7 +64,7 @@ class MemberStack:
             self.made[logical] = _Made(declared["Type"], physical_id, properties, attributes)
 
     def delete(self) -> None:
-        """Take everything away, the last first."""
+        """Delete all resources, the last first."""
         for logical in reversed(list(self.made)):
             made = self.made.pop(logical)
             _KINDS[made.kind].delete(_Where(self.account, self.region), made.physical_id, made.properties)
@@ -91,7 +91,7 @@ class MemberStack:
 
 
 def check(template: Template) -> None:
-    """See that every resource of a template, and every property of it, is known.
+    """Check that every resource of a template, and every property of it, is known.
 
     Raises:
         StackError: naming the first that is not.

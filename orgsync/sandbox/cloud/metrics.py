@@ -1,7 +1,7 @@
-"""Where metric data come from: functions' log lines in the embedded metric format, and AWS's own services.
+"""Sources of metric data: functions' log lines in the embedded metric format, and AWS's own services.
 
-moto keeps what is put and makes nothing of its own. Only metrics that something here tells of exist:
-an alarm on one that does not never fires, as in earnest.
+moto keeps data that are put and makes none itself. Only metrics that are put here exist:
+an alarm on any other never fires, as at AWS.
 """
 
 import json
@@ -12,8 +12,8 @@ from typing import Any
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.sqs.models import Queue
 
-from orgsync.sandbox.cloud.lambda_host import Functions, Throttled
-from orgsync.sandbox.cloud.lambda_process import Answer, Spec
+from orgsync.sandbox.cloud.lambda_host import ConcurrencyExceeded, FunctionPools
+from orgsync.sandbox.cloud.lambda_process import FunctionSpec, InvocationResult
 from orgsync.sandbox.cloud.patches import Patches
 
 Dimensions = Mapping[str, str]
@@ -28,9 +28,9 @@ _EXECUTIONS = {
 
 
 def install(patches: Patches) -> None:
-    """Count the messages of every queue, as they come and go."""
-    patches.wrap(Queue, "add_message", _then_count)
-    patches.wrap(Queue, "delete_message", _then_count)
+    """Patch moto so that the messages of every queue are counted."""
+    patches.wrap(Queue, "add_message", _count_messages)
+    patches.wrap(Queue, "delete_message", _count_messages)
 
 
 def put(
@@ -42,8 +42,8 @@ def put(
     cloudwatch_backends[account][region].put_metric_data(namespace, data)
 
 
-def of_log_line(spec: Spec, line: str) -> None:
-    """What CloudWatch Logs does with a line in the embedded metric format; any other line is none of its business."""
+def put_from_log_line(spec: FunctionSpec, line: str) -> None:
+    """Put the data of a log line in the embedded metric format, as CloudWatch Logs does; ignore any other line."""
     if '"_aws"' not in line:
         return
     try:
@@ -52,42 +52,42 @@ def of_log_line(spec: Spec, line: str) -> None:
     except (ValueError, KeyError, TypeError):
         return
     for directive in directives:
-        values = {metric["Name"]: _several(document[metric["Name"]]) for metric in directive["Metrics"]}
+        values = {metric["Name"]: _values(document[metric["Name"]]) for metric in directive["Metrics"]}
         for names in directive["Dimensions"]:
             put(spec.account, spec.region, directive["Namespace"], values, {name: document[name] for name in names})
 
 
-def of_execution(detail: Mapping[str, Any], account: str, region: str) -> None:
-    """What Step Functions tells when an execution's status changes."""
+def put_from_execution(detail: Mapping[str, Any], account: str, region: str) -> None:
+    """Put the metric of Step Functions for a change of an execution's status."""
     metric = _EXECUTIONS[detail["status"]]
     put(account, region, "AWS/States", {metric: [1.0]}, {"StateMachineArn": detail["stateMachineArn"]})
 
 
-class MeteredFunctions(Functions):
-    """Functions of which Lambda tells what it measures: invocations, errors, durations, throttles."""
+class MeteredFunctionPools(FunctionPools):
+    """Function pools with Lambda's metrics: invocations, errors, durations, throttles."""
 
-    def invoke(self, spec: Spec, payload: bytes, *, wait: bool) -> Answer:
-        """See `Functions.invoke`."""
+    def invoke(self, spec: FunctionSpec, payload: bytes, *, wait: bool) -> InvocationResult:
+        """See `FunctionPools.invoke`."""
         began = time.monotonic()
         try:
             answer = super().invoke(spec, payload, wait=wait)
-        except Throttled:
-            _of_function(spec, {"Throttles": [1.0]})
+        except ConcurrencyExceeded:
+            _put_function_metrics(spec, {"Throttles": [1.0]})
             raise
         took = (time.monotonic() - began) * 1000
-        _of_function(spec, {"Invocations": [1.0], "Errors": [float(answer.failed)], "Duration": [took]})
+        _put_function_metrics(spec, {"Invocations": [1.0], "Errors": [float(answer.failed)], "Duration": [took]})
         return answer
 
 
-def _of_function(spec: Spec, values: Mapping[str, Sequence[float]]) -> None:
+def _put_function_metrics(spec: FunctionSpec, values: Mapping[str, Sequence[float]]) -> None:
     put(spec.account, spec.region, "AWS/Lambda", values, {"FunctionName": spec.name})
 
 
-def _several(value: float | list[float]) -> list[float]:
+def _values(value: float | list[float]) -> list[float]:
     return [float(one) for one in value] if isinstance(value, list) else [float(value)]
 
 
-def _then_count(original: Callable[..., None], queue: Any, *args: Any, **kwargs: Any) -> None:
+def _count_messages(original: Callable[..., None], queue: Any, *args: Any, **kwargs: Any) -> None:
     original(queue, *args, **kwargs)
     depth = float(queue.approximate_number_of_messages)
     values = {"ApproximateNumberOfMessagesVisible": [depth]}

@@ -1,4 +1,4 @@
-"""What people would hear: every publication on an SNS topic, kept; nothing leaves the machine."""
+"""Notifications to people: every publication on an SNS topic is recorded; nothing leaves the machine."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,26 +9,28 @@ from orgsync.sandbox.cloud import recipients
 from orgsync.sandbox.cloud.patches import Patches
 
 
-class Notifications:
+class NotificationRecorder:
     """Publications in the order they came: channel, severity (a message attribute), subject, body.
 
     Args:
         extras: what was declared of services that moto lacks: chat channels, User Notifications.
-        lost: told of what a chat channel would not show.
+        undelivered: called with each message that a chat channel would not show.
     """
 
-    def __init__(self, extras: recipients.Extras, lost: Callable[[str], None]) -> None:
-        self._extras, self._lost = extras, lost
-        self.heard: list[recipients.Heard] = []
+    def __init__(
+        self, unsupported_resources: recipients.UnsupportedResources, undelivered: Callable[[str], None]
+    ) -> None:
+        self._unsupported_resources, self._undelivered = unsupported_resources, undelivered
+        self.published: list[recipients.Notification] = []
 
     def install(self, patches: Patches) -> None:
-        """Listen to every topic, and keep moto from posting to subscribed addresses."""
+        """Patch moto so that publications are recorded and no subscribed address is called."""
         patches.wrap(Topic, "publish", self._publish)
-        patches.wrap(Subscription, "publish", _publish_to)
+        patches.wrap(Subscription, "publish", _publish_to_subscription)
 
     def event(self, event: Mapping[str, Any]) -> None:
-        """An event of AWS's own, which User Notifications may follow."""
-        self.heard += recipients.notified(event, self._extras)
+        """Record the notifications that User Notifications makes of an event of AWS."""
+        self.published += recipients.user_notifications(event, self._unsupported_resources)
 
     def _publish(
         self,
@@ -40,19 +42,19 @@ class Notifications:
         *args: Any,
         **kwargs: Any,
     ) -> str:
-        # What says none, as an alarm's message does, passes the filter of whoever hears of high severity.
+        # A message without a severity, such as an alarm's, passes the filter of subscribers to high severity.
         severity = (message_attributes or {}).get("severity", {}).get("Value", "high")
-        channels = recipients.channels_of(topic.arn, self._extras)
+        channels = recipients.chat_channels(topic.arn, self._unsupported_resources)
         if not channels:
-            self.heard.append({"channel": "sns", "severity": severity, "subject": subject, "body": message})
+            self.published.append({"channel": "sns", "severity": severity, "subject": subject, "body": message})
         for channel in channels:
             try:
-                self.heard.append(recipients.shown(message, severity))
-            except recipients.NotShown as error:
-                self._lost(f"chat channel {channel} shows nothing of a message to {topic.name}: {error}")
+                self.published.append(recipients.chat_notification(message, severity))
+            except recipients.MessageDropped as error:
+                self._undelivered(f"chat channel {channel} shows nothing of a message to {topic.name}: {error}")
         return original(topic, message, subject, message_attributes, *args, **kwargs)
 
 
-def _publish_to(original: Callable[..., None], subscription: Any, *args: Any, **kwargs: Any) -> None:
+def _publish_to_subscription(original: Callable[..., None], subscription: Any, *args: Any, **kwargs: Any) -> None:
     if subscription.protocol not in ("http", "https"):
         original(subscription, *args, **kwargs)

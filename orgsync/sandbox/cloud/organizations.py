@@ -1,4 +1,4 @@
-"""AWS Organizations in moto: an organization seeded with given ids, and what the real API does otherwise.
+"""AWS Organizations in moto: an organization with given ids, and the real API's differences from moto.
 
 ListAccounts answers at most 20 accounts a page, an empty page may come before the last one, and
 `Status` is retired in favour of `State` (botocore's model): so it is here.
@@ -12,17 +12,17 @@ from moto.organizations.models import FakeAccount, OrganizationsBackend, organiz
 
 from orgsync.sandbox.cloud.patches import Patches
 from orgsync.sandbox.errors import StackError, UnknownAccount
-from orgsync.sandbox.model.organization import Account, Organization
+from orgsync.sandbox.model.organization import MemberAccount, OrganizationModel
 
 PAGE = 20
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 """The service that needs trusted access for service-managed stack sets."""
 
 
-class Organizations:
+class OrganizationsService:
     """The management account's organization in moto."""
 
-    def __init__(self, organization: Organization) -> None:
+    def __init__(self, organization: OrganizationModel) -> None:
         self._management = organization.management
         self._backend: Any = organizations_backends[organization.management]["aws"]
         self._backend.create_organization(region="us-east-1", FeatureSet="ALL")
@@ -31,7 +31,7 @@ class Organizations:
         self._units: dict[str, str] = {"/": self._backend.list_roots()["Roots"][0]["Id"]}
         self._accounts: dict[str, Any] = {organization.management: self._backend.accounts[0]}
         for account in organization.accounts:
-            self.admit(account)
+            self.add_account(account)
 
     @property
     def id(self) -> str:
@@ -40,11 +40,11 @@ class Organizations:
 
     @property
     def ids(self) -> frozenset[str]:
-        """Every account there is, the management account included."""
+        """The ids of all accounts, the management account's included."""
         return frozenset(self._accounts)
 
-    def admit(self, account: Account, joined: str = "CREATED") -> None:
-        """A new member, in the unit of its path (made if need be)."""
+    def add_account(self, account: MemberAccount, joined: str = "CREATED") -> None:
+        """Add a member to the unit of its path, which is made if it does not exist."""
         member = FakeAccount.__new__(FakeAccount)
         # moto's own constructor makes an IAM role in every account: seconds for a large organization.
         member.__dict__.update(vars(self._accounts[self._management]))
@@ -64,7 +64,7 @@ class Organizations:
         organizations_backends.master_accounts[account.id] = (self._management, "aws")
 
     def unit(self, path: str) -> str:
-        """The id of the unit at a path from the root; units on the way are made."""
+        """Find the id of the unit at a path from the root; missing units are made."""
         if path not in self._units:
             above, _, name = path.rpartition("/")
             made = self._backend.create_organizational_unit(ParentId=self.unit(above or "/"), Name=name)
@@ -72,7 +72,7 @@ class Organizations:
         return self._units[path]
 
     def below(self, units: Iterable[str]) -> list[str]:
-        """Ids of the ACTIVE members of these units (or of the root) and of all units below them.
+        """List the ids of the ACTIVE members of these units (or of the root) and of all units below them.
 
         Raises:
             StackError: there is no such unit.
@@ -93,7 +93,7 @@ class Organizations:
         ]
 
     def trusts(self, service: str) -> bool:
-        """Whether the organization gave a service trusted access."""
+        """Return whether the organization gave a service trusted access."""
         found = self._backend.list_aws_service_access_for_organization()["EnabledServicePrincipals"]
         return service in {principal["ServicePrincipal"] for principal in found}
 
@@ -117,26 +117,26 @@ class Organizations:
 
 
 def install(patches: Patches) -> None:
-    """Make moto's ListAccounts, ListParents and account descriptions what AWS's are."""
+    """Patch moto's ListAccounts, ListParents and account descriptions to be like AWS's."""
     patches.replace(OrganizationsBackend, "list_accounts", _list_accounts)
     patches.wrap(OrganizationsBackend, "list_parents", _list_parents)
     patches.wrap(FakeAccount, "describe", _describe)
 
 
-def forget() -> None:
-    """What moto's reset leaves behind."""
+def reset() -> None:
+    """Clear what moto's own reset leaves behind."""
     organizations_backends.master_accounts.clear()
 
 
 def _list_accounts(
     backend: Any, max_results: int | None = None, next_token: str | None = None
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Pages of at most 20; after the first of several comes one that is empty."""
+    """List pages of at most 20 accounts; after the first of several comes an empty one."""
     if max_results is not None and not 1 <= max_results <= PAGE:
         raise JsonRESTError("InvalidInputException", f"MaxResults must be 1 to {PAGE}")
     size = max_results or PAGE
-    _, _, place = (next_token or "0").rpartition("empty-")
-    start = int(place)
+    _, _, position = (next_token or "0").rpartition("empty-")
+    start = int(position)
     if next_token == f"empty-{start}":
         return [], str(start)
     accounts = backend.accounts[start : start + size]
@@ -147,10 +147,10 @@ def _list_accounts(
     return [account.describe() for account in accounts], token
 
 
-def _list_parents(original: Callable[..., dict[str, Any]], backend: Any, **asked: Any) -> dict[str, Any]:
-    """Whoever is not there has a name of its own in this operation."""
+def _list_parents(original: Callable[..., dict[str, Any]], backend: Any, **request: Any) -> dict[str, Any]:
+    """Give this operation's own error for an account or unit that does not exist."""
     try:
-        return original(backend, **asked)
+        return original(backend, **request)
     except ServiceException as error:
         said = "We can't find an organizational unit or account with the ChildId that you specified."
         raise JsonRESTError("ChildNotFoundException", said) from error

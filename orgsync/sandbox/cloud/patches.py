@@ -1,4 +1,4 @@
-"""Places of moto that are replaced while a cloud lives, and put back afterwards."""
+"""Patches of moto that are applied while a cloud is open, and undone afterwards."""
 
 import logging
 from collections.abc import Callable

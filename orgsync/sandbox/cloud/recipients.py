@@ -1,6 +1,6 @@
-"""Who hears what AWS's own services pass on: chat channels, and User Notifications' configurations.
+"""Recipients of AWS's own messages: chat channels, and User Notifications' configurations.
 
-moto has neither service. What a program declared of them is among the cloud's `extras`.
+moto has neither service. Their declared resources are among the cloud's `unsupported_resources`.
 """
 
 import json
@@ -9,8 +9,8 @@ from typing import Any
 
 from moto.events.models import EventPattern
 
-Extras = Mapping[str, Mapping[str, Mapping[str, Any]]]
-Heard = dict[str, str | None]
+UnsupportedResources = Mapping[str, Mapping[str, Mapping[str, Any]]]
+Notification = dict[str, str | None]
 
 _CHANNELS = {
     "aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration": "slackChannelId",
@@ -22,56 +22,56 @@ _ASSOCIATIONS = "aws:notifications/channelAssociation:ChannelAssociation"
 _SEVERITIES = ("high", "medium", "low")
 
 
-class NotShown(ValueError):
-    """A message that Amazon Q Developer in chat applications drops: it shows AWS's own and custom ones only."""
+class MessageDropped(ValueError):
+    """A message that Amazon Q Developer in chat applications drops: it shows only AWS's own and custom ones."""
 
 
-def channels_of(topic: str, extras: Extras) -> list[str]:
-    """The chat channels that hear a topic, by their ids."""
+def chat_channels(topic: str, unsupported_resources: UnsupportedResources) -> list[str]:
+    """List the ids of the chat channels that are connected to a topic."""
     return [
         str(held[channel])
         for token, channel in _CHANNELS.items()
-        for held in list(extras.get(token, {}).values())
+        for held in list(unsupported_resources.get(token, {}).values())
         if topic in held.get("snsTopicArns", ())
     ]
 
 
-def shown(message: str, severity: str) -> Heard:
-    """What a chat channel shows of a message: a custom notification's title and text, or an alarm.
+def chat_notification(message: str, severity: str) -> Notification:
+    """Make what a chat channel shows of a message: a custom notification's title and text, or an alarm.
 
     Raises:
-        NotShown: it is neither.
+        MessageDropped: it is neither.
     """
     try:
         document = json.loads(message)
     except ValueError as error:
-        raise NotShown("it is no JSON") from error
+        raise MessageDropped("it is no JSON") from error
     if "AlarmName" in document:
         return {"channel": "chat", "severity": severity, "subject": document["AlarmName"], "body": message}
     if (document.get("version"), document.get("source")) != ("1.0", "custom"):
-        raise NotShown("it is no custom notification of version 1.0")
+        raise MessageDropped("it is no custom notification of version 1.0")
     content = document.get("content", {})
     text = [content.get("description"), *content.get("nextSteps", [])]
     body = "\n".join(str(part) for part in text if part)
     return {"channel": "chat", "severity": severity, "subject": content.get("title"), "body": body}
 
 
-def notified(event: Mapping[str, Any], extras: Extras) -> list[Heard]:
-    """What User Notifications passes on of an event: one notification for each configuration with a channel.
+def user_notifications(event: Mapping[str, Any], unsupported_resources: UnsupportedResources) -> list[Notification]:
+    """Make the notifications of an event: one for each configuration of User Notifications with a channel.
 
     Its severity is the last word of the configuration's name, where that is one.
     """
-    heard: list[Heard] = []
-    associations = list(extras.get(_ASSOCIATIONS, {}).values())
-    for rule in list(extras.get(_RULES, {}).values()):
+    notifications: list[Notification] = []
+    associations = list(unsupported_resources.get(_ASSOCIATIONS, {}).values())
+    for rule in list(unsupported_resources.get(_RULES, {}).values()):
         arn = rule["notificationConfigurationArn"]
         channels = [held["arn"] for held in associations if held["notificationConfigurationArn"] == arn]
-        configuration = extras.get(_CONFIGURATIONS, {}).get(arn)
+        configuration = unsupported_resources.get(_CONFIGURATIONS, {}).get(arn)
         if not channels or configuration is None or not _matches(rule, event):
             continue
         word = str(configuration["name"]).rsplit("-", 1)[-1]
         text = event["detail"].get("configuration", {}).get("description", "")
-        heard.append(
+        notifications.append(
             {
                 "channel": "user_notifications",
                 "severity": word if word in _SEVERITIES else "none",
@@ -79,7 +79,7 @@ def notified(event: Mapping[str, Any], extras: Extras) -> list[Heard]:
                 "body": "\n".join([text, *(f"to {channel.rsplit(':', 1)[-1]}" for channel in channels)]),
             }
         )
-    return heard
+    return notifications
 
 
 def _matches(rule: Mapping[str, Any], event: Mapping[str, Any]) -> bool:

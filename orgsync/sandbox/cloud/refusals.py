@@ -1,4 +1,4 @@
-"""An AWS error in the wire form of the service that would have sent it."""
+"""AWS errors in the wire form of the service that would send them."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ COMMON: Mapping[str, int] = {
 
 
 def refusal(service: str, code: str, message: str) -> Response:
-    """The response with which a service refuses, as its protocol and its model have it."""
+    """Make a service's error response, in the form of its protocol and its model."""
     protocol = service_model(service).metadata["protocol"]
     status = status_of(service, code)
     if protocol in ("query", "rest-xml"):
@@ -42,7 +42,7 @@ def refusal(service: str, code: str, message: str) -> Response:
 
 
 def status_of(service: str, code: str) -> int:
-    """HTTP status of an error code: the model's, or what services commonly use.
+    """Find the HTTP status of an error code: the model's, or what services commonly use.
 
     Models of the JSON protocols name none: it is 400, but where the service itself failed.
     """
@@ -54,7 +54,7 @@ def status_of(service: str, code: str) -> int:
 
 
 def json_response(status: int, document: Mapping[str, Any], headers: Iterable[tuple[str, str]] = ()) -> Response:
-    """A JSON document with a status."""
+    """Make a response with a JSON document."""
     content = json.dumps(document).encode()
     return (
         f"{status} {HTTPStatus(status).phrase}",

@@ -1,6 +1,6 @@
-"""Whether a resource's policy lets a service of AWS in: what a forgotten permission would break in earnest.
+"""Resource policies: a service of AWS without permission is refused here as it would be at AWS.
 
-Pure, and no more of IAM than services need that deliver: principals, actions, and conditions
+Pure, and only the part of IAM that deliveries need: principals, actions, and conditions
 on the source. A condition that is not known here does not hold.
 """
 
@@ -18,7 +18,7 @@ _TESTS = {
 
 
 def allows(policy: Any, principal: str, action: str, context: Mapping[str, str]) -> bool:
-    """Whether a policy document (or its JSON text) lets `principal` do `action`.
+    """Return whether a policy document (or its JSON text) allows `principal` to do `action`.
 
     Args:
         principal: a service (`events.amazonaws.com`) or an account id.

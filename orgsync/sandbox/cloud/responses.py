@@ -1,4 +1,4 @@
-"""The address where custom resources answer: HTTPS on loopback, as CloudFormation's presigned S3 address is."""
+"""The addresses for answers of custom resources: HTTPS on loopback, like CloudFormation's presigned S3 URLs."""
 
 import json
 import ssl
@@ -35,19 +35,19 @@ class Responses:
         self._thread.start()
 
     def address(self) -> str:
-        """A new ResponseURL."""
+        """Make a new ResponseURL."""
         path = f"/{uuid4()}"
         self._waiting[path] = threading.Event()
         return f"https://127.0.0.1:{self._server.server_port}{path}"
 
     def wait(self, address: str, timeout_s: float) -> dict[str, Any] | None:
-        """The answer that came to an address, or None when the time is over."""
+        """Wait for the answer to an address; None when the time is over."""
         path = "/" + address.rsplit("/", 1)[-1]
         self._waiting[path].wait(timeout_s)
         return self._answers.get(path)
 
     def answered(self, path: str, content: bytes) -> bool:
-        """Take an answer; false for an address that was never given out."""
+        """Take an answer; false for an unknown address."""
         if path not in self._waiting:
             return False
         self._answers.setdefault(path, json.loads(content))

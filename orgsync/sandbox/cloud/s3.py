@@ -16,7 +16,7 @@ WITHOUT_TLS = {"Bool": {"aws:SecureTransport": "false"}}
 
 
 def install(patches: Patches) -> None:
-    """Judge a bucket's policy without the statements that speak of requests without TLS."""
+    """Patch moto to evaluate a bucket's policy without the statements about requests without TLS."""
 
     def get_permission(bucket: Any, action: str, resource: str) -> Any:
         document = json.loads(bucket.policy or '{"Statement": []}')

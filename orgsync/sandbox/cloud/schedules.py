@@ -1,4 +1,4 @@
-"""Time: rules that recur every few minutes tick on a scaled clock, every other schedule fires when told to.
+"""Schedules: rules that recur every few minutes fire on a scaled clock, every other schedule by `fire`.
 
 crhelper polls with a rule `rate(2 minutes)` that it makes at run time; nobody could wait for it.
 Daily schedules would never come round in a rehearsal: `fire` is their clock.
@@ -13,23 +13,23 @@ from uuid import uuid4
 from moto.events.models import Rule, events_backends
 from moto.scheduler.models import Schedule, scheduler_backends
 
-from orgsync.sandbox.cloud.events import Delivery, Events
+from orgsync.sandbox.cloud.events import Delivery, EventBuses
 from orgsync.sandbox.cloud.targets import Sender
-from orgsync.sandbox.cloud.task_tracker import Work
+from orgsync.sandbox.cloud.task_tracker import TaskTracker
 
 _MINUTES = re.compile(r"^rate\((\d+) minutes?\)$")
 _QUICKEST_TICK_S = 0.3
 
 
 class Schedules:
-    """Everything that fires by the clock.
+    """All rules and schedules that fire at a time.
 
     Args:
         time_scale: seconds here for each second of a `rate(n minutes)`.
     """
 
-    def __init__(self, events: Events, work: Work, time_scale: float) -> None:
-        self._events, self._work, self._time_scale = events, work, time_scale
+    def __init__(self, events: EventBuses, tasks: TaskTracker, time_scale: float) -> None:
+        self._events, self._tasks, self._time_scale = events, tasks, time_scale
         self._due: dict[str, float] = {}
         self._closing = threading.Event()
         self._ticker = threading.Thread(target=self._tick, name="sandbox-rates", daemon=True)
@@ -73,7 +73,7 @@ class Schedules:
                     self._fire_rule(rule)
 
     def _busy(self, rule: Rule) -> bool:
-        running = self._work.names()
+        running = self._tasks.names()
         called = {f"asynchronous {target['Arn'].rsplit(':', 1)[-1]}" for target in rule.targets}
         return bool(called & running) or any(name.startswith(f"delivery {rule.name} ") for name in running)
 

@@ -1,4 +1,4 @@
-"""One HTTP server on loopback in front of everything: who calls, what is to go wrong, who answers.
+"""The HTTP server on loopback in front of all services: it finds the caller, the fault and the service.
 
 Every request of the product passes here, whatever the service: the Account API is answered by our
 own model, all else by moto. A service that moto does not have is refused by name, so that nothing
@@ -14,54 +14,54 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 from orgsync.sandbox.cloud import refusals, wire
+from orgsync.sandbox.cloud.access_keys import AccessKeys
 from orgsync.sandbox.cloud.account_api import AccountApi
-from orgsync.sandbox.cloud.callers import Callers
 from orgsync.sandbox.cloud.faults import Faults
 from orgsync.sandbox.errors import UnknownOperation
 
 log = logging.getLogger(__name__)
 
 
-class Front:
-    """The WSGI application; `unknown` collects what was asked for and is not emulated.
+class Gateway:
+    """The WSGI application; `unknown` collects requests that are not emulated.
 
-    `requests` is the set of what was asked: the caller's ARN, botocore's service and operation, and
-    the subject (`wire.subject`). What the sandbox asks itself is not in it. `answers` are the operations
+    `requests` is the set of requests: the caller's ARN, botocore's service and operation, and
+    the subject (`wire.subject`), without the sandbox's own. `answers` are the operations
     (botocore's service and operation) of which moto knows less than the sandbox itself.
     """
 
-    def __init__(self, account_api: AccountApi, callers: Callers, faults: Faults) -> None:
-        self._account_api, self._callers, self._faults = account_api, callers, faults
+    def __init__(self, account_api: AccountApi, access_keys: AccessKeys, faults: Faults) -> None:
+        self._account_api, self._access_keys, self._faults = account_api, access_keys, faults
         self._moto = DomainDispatcherApplication(create_backend_app)
         self.answers: dict[tuple[str | None, str | None], Callable[[dict[str, Any]], refusals.Response]] = {}
         self.unknown: list[str] = []
         self.requests: set[tuple[str, str, str, str]] = set()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        asked = wire.read(environ)
-        caller = self._callers.behind(asked.access_key)
-        if asked.service and asked.operation and not caller.sandbox:
-            self.requests.add((caller.arn, asked.service, asked.operation, wire.subject(environ, asked)))
-        if asked.service == "account":
+        request = wire.read(environ)
+        caller = self._access_keys.identity_of(request.access_key)
+        if request.service and request.operation and not caller.sandbox:
+            self.requests.add((caller.arn, request.service, request.operation, wire.subject(environ, request)))
+        if request.service == "account":
             try:
                 return _send(self._account_api.answer(environ, caller), start_response)
             except UnknownOperation as unknown:
                 return self._refuse_unknown(str(unknown), start_response)
-        if asked.service and not self._known_to_moto(environ):
-            return self._refuse_unknown(f"{asked.service} is not emulated", start_response)
-        if asked.service and asked.operation and not caller.sandbox:
-            code = self._faults.error(asked.operation)
+        if request.service and not self._known_to_moto(environ):
+            return self._refuse_unknown(f"{request.service} is not emulated", start_response)
+        if request.service and request.operation and not caller.sandbox:
+            code = self._faults.error(request.operation)
             if code:
-                message = f"{asked.operation} was refused by a fault of the rehearsal"
-                return _send(refusals.refusal(asked.service, code, message), start_response)
-        if own := self.answers.get((asked.service, asked.operation)):
+                message = f"{request.operation} was refused by a fault of the rehearsal"
+                return _send(refusals.refusal(request.service, code, message), start_response)
+        if own := self.answers.get((request.service, request.operation)):
             return _send(own(environ), start_response)
         # moto would otherwise look for the access key in every account there is.
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = caller.account
         try:
             answer: Iterable[bytes] = self._moto(environ, start_response)
         except NotImplementedError as lacking:
-            return self._refuse_unknown(f"{asked.service}: {lacking}", start_response)
+            return self._refuse_unknown(f"{request.service}: {lacking}", start_response)
         return answer
 
     def _known_to_moto(self, environ: dict[str, Any]) -> bool:
@@ -71,7 +71,7 @@ class Front:
 
     def _refuse_unknown(self, what: str, start_response: Any) -> Iterable[bytes]:
         self.unknown.append(what)
-        log.error("the sandbox was asked for something it does not know: %s", what)
+        log.error("a request that the sandbox does not know: %s", what)
         document = {"__type": "UnknownOperationException", "message": f"The sandbox does not know this: {what}"}
         headers = [("x-amzn-ErrorType", "UnknownOperationException")]
         return _send(refusals.json_response(404, document, headers), start_response)
@@ -85,12 +85,12 @@ class _QuietHandler(MotoRequestHandler):
 
 
 class Server:
-    """The front on a free port of 127.0.0.1, a thread for each connection."""
+    """The gateway on a free port of 127.0.0.1, a thread for each connection."""
 
-    def __init__(self, front: Front) -> None:
-        self._server = make_server("127.0.0.1", 0, front, threaded=True, request_handler=_QuietHandler)
+    def __init__(self, gateway: Gateway) -> None:
+        self._server = make_server("127.0.0.1", 0, gateway, threaded=True, request_handler=_QuietHandler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), name="sandbox-front", daemon=True)
+        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), name="sandbox-gateway", daemon=True)
         self._thread.start()
 
     def close(self) -> None:

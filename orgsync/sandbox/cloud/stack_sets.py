@@ -1,6 +1,6 @@
 """Service-managed CloudFormation stack sets: a template in every ACTIVE member of some units, newcomers included.
 
-moto makes instances once, follows no account, and says nothing of what it cannot make.
+moto makes instances once, follows no account, and does not report what it cannot make.
 """
 
 import threading
@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from orgsync.sandbox.cloud.member_stacks import MemberStack, check
-from orgsync.sandbox.cloud.organizations import STACK_SETS, Organizations
+from orgsync.sandbox.cloud.organizations import STACK_SETS, OrganizationsService
 from orgsync.sandbox.cloud.template import Template, read
 from orgsync.sandbox.errors import StackError
 
 
 @dataclass
-class Reach:
+class StackSetScope:
     """The instances of a set in one region: the units they are in, and the stack of each account."""
 
     units: tuple[str, ...]
@@ -26,26 +26,26 @@ class Reach:
 class _Set:
     name: str
     template: Template
-    follows: bool
-    reaches: dict[str, Reach] = field(default_factory=dict)
+    auto_deploys: bool
+    scopes: dict[str, StackSetScope] = field(default_factory=dict)
 
 
 class StackSets:
     """Stack sets by name, over the members of one organization.
 
-    Accounts come, go and move: `follow` brings every set that deploys by itself into step.
+    Accounts come, go and move: `redeploy` updates every set that deploys automatically.
     """
 
-    def __init__(self, organizations: Organizations) -> None:
+    def __init__(self, organizations: OrganizationsService) -> None:
         self._organizations = organizations
         self._sets: dict[str, _Set] = {}
         self._lock = threading.RLock()
 
-    def create(self, name: str, template: str, *, follows: bool) -> None:
-        """Make a set; nothing is in any account yet.
+    def create(self, name: str, template: str, *, auto_deploys: bool) -> None:
+        """Create a set, without instances.
 
         Args:
-            follows: whether it deploys by itself into accounts that come, and leaves those that go.
+            auto_deploys: whether it is deployed to accounts that join, and deleted from those that leave.
 
         Raises:
             StackError: the name is taken, trusted access is missing, or the template is not known here.
@@ -58,34 +58,34 @@ class StackSets:
                 raise StackError(
                     "ValidationError: You must enable organizations access to operate a service managed stack set"
                 )
-            self._sets[name] = _Set(name, parsed, follows)
+            self._sets[name] = _Set(name, parsed, auto_deploys)
 
-    def update(self, name: str, template: str, *, follows: bool) -> None:
+    def update(self, name: str, template: str, *, auto_deploys: bool) -> None:
         """Change a set; another template takes the place of the former one in every account."""
         parsed = _parsed(template)
         with self._lock:
             found = self._found(name)
-            found.follows = follows
+            found.auto_deploys = auto_deploys
             if parsed != found.template:
                 found.template = parsed
-                for reach in found.reaches.values():
-                    accounts = list(reach.stacks)
-                    _empty(reach, accounts)
-                    _fill(found, reach, accounts)
+                for scope in found.scopes.values():
+                    accounts = list(scope.stacks)
+                    _empty(scope, accounts)
+                    _fill(found, scope, accounts)
 
     def delete(self, name: str) -> None:
-        """Take a set away; one that is gone is no error.
+        """Delete a set; one that does not exist is no error.
 
         Raises:
             StackError: it has instances.
         """
         with self._lock:
-            if name in self._sets and self._sets[name].reaches:
+            if name in self._sets and self._sets[name].scopes:
                 raise StackError("StackSetNotEmptyException: StackSet is not empty")
             self._sets.pop(name, None)
 
     def exists(self, name: str) -> bool:
-        """Whether there is a set of this name."""
+        """Return whether there is a set of this name."""
         return name in self._sets
 
     def deploy(self, name: str, units: Iterable[str], region: str) -> None:
@@ -96,36 +96,36 @@ class StackSets:
         """
         with self._lock:
             found = self._found(name)
-            if region in found.reaches:
+            if region in found.scopes:
                 raise StackError(f"OperationInProgressException: StackSet {name} has instances in {region} already")
-            reach = Reach(tuple(units), region)
-            accounts = self._organizations.below(reach.units)
-            found.reaches[region] = reach
-            _fill(found, reach, accounts)
+            scope = StackSetScope(tuple(units), region)
+            accounts = self._organizations.below(scope.units)
+            found.scopes[region] = scope
+            _fill(found, scope, accounts)
 
-    def reach(self, name: str, region: str) -> Reach | None:
-        """The instances of a set in a region, if there are any."""
-        return self._sets[name].reaches.get(region) if name in self._sets else None
+    def scope(self, name: str, region: str) -> StackSetScope | None:
+        """Find the instances of a set in a region, if there are any."""
+        return self._sets[name].scopes.get(region) if name in self._sets else None
 
-    def withdraw(self, name: str, region: str) -> None:
-        """Take a set's stacks away again from one region; what is gone is no error."""
+    def delete_instances(self, name: str, region: str) -> None:
+        """Delete a set's stacks in one region; missing ones are no error."""
         with self._lock:
-            reach = self.reach(name, region)
-            if reach:
-                _empty(reach, list(reach.stacks))
-                del self._sets[name].reaches[region]
+            scope = self.scope(name, region)
+            if scope:
+                _empty(scope, list(scope.stacks))
+                del self._sets[name].scopes[region]
 
-    def follow(self) -> None:
-        """What the organization's accounts have come to since: AWS does it minutes later, here it is done at once."""
+    def redeploy(self) -> None:
+        """Update the sets after accounts have joined, moved or left: AWS does it minutes later."""
         with self._lock:
             for one in self._sets.values():
-                for reach in one.reaches.values() if one.follows else ():
-                    wanted = self._organizations.below(reach.units)
-                    _empty(reach, [account for account in reach.stacks if account not in set(wanted)])
-                    _fill(one, reach, wanted)
+                for scope in one.scopes.values() if one.auto_deploys else ():
+                    wanted = self._organizations.below(scope.units)
+                    _empty(scope, [account for account in scope.stacks if account not in set(wanted)])
+                    _fill(one, scope, wanted)
 
     def names(self) -> list[str]:
-        """Every set that is there."""
+        """List every set."""
         return sorted(self._sets)
 
     def _found(self, name: str) -> _Set:
@@ -140,13 +140,13 @@ def _parsed(text: str) -> Template:
     return template
 
 
-def _fill(of: _Set, reach: Reach, accounts: Iterable[str]) -> None:
+def _fill(of: _Set, scope: StackSetScope, accounts: Iterable[str]) -> None:
     for account in accounts:
-        if account not in reach.stacks:
-            stack = reach.stacks[account] = MemberStack(account, reach.region, of.name)
+        if account not in scope.stacks:
+            stack = scope.stacks[account] = MemberStack(account, scope.region, of.name)
             stack.make(of.template)
 
 
-def _empty(reach: Reach, accounts: Iterable[str]) -> None:
+def _empty(scope: StackSetScope, accounts: Iterable[str]) -> None:
     for account in accounts:
-        reach.stacks.pop(account).delete()
+        scope.stacks.pop(account).delete()

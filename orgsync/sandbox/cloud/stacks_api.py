@@ -1,4 +1,4 @@
-"""CloudFormation's DescribeStacks, over the sandbox's own stacks: moto knows none of them."""
+"""CloudFormation's DescribeStacks, over the sandbox's own stacks: moto does not know them."""
 
 from typing import Any
 from urllib.parse import parse_qs
@@ -17,8 +17,8 @@ def describe_stacks(environ: dict[str, Any], stacks: CloudFormation) -> refusals
     if found is None:
         return refusals.refusal("cloudformation", "ValidationError", f"Stack with id {name} does not exist")
     parts = {"StackId": found.id, "StackName": found.name, "StackStatus": found.status}
-    told = "".join(f"<{part}>{escape(value)}</{part}>" for part, value in parts.items())
-    member = f"<member>{told}<CreationTime>2026-01-01T00:00:00Z</CreationTime></member>"
+    fields = "".join(f"<{part}>{escape(value)}</{part}>" for part, value in parts.items())
+    member = f"<member>{fields}<CreationTime>2026-01-01T00:00:00Z</CreationTime></member>"
     result = f"<DescribeStacksResult><Stacks>{member}</Stacks></DescribeStacksResult>"
     text = f'<DescribeStacksResponse xmlns="{_NAMESPACE}">{result}</DescribeStacksResponse>'
     content = text.encode()

@@ -1,4 +1,4 @@
-"""Amazon States Language: what moto's parser rejects without need, and what it would ignore without a word."""
+"""Amazon States Language: definitions that moto rejects without need, and features that it ignores."""
 
 import json
 import re
@@ -15,28 +15,28 @@ _WHOLE_PERCENTAGE = re.compile(r'("ToleratedFailurePercentage"\s*:\s*\d+)(?![\d.
 
 
 def install(patches: Patches) -> None:
-    """Judge every definition before moto does, and let its parser read whole percentages."""
+    """Patch moto to check every definition first, and to read whole percentages."""
     patches.wrap_static(AmazonStateLanguageParser, "parse", _parse)
     patches.wrap_static(StepFunctionsParserBackend, "_validate_definition", _validate)
 
 
 def _parse(original: Callable[[str], Any], definition: str) -> Any:
-    """moto's grammar wants `50.0` where everybody writes `50`."""
+    """Write `50.0` for `50`, which moto's grammar does not accept."""
     return original(_WHOLE_PERCENTAGE.sub(r"\1.0", definition))
 
 
 def _validate(original: Callable[[str], None], definition: str) -> None:
-    lacking = sorted(set(_lacking(json.loads(definition))))
+    lacking = sorted(set(_unsupported_features(json.loads(definition))))
     if lacking:
         raise InvalidDefinition(message=f"The sandbox cannot run: {'; '.join(lacking)}")
     original(definition)
 
 
-def _lacking(node: Any) -> Iterator[str]:
-    """Features that moto would ignore or get wrong without a word."""
+def _unsupported_features(node: Any) -> Iterator[str]:
+    """Yield the features that moto would ignore or get wrong silently."""
     if isinstance(node, list):
         for part in node:
-            yield from _lacking(part)
+            yield from _unsupported_features(part)
     if not isinstance(node, dict):
         return
     if "ItemProcessor" in node and node["ItemProcessor"].get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED":
@@ -50,4 +50,4 @@ def _lacking(node: Any) -> Iterator[str]:
         if any(key.endswith("Path") and key.startswith("Tolerated") for key in node):
             yield "a tolerated failure threshold that is read from the input"
     for part in node.values():
-        yield from _lacking(part)
+        yield from _unsupported_features(part)

@@ -1,4 +1,4 @@
-"""Step Functions as moto runs it, with what it lacks or gets wrong put right.
+"""Step Functions as moto runs it, with corrections.
 
 moto's interpreter does most; here are waits that pass quicker, one StartExecution at a time, and
 the status events that AWS puts on the default bus. `distributed_map` and `state_language` have
@@ -25,7 +25,7 @@ from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfun
 
 from orgsync.sandbox.cloud import distributed_map, state_language
 from orgsync.sandbox.cloud.patches import Patches
-from orgsync.sandbox.cloud.task_tracker import Work
+from orgsync.sandbox.cloud.task_tracker import TaskTracker
 
 Emit = Callable[[str, str, dict[str, Any], str, str], None]
 """Puts an event on a default bus: source, detail-type, detail, account, region."""
@@ -37,16 +37,16 @@ class StepFunctions:
     Args:
         client: a boto3 client for a state machine's calls: service and region.
         time_scale: seconds here for each second of a Wait state or between retries.
-        emit: where the status events go.
+        emit: sends the status events.
     """
 
-    def __init__(self, client: Callable[[str, str], Any], work: Work, time_scale: float, emit: Emit) -> None:
-        self._client, self._work, self._time_scale, self._emit = client, work, time_scale, emit
+    def __init__(self, client: Callable[[str, str], Any], tasks: TaskTracker, time_scale: float, emit: Emit) -> None:
+        self._client, self._tasks, self._time_scale, self._emit = client, tasks, time_scale, emit
         self._starting = threading.RLock()
         self._tokens: dict[str, int] = {}
 
     def install(self, patches: Patches) -> None:
-        """Take the places in moto's interpreter."""
+        """Patch moto's interpreter."""
         config = default_user_config.get("stepfunctions", {})
         patches.replace_item(default_user_config, "stepfunctions", {**config, "execute_state_machine": True})
 
@@ -67,7 +67,7 @@ class StepFunctions:
         patches.wrap(ExecutionWorker, "_execution_logic", self._execute)
 
     def executions(self) -> list[dict[str, Any]]:
-        """Every execution of every state machine, oldest first: arn, name, status, input, output, started, ended."""
+        """List all executions of all state machines, oldest first, as `Cloud.executions` does."""
         found = [
             {
                 "arn": execution.exec_arn,
@@ -85,7 +85,7 @@ class StepFunctions:
         return sorted(found, key=lambda execution: execution["started"])
 
     def stop_all(self) -> None:
-        """Ask whatever still runs to stop."""
+        """Stop every execution that still runs."""
         for machine in state_machines():
             for execution in list(machine.executions):
                 if execution.exec_status == ExecutionStatus.RUNNING and execution.exec_worker.env:
@@ -100,7 +100,7 @@ class StepFunctions:
         execution_input: str | None = None,
         trace_header: Any = None,
     ) -> Execution:
-        """moto looks for a name in use and takes it in two steps, and calls the nameless `None`."""
+        """Start one at a time: moto checks a name and takes it in two steps, and names the nameless `None`."""
         name = name or str(uuid4())
         if not re.fullmatch(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}", name):
             raise InvalidName(f"Invalid Name: '{name}'")
@@ -108,9 +108,9 @@ class StepFunctions:
             return original(backend, state_machine_arn, name, execution_input, trace_header)
 
     def _start(self, original: Callable[..., None], execution: Execution) -> None:
-        self._tokens[execution.exec_arn] = self._work.begin(f"execution {execution.exec_arn.split(':', 6)[-1]}")
-        # Told first: an execution may be over before its start has returned.
-        self._tell(execution, "RUNNING")
+        self._tokens[execution.exec_arn] = self._tasks.begin(f"execution {execution.exec_arn.split(':', 6)[-1]}")
+        # Sent first: an execution may be over before its start has returned.
+        self._emit_status(execution, "RUNNING")
         original(execution)
 
     def _execute(self, original: Callable[..., None], worker: Any) -> None:
@@ -125,12 +125,12 @@ class StepFunctions:
                 repr(error),
             )
         try:
-            self._tell(execution, execution.status)
+            self._emit_status(execution, execution.status)
         finally:
-            self._work.end(self._tokens.pop(execution.exec_arn))
+            self._tasks.end(self._tokens.pop(execution.exec_arn))
 
-    def _tell(self, execution: Execution, status: str) -> None:
-        """AWS's "Step Functions Execution Status Change"; dates are epoch milliseconds."""
+    def _emit_status(self, execution: Execution, status: str) -> None:
+        """Send AWS's "Step Functions Execution Status Change"; dates are epoch milliseconds."""
         ended = execution.stop_date
         succeeded = status == "SUCCEEDED"
         detail = {
@@ -157,14 +157,14 @@ class StepFunctions:
 
 
 def state_machines() -> Iterator[Any]:
-    """Every state machine of every account and region."""
+    """Yield every state machine of every account and region."""
     for regions in list(stepfunctions_parser_backends.values()):
         for backend in list(regions.values()):
             yield from list(backend.state_machines)
 
 
 def _scaled_wait(time_scale: float) -> Callable[..., None]:
-    """moto rounds to whole seconds and would wait for ever for a part of one."""
+    """Make a scaled wait: moto rounds to whole seconds and would wait for ever for a part of one."""
 
     def wait(function: Any, env: Any, wait_seconds: float) -> None:
         env.program_state_event.wait(max(wait_seconds, 0) * time_scale)
@@ -173,7 +173,7 @@ def _scaled_wait(time_scale: float) -> Callable[..., None]:
 
 
 def _start_time_as_aws_has_it(original: Callable[..., Any], execution: Any) -> Any:
-    """`$$.Execution.StartTime` is 2026-01-01T00:00:00.000Z; moto has microseconds and an offset."""
+    """Write `$$.Execution.StartTime` as 2026-01-01T00:00:00.000Z; moto has microseconds and an offset."""
     details = original(execution)
     started = execution.start_date.isoformat(timespec="milliseconds")
     details.start_time = started.replace("+00:00", "Z")

@@ -1,7 +1,7 @@
-"""Delivery: how a rule, a schedule or a failed invocation reaches its target, by the target's ARN.
+"""Delivery to targets, by their ARN: from a rule, a schedule or a failed invocation.
 
 Calls go through the cloud's own server like everybody's, so that a fault on StartExecution or
-Publish meets them too. What a forgotten permission would stop in earnest is stopped here: the
+Publish applies to them too. A missing permission stops a delivery here as at AWS: the
 resource's policy for functions, topics and queues, the role for state machines and buses.
 """
 
@@ -21,32 +21,32 @@ from orgsync.sandbox.errors import UnknownTarget
 Client = Callable[[str, str, str], Any]
 """A boto3 client for a delivery: service, region and account of the target."""
 
-_PASSING = frozenset(
+_RETRYABLE = frozenset(
     {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "ExecutionLimitExceeded"}
 )
 
 
 class DeliveryFailed(Exception):
-    """A target that was not reached; `passing` if trying again may help."""
+    """A failed delivery; `retryable` if another attempt may succeed."""
 
-    def __init__(self, code: str, message: str, *, passing: bool = False) -> None:
+    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
         super().__init__(f"{code}: {message}")
-        self.code, self.message, self.passing = code, message, passing
+        self.code, self.message, self.retryable = code, message, retryable
 
 
 @dataclass(frozen=True)
 class Sender:
-    """Who delivers: the service's principal, on behalf of what ARN, with which role if any."""
+    """The sender of a delivery: the service's principal, the ARN that it acts for, and its role if any."""
 
     principal: str
     source_arn: str
     role_arn: str | None = None
     by_role: bool = False
-    """Whether the role alone decides, as it does for EventBridge Scheduler and destinations."""
+    """True if the role alone decides, as it does for EventBridge Scheduler and destinations."""
 
 
 class Targets:
-    """Deliveries to everything but event buses, which want the event and not its text."""
+    """Deliveries to all targets except event buses, which take the event and not its text."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -68,17 +68,17 @@ class Targets:
             UnknownTarget: the sandbox has no such kind of target.
         """
         try:
-            self._kinds[kind_of(arn)](arn, text, sender, settings)
+            self._kinds[target_kind(arn)](arn, text, sender, settings)
         except KeyError as unknown:
             raise UnknownTarget(f"{sender.source_arn} has a target the sandbox cannot deliver to: {arn}") from unknown
         except ClientError as error:
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             code = error.response["Error"]["Code"]
-            passing = status >= 500 or status == 429 or code in _PASSING
-            raise DeliveryFailed(code, error.response["Error"].get("Message", ""), passing=passing) from error
+            retryable = status >= 500 or status == 429 or code in _RETRYABLE
+            raise DeliveryFailed(code, error.response["Error"].get("Message", ""), retryable=retryable) from error
 
     def require_role(self, sender: Sender) -> None:
-        """Raises DeliveryFailed if the sender has no role, or one that does not exist."""
+        """Raise DeliveryFailed if the sender has no role, or one that does not exist."""
         account = (sender.role_arn or ":::::").split(":")[4]
         roles = iam_backends[account]["aws"].roles.values() if account else ()
         if sender.role_arn not in {role.arn for role in roles}:
@@ -128,17 +128,17 @@ class Targets:
         if sender.by_role:
             self.require_role(sender)
             return
-        context = _named_by(sender, action.partition(":")[0])
+        context = _condition_context(sender, action.partition(":")[0])
         if not resource_policy.allows(policy, sender.principal, action, context):
-            raise DeliveryFailed("NO_PERMISSIONS", f"{arn} does not let {sender.principal} do {action}")
+            raise DeliveryFailed("NO_PERMISSIONS", f"{arn} does not allow {sender.principal} to do {action}")
 
     def _for(self, arn: str, service: str) -> Any:
         _, _, _, region, account = arn.split(":")[:5]
         return self._client(service, region, account)
 
 
-def _named_by(sender: Sender, service: str) -> dict[str, str]:
-    """What a delivery names of its source: of a rule not the account, and to SNS nothing at all."""
+def _condition_context(sender: Sender, service: str) -> dict[str, str]:
+    """Make the condition keys of a delivery: for a rule without the account, and for SNS none at all."""
     account = sender.source_arn.split(":")[4]
     whole = {
         "aws:SourceAccount": account,
@@ -150,8 +150,8 @@ def _named_by(sender: Sender, service: str) -> dict[str, str]:
     return {} if service == "sns" else {key: value for key, value in whole.items() if key != "aws:SourceAccount"}
 
 
-def kind_of(arn: str) -> str:
-    """`service:resource type` of an ARN: `lambda:function`, `sqs:`, `events:event-bus`."""
+def target_kind(arn: str) -> str:
+    """Give `service:resource type` of an ARN: `lambda:function`, `sqs:`, `events:event-bus`."""
     _, _, service, _, _, resource = arn.split(":", 5)
     for separator in (":", "/"):
         if separator in resource:

@@ -1,6 +1,6 @@
-"""What still runs: everything the cloud does of its own accord is done, or at least announced, here.
+"""The tasks that still run: all background work of the cloud is run, or at least registered, here.
 
-A piece of work that leads to another begins the other before it ends itself, so that
+A task that leads to another starts the other before it ends itself, so that
 `settled` never sees a gap between the two.
 """
 
@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 _THREADS = 32
 
 
-class Work:
-    """Threads for what happens now or after a delay, and the list of all that is not over yet."""
+class TaskTracker:
+    """Threads for tasks that run now or after a delay, and the list of all tasks that have not ended."""
 
     def __init__(self) -> None:
         self._running: dict[int, str] = {}
@@ -36,21 +36,21 @@ class Work:
         self._clock.start()
 
     def begin(self, what: str) -> int:
-        """Announce something that runs elsewhere; returns the number to `end` it by."""
+        """Register a task that runs elsewhere; returns the number for `end`."""
         with self._changed:
             number = next(self._numbers)
             self._running[number] = what
             return number
 
     def end(self, number: int) -> None:
-        """Say that what `begin` announced is over."""
+        """End a task that `begin` registered."""
         with self._changed:
             self._running.pop(number, None)
             self._changed.notify_all()
 
     @contextmanager
     def running(self, what: str) -> Iterator[None]:
-        """Announce something for as long as the block takes."""
+        """Register a task for as long as the block takes."""
         number = self.begin(what)
         try:
             yield
@@ -58,12 +58,12 @@ class Work:
             self.end(number)
 
     def names(self) -> set[str]:
-        """What runs now, by the words it was announced with."""
+        """List the names of the tasks that run now."""
         with self._changed:
             return set(self._running.values())
 
     def submit(self, what: str, do: Callable[..., Any], *args: Any, delay: float = 0.0) -> None:
-        """Do something in a thread of its own, after `delay` seconds; it runs from now on for `settled`."""
+        """Run a task in a thread of its own, after `delay` seconds; for `settled` it runs from now on."""
         number = self.begin(what)
 
         def job() -> None:
@@ -80,7 +80,7 @@ class Work:
             self._changed.notify_all()
 
     def settled(self, timeout: float) -> None:
-        """Wait until nothing runs.
+        """Wait until no task runs.
 
         Raises:
             SettleTimeout: after `timeout` seconds, naming what still runs.
@@ -91,7 +91,7 @@ class Work:
                 raise SettleTimeout(f"after {timeout:g} s there still runs: {still}")
 
     def close(self) -> None:
-        """Forget what is waiting for its time; what runs ends on its own."""
+        """Drop the tasks that wait for their time; running ones end by themselves."""
         with self._changed:
             self._closed = True
             self._later.clear()

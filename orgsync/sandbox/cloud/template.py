@@ -1,6 +1,6 @@
-"""CloudFormation templates: read, and their functions worked out. Pure.
+"""CloudFormation templates: reading, and evaluation of their functions. Pure.
 
-A function, or a part of a template, that is not known here is refused by name.
+An unknown function or part of a template is refused by its name.
 """
 
 import json
@@ -78,7 +78,7 @@ def read(text: str) -> Template:
 
 
 def parameters_of(template: Template, given: Mapping[str, str]) -> dict[str, str]:
-    """The parameters' values: given, or by default.
+    """Give the parameters' values: given ones, or defaults.
 
     Raises:
         StackError: one is missing, or not in the template.
@@ -94,7 +94,7 @@ def parameters_of(template: Template, given: Mapping[str, str]) -> dict[str, str
 
 
 def resolve(node: Any, ref: Callable[[str], Any], attribute: Callable[[str, str], Any]) -> Any:
-    """A template's value with Ref, Fn::GetAtt, Fn::Sub and Fn::Join worked out.
+    """Evaluate Ref, Fn::GetAtt, Fn::Sub and Fn::Join in a template's value.
 
     Raises:
         StackError: for any other function, or a name that does not exist.
@@ -121,7 +121,7 @@ def resolve(node: Any, ref: Callable[[str], Any], attribute: Callable[[str, str]
 
 
 def as_text(node: Any) -> Any:
-    """Properties as a custom resource gets them: CloudFormation turns every number and truth value into text."""
+    """Convert properties for a custom resource: CloudFormation turns every number and truth value into text."""
     if isinstance(node, dict):
         return {key: as_text(value) for key, value in node.items()}
     if isinstance(node, list):

@@ -1,4 +1,4 @@
-"""What an AWS request is about: its service, operation and caller, from nothing but its wire form."""
+"""AWS requests in their wire form: service, operation and caller."""
 
 import io
 import json
@@ -43,11 +43,11 @@ SERVICES = (
     "stepfunctions",
     "sts",
 )
-"""What the sandbox fronts, by botocore's names."""
+"""The services that the sandbox emulates, by botocore's names."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class AwsRequest:
     """One request: botocore's service name (None: unsigned), the operation if known, the caller's key."""
 
     service: str | None
@@ -56,21 +56,21 @@ class Asked:
     access_key: str | None
 
 
-def read(environ: dict[str, Any]) -> Asked:
-    """What a WSGI environment asks for; its body stays readable."""
+def read(environ: dict[str, Any]) -> AwsRequest:
+    """Read the request of a WSGI environment, of which the body stays readable."""
     signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     if not signed:
-        return Asked(None, None, "us-east-1", None)
+        return AwsRequest(None, None, "us-east-1", None)
     key, region, signing_name = signed.groups()
     service = _SERVICE_OF_SIGNING_NAME.get(signing_name, signing_name)
-    return Asked(service, _operation(environ, service), region, key)
+    return AwsRequest(service, _operation(environ, service), region, key)
 
 
-def subject(environ: dict[str, Any], asked: Asked) -> str:
-    """What a request is about, where one action serves for several things: a table's name, an object's path."""
-    if asked.service == "s3":
+def subject(environ: dict[str, Any], request: AwsRequest) -> str:
+    """Find the subject of a request: a table's name, an object's path; empty for other services."""
+    if request.service == "s3":
         return str(environ.get("PATH_INFO", ""))
-    if asked.service != "dynamodb":
+    if request.service != "dynamodb":
         return ""
     document = json.loads(body(environ) or b"{}")
     return str(document.get("TableName") or next(iter(document.get("RequestItems", {})), ""))

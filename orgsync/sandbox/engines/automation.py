@@ -16,25 +16,19 @@ from pulumi import automation
 from pulumi.automation import EngineEvent, OpType, PulumiCommand
 from pulumi.automation.errors import CommandError
 
-from orgsync.sandbox.engines.engine import (
-    KINDS,
-    Deployed,
-    DeployFailed,
-    OnOutput,
-    silent,
-)
 from orgsync.sandbox.engines.program import Program
-from orgsync.sandbox.engines.provider import serving
-from orgsync.sandbox.resources.context import Cloud, Context
+from orgsync.sandbox.engines.protocol import KINDS, Deployed, DeployFailed, OnOutput, silent
+from orgsync.sandbox.engines.provider import serve_provider
+from orgsync.sandbox.resources.context import CloudServices, ProviderContext
 
-# What the CLI adds when something else has said already what went wrong.
-_AFTERTHOUGHTS = ("update failed", "preview failed", "refresh failed", "destroy failed", "resource monitor shut down")
+# Lines that the CLI adds after the message that has the reason.
+_CONCLUSIONS = ("update failed", "preview failed", "refresh failed", "destroy failed", "resource monitor shut down")
 
 
 class PulumiEngine:
     """Drives one CLI, with one directory of state, for one program."""
 
-    def __init__(self, cli: PulumiCommand, program: Program, context: Context, work: Path, port: int) -> None:
+    def __init__(self, cli: PulumiCommand, program: Program, context: ProviderContext, work: Path, port: int) -> None:
         self.name = f"pulumi {cli.version}"
         self.program = program
         self._cli = cli
@@ -54,10 +48,10 @@ class PulumiEngine:
 
     @classmethod
     @contextmanager
-    def opened(cls, cli: Path, program: Program, cloud: Cloud) -> Iterator["PulumiEngine"]:
-        """An engine whose provider and directories live as long as the block."""
-        context = Context(cloud, program.root)
-        with tempfile.TemporaryDirectory(prefix="orgsync-engine-") as folder, serving(context) as port:
+    def opened(cls, cli: Path, program: Program, cloud: CloudServices) -> Iterator["PulumiEngine"]:
+        """Open an engine whose provider and directories live as long as the block."""
+        context = ProviderContext(cloud, program.root)
+        with tempfile.TemporaryDirectory(prefix="orgsync-engine-") as folder, serve_provider(context) as port:
             work = Path(folder)
             (work / "state").mkdir()
             (work / "home").mkdir()
@@ -70,30 +64,30 @@ class PulumiEngine:
         self, stack: str = "dev", config: Mapping[str, Any] | None = None, on_output: OnOutput = silent
     ) -> Deployed:
         handle = self._stack(stack, config or {})
-        result = self._run(lambda hear: handle.preview(on_output=on_output, on_event=hear, color="never"))
-        return Deployed(_counted(result.change_summary))
+        result = self._run(lambda on_event: handle.preview(on_output=on_output, on_event=on_event, color="never"))
+        return Deployed(_counts_by_kind(result.change_summary))
 
     def up(self, stack: str = "dev", config: Mapping[str, Any] | None = None, on_output: OnOutput = silent) -> Deployed:
         handle = self._stack(stack, config or {})
-        result = self._run(lambda hear: handle.up(on_output=on_output, on_event=hear, color="never"))
+        result = self._run(lambda on_event: handle.up(on_output=on_output, on_event=on_event, color="never"))
         outputs = {name: output.value for name, output in result.outputs.items()}
-        return Deployed(_counted(result.summary.resource_changes), outputs)
+        return Deployed(_counts_by_kind(result.summary.resource_changes), outputs)
 
     def refresh(self, stack: str = "dev", on_output: OnOutput = silent) -> Deployed:
         handle = self._stack(stack)
-        result = self._run(lambda hear: handle.refresh(on_output=on_output, on_event=hear, color="never"))
-        return Deployed(_counted(result.summary.resource_changes))
+        result = self._run(lambda on_event: handle.refresh(on_output=on_output, on_event=on_event, color="never"))
+        return Deployed(_counts_by_kind(result.summary.resource_changes))
 
     def destroy(self, stack: str = "dev", on_output: OnOutput = silent) -> Deployed:
         handle = self._stack(stack)
-        # As the CLI does unless it is told to skip it. The preview refuses what is protected before anything is
+        # As the CLI does unless that is switched off. The preview refuses what is protected before anything is
         # gone; the operation itself would remove everything else first.
-        self._run(lambda hear: handle.preview_destroy(on_event=hear, color="never"))
-        result = self._run(lambda hear: handle.destroy(on_output=on_output, on_event=hear, color="never"))
-        return Deployed(_counted(result.summary.resource_changes))
+        self._run(lambda on_event: handle.preview_destroy(on_event=on_event, color="never"))
+        result = self._run(lambda on_event: handle.destroy(on_output=on_output, on_event=on_event, color="never"))
+        return Deployed(_counts_by_kind(result.summary.resource_changes))
 
     def _stack(self, stack: str, overlay: Mapping[str, Any] | None = None) -> automation.Stack:
-        """The stack with its files in place; without `overlay` configured as it was last time."""
+        """Prepare the stack and its files; without `overlay` the configuration is that of last time."""
         if overlay is not None:
             self._overlays[stack] = overlay
         self._context.root = self.program.root
@@ -116,28 +110,28 @@ class PulumiEngine:
     def _run(self, operation: Callable[[Callable[[EngineEvent], None]], Any]) -> Any:
         reasons: list[str] = []
 
-        def hear(event: EngineEvent) -> None:
-            said = event.diagnostic_event
-            if said is not None and said.severity == "error":
-                reasons.append(said.message.strip())
+        def on_event(event: EngineEvent) -> None:
+            diagnostic = event.diagnostic_event
+            if diagnostic is not None and diagnostic.severity == "error":
+                reasons.append(diagnostic.message.strip())
 
         try:
-            with self.program.at_home():
+            with self.program.in_directory():
                 self._context.begin()
-                return operation(hear)
+                return operation(on_event)
         except CommandError as error:
             raise DeployFailed(_reason(reasons) or str(error)) from error
 
 
-def _reason(said: list[str]) -> str:
-    """Every error once: the CLI repeats some inside others, and concludes with what adds nothing."""
-    told: list[str] = []
-    for line in said:
-        if line and not line.startswith(_AFTERTHOUGHTS) and not any(earlier in line for earlier in told):
-            told.append(line)
-    return "\n".join(told)
+def _reason(reasons: list[str]) -> str:
+    """Join all errors, each once: the CLI repeats some inside others, and its last lines add nothing."""
+    messages: list[str] = []
+    for line in reasons:
+        if line and not line.startswith(_CONCLUSIONS) and not any(earlier in line for earlier in messages):
+            messages.append(line)
+    return "\n".join(messages)
 
 
-def _counted(changes: Mapping[Any, int] | None) -> dict[str, int]:
+def _counts_by_kind(changes: Mapping[Any, int] | None) -> dict[str, int]:
     counts = {OpType(kind).value: count for kind, count in (changes or {}).items()}
     return {kind: counts.get(kind, 0) for kind in KINDS}

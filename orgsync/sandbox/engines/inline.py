@@ -1,4 +1,4 @@
-"""An engine inside this process, for where there is no Pulumi CLI.
+"""An engine inside this process, for machines without a Pulumi CLI.
 
 The SDK's mocks let a program run without one; `registration` answers what it declares. The state
 is kept for as long as the engine is open, so that a second `up` changes and removes what it must.
@@ -15,28 +15,23 @@ from pulumi.runtime import mocks, run_in_stack, set_all_config
 from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.settings import configure as configure_sdk
 
-from orgsync.sandbox.engines.engine import (
-    KINDS,
-    Deployed,
-    DeployFailed,
-    OnOutput,
-    silent,
-)
 from orgsync.sandbox.engines.program import Program
-from orgsync.sandbox.engines.registration import Record, Registration
-from orgsync.sandbox.resources import lookup, steps
-from orgsync.sandbox.resources.context import Cloud, Context, explained
+from orgsync.sandbox.engines.protocol import KINDS, Deployed, DeployFailed, OnOutput, silent
+from orgsync.sandbox.engines.registration import Registration, ResourceRecord
+from orgsync.sandbox.resources import steps
+from orgsync.sandbox.resources.context import CloudServices, ProviderContext, error_message
 from orgsync.sandbox.resources.settings import configure
+from orgsync.sandbox.resources.types import lookup
 
-Records = dict[str, Record]
+Records = dict[str, ResourceRecord]
 
 
 class InlineEngine:
-    """Keeps what each stack holds, by URN and in the order of creation."""
+    """The inline engine; it keeps each stack's resources by URN, in the order of creation."""
 
     name = "inline"
 
-    def __init__(self, program: Program, context: Context) -> None:
+    def __init__(self, program: Program, context: ProviderContext) -> None:
         self.program = program
         self._context = context
         self._stacks: dict[str, Records] = {}
@@ -45,14 +40,14 @@ class InlineEngine:
 
     @classmethod
     @contextmanager
-    def opened(cls, program: Program, cloud: Cloud) -> Iterator["InlineEngine"]:
-        """An engine whose state lives as long as the block."""
-        yield cls(program, Context(cloud, program.root))
+    def opened(cls, program: Program, cloud: CloudServices) -> Iterator["InlineEngine"]:
+        """Open an engine whose state lives as long as the block."""
+        yield cls(program, ProviderContext(cloud, program.root))
 
     def preview(
         self, stack: str = "dev", config: Mapping[str, Any] | None = None, on_output: OnOutput = silent
     ) -> Deployed:
-        # A preview decides on a copy: what it foresees must not be taken for made.
+        # A preview works on a copy: its outputs must not be taken for real ones.
         return self._deploy(stack, dict(self._stacks.get(stack, {})), config or {}, on_output, dry=True)
 
     def up(self, stack: str = "dev", config: Mapping[str, Any] | None = None, on_output: OnOutput = silent) -> Deployed:
@@ -70,18 +65,18 @@ class InlineEngine:
                 continue
             counts["same" if now == record.state else "update"] += 1
             if record.managed:
-                record.inputs, record.state = steps.inputs_now(record.inputs, now), now
+                record.inputs, record.state = steps.refreshed_inputs(record.inputs, now), now
         return Deployed(counts)
 
     def destroy(self, stack: str = "dev", on_output: OnOutput = silent) -> Deployed:
         records = self._selected(stack)
-        doomed = list(records.values())
-        _refuse_protected(doomed)
-        self._remove(records, doomed, on_output)
-        return Deployed({**dict.fromkeys(KINDS, 0), "delete": len(doomed)})
+        to_delete = list(records.values())
+        _refuse_protected(to_delete)
+        self._remove(records, to_delete, on_output)
+        return Deployed({**dict.fromkeys(KINDS, 0), "delete": len(to_delete)})
 
     def _selected(self, stack: str) -> Records:
-        """What a stack holds, where it stands."""
+        """Select a stack's records and its provider's settings."""
         self._context.begin()
         configure(self._context, self._providers.get(stack, {}))
         return self._stacks.get(stack, {})
@@ -113,7 +108,7 @@ class InlineEngine:
 
         def run() -> None:
             logger = logging.Logger("program", logging.INFO)
-            logger.addHandler(_Told(on_output))
+            logger.addHandler(_OutputHandler(on_output))
             # As `set_mocks` does it, which makes a stack of its own besides; here the stack is the program's.
             bag = mocks.MockSettings(  # type: ignore[no-untyped-call]
                 monitor=registration,
@@ -126,51 +121,51 @@ class InlineEngine:
                 callbacks=None,
             )
             configure_sdk(bag)
-            # What an earlier run left behind would be waited for without end.
+            # Calls of an earlier run would be waited for without end.
             SETTINGS.rpc_manager.clear()
             SETTINGS.outputs.clear()
             set_root_resource(None)  # type: ignore[arg-type]
             set_all_config(config)
             asyncio.run(run_in_stack(self.program.run))
 
-        with self.program.at_home(), _quiet():
-            error = _in_thread(run)
+        with self.program.in_directory(), _silenced_asyncio():
+            error = _run_in_thread(run)
         if registration.failures:
             raise DeployFailed("\n".join(registration.failures)) from error
         if error is not None:
             raise DeployFailed(str(error)) from error
 
-    def _remove(self, records: Records, doomed: list[Record], on_output: OnOutput) -> None:
-        """Delete backwards: what was created last depends on what was created before it."""
-        for record in reversed(doomed):
+    def _remove(self, records: Records, to_delete: list[ResourceRecord], on_output: OnOutput) -> None:
+        """Delete in reverse order: later resources depend on earlier ones."""
+        for record in reversed(to_delete):
             if record.managed and not record.retain:
                 try:
                     lookup(record.type).delete(record.id, record.state, self._context)
                 except Exception as error:
-                    raise DeployFailed(f"{record.name}: {explained(error)}") from error
+                    raise DeployFailed(f"{record.name}: {error_message(error)}") from error
                 on_output(f"deleted  {record.type} {record.name}")
             records.pop(record.urn, None)
 
 
-class _Told(logging.Handler):
-    """The program's own log lines, told as progress."""
+class _OutputHandler(logging.Handler):
+    """A handler that passes the program's own log lines on as output."""
 
-    def __init__(self, tell: OnOutput) -> None:
+    def __init__(self, on_output: OnOutput) -> None:
         super().__init__()
-        self._tell = tell
+        self._on_output = on_output
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._tell(record.getMessage())
+        self._on_output(record.getMessage())
 
 
-def _refuse_protected(doomed: list[Record]) -> None:
-    kept = [record.name for record in doomed if record.protect]
+def _refuse_protected(to_delete: list[ResourceRecord]) -> None:
+    kept = [record.name for record in to_delete if record.protect]
     if kept:
         raise DeployFailed(f"{', '.join(kept)}: protected, so it cannot be deleted; take `protect` away first")
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _silenced_asyncio() -> Iterator[None]:
     """Keep asyncio from printing every task that failed because another did; the SDK's runner does so too."""
     logger = logging.getLogger("asyncio")
     before = logger.level
@@ -181,8 +176,8 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _in_thread(work: Callable[[], None]) -> BaseException | None:
-    """Run in a thread, with context variables of its own; answers the exception it ended with."""
+def _run_in_thread(work: Callable[[], None]) -> BaseException | None:
+    """Run in a thread, with context variables of its own; returns the exception that it ended with."""
     ended: list[BaseException] = []
 
     def guarded() -> None:

@@ -1,4 +1,4 @@
-"""A Pulumi program as it stands in a repository: its project, its stacks' configuration, its code."""
+"""A Pulumi program in a repository: its project, its stacks' configuration, its code."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ import yaml
 from pulumi import RunError
 
 
-class UnusableProgram(ValueError):
+class ProgramInvalid(ValueError):
     """A project or stack file that the sandbox cannot use; the message names the file."""
 
 
@@ -30,10 +30,10 @@ class Program:
 
     @property
     def project(self) -> dict[str, Any]:
-        """What `Pulumi.yaml` says.
+        """The content of `Pulumi.yaml`.
 
         Raises:
-            UnusableProgram: if there is none.
+            ProgramInvalid: if there is none.
         """
         return self._yaml(self.root / "Pulumi.yaml", required=True)
 
@@ -43,27 +43,27 @@ class Program:
         return str(self.project["name"])
 
     def stack(self, stack: str, overlay: Mapping[str, Any]) -> dict[str, Any]:
-        """What `Pulumi.<stack>.yaml` says, with `overlay` laid over the system's own configuration.
+        """Read `Pulumi.<stack>.yaml`, with `overlay` laid over the system's own configuration.
 
         Mappings are merged, anything else is replaced.
         """
         document = self._yaml(self.root / f"Pulumi.{stack}.yaml")
         config = dict(document.get("config") or {})
         if overlay:
-            config[self.overlay_key] = laid_over(config.get(self.overlay_key) or {}, overlay)
+            config[self.overlay_key] = merge_config(config.get(self.overlay_key) or {}, overlay)
         return {**document, "config": config}
 
     def config(self, stack: str, overlay: Mapping[str, Any]) -> dict[str, str]:
-        """The configuration as the engine gives it to a running program: text by full key.
+        """Make the configuration as the engine gives it to a running program: text by full key.
 
         Raises:
-            UnusableProgram: for a secret, which only the real engine can open.
+            ProgramInvalid: for a secret, which only the real engine can open.
         """
         own = {f"{self.name}:{key}" if ":" not in key else key: _value(value) for key, value in self._defaults()}
         own |= self.stack(stack, overlay)["config"]
         secret = sorted(key for key, value in own.items() if isinstance(value, Mapping) and "secure" in value)
         if secret:
-            raise UnusableProgram(
+            raise ProgramInvalid(
                 f"Pulumi.{stack}.yaml: {', '.join(secret)} is secret: use the real engine (make engine)"
             )
         return {key: _text(value) for key, value in own.items() if value is not None}
@@ -85,8 +85,8 @@ class Program:
             raise RunError(f"{type(error).__name__}: {error}{where}") from error
 
     @contextmanager
-    def at_home(self) -> Iterator[None]:
-        """The program's directory as the process's own: relative assets are meant from there."""
+    def in_directory(self) -> Iterator[None]:
+        """Make the program's directory the process's own: relative assets are looked up there."""
         with contextlib.chdir(self.root):
             yield
 
@@ -101,7 +101,7 @@ class Program:
         foreign = {name for name in packages & sys.modules.keys() if self._is_foreign(sys.modules[name])}
 
         def take() -> dict[str, ModuleType]:
-            return {name: sys.modules.pop(name) for name in list(sys.modules) if _belongs(name, foreign)}
+            return {name: sys.modules.pop(name) for name in list(sys.modules) if _is_program_module(name, foreign)}
 
         before = take()
         sys.path.insert(0, str(self.root))
@@ -113,7 +113,7 @@ class Program:
             sys.modules.update(before)
 
     def _is_foreign(self, module: ModuleType) -> bool:
-        """Whether a module of a name that the program has comes from elsewhere."""
+        """Return whether a module of a name that the program has comes from elsewhere."""
         if module.__name__ == "__main__":
             return False
         folders = [module.__file__] if getattr(module, "__file__", None) else list(getattr(module, "__path__", []))
@@ -129,7 +129,7 @@ class Program:
         try:
             document = yaml.safe_load(path.read_text())
         except (OSError, yaml.YAMLError) as error:
-            raise UnusableProgram(f"{path.name}: {error}") from error
+            raise ProgramInvalid(f"{path.name}: {error}") from error
         return document or {}
 
 
@@ -137,20 +137,20 @@ HOST = __name__.rpartition(".engines.")[0]
 """The package that holds the sandbox."""
 
 
-def _belongs(module: str, packages: set[str]) -> bool:
-    """Whether a module is of one of these packages, and none of the sandbox's own."""
+def _is_program_module(module: str, packages: set[str]) -> bool:
+    """Return whether a module is of one of these packages, and none of the sandbox's own."""
     return module.partition(".")[0] in packages and not f"{module}.".startswith(f"{HOST}.")
 
 
-def laid_over(base: Any, overlay: Any) -> Any:
-    """`overlay` over `base`: mappings key by key, everything else whole."""
+def merge_config(base: Any, overlay: Any) -> Any:
+    """Lay `overlay` over `base`: mappings key by key, everything else whole."""
     if isinstance(base, Mapping) and isinstance(overlay, Mapping):
-        return {**base, **{key: laid_over(base.get(key), value) for key, value in overlay.items()}}
+        return {**base, **{key: merge_config(base.get(key), value) for key, value in overlay.items()}}
     return overlay
 
 
 def _value(declared: Any) -> Any:
-    """A default in `Pulumi.yaml`: the value itself, or a mapping that carries it."""
+    """Read a default in `Pulumi.yaml`: the value itself, or a mapping that holds it."""
     if isinstance(declared, Mapping):
         return declared.get("value", declared.get("default"))
     return declared

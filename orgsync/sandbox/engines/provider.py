@@ -16,10 +16,11 @@ import grpc  # type: ignore[import-untyped]
 from google.protobuf import empty_pb2  # type: ignore[import-untyped]
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from orgsync.sandbox.resources import lookup, steps
-from orgsync.sandbox.resources.context import Context, explained
+from orgsync.sandbox.resources import steps
+from orgsync.sandbox.resources.context import ProviderContext, error_message
 from orgsync.sandbox.resources.invokes import invoke
 from orgsync.sandbox.resources.settings import configure
+from orgsync.sandbox.resources.types import lookup
 from orgsync.sandbox.resources.values import has_unknown, plain, to_struct
 
 _log = logging.getLogger(__name__)
@@ -32,24 +33,24 @@ _MESSAGE_BYTES = 400 * 1024 * 1024
 Kind = provider_pb2.PropertyDiff
 
 
-def _told(method: Callable[..., Any]) -> Callable[..., Any]:
-    """An exception becomes the engine's error message instead of "Exception calling application"."""
+def _reporting_errors(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn an exception into the engine's error message instead of "Exception calling application"."""
 
     @wraps(method)
-    def wrapper(self: "Provider", request: Any, call: grpc.ServicerContext) -> Any:
+    def wrapper(self: "SandboxProvider", request: Any, call: grpc.ServicerContext) -> Any:
         try:
             return method(self, request, call)
         except Exception as error:
             _log.debug("%s failed", method.__name__, exc_info=True)
-            call.abort(grpc.StatusCode.UNKNOWN, explained(error))
+            call.abort(grpc.StatusCode.UNKNOWN, error_message(error))
 
     return wrapper
 
 
-class Provider(provider_pb2_grpc.ResourceProviderServicer):
+class SandboxProvider(provider_pb2_grpc.ResourceProviderServicer):
     """The protocol's side of `orgsync.sandbox.resources`, for whatever stack the engine works on."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ProviderContext) -> None:
         self.context = context
 
     # Introduction.
@@ -66,15 +67,15 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def CheckConfig(self, request: Any, call: Any) -> Any:
         return provider_pb2.CheckResponse(inputs=request.news)
 
-    @_told
+    @_reporting_errors
     def DiffConfig(self, request: Any, call: Any) -> Any:
-        # Unless it is told, the engine goes on with the former settings until its next operation.
+        # Without an answer, the engine goes on with the former settings until its next operation.
         before, after = plain(request.old_inputs), plain(request.news)
         changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
         answer = provider_pb2.DiffResponse
         return answer(changes=answer.DIFF_SOME if changed else answer.DIFF_NONE, diffs=changed)
 
-    @_told
+    @_reporting_errors
     def Configure(self, request: Any, call: Any) -> Any:
         configure(self.context, plain(request.args))
         return provider_pb2.ConfigureResponse(supportsPreview=True, supports_autonaming_configuration=True)
@@ -84,14 +85,14 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     # Questions.
 
-    @_told
+    @_reporting_errors
     def Invoke(self, request: Any, call: Any) -> Any:
         answer = invoke(request.tok, plain(request.args), self.context)
         return provider_pb2.InvokeResponse(**{"return": to_struct(answer)})
 
     # Resources.
 
-    @_told
+    @_reporting_errors
     def Check(self, request: Any, call: Any) -> Any:
         checked = steps.check(
             request.type,
@@ -102,10 +103,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             seed=request.randomSeed,
             proposed=request.autonaming.proposed_name,
         )
-        failures = [provider_pb2.CheckFailure(property=name, reason=reason) for name, reason in checked.mistakes]
+        failures = [provider_pb2.CheckFailure(property=name, reason=reason) for name, reason in checked.errors]
         return provider_pb2.CheckResponse(inputs=to_struct(checked.inputs), failures=failures)
 
-    @_told
+    @_reporting_errors
     def Diff(self, request: Any, call: Any) -> Any:
         change = steps.difference(
             request.type, request.name, plain(request.old_inputs), plain(request.news), request.ignoreChanges
@@ -130,43 +131,43 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             hasDetailedDiff=True,
         )
 
-    @_told
+    @_reporting_errors
     def Create(self, request: Any, call: Any) -> Any:
         inputs = plain(request.properties)
         if request.preview or has_unknown(inputs):
-            return provider_pb2.CreateResponse(properties=to_struct(steps.foreseen(request.type, inputs)))
+            return provider_pb2.CreateResponse(properties=to_struct(steps.previewed_outputs(request.type, inputs)))
         id, state = lookup(request.type).create(inputs, self.context)
         return provider_pb2.CreateResponse(id=id, properties=to_struct(state))
 
-    @_told
+    @_reporting_errors
     def Read(self, request: Any, call: Any) -> Any:
         inputs, state = plain(request.inputs), plain(request.properties)
         now = lookup(request.type).read(request.id, state, self.context)
         if now is None:
             return provider_pb2.ReadResponse()
-        inputs = steps.inputs_now(inputs, now)
+        inputs = steps.refreshed_inputs(inputs, now)
         return provider_pb2.ReadResponse(id=request.id, properties=to_struct(now), inputs=to_struct(inputs))
 
-    @_told
+    @_reporting_errors
     def Update(self, request: Any, call: Any) -> Any:
         old, inputs = plain(request.olds), plain(request.news)
         if request.preview:
-            return provider_pb2.UpdateResponse(properties=to_struct(steps.foreseen(request.type, inputs, old)))
+            return provider_pb2.UpdateResponse(properties=to_struct(steps.previewed_outputs(request.type, inputs, old)))
         state = lookup(request.type).update(request.id, old, inputs, self.context)
         return provider_pb2.UpdateResponse(properties=to_struct(state))
 
-    @_told
+    @_reporting_errors
     def Delete(self, request: Any, call: Any) -> Any:
         lookup(request.type).delete(request.id, plain(request.properties), self.context)
         return empty_pb2.Empty()
 
 
 @contextmanager
-def serving(context: Context) -> Iterator[int]:
+def serve_provider(context: ProviderContext) -> Iterator[int]:
     """Serve a provider on loopback; yields its port."""
     limits = [("grpc.max_receive_message_length", _MESSAGE_BYTES), ("grpc.max_send_message_length", _MESSAGE_BYTES)]
     server = grpc.server(ThreadPoolExecutor(max_workers=_THREADS), options=limits)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(context), server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(SandboxProvider(context), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:

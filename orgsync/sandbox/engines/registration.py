@@ -1,4 +1,4 @@
-"""What the inline engine does about each resource that a program registers.
+"""The inline engine's handling of each resource that a program registers.
 
 It keeps to the real engine's rules that matter here (a name once, dependencies before dependents,
 replacement, protection) and refuses the options that it does not know.
@@ -15,24 +15,25 @@ from google.protobuf import empty_pb2  # type: ignore[import-untyped]
 from pulumi.runtime import mocks
 from pulumi.runtime.proto import provider_pb2, resource_pb2
 
-from orgsync.sandbox.engines.engine import OnOutput
-from orgsync.sandbox.resources import lookup, steps
-from orgsync.sandbox.resources.context import Context, ResourceFailed, explained
+from orgsync.sandbox.engines.protocol import OnOutput
+from orgsync.sandbox.resources import steps
+from orgsync.sandbox.resources.context import ProviderContext, ResourceFailed, error_message
 from orgsync.sandbox.resources.invokes import invoke
 from orgsync.sandbox.resources.settings import configure
+from orgsync.sandbox.resources.types import lookup
 from orgsync.sandbox.resources.values import Properties, plain, to_struct
 
 _STACK = "pulumi:pulumi:Stack"
 _PROVIDER = "pulumi:providers:"
-_NOT_KNOWN = ("importId", "remote", "transforms", "hooks", "deletedWith", "replace_with")
+_UNSUPPORTED_OPTIONS = ("importId", "remote", "transforms", "hooks", "deletedWith", "replace_with")
 
 
-class NotInline(ValueError):
-    """A program that asks for what only the real engine can do."""
+class NeedsRealEngine(ValueError):
+    """A program that uses an option which only the real engine supports."""
 
 
 @dataclass
-class Record:
+class ResourceRecord:
     """One resource as it was last made. Components and providers are recorded, but nothing is made of them."""
 
     urn: str
@@ -43,12 +44,12 @@ class Record:
     inputs: Properties = field(default_factory=dict)
     state: Properties = field(default_factory=dict)
     generation: int = 0
-    """How many times it was replaced; its automatic name differs each time."""
+    """The number of its replacements; its automatic name differs each time."""
     protect: bool = False
     retain: bool = False
 
 
-class _Unused(mocks.Mocks):
+class _NoMocks(mocks.Mocks):
     """The monitor below answers itself; the SDK wants to be given some mocks all the same."""
 
     def call(self, args: mocks.MockCallArgs) -> Any:
@@ -63,27 +64,27 @@ class Registration(mocks.MockMonitor):
 
     def __init__(
         self,
-        context: Context,
+        context: ProviderContext,
         provider: Mapping[str, Any],
-        records: dict[str, Record],
+        records: dict[str, ResourceRecord],
         on_output: OnOutput,
         *,
         dry: bool,
     ) -> None:
-        super().__init__(_Unused())
+        super().__init__(_NoMocks())
         self.dry = dry
         self.seen: set[str] = set()
         self.counts: Counter[str] = Counter()
         self.outputs: Properties = {}
-        self.replaced: list[Record] = []
-        """The old ones of what was replaced, still to be deleted."""
+        self.replaced: list[ResourceRecord] = []
+        """The old resources of replacements, still to be deleted."""
         self.failures: list[str] = []
         self._context = context
         self._provider = dict(provider)
         self._default_asked = False
-        """Whether the default provider has done anything: before, one that the program declares may be another."""
+        """True once the default provider has done anything: until then the program may declare another."""
         self._records = records
-        self._tell = on_output
+        self._on_output = on_output
         self._lock = threading.Lock()
 
     # The SDK's calls.
@@ -94,7 +95,7 @@ class Registration(mocks.MockMonitor):
             record = self._registered(urn, request)
         except Exception as error:
             with self._lock:
-                self.failures.append(f"{request.type} {request.name}: {explained(error)}")
+                self.failures.append(f"{request.type} {request.name}: {error_message(error)}")
             raise
         return resource_pb2.RegisterResourceResponse(urn=urn, id=record.id, object=to_struct(record.state))
 
@@ -110,19 +111,19 @@ class Registration(mocks.MockMonitor):
         try:
             answer = invoke(request.tok, plain(request.args), self._context)
         except (ClientError, ResourceFailed) as refused:  # the program may answer it: as the engine hands it on
-            failure = provider_pb2.CheckFailure(reason=explained(refused))
+            failure = provider_pb2.CheckFailure(reason=error_message(refused))
             return resource_pb2.ResourceInvokeResponse(failures=[failure])
         return resource_pb2.ResourceInvokeResponse(**{"return": to_struct(answer)})
 
     def ReadResource(self, request: Any) -> Any:
-        raise NotInline(f"{request.type} {request.name}: looking up existing resources needs the real engine")
+        raise NeedsRealEngine(f"{request.type} {request.name}: looking up existing resources needs the real engine")
 
     # What is done.
 
-    def _registered(self, urn: str, request: Any) -> Record:
-        asked = [option for option in _NOT_KNOWN if _is_given(getattr(request, option))]
-        if asked:
-            raise NotInline(f"the option {', '.join(asked)} needs the real engine: make engine")
+    def _registered(self, urn: str, request: Any) -> ResourceRecord:
+        given = [option for option in _UNSUPPORTED_OPTIONS if _is_given(getattr(request, option))]
+        if given:
+            raise NeedsRealEngine(f"the option {', '.join(given)} needs the real engine: make engine")
         inputs = plain(request.object)
         with self._lock:
             if urn in self.seen:
@@ -136,7 +137,7 @@ class Registration(mocks.MockMonitor):
                 if not self._default_asked:
                     self._context.begin()
                 configure(self._context, {**self._provider, **inputs})
-            record = Record(
+            record = ResourceRecord(
                 urn, request.type, request.name, False, request.name if request.custom else "", inputs, inputs
             )
             kind = "create" if old is None else "same"
@@ -145,10 +146,12 @@ class Registration(mocks.MockMonitor):
             self._records[urn] = record
             self.counts[kind] += 1
         if kind != "same":
-            self._tell(f"{kind:8} {request.type} {request.name}")
+            self._on_output(f"{kind:8} {request.type} {request.name}")
         return record
 
-    def _managed(self, urn: str, request: Any, inputs: Properties, old: Record | None) -> tuple[Record, str]:
+    def _managed(
+        self, urn: str, request: Any, inputs: Properties, old: ResourceRecord | None
+    ) -> tuple[ResourceRecord, str]:
         self._default_asked = True
         if old is None:
             return self._create(urn, request, inputs, 0), "create"
@@ -161,21 +164,23 @@ class Registration(mocks.MockMonitor):
             return old, "same"
         if change.replaces or change.names & set(request.replaceOnChanges):
             return self._replace(urn, request, inputs, old, change), "replace"
-        state = steps.foreseen(request.type, new, old.state)
+        state = steps.previewed_outputs(request.type, new, old.state)
         if not self.dry:
             state = lookup(request.type).update(old.id, old.state, new, self._context)
-        return Record(urn, request.type, request.name, True, old.id, new, state, old.generation), "update"
+        return ResourceRecord(urn, request.type, request.name, True, old.id, new, state, old.generation), "update"
 
-    def _create(self, urn: str, request: Any, inputs: Properties, generation: int) -> Record:
+    def _create(self, urn: str, request: Any, inputs: Properties, generation: int) -> ResourceRecord:
         new = self._checked(request, {}, inputs, steps.seed_of(urn, generation))
-        id, state = "", steps.foreseen(request.type, new)
+        id, state = "", steps.previewed_outputs(request.type, new)
         if not self.dry:
             id, state = lookup(request.type).create(new, self._context)
-        return Record(urn, request.type, request.name, True, id, new, state, generation)
+        return ResourceRecord(urn, request.type, request.name, True, id, new, state, generation)
 
-    def _replace(self, urn: str, request: Any, inputs: Properties, old: Record, change: steps.Change) -> Record:
+    def _replace(
+        self, urn: str, request: Any, inputs: Properties, old: ResourceRecord, change: steps.InputChange
+    ) -> ResourceRecord:
         if old.protect:
-            raise NotInline("is protected, but must be replaced; take `protect` away first")
+            raise NeedsRealEngine("is protected, but must be replaced; take `protect` away first")
         if self.dry:
             return self._create(urn, request, inputs, old.generation + 1)
         if change.delete_first or request.deleteBeforeReplace:
@@ -189,11 +194,11 @@ class Registration(mocks.MockMonitor):
 
     def _checked(self, request: Any, old: Properties, inputs: Properties, seed: bytes) -> Properties:
         checked = steps.check(request.type, request.name, old, inputs, self._context, seed=seed)
-        if checked.mistakes:
-            raise ValueError("; ".join(mistake.reason for mistake in checked.mistakes))
+        if checked.errors:
+            raise ValueError("; ".join(error.reason for error in checked.errors))
         return checked.inputs
 
 
 def _is_given(option: Any) -> bool:
-    """Whether an option says anything; the SDK sends some of them empty."""
+    """Return whether an option has a value; the SDK sends some of them empty."""
     return bool(option.ByteSize() if hasattr(option, "ByteSize") else option)

@@ -16,11 +16,11 @@ from orgsync.sandbox.errors import UnknownOperation
 from orgsync.sandbox.model import contact_rules
 from orgsync.sandbox.model.organization import (
     KINDS,
-    Account,
     Fields,
-    Organization,
+    MemberAccount,
+    OrganizationModel,
 )
-from orgsync.sandbox.model.quotas import Quota, Throttle
+from orgsync.sandbox.model.quotas import Quota, QuotaLimiter
 
 READS = frozenset({"GetContactInformation", "GetAlternateContact"})
 WRITES = frozenset({"PutContactInformation", "PutAlternateContact", "DeleteAlternateContact"})
@@ -40,8 +40,8 @@ _MANAGEMENT_OWN_ID = (
 _NO_CONTACT = "No contact of the inputted alternate contact type found."
 
 
-class AccountError(Exception):
-    """A refusal: `code` is AWS's error name; `fields` are (name, message) of a failed validation."""
+class ApiError(Exception):
+    """An error of the Account API: `code` is AWS's error name; `fields` are (name, message) of a failed validation."""
 
     def __init__(self, code: str, message: str, fields: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(f"{code}: {message}")
@@ -56,8 +56,8 @@ class AccountError(Exception):
 
 
 @dataclass(frozen=True)
-class Caller:
-    """Who calls: the account, the ARN that CloudTrail would name, and whether it is the sandbox itself."""
+class CallerIdentity:
+    """The caller of an API: its account, its ARN as in CloudTrail, and whether it is the sandbox itself."""
 
     account: str
     arn: str
@@ -66,11 +66,11 @@ class Caller:
 
 @dataclass(frozen=True)
 class Write:
-    """A write that succeeded: the request as it came, and whom it concerned."""
+    """A write that succeeded: the request, and the account and kind that it changed."""
 
     operation: str
     parameters: Mapping[str, Any]
-    caller: Caller
+    caller: CallerIdentity
     account: str
     kind: str
 
@@ -84,19 +84,19 @@ class AccountService:
         clock: seconds, for the quotas and for `lag_s`.
         lag_s: seconds for which a read still answers what stood there before a write. AWS is
             eventually consistent; the Terraform provider had to poll for it.
-        refuse: asked before every call that is not the sandbox's own, with operation and target
+        refuse: called before every call that is not the sandbox's own, with operation and target
             account; an AccountError it returns is what the caller gets.
-        on_write: told of every write that succeeded, outside the lock.
+        on_write: called with every write that succeeded, outside the lock.
     """
 
     def __init__(
         self,
-        organization: Organization,
+        organization: OrganizationModel,
         *,
         clock: Callable[[], float],
         quotas: Mapping[str, Quota] | None = None,
         lag_s: float = 0.0,
-        refuse: Callable[[str, str], AccountError | None] = lambda operation, account: None,
+        refuse: Callable[[str, str], ApiError | None] = lambda operation, account: None,
         on_write: Callable[[Write], None] = lambda write: None,
     ) -> None:
         self.management = organization.management
@@ -105,7 +105,7 @@ class AccountService:
         for account in organization.accounts:
             self._contacts[account.id] = copy.deepcopy(account.contacts)
         self._before: dict[tuple[str, str], tuple[float, Fields | None]] = {}
-        self._throttle = Throttle(quotas or {}, clock)
+        self._throttle = QuotaLimiter(quotas or {}, clock)
         self._clock, self._lag_s, self._refuse, self._on_write = clock, lag_s, refuse, on_write
         self._counts: dict[str, Counter[str]] = {}
         self._lock = RLock()
@@ -125,26 +125,26 @@ class AccountService:
             }
 
     def contacts(self) -> dict[str, dict[str, Fields | None]]:
-        """What every account truly holds now, the management account's included; None: no such contact."""
+        """Read every account's contacts now, the management account's included; None: no such contact."""
         with self._lock:
             return {
                 account: {kind: copy.copy(held.get(kind)) for kind in KINDS} for account, held in self._contacts.items()
             }
 
-    def admit(self, account: Account) -> None:
-        """A new member with the contacts it brings."""
+    def add_account(self, account: MemberAccount) -> None:
+        """Add a member with the contacts that it has."""
         with self._lock:
             self._members[account.id] = account
             self._contacts[account.id] = copy.deepcopy(account.contacts)
 
-    def act(self, operation: str, parameters: Mapping[str, Any], caller: Caller) -> Write:
-        """A write by somebody else's hand: neither counted, throttled nor told of.
+    def write_directly(self, operation: str, parameters: Mapping[str, Any], caller: CallerIdentity) -> Write:
+        """Write as another user of the API would: neither counted, throttled nor passed to `on_write`.
 
         Its fields are stored as they come, because accounts do hold what AWS would not take
         today (an old phone number without its plus).
 
         Raises:
-            AccountError: the caller may not write this account.
+            ApiError: the caller may not write this account.
         """
         kind, target = _kind(operation, parameters), parameters.get("AccountId", caller.account)
         self._authorize(operation, parameters, caller)
@@ -153,11 +153,11 @@ class AccountService:
             self._store(target, kind, None if deletes else _fields(kind, parameters))
         return Write(operation, dict(parameters), caller, target, kind)
 
-    def call(self, operation: str, parameters: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
-        """Do what the API does; parameters and answer as in the service model.
+    def call(self, operation: str, parameters: Mapping[str, Any], caller: CallerIdentity) -> dict[str, Any]:
+        """Call an operation; parameters and answer are as in the service model.
 
         Raises:
-            AccountError: AWS's refusal.
+            ApiError: AWS's refusal.
             UnknownOperation: not one of the contact operations.
         """
         if operation not in OPERATIONS:
@@ -165,19 +165,21 @@ class AccountService:
         counted = caller.account == self.management and "AccountId" in parameters and not caller.sandbox
         try:
             answer = self._call(operation, parameters, caller, counted)
-        except AccountError as refusal:
+        except ApiError as refusal:
             if counted and refusal.code != "ResourceNotFoundException":
                 self._count(operation, "throttled" if refusal.code == "TooManyRequestsException" else "failed")
             raise
         return answer
 
-    def _call(self, operation: str, parameters: Mapping[str, Any], caller: Caller, counted: bool) -> dict[str, Any]:
+    def _call(
+        self, operation: str, parameters: Mapping[str, Any], caller: CallerIdentity, counted: bool
+    ) -> dict[str, Any]:
         target = parameters.get("AccountId", caller.account)
         if counted:
             self._count(operation, "made")
         if not caller.sandbox:
-            if not self._throttle.admits(caller.account, operation):
-                raise AccountError("TooManyRequestsException", "Too Many Requests")
+            if not self._throttle.allows(caller.account, operation):
+                raise ApiError("TooManyRequestsException", "Too Many Requests")
             refusal = self._refuse(operation, str(target))
             if refusal:
                 raise refusal
@@ -192,8 +194,8 @@ class AccountService:
         self._on_write(Write(operation, dict(parameters), caller, target, kind))
         return {}
 
-    def _authorize(self, operation: str, parameters: Mapping[str, Any], caller: Caller) -> None:
-        """Who may ask about whom.
+    def _authorize(self, operation: str, parameters: Mapping[str, Any], caller: CallerIdentity) -> None:
+        """Refuse a caller who may not act on the account.
 
         [field] The wording for the management account's own id is quoted by several tools, and
         suspended accounts can still be read. [inferred] They cannot be written to, and the
@@ -203,7 +205,7 @@ class AccountService:
             return
         target = parameters["AccountId"]
         if not isinstance(target, str) or not re.fullmatch(r"\d{12}", target):
-            raise _invalid([("AccountId", "must be 12 digits")])
+            raise _validation_error([("AccountId", "must be 12 digits")])
         why = None
         if caller.account != self.management:
             why = "Only the management account or a delegated administrator can specify an account."
@@ -214,7 +216,7 @@ class AccountService:
         elif operation in WRITES and self._members[target].state != "ACTIVE":
             why = "The account is not active."
         if why:
-            raise AccountError(
+            raise ApiError(
                 "AccessDeniedException",
                 f"User: {caller.arn} is not authorized to perform: account:{operation} ({why})",
             )
@@ -225,7 +227,7 @@ class AccountService:
         if self._lag_s and self._clock() < visible_at:
             fields = before
         if fields is None:
-            raise AccountError("ResourceNotFoundException", _NO_CONTACT)
+            raise ApiError("ResourceNotFoundException", _NO_CONTACT)
         if kind == "primary":
             return {"ContactInformation": dict(fields)}
         return {"AlternateContact": {"AlternateContactType": kind.upper(), **fields}}
@@ -233,12 +235,12 @@ class AccountService:
     def _write(self, operation: str, parameters: Mapping[str, Any], account: str, kind: str) -> None:
         if operation == "DeleteAlternateContact":
             if kind not in self._contacts[account]:
-                raise AccountError("ResourceNotFoundException", _NO_CONTACT)
+                raise ApiError("ResourceNotFoundException", _NO_CONTACT)
             self._store(account, kind, None)
             return
-        mistakes = contact_rules.mistakes(kind, _given(kind, parameters))
-        if mistakes:
-            raise _invalid(mistakes)
+        errors = contact_rules.field_errors(kind, _contact_parameters(kind, parameters))
+        if errors:
+            raise _validation_error(errors)
         self._store(account, kind, _fields(kind, parameters))
 
     def _store(self, account: str, kind: str, fields: Fields | None) -> None:
@@ -260,22 +262,22 @@ def _kind(operation: str, parameters: Mapping[str, Any]) -> str:
         return "primary"
     named = parameters.get("AlternateContactType")
     if named not in ("BILLING", "OPERATIONS", "SECURITY"):
-        raise _invalid([("AlternateContactType", "must be one of BILLING, OPERATIONS, SECURITY")])
+        raise _validation_error([("AlternateContactType", "must be one of BILLING, OPERATIONS, SECURITY")])
     return str(named).lower()
 
 
-def _given(kind: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Where a write's parameters hold the contact: nested for the primary one, flat for the alternates."""
+def _contact_parameters(kind: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Find the contact in a write's parameters: nested for the primary one, flat for the alternates."""
     given: Mapping[str, Any] = parameters.get("ContactInformation", {}) if kind == "primary" else parameters
     return given
 
 
 def _fields(kind: str, parameters: Mapping[str, Any]) -> Fields:
-    given = _given(kind, parameters)
+    given = _contact_parameters(kind, parameters)
     rules = contact_rules.PRIMARY if kind == "primary" else contact_rules.ALTERNATE
     return {name: given[name] for name in rules if given.get(name) is not None}
 
 
-def _invalid(mistakes: list[tuple[str, str]]) -> AccountError:
-    text = "; ".join(f"{name} {message}" for name, message in mistakes)
-    return AccountError("ValidationException", f"{len(mistakes)} validation error(s) detected: {text}", tuple(mistakes))
+def _validation_error(errors: list[tuple[str, str]]) -> ApiError:
+    text = "; ".join(f"{name} {message}" for name, message in errors)
+    return ApiError("ValidationException", f"{len(errors)} validation error(s) detected: {text}", tuple(errors))

@@ -1,6 +1,6 @@
-"""What AWS accepts as a contact: field lengths, patterns and what is required (botocore's service model).
+"""AWS's rules for contacts: field lengths, patterns and required fields (botocore's service model).
 
-Kept apart from the product's own rules on purpose: the sandbox judges them.
+They are separate from the product's own rules on purpose: the sandbox checks those.
 """
 
 import re
@@ -40,19 +40,19 @@ ALTERNATE = {
 STATE_REQUIRED = frozenset({"US", "CA", "GB", "DE", "JP", "IN", "BR"})
 
 
-def mistakes(kind: str, fields: Mapping[str, object]) -> list[tuple[str, str]]:
-    """What AWS would say against the fields of a `primary` or alternate contact: (field, message).
+def field_errors(kind: str, fields: Mapping[str, object]) -> list[tuple[str, str]]:
+    """List AWS's errors about the fields of a `primary` or alternate contact: (field, message).
 
     The messages repeat the value: the model marks them sensitive, so callers must expect it.
     """
     rules = PRIMARY if kind == "primary" else ALTERNATE
-    found = [(name, message) for name, rule in rules.items() if (message := _judge(rule, fields.get(name)))]
+    found = [(name, message) for name, rule in rules.items() if (message := _field_error(rule, fields.get(name)))]
     if kind == "primary" and fields.get("CountryCode") in STATE_REQUIRED and not fields.get("StateOrRegion"):
         found.append(("StateOrRegion", f"must not be empty for country {fields['CountryCode']}"))
     return found
 
 
-def _judge(rule: _Rule, value: object) -> str | None:
+def _field_error(rule: _Rule, value: object) -> str | None:
     if value is None:
         return "must not be null" if rule.required else None
     if not isinstance(value, str):

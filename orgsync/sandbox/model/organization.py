@@ -27,7 +27,7 @@ _UNITS = ("/Workloads/Prod", "/Workloads/Prod", "/Workloads/Dev", "/Sandbox", "/
 _TEAMS = ("web", "data", "mobile", "search", "payments", "platform", "research")
 _FIRST = ("Ana", "Bo", "Chidi", "Dana", "Eve", "Farid", "Grace", "Hana", "Ivo", "Jun", "Kofi", "Lena")
 _LAST = ("Adler", "Brandt", "Chen", "Diaz", "Eriksen", "Fofana", "Gupta", "Haas", "Ito", "Jansen")
-_PLACES = (
+_ADDRESSES = (
     ("Seattle", "WA", "US", "98101"),
     ("Berlin", "BE", "DE", "10115"),
     ("Toronto", "ON", "CA", "M5H 2N2"),
@@ -37,12 +37,12 @@ _PLACES = (
 _TITLES = {"billing": "Finance Lead", "operations": "Operations Lead", "security": "Security Lead"}
 
 
-class OrganizationRefused(ValueError):
-    """A description of an organization that cannot be used; the message names the place in it."""
+class OrganizationInvalid(ValueError):
+    """A description of an organization that cannot be used; the message has the path in it."""
 
 
 @dataclass
-class Account:
+class MemberAccount:
     """One member account; `ou` is a path of unit names from the root (`/` is the root itself)."""
 
     id: str
@@ -55,30 +55,30 @@ class Account:
 
 
 @dataclass
-class Organization:
+class OrganizationModel:
     """The management account's id and contacts, and its members in the order they joined."""
 
     management: str
-    accounts: list[Account]
+    accounts: list[MemberAccount]
     source: dict[str, Fields]
 
 
-def make(seed: int, count: int, management: str = MANAGEMENT) -> Organization:
-    """An organization of `count` members, the same for the same seed, every account with contacts of its own."""
+def make(seed: int, count: int, management: str = MANAGEMENT) -> OrganizationModel:
+    """Make an organization of `count` members, the same for the same seed, every account with contacts of its own."""
     accounts = [_account(seed, f"{200_000_000_000 + number:012d}", number) for number in range(1, count + 1)]
     source = {kind: make_contact(seed, management, kind) for kind in KINDS}
-    return Organization(management, accounts, source)
+    return OrganizationModel(management, accounts, source)
 
 
 def make_contact(seed: int, account: str, kind: str) -> Fields:
-    """A contact that AWS would accept, the same for the same seed, account and kind."""
+    """Make a contact that AWS would accept, the same for the same seed, account and kind."""
     draw = random.Random(f"{seed}/{account}/{kind}")
     person = f"{draw.choice(_FIRST)} {draw.choice(_LAST)}"
     phone = f"+1 555-{draw.randrange(100, 1000)}-{draw.randrange(10_000):04d}"
     if kind != Kind.PRIMARY:
         email = f"{kind}.{draw.randrange(1000):03d}@{account}.example.com"
         return {"Name": person, "Title": _TITLES[kind], "EmailAddress": email, "PhoneNumber": phone}
-    city, state, country, postal_code = draw.choice(_PLACES)
+    city, state, country, postal_code = draw.choice(_ADDRESSES)
     fields = {
         "FullName": person,
         "AddressLine1": f"{draw.randrange(1, 999)} Example Street",
@@ -91,23 +91,23 @@ def make_contact(seed: int, account: str, kind: str) -> Fields:
     return fields | ({"StateOrRegion": state} if state else {})
 
 
-def from_document(document: Mapping[str, Any]) -> Organization:
-    """The organization a scenario file describes under `organization` and `source`.
+def from_document(document: Mapping[str, Any]) -> OrganizationModel:
+    """Make the organization that a scenario file describes under `organization` and `source`.
 
     Raises:
-        OrganizationRefused: naming the place in the file that is wrong, and what is allowed there.
+        OrganizationInvalid: with the path in the file that is wrong, and what is allowed there.
     """
     described = _mapping(document.get("organization", {}), "organization", {"management", "accounts", "seed"})
     seed = described.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool):
-        raise OrganizationRefused("organization.seed: must be a whole number")
+        raise OrganizationInvalid("organization.seed: must be a whole number")
     management = _account_id(described.get("management", MANAGEMENT), "organization.management")
     organization = make(seed, 0, management)
     organization.accounts = _accounts(described.get("accounts", 3), seed)
     ids = [management, *(account.id for account in organization.accounts)]
     twice = sorted({account for account in ids if ids.count(account) > 1})
     if twice:
-        raise OrganizationRefused(f"organization.accounts: {', '.join(twice)} stands there twice")
+        raise OrganizationInvalid(f"organization.accounts: {', '.join(twice)} stands there twice")
     for kind, fields in contacts(document.get("source", {}), "source").items():
         if fields is None:
             del organization.source[kind]
@@ -116,26 +116,26 @@ def from_document(document: Mapping[str, Any]) -> Organization:
     return organization
 
 
-def contacts(described: Any, place: str) -> dict[str, Fields | None]:
-    """Kinds with their fields, or None for a contact that does not exist; only names are judged, never values.
+def contacts(described: Any, path: str) -> dict[str, Fields | None]:
+    """Read kinds with their fields, or None for a contact that does not exist; only names are checked, never values.
 
     Raises:
-        OrganizationRefused: for a kind or a field that AWS does not know, or a primary contact that is None.
+        OrganizationInvalid: for a kind or a field that AWS does not know, or a primary contact that is None.
     """
     result: dict[str, Fields | None] = {}
-    for kind, fields in _mapping(described, place, set(KINDS)).items():
+    for kind, fields in _mapping(described, path, set(KINDS)).items():
         if fields is None and kind == Kind.PRIMARY:
-            raise OrganizationRefused(f"{place}.primary: every account has a primary contact; it cannot be null")
+            raise OrganizationInvalid(f"{path}.primary: every account has a primary contact; it cannot be null")
         allowed = PRIMARY_FIELDS if kind == Kind.PRIMARY else ALTERNATE_FIELDS
-        result[kind] = None if fields is None else _strings(fields, f"{place}.{kind}", set(allowed))
+        result[kind] = None if fields is None else _strings(fields, f"{path}.{kind}", set(allowed))
     return result
 
 
-def _account(seed: int, account: str, number: int) -> Account:
+def _account(seed: int, account: str, number: int) -> MemberAccount:
     draw = random.Random(f"{seed}/{account}")
     team = draw.choice(_TEAMS)
     kinds = [kind for kind in KINDS if kind == Kind.PRIMARY or draw.random() < 0.75]
-    return Account(
+    return MemberAccount(
         id=account,
         name=f"{team}-{number}",
         email=f"{team}-{number}@example.com",
@@ -145,48 +145,48 @@ def _account(seed: int, account: str, number: int) -> Account:
     )
 
 
-def _accounts(described: Any, seed: int) -> list[Account]:
+def _accounts(described: Any, seed: int) -> list[MemberAccount]:
     if isinstance(described, int) and not isinstance(described, bool) and described >= 0:
         return make(seed, described).accounts
     if not isinstance(described, Sequence) or isinstance(described, str):
-        raise OrganizationRefused("organization.accounts: must be a number of accounts or a list of them")
+        raise OrganizationInvalid("organization.accounts: must be a number of accounts or a list of them")
     return [_listed_account(entry, f"organization.accounts[{i}]", seed) for i, entry in enumerate(described)]
 
 
-def _listed_account(entry: Any, place: str, seed: int) -> Account:
-    entry = _mapping(entry, place, {"id", "name", "email", "ou", "state", "tags", "contacts"})
-    account = _account_id(entry.get("id"), f"{place}.id")
+def _listed_account(entry: Any, path: str, seed: int) -> MemberAccount:
+    entry = _mapping(entry, path, {"id", "name", "email", "ou", "state", "tags", "contacts"})
+    account = _account_id(entry.get("id"), f"{path}.id")
     texts = {key: entry[key] for key in ("name", "email", "ou", "state") if key in entry}
-    texts = {"name": f"account-{account[-4:]}", "email": f"{account}@example.com"} | _strings(texts, place, set(texts))
+    texts = {"name": f"account-{account[-4:]}", "email": f"{account}@example.com"} | _strings(texts, path, set(texts))
     if texts.get("state", "ACTIVE") not in STATES:
-        raise OrganizationRefused(f"{place}.state: must be one of {', '.join(STATES)}")
+        raise OrganizationInvalid(f"{path}.state: must be one of {', '.join(STATES)}")
     if not re.fullmatch(r"/|(/[^/]+)+", texts.get("ou", "/")):
-        raise OrganizationRefused(f"{place}.ou: must be a path from the root such as /Workloads/Prod")
-    given = contacts(entry.get("contacts", {}), f"{place}.contacts")
+        raise OrganizationInvalid(f"{path}.ou: must be a path from the root such as /Workloads/Prod")
+    given = contacts(entry.get("contacts", {}), f"{path}.contacts")
     held = {kind: fields for kind, fields in given.items() if fields is not None}
     held.setdefault(Kind.PRIMARY.value, make_contact(seed, account, Kind.PRIMARY))
-    return Account(id=account, tags=_strings(entry.get("tags", {}), f"{place}.tags"), contacts=held, **texts)
+    return MemberAccount(id=account, tags=_strings(entry.get("tags", {}), f"{path}.tags"), contacts=held, **texts)
 
 
-def _account_id(value: Any, place: str) -> str:
+def _account_id(value: Any, path: str) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"\d{12}", value):
-        raise OrganizationRefused(f"{place}: must be an account id of 12 digits, in quotes")
+        raise OrganizationInvalid(f"{path}: must be an account id of 12 digits, in quotes")
     return value
 
 
-def _mapping(value: Any, place: str, allowed: set[str] | None = None) -> Mapping[str, Any]:
+def _mapping(value: Any, path: str, allowed: set[str] | None = None) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise OrganizationRefused(f"{place}: must be a mapping")
+        raise OrganizationInvalid(f"{path}: must be a mapping")
     unknown = sorted(str(key) for key in value if allowed is not None and key not in allowed)
     if unknown:
-        raise OrganizationRefused(
-            f"{place}.{unknown[0]}: is not a key here; allowed: {', '.join(sorted(allowed or ()))}"
+        raise OrganizationInvalid(
+            f"{path}.{unknown[0]}: is not a key here; allowed: {', '.join(sorted(allowed or ()))}"
         )
     return value
 
 
-def _strings(value: Any, place: str, allowed: set[str] | None = None) -> Fields:
-    for key, text in _mapping(value, place, allowed).items():
+def _strings(value: Any, path: str, allowed: set[str] | None = None) -> Fields:
+    for key, text in _mapping(value, path, allowed).items():
         if not isinstance(text, str):
-            raise OrganizationRefused(f"{place}.{key}: must be text, in quotes")
+            raise OrganizationInvalid(f"{path}.{key}: must be text, in quotes")
     return dict(value)

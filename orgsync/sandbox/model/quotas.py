@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock
 
-from orgsync.sandbox.errors import UnknownOperation, WrongFault
+from orgsync.sandbox.errors import InvalidFault, UnknownOperation
 
 
 @dataclass(frozen=True)
 class Quota:
-    """Requests a second in the long run, and how many may come at once."""
+    """A quota: requests a second in the long run, and the number that may come at once."""
 
     rate: float
     burst: float
@@ -30,27 +30,27 @@ Quotas = str | Mapping[str, Mapping[str, float]]
 
 
 def parse(quotas: Quotas) -> Mapping[str, Quota]:
-    """The quotas that are in force for a scenario's `quotas`.
+    """Read the quotas of a scenario's `quotas`.
 
     Raises:
         UnknownOperation: for an operation that has no quota at AWS.
-        WrongFault: for anything else that is not `off`, `aws` or operation to `{rate, burst}`.
+        InvalidFault: for anything else that is not `off`, `aws` or operation to `{rate, burst}`.
     """
     if quotas == "off":
         return {}
     if quotas == "aws":
         return AWS
     if isinstance(quotas, str):
-        raise WrongFault(f"quotas: {quotas!r} is not known; write off, aws or operation: {{rate, burst}}")
+        raise InvalidFault(f"quotas: {quotas!r} is not known; write off, aws or operation: {{rate, burst}}")
     for operation, quota in quotas.items():
         if operation not in AWS:
             raise UnknownOperation(f"quotas.{operation}: no such Account API operation; known: {', '.join(AWS)}")
         if set(quota) != {"rate", "burst"} or min(quota.values()) <= 0:
-            raise WrongFault(f"quotas.{operation}: write {{rate: 5, burst: 8}}, both above zero")
+            raise InvalidFault(f"quotas.{operation}: write {{rate: 5, burst: 8}}, both above zero")
     return {operation: Quota(**quota) for operation, quota in quotas.items()}
 
 
-class Throttle:
+class QuotaLimiter:
     """Token buckets that fill with the clock's seconds; thread-safe."""
 
     def __init__(self, quotas: Mapping[str, Quota], clock: Callable[[], float]) -> None:
@@ -59,7 +59,7 @@ class Throttle:
         self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
         self._lock = Lock()
 
-    def admits(self, caller: str, operation: str) -> bool:
+    def allows(self, caller: str, operation: str) -> bool:
         """Take one token of the caller's bucket for the operation, if there is one."""
         quota = self._quotas.get(operation)
         if quota is None:

@@ -1,8 +1,8 @@
-"""A rehearsal: one file says what organization there is and what happens; playing it gives a report."""
+"""Rehearsals: one file describes an organization and the steps that happen in it; running it gives a report."""
 
-from orgsync.sandbox.rehearsal.load import ScenarioRefused, load, validate
+from orgsync.sandbox.rehearsal.load import ScenarioInvalid, load, validate
 from orgsync.sandbox.rehearsal.model import Scenario
-from orgsync.sandbox.rehearsal.progress import Audience
+from orgsync.sandbox.rehearsal.progress import ProgressReporter
 from orgsync.sandbox.rehearsal.rehearse import rehearse
 
-__all__ = ["Audience", "Scenario", "ScenarioRefused", "load", "rehearse", "validate"]
+__all__ = ["ProgressReporter", "Scenario", "ScenarioInvalid", "load", "rehearse", "validate"]

@@ -1,4 +1,4 @@
-"""The members of the sandbox's organization, as AWS Organizations describes them now."""
+"""The member accounts of the sandbox's organization, as AWS Organizations describes them now."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Member:
+class ListedAccount:
     """A member account; `path` is `/` in the root, `unit_ids` are those of all units above it."""
 
     id: str
@@ -20,18 +20,20 @@ class Member:
     tags: Mapping[str, str]
 
 
-def members(organizations: "OrganizationsClient", management: str) -> list[Member]:
-    """Every member account, by id; walks the tree once, unit by unit, instead of asking for each account."""
+def list_accounts(organizations: "OrganizationsClient", management: str) -> list[ListedAccount]:
+    """List every member account by its id; walks the tree once instead of asking for each account."""
     (root,) = organizations.list_roots()["Roots"]
-    found = _below(organizations, root["Id"], "/", frozenset({root["Id"]}))
+    found = _accounts_below(organizations, root["Id"], "/", frozenset({root["Id"]}))
     return sorted((member for member in found if member.id != management), key=lambda member: member.id)
 
 
-def _below(organizations: "OrganizationsClient", parent: str, path: str, above: frozenset[str]) -> Iterator[Member]:
+def _accounts_below(
+    organizations: "OrganizationsClient", parent: str, path: str, above: frozenset[str]
+) -> Iterator[ListedAccount]:
     for accounts in organizations.get_paginator("list_accounts_for_parent").paginate(ParentId=parent):
         for account in accounts["Accounts"]:
             tags = organizations.list_tags_for_resource(ResourceId=account["Id"])["Tags"]
-            yield Member(
+            yield ListedAccount(
                 id=account["Id"],
                 name=account["Name"],
                 path=path,
@@ -42,4 +44,4 @@ def _below(organizations: "OrganizationsClient", parent: str, path: str, above: 
     for units in organizations.get_paginator("list_organizational_units_for_parent").paginate(ParentId=parent):
         for unit in units["OrganizationalUnits"]:
             inside = f"{path.rstrip('/')}/{unit['Name']}"
-            yield from _below(organizations, unit["Id"], inside, above | {unit["Id"]})
+            yield from _accounts_below(organizations, unit["Id"], inside, above | {unit["Id"]})

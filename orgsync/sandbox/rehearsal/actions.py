@@ -1,86 +1,86 @@
-"""How each action of a scenario is done on the stage."""
+"""The actions of a scenario: each does one thing to the session's cloud or stack."""
 
 from collections.abc import Callable
 from typing import Any
 
 from orgsync.sandbox.rehearsal import command
-from orgsync.sandbox.rehearsal.session import Result, Stage
+from orgsync.sandbox.rehearsal.session import ActionResult, Session
 from orgsync.sandbox.rehearsal.steps import (
     Action,
     EditMember,
     EditSource,
-    Event,
+    EventStep,
     MoveAccount,
     NewAccount,
     TagAccount,
 )
 
 
-class NothingToFire(RuntimeError):
-    """`schedule` was played although no enabled schedule is deployed."""
+class NoSchedule(RuntimeError):
+    """A `schedule` step found no enabled schedule in the deployed stack."""
 
 
-def do(stage: Stage, action: Action, timeout_s: float) -> Result:
-    """Do one action and return when it is done; what it sets off is not waited for.
+def perform(session: Session, action: Action, timeout_s: float) -> ActionResult:
+    """Perform one action and return when it is done, without waiting for the work that it starts.
 
     Raises:
-        Exception: whatever the cloud refuses, in its own words.
+        Exception: the cloud's own refusal.
     """
     if action.named == "command":
-        return _command(stage, action.body, timeout_s)
-    done = _HOW[action.named](stage, action.body)
-    return done if isinstance(done, Result) else Result()
+        return _command(session, action.body, timeout_s)
+    done = _PERFORMERS[action.named](session, action.body)
+    return done if isinstance(done, ActionResult) else ActionResult()
 
 
-def _command(stage: Stage, line: str, timeout_s: float) -> Result:
-    region = {"AWS_REGION": stage.region, "AWS_DEFAULT_REGION": stage.region}
-    ran = command.run(line, {**stage.cloud.environment, **region}, timeout_s)
-    error = None if ran.exit == 0 else ran.complaint.strip() or f"`{line}` ended with exit code {ran.exit}"
-    return Result(output=ran.output, exit=ran.exit, error=error)
+def _command(session: Session, line: str, timeout_s: float) -> ActionResult:
+    region = {"AWS_REGION": session.region, "AWS_DEFAULT_REGION": session.region}
+    ran = command.run(line, {**session.cloud.environment, **region}, timeout_s)
+    error = None if ran.exit == 0 else ran.errors.strip() or f"`{line}` ended with exit code {ran.exit}"
+    return ActionResult(output=ran.output, exit=ran.exit, error=error)
 
 
-def _edit_source(stage: Stage, edit: EditSource) -> None:
-    stage.cloud.edit_source(edit.given(), via=edit.via, casing=edit.casing)
+def _edit_source(session: Session, edit: EditSource) -> None:
+    session.cloud.edit_source(edit.given(), via=edit.via, casing=edit.casing)
 
 
-def _edit_member(stage: Stage, edit: EditMember) -> None:
-    stage.cloud.edit_member(edit.account, edit.given(), via=edit.via, casing=edit.casing)
+def _edit_member(session: Session, edit: EditMember) -> None:
+    session.cloud.edit_member(edit.account, edit.given(), via=edit.via, casing=edit.casing)
 
 
-def _create(stage: Stage, new: NewAccount) -> None:
-    stage.cloud.create_account(new.name, new.ou)
+def _create(session: Session, new: NewAccount) -> None:
+    session.cloud.create_account(new.name, new.ou)
 
 
-def _join(stage: Stage, new: NewAccount) -> None:
-    stage.cloud.join_account(new.name, new.ou)
+def _join(session: Session, new: NewAccount) -> None:
+    session.cloud.join_account(new.name, new.ou)
 
 
-def _close(stage: Stage, account: str) -> None:
-    stage.cloud.close_account(account)
+def _close(session: Session, account: str) -> None:
+    session.cloud.close_account(account)
 
 
-def _move(stage: Stage, move: MoveAccount) -> None:
-    stage.cloud.move_account(move.account, move.ou)
+def _move(session: Session, move: MoveAccount) -> None:
+    session.cloud.move_account(move.account, move.ou)
 
 
-def _tag(stage: Stage, tag: TagAccount) -> None:
-    stage.cloud.tag_account(tag.account, tag.tags)
+def _tag(session: Session, tag: TagAccount) -> None:
+    session.cloud.tag_account(tag.account, tag.tags)
 
 
-def _event(stage: Stage, event: Event) -> None:
-    stage.cloud.put_event(event.model_dump(by_alias=True))
+def _event(session: Session, event: EventStep) -> None:
+    session.cloud.put_event(event.model_dump(by_alias=True))
 
 
-def _schedule(stage: Stage, _: Any) -> None:
-    if not stage.cloud.fire_schedules():
-        raise NothingToFire("no enabled schedule is deployed")
+def _schedule(session: Session, _: Any) -> None:
+    if not session.cloud.fire_schedules():
+        raise NoSchedule("no enabled schedule is deployed")
 
 
-_HOW: dict[str, Callable[[Stage, Any], Result | None]] = {
-    "deploy": Stage.deploy,
-    "preview": Stage.preview,
-    "refresh": Stage.refresh,
-    "destroy": Stage.destroy,
+_PERFORMERS: dict[str, Callable[[Session, Any], ActionResult | None]] = {
+    "deploy": Session.deploy,
+    "preview": Session.preview,
+    "refresh": Session.refresh,
+    "destroy": Session.destroy,
     "edit_source": _edit_source,
     "edit_member": _edit_member,
     "create_account": _create,
@@ -90,6 +90,6 @@ _HOW: dict[str, Callable[[Stage, Any], Result | None]] = {
     "tag_account": _tag,
     "event": _event,
     "schedule": _schedule,
-    "fault": lambda stage, fault: stage.cloud.faults.add(fault.model_dump(exclude_none=True)),
-    "clear_faults": lambda stage, _: stage.cloud.faults.clear(),
+    "fault": lambda session, fault: session.cloud.faults.add(fault.model_dump(exclude_none=True)),
+    "clear_faults": lambda session, _: session.cloud.faults.clear(),
 }

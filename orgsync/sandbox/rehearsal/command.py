@@ -1,4 +1,4 @@
-"""A command line, run as an operator would who has the sandbox's credentials in his shell."""
+"""A command line, run as by an operator whose shell has the sandbox's credentials."""
 
 import os
 import shlex
@@ -11,27 +11,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LIBRARY = Path(__file__).parents[3]
-"""Where `orgsync` is imported from: a checkout, or site-packages."""
+"""The folder that `orgsync` is imported from: a checkout, or site-packages."""
 
 
-class CommandTookTooLong(TimeoutError):
+class CommandTimeout(TimeoutError):
     """The command line did not end in time, and was killed with everything it had started."""
 
 
 @dataclass(frozen=True)
-class Ran:
-    """How a command line ended: its exit code and what it wrote to stdout and stderr."""
+class CommandResult:
+    """The result of a command line: its exit code and its text on stdout and stderr."""
 
     exit: int
     output: str
-    complaint: str
+    errors: str
 
 
-def run(line: str, environment: Mapping[str, str], timeout_s: float) -> Ran:
-    """Run it in a shell in which `orgsync` is this very checkout.
+def run(line: str, environment: Mapping[str, str], timeout_s: float) -> CommandResult:
+    """Run a command line in a shell in which `orgsync` is this very installation.
 
     Raises:
-        CommandTookTooLong: after `timeout_s` seconds.
+        CommandTimeout: after `timeout_s` seconds.
     """
     with tempfile.TemporaryDirectory(prefix="orgsync-command-") as bin_folder:
         _put_orgsync(Path(bin_folder))
@@ -45,12 +45,12 @@ def run(line: str, environment: Mapping[str, str], timeout_s: float) -> Ran:
             start_new_session=True,
         )
         try:
-            output, complaint = started.communicate(timeout=timeout_s)
+            output, errors = started.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired as error:
             os.killpg(started.pid, signal.SIGKILL)
             started.communicate()
-            raise CommandTookTooLong(f"`{line}` did not end within {timeout_s:g} s") from error
-    return Ran(started.returncode, output, complaint)
+            raise CommandTimeout(f"`{line}` did not end within {timeout_s:g} s") from error
+    return CommandResult(started.returncode, output, errors)
 
 
 def _environment(cloud: Mapping[str, str], first_on_path: str) -> dict[str, str]:

@@ -1,10 +1,10 @@
-"""What a rehearsal lays over the configuration in the stack file."""
+"""The configuration that a rehearsal lays over the one in the stack file."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from orgsync.contact_sync.names import Operation
-from orgsync.sandbox.engines.program import laid_over
+from orgsync.sandbox.engines.program import merge_config
 from orgsync.sandbox.rehearsal.model import Scenario
 
 Document = dict[str, Any]
@@ -13,11 +13,11 @@ QUICK: Document = {
     "pacing": {operation.value: {"rate": 500, "burst": 500} for operation in Operation},
     "verify_config": {"delay": 0.75},
 }
-"""What lies under the scenario's own `config` while the sandbox has no quotas: nobody waits for them."""
+"""The configuration below the scenario's own `config` while the sandbox has no quotas to wait for."""
 
 
 def overlay(scenario: Scenario, step: Mapping[str, Any]) -> Document:
-    """The pace that fits the quotas, the scenario's `config` over it, and the step's over both."""
+    """Merge the pace that fits the quotas, the scenario's `config` over it, and the step's over both."""
     match scenario.quotas:
         case "off":
             pace = QUICK
@@ -25,5 +25,5 @@ def overlay(scenario: Scenario, step: Mapping[str, Any]) -> Document:
             pace = {}
         case quotas:
             pace = {"pacing": {operation: quota.model_dump() for operation, quota in quotas.items()}}
-    both: Document = laid_over(laid_over(pace, scenario.config), step)
+    both: Document = merge_config(merge_config(pace, scenario.config), step)
     return both

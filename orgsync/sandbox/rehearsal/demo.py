@@ -1,4 +1,4 @@
-"""The story that `orgsync sandbox demo` tells: a scenario like any other, told with notes."""
+"""The scenario of `orgsync sandbox demo`: one like any other, with a note for each step."""
 
 from typing import Any
 
@@ -6,19 +6,19 @@ from orgsync.sandbox.rehearsal.load import validate
 from orgsync.sandbox.rehearsal.model import Scenario
 
 BURST = 10
-"""Edits in one burst."""
+"""The edits in one burst."""
 
 MOST_RUNS = 2
-"""Runs that answer a burst: one for its first edit, one more for all that ring while that lasts."""
+"""The most runs that a burst takes: one for its first edit, one more for all that come while that lasts."""
 
 
 def demo(accounts: int) -> Scenario:
-    """The story with this many member accounts; the first of them is the one that drifts."""
+    """Make the scenario for this many member accounts; the first of them is the one that drifts."""
     return validate(_document(accounts))
 
 
 def broken_promises(report: dict[str, Any]) -> list[str]:
-    """What the story says beyond where every account ends, and its report shows to be untrue."""
+    """List what the scenario promises beside the end of every account and its report shows to be untrue."""
     runs = sum(len(step["runs"]) for step in report["steps"] if step["step"] == "at_once")
     return [f"{BURST} edits in one burst set off {runs} runs, not at most {MOST_RUNS}"] if runs > MOST_RUNS else []
 
@@ -26,16 +26,16 @@ def broken_promises(report: dict[str, Any]) -> list[str]:
 def _document(accounts: int) -> dict[str, Any]:
     desk = _security("Security Desk", "security-desk@example.com")
     return {
-        "name": f"contact sync keeps {accounts} account{'s' if accounts != 1 else ''} in step",
+        "name": f"contact sync keeps {accounts} account{'s' if accounts != 1 else ''} in sync",
         "organization": {"accounts": accounts, "seed": 7},
         "latency_ms": 50,
         "config": {"verify_config": {"delay": 1.5}},  # a run that is over at once would merge no burst
         "steps": [
-            {"note": "deploy; every account is brought into step for the first time", "deploy": {}},
+            {"note": "deploy; every account is brought in sync for the first time", "deploy": {}},
             {"note": "the security contact changes at the source", "edit_source": {"security": desk}},
             {"note": f"{BURST} edits in one burst, answered by at most {MOST_RUNS} runs", "at_once": _burst()},
             {
-                "note": "a member's contact is changed from the management account, as our own writes are: no bell",
+                "note": "a member's contact is changed from the management account: no run starts",
                 "edit_member": _drift(),
             },
             {"note": "the daily pass finds and repairs it", "schedule": {}},

@@ -1,4 +1,4 @@
-"""A scenario in words, for whoever watches it being played. Never a contact's value."""
+"""Descriptions of a scenario for the progress output; never a contact's value."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,8 +8,8 @@ from orgsync.sandbox.rehearsal.parts import CallFault, Fault
 from orgsync.sandbox.rehearsal.steps import Action, Step
 
 
-def terms(scenario: Scenario) -> list[str]:
-    """The conditions of the rehearsal, one line each."""
+def describe_conditions(scenario: Scenario) -> list[str]:
+    """Describe the conditions of the rehearsal, one line each."""
     match scenario.quotas:
         case "off":
             quotas = "off; the stack is deployed with a pace that waits for none (`pacing`, `verify_config`)"
@@ -26,12 +26,12 @@ def terms(scenario: Scenario) -> list[str]:
         f"organization: {count} member account{'s' if count != 1 else ''}",
         f"quotas: {quotas}",
         *latency,
-        *(f"fault: {fault_in_words(fault)}" for fault in scenario.faults),
+        *(f"fault: {describe_fault(fault)}" for fault in scenario.faults),
     ]
 
 
-def fault_in_words(fault: Fault) -> str:
-    """`PutAlternateContact answers AccessDeniedException for 200000000001, 3 times`."""
+def describe_fault(fault: Fault) -> str:
+    """Describe a fault: `PutAlternateContact answers AccessDeniedException for 200000000001, 3 times`."""
     limit = f", {fault.times} time{'s' if fault.times != 1 else ''}" if fault.times else ""
     if isinstance(fault, CallFault):
         operation = "every call" if fault.operation == "*" else fault.operation
@@ -42,14 +42,14 @@ def fault_in_words(fault: Fault) -> str:
     return f"{fault.function} dies {fault.crash} its work{rate}{limit}"
 
 
-def title(step: Step) -> str:
-    """What a step does, in one line."""
+def describe_step(step: Step) -> str:
+    """Describe in one line what a step does."""
     if step.at_once:
         return f"at once: {len(step.at_once)} steps ({', '.join(sorted({one.named for one in step.at_once}))})"
-    return _title(step)
+    return _describe_action(step)
 
 
-def _title(action: Action) -> str:
+def _describe_action(action: Action) -> str:
     body: Any = action.body
     match action.named:
         case "edit_source":
@@ -67,7 +67,7 @@ def _title(action: Action) -> str:
         case "event":
             return f"event: {body.detail_type} from {body.source}" + (f", {body.times} times" if body.times > 1 else "")
         case "fault":
-            return f"fault: {fault_in_words(body)}"
+            return f"fault: {describe_fault(body)}"
         case "deploy" | "preview":
             return f"{action.named}: stack {body.stack}"
     return action.named
@@ -77,8 +77,8 @@ def _kinds(given: Mapping[str, Any]) -> str:
     return ", ".join(f"{kind}{' deleted' if fields is None else ''}" for kind, fields in given.items())
 
 
-def traffic(calls: Mapping[str, Mapping[str, int]]) -> str:
-    """`1,204 reads, 80 writes, 3 throttled` of the members' contacts so far."""
+def describe_calls(calls: Mapping[str, Mapping[str, int]]) -> str:
+    """Count the calls about members' contacts so far: `1,204 reads, 80 writes, 3 throttled`."""
     reads = sum(count["made"] for operation, count in calls.items() if operation.startswith("Get"))
     writes = sum(count["made"] for operation, count in calls.items() if not operation.startswith("Get"))
     throttled = sum(count["throttled"] for count in calls.values())

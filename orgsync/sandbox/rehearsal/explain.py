@@ -1,4 +1,4 @@
-"""pydantic's findings, said the way an owner reads a file: the place, then what is allowed there."""
+"""Explanations of pydantic's errors as an owner reads a file: the path in it, then what is allowed there."""
 
 from typing import Any
 
@@ -6,25 +6,25 @@ from pydantic import ValidationError
 
 
 def explain(error: ValidationError) -> list[str]:
-    """One line a mistake: `steps.3.edit_source.via: must be api or console`."""
-    return [line for mistake in error.errors(include_url=False) for line in _lines(mistake)]
+    """Explain each error in one line: `steps.3.edit_source.via: must be api or console`."""
+    return [line for error in error.errors(include_url=False) for line in _lines(error)]
 
 
-def _lines(mistake: Any) -> list[str]:
-    place, context = mistake["loc"], mistake.get("ctx", {})
-    if mistake["type"] == "unknown_keys":
-        said = f"is not a key here; allowed: {', '.join(context['allowed'])}"
-        return [f"{_path((*place, key))}: {said}" for key in context["keys"]]
-    return [f"{_path(place)}: {_message(mistake, context)}"]
+def _lines(error: Any) -> list[str]:
+    location, context = error["loc"], error.get("ctx", {})
+    if error["type"] == "unknown_keys":
+        text = f"is not a key here; allowed: {', '.join(context['allowed'])}"
+        return [f"{_path((*location, key))}: {text}" for key in context["keys"]]
+    return [f"{_path(location)}: {_message(error, context)}"]
 
 
-def _path(place: tuple[int | str, ...]) -> str:
-    """The place as in the file; the names of a union's branches (`~counted`) are ours, not the file's."""
-    return ".".join(str(part) for part in place if not str(part).startswith("~")) or "the file"
+def _path(location: tuple[int | str, ...]) -> str:
+    """Write the path as in the file; the names of a union's branches (`~counted`) are ours, not the file's."""
+    return ".".join(str(part) for part in location if not str(part).startswith("~")) or "the file"
 
 
-def _message(mistake: Any, context: Any) -> str:
-    kind = mistake["type"]
+def _message(error: Any, context: Any) -> str:
+    kind = error["type"]
     if kind == "missing":
         return "is missing"
     if kind == "literal_error":
@@ -32,10 +32,10 @@ def _message(mistake: Any, context: Any) -> str:
     if kind == "string_pattern_mismatch" and r"\d{12}" in context["pattern"]:
         return "must be an account id of 12 digits, in quotes"
     if kind == "string_type":
-        return _not_text(mistake["input"])
+        return _not_text(error["input"])
     if kind in ("model_type", "dict_type"):
         return "must be a mapping"
-    return str(mistake["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    return str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
 
 
 def _not_text(found: Any) -> str:

@@ -1,7 +1,7 @@
-"""What a scenario file may say: the organization, the source, the weather and the end.
+"""The scenario file's model: the organization, the source, quotas and faults, and the expected end.
 
 The steps have a file of their own. Everything is strict: an unknown key, a number where
-text belongs or an id that is not 12 digits is a mistake, because a rehearsal that quietly
+text belongs or an id that is not 12 digits is an error, because a rehearsal that quietly
 ignored a line would be believed all the same.
 """
 
@@ -11,34 +11,34 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from orgsync.sandbox.rehearsal.parts import (
     AccountId,
-    Contacts,
+    ContactsDocument,
     Fault,
-    Names,
-    Strict,
+    StrictDocument,
+    Tags,
     Text,
     UnitPath,
 )
 from orgsync.sandbox.rehearsal.steps import Step
 
 SETTLE_S = 120.0
-"""Seconds that the sandbox waits after a step, unless the scenario says otherwise."""
+"""The seconds that the sandbox waits after a step, unless the scenario says otherwise."""
 
 State = Literal["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"]
 
 
-class NamedAccount(Strict):
-    """One member account as the file gives it; what is left out is made from the seed."""
+class AccountDocument(StrictDocument):
+    """One member account as the file describes it; fields that are missing are made from the seed."""
 
     id: AccountId
     name: Text = ""
     email: Text = ""
     ou: UnitPath = "/"
     state: State = "ACTIVE"
-    tags: Names = Field(default_factory=dict)
-    contacts: Contacts = Field(default_factory=Contacts)
+    tags: Tags = Field(default_factory=dict)
+    contacts: ContactsDocument = Field(default_factory=ContactsDocument)
 
 
-def _unique_ids(accounts: list[NamedAccount]) -> list[NamedAccount]:
+def _unique_ids(accounts: list[AccountDocument]) -> list[AccountDocument]:
     ids = [account.id for account in accounts]
     twice = sorted({one for one in ids if ids.count(one) > 1})
     if twice:
@@ -54,7 +54,7 @@ def _form_of_accounts(value: Any) -> str | None:
 
 Accounts = Annotated[
     Annotated[Annotated[int, Field(ge=0, le=2000)], Tag("~counted")]
-    | Annotated[Annotated[list[NamedAccount], AfterValidator(_unique_ids)], Tag("~named")],
+    | Annotated[Annotated[list[AccountDocument], AfterValidator(_unique_ids)], Tag("~named")],
     Discriminator(
         _form_of_accounts,
         custom_error_type="accounts",
@@ -64,21 +64,21 @@ Accounts = Annotated[
 """A number of accounts made from the seed, or each account by name (tags with `~` are no part of a path)."""
 
 
-class OrganizationPart(Strict):
-    """`organization:` who pays, and whose contacts are kept in step."""
+class OrganizationDocument(StrictDocument):
+    """The key `organization`: the management account and its members."""
 
     management: AccountId = "100000000001"
     accounts: Accounts
     seed: int = 0
 
     @model_validator(mode="after")
-    def _management_is_no_member(self) -> "OrganizationPart":
+    def _management_is_no_member(self) -> "OrganizationDocument":
         if isinstance(self.accounts, list) and self.management in {account.id for account in self.accounts}:
             raise ValueError(f"the management account {self.management} cannot be one of the members")
         return self
 
 
-class Quota(Strict):
+class QuotaDocument(StrictDocument):
     """One operation's quota in calls a second, and how many may come at once."""
 
     rate: float = Field(gt=0, le=1000)
@@ -99,17 +99,17 @@ def _form_of_quotas(value: Any) -> str:
 
 
 Quotas = Annotated[
-    Annotated[Literal["off", "aws"], Tag("~all")] | Annotated[dict[QuotaOperation, Quota], Tag("~each")],
+    Annotated[Literal["off", "aws"], Tag("~all")] | Annotated[dict[QuotaOperation, QuotaDocument], Tag("~each")],
     Discriminator(_form_of_quotas),
 ]
 
 
-class Scenario(Strict):
-    """A whole rehearsal; `config` is kept as it stands, because the product judges it itself at preview."""
+class Scenario(StrictDocument):
+    """A whole rehearsal; `config` is not validated here, because the product validates it itself at preview."""
 
     name: Text
-    organization: OrganizationPart
-    source: Contacts = Field(default_factory=Contacts)
+    organization: OrganizationDocument
+    source: ContactsDocument = Field(default_factory=ContactsDocument)
     config: dict[str, Any] = Field(default_factory=dict)
     quotas: Quotas = "off"
     latency_ms: float = Field(default=0, ge=0, le=10_000)

@@ -1,6 +1,6 @@
-"""What a rehearsal has left behind so far, read from the outside after every step.
+"""Observations of a rehearsal: its runs and dead letters so far, read from outside after every step.
 
-It is kept here because `destroy` takes the tables and queues away with everything else.
+They are kept here because `destroy` deletes the tables and queues with everything else.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from orgsync.sandbox.cloud import Cloud
+from orgsync.sandbox.cloud.cloud import Cloud
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,7 +33,7 @@ Document = dict[str, Any]
 
 
 @dataclass
-class Ledger:
+class Observations:
     """Runs with their receipts by run id, refusals by execution, and the dead letters of each queue."""
 
     cloud: Cloud
@@ -41,7 +41,7 @@ class Ledger:
     refused: dict[str, Document] = field(default_factory=dict)
     dead_letters: dict[str, int] = field(default_factory=dict)
 
-    def look(self, regions: Iterable[str]) -> list[str]:
+    def update(self, regions: Iterable[str]) -> list[str]:
         """Read everything again; returns the ids of runs that were not there before, oldest first."""
         before = set(self.runs)
         for region in regions:
@@ -52,9 +52,9 @@ class Ledger:
             if isinstance(answer, dict) and answer.get("outcome") == "refused":
                 refusal = answer["refusal"]
                 self.refused[execution["arn"]] = {"reason": refusal["reason"], "source": refusal["source"]}
-        return [run["run_id"] for run in self.in_order() if run["run_id"] not in before]
+        return [run["run_id"] for run in self.runs_by_start() if run["run_id"] not in before]
 
-    def in_order(self) -> list[Document]:
+    def runs_by_start(self) -> list[Document]:
         """All runs, oldest first."""
         return sorted(self.runs.values(), key=lambda run: (run["started"], run["run_id"]))
 
@@ -63,7 +63,7 @@ def _runs(dynamodb: "DynamoDBClient") -> dict[str, Document]:
     headers: dict[str, Document] = {}
     receipts: dict[str, list[Document]] = {}
     for item in _state_items(dynamodb):
-        if item["item"] == "run" and item["status"] != "merged":  # a bell that another run answers
+        if item["item"] == "run" and item["status"] != "merged":  # an event that another run takes up
             headers[item["sync_id"]] = {name: item.get(name) for name in RUN_FIELDS}
         elif item["item"].startswith("receipt#"):
             receipts.setdefault(item["sync_id"], []).append({name: item.get(name) for name in RECEIPT_FIELDS})

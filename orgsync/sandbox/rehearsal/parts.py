@@ -1,4 +1,4 @@
-"""The small shapes that scenario files are made of: ids, units, contacts and faults."""
+"""The small parts of scenario files: ids, units, contacts and faults."""
 
 from typing import Annotated, Any, Literal
 
@@ -18,15 +18,15 @@ from orgsync.sandbox.cloud.faults import Faults
 from orgsync.sandbox.errors import SandboxError
 
 
-class Strict(BaseModel):
-    """Nothing is guessed: no unknown keys, no conversions; the object never changes."""
+class StrictDocument(BaseModel):
+    """A strict document: no unknown keys, no conversions, and no changes afterwards."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, value: Any) -> Any:
-        """As `extra="forbid"`, but saying what is allowed instead."""
+        """Refuse unknown keys as `extra="forbid"` does, but say what is allowed instead."""
         if isinstance(value, dict):
             allowed = [field.alias or name for name, field in cls.model_fields.items()]
             unknown = [str(key) for key in value if key not in allowed]
@@ -38,11 +38,11 @@ class Strict(BaseModel):
 Text = Annotated[str, StringConstraints(min_length=1)]
 AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 UnitPath = Annotated[str, StringConstraints(pattern=r"^/$|^(/[^/]{1,128})+$")]
-Names = dict[str, str]
+Tags = dict[str, str]
 """Tags: key to value."""
 
 
-class Primary(Strict):
+class PrimaryContactDocument(StrictDocument):
     """A primary contact, in AWS's own field names. Any text is allowed: AWS's refusals can be rehearsed."""
 
     FullName: str = ""
@@ -59,7 +59,7 @@ class Primary(Strict):
     WebsiteUrl: str = ""
 
 
-class Alternate(Strict):
+class AlternateContactDocument(StrictDocument):
     """A billing, operations or security contact, in AWS's own field names."""
 
     Name: str = ""
@@ -68,24 +68,24 @@ class Alternate(Strict):
     PhoneNumber: str = ""
 
 
-class Contacts(Strict):
-    """Contacts by kind. A kind that is not mentioned and one that is null are told apart by `given`."""
+class ContactsDocument(StrictDocument):
+    """Contacts by kind; `given` distinguishes a kind that is not mentioned from one that is null."""
 
-    primary: Primary | None = None
-    billing: Alternate | None = None
-    operations: Alternate | None = None
-    security: Alternate | None = None
+    primary: PrimaryContactDocument | None = None
+    billing: AlternateContactDocument | None = None
+    operations: AlternateContactDocument | None = None
+    security: AlternateContactDocument | None = None
 
     @field_validator("primary")
     @classmethod
-    def _always_there(cls, value: Primary | None) -> Primary | None:
+    def _always_there(cls, value: PrimaryContactDocument | None) -> PrimaryContactDocument | None:
         if value is None:
             raise ValueError("every account has a primary contact; it cannot be null")
         return value
 
     def given(self) -> dict[str, dict[str, str] | None]:
-        """The kinds that the file mentions, each with its fields, or None for one that shall not exist."""
-        kinds = sorted(self.model_fields_set & set(Contacts.model_fields))
+        """List the kinds that the file mentions, each with its fields, or None for one that shall not exist."""
+        kinds = sorted(self.model_fields_set & set(ContactsDocument.model_fields))
         return {kind: _fields(getattr(self, kind)) for kind in kinds}
 
 
@@ -93,9 +93,8 @@ def _fields(contact: BaseModel | None) -> dict[str, str] | None:
     return None if contact is None else contact.model_dump(exclude_unset=True)
 
 
-class CallFault(Strict):
-    """Calls that answer with an error: of the Account API for all accounts (`*`: every operation) or for one,
-    or of any other service that the sandbox has."""
+class CallFault(StrictDocument):
+    """Calls that answer with an error: of the Account API (`*`: every operation), or of another service."""
 
     operation: Text
     error: Text
@@ -112,8 +111,8 @@ class CallFault(Strict):
         return self
 
 
-class Crash(Strict):
-    """A function's process that dies: before it did anything, or when all is done but not yet answered."""
+class CrashFault(StrictDocument):
+    """The death of a function's process: before it does anything, or when it has done all but not yet answered."""
 
     function: Literal["plan", "process", "report", "deploy"]
     crash: Literal["before", "after"]
@@ -122,11 +121,11 @@ class Crash(Strict):
 
 
 def _form_of_fault(value: Any) -> str:
-    crash = isinstance(value, Crash) or (isinstance(value, dict) and {"function", "crash"} & set(value))
+    crash = isinstance(value, CrashFault) or (isinstance(value, dict) and {"function", "crash"} & set(value))
     return "~crash" if crash else "~call"
 
 
 Fault = Annotated[
-    Annotated[CallFault, Tag("~call")] | Annotated[Crash, Tag("~crash")],
+    Annotated[CallFault, Tag("~call")] | Annotated[CrashFault, Tag("~crash")],
     Discriminator(_form_of_fault),
 ]

@@ -1,14 +1,14 @@
-"""What a deployed configuration wants of every account: the rehearsal's own judge.
+"""The policy that a deployed configuration states for every account, decided independently of the product.
 
 Nothing here is taken from the product: it is written a second time, and shorter, from the
-contract, so that a mistake in deciding does not hide itself by being asked about itself.
+contract, so that an error in deciding is not hidden by the same error in the check.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orgsync.sandbox.rehearsal.accounts import Member
+from orgsync.sandbox.rehearsal.accounts import ListedAccount
 
 KINDS = ("primary", "billing", "operations", "security")
 
@@ -20,19 +20,19 @@ Contacts = Mapping[str, Mapping[str, Fields]]
 
 
 @dataclass(frozen=True)
-class Policy:
+class ContactPolicy:
     """`config` as it stands under `orgsync:contact_sync`, everything laid over it included."""
 
     config: Mapping[str, Any]
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds that are kept in step."""
+        """The kinds that are kept in sync."""
         wanted = self.config.get("contact_types", KINDS)
         return tuple(kind for kind in KINDS if kind in wanted)
 
-    def left_alone(self, member: Member) -> str | None:
-        """Why nothing may be written to this account, or None."""
+    def skip_reason(self, member: ListedAccount) -> str | None:
+        """Give the reason why nothing may be written to this account, or None."""
         if member.state != "ACTIVE":
             return f"is {member.state}"
         if member.id in self.config.get("excluded_accounts", ()):
@@ -45,24 +45,24 @@ class Policy:
                 return f"excluded by tag {key}"
         return None
 
-    def differences(self, members: list[Member], contacts: Contacts, management: str) -> set[tuple[str, str]]:
-        """Account and kind of everything that is not as the policy wants it; empty when converged."""
+    def differences(self, members: list[ListedAccount], contacts: Contacts, management: str) -> set[tuple[str, str]]:
+        """List account and kind of everything that is not as the policy wants it; empty when converged."""
         source = contacts[management]
         return {
             (member.id, kind)
             for member in members
-            if self.left_alone(member) is None
+            if self.skip_reason(member) is None
             for kind in self.kinds
             if not self._content(kind, source.get(kind), contacts[member.id].get(kind))
         }
 
     def _content(self, kind: str, source: Fields, found: Fields) -> bool:
         if source is not None:
-            return found is not None and _bare(found) == _bare(source)
+            return found is not None and _normalized(found) == _normalized(source)
         propagate = kind != "primary" and self.config.get("on_source_delete", "alert") == "propagate"
         return found is None or not propagate
 
 
-def _bare(fields: Mapping[str, str]) -> dict[str, str]:
-    """White space around a value and fields that hold nothing else make no difference."""
+def _normalized(fields: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what makes no difference: white space around a value, and fields that hold nothing else."""
     return {name: value.strip() for name, value in fields.items() if value and value.strip()}

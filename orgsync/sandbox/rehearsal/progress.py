@@ -1,4 +1,4 @@
-"""Who watches a rehearsal while it is played."""
+"""Progress of a rehearsal while it runs."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -6,33 +6,33 @@ from typing import Any, Protocol
 from orgsync.sandbox.rehearsal.model import Scenario
 
 
-class Audience(Protocol):
-    """Told of everything as it happens; never decides anything."""
+class ProgressReporter(Protocol):
+    """A receiver of progress; it never decides anything."""
 
-    def opens(self, scenario: Scenario, engine: str, terms: list[str], pulse: Callable[[], str]) -> None:
-        """It begins. `engine` as in the report; `terms`: quotas, latency and faults; `pulse`: the traffic so far."""
+    def scenario_started(self, scenario: Scenario, engine: str, terms: list[str], pulse: Callable[[], str]) -> None:
+        """Report the start. `engine` as in the report; `terms`: quotas, latency, faults; `pulse`: the calls so far."""
 
-    def begins(self, number: int, total: int, title: str) -> None:
-        """A step begins; `number` counts from 1."""
+    def step_started(self, number: int, total: int, title: str) -> None:
+        """Report the start of a step; `number` counts from 1."""
 
-    def hears(self, line: str) -> None:
-        """The engine wrote a line."""
+    def on_output(self, line: str) -> None:
+        """Report a line of the engine's output."""
 
-    def ends(self, step: dict[str, Any]) -> None:
-        """A step has ended, and so has everything that it set off; `step` as in the report."""
+    def step_finished(self, step: dict[str, Any]) -> None:
+        """Report the end of a step and of everything that it started; `step` as in the report."""
 
 
-class Nobody:
-    """An audience that is not there."""
+class SilentReporter:
+    """A receiver that drops all progress."""
 
-    def opens(self, scenario: Scenario, engine: str, terms: list[str], pulse: Callable[[], str]) -> None:
+    def scenario_started(self, scenario: Scenario, engine: str, terms: list[str], pulse: Callable[[], str]) -> None:
         pass
 
-    def begins(self, number: int, total: int, title: str) -> None:
+    def step_started(self, number: int, total: int, title: str) -> None:
         pass
 
-    def hears(self, line: str) -> None:
+    def on_output(self, line: str) -> None:
         pass
 
-    def ends(self, step: dict[str, Any]) -> None:
+    def step_finished(self, step: dict[str, Any]) -> None:
         pass

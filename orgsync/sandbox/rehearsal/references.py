@@ -1,4 +1,4 @@
-"""Accounts and stacks that a scenario speaks of although there are none such."""
+"""References of a scenario to accounts and stacks that do not exist."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,34 +8,38 @@ from orgsync.sandbox.rehearsal.parts import CallFault, Fault
 from orgsync.sandbox.rehearsal.steps import BY_THE_ENGINE, Action, Step
 
 
-def strangers(scenario: Scenario, members: set[str]) -> list[str]:
-    """One line for each place that names an account nobody has.
+def unknown_accounts(scenario: Scenario, members: set[str]) -> list[str]:
+    """List, one line each, the paths that name an account which does not exist.
 
     `members`: the ids that the organization starts with. A scenario in which accounts are
-    created or join is not judged, because their ids are known only once it is played.
+    created or join is not checked, because their ids are known only once it runs.
     """
-    if any(action.named in ("create_account", "join_account") for _, action in _placed(scenario.steps)):
+    if any(action.named in ("create_account", "join_account") for _, action in _located_actions(scenario.steps)):
         return []
-    faultable = members | {scenario.organization.management}
-    in_steps = (found for place, action in _placed(scenario.steps) for found in _in_action(place, action))
-    named = [*_in_faults("faults", scenario.faults), *in_steps]
+    known = members | {scenario.organization.management}
+    in_steps = (
+        found
+        for location, action in _located_actions(scenario.steps)
+        for found in _accounts_in_action(location, action)
+    )
+    named = [*_accounts_in_faults("faults", scenario.faults), *in_steps]
     return [
-        f"{place}: {account} is no {'account' if of_fault else 'member account'} of this organization"
-        for place, account, of_fault in named
-        if account not in (faultable if of_fault else members)
+        f"{location}: {account} is no {'account' if of_fault else 'member account'} of this organization"
+        for location, account, of_fault in named
+        if account not in (known if of_fault else members)
     ]
 
 
 def missing_stacks(scenario: Scenario, repository: Path) -> list[str]:
-    """One line for each place that names a stack without a file: an engine would take it for an empty one."""
+    """List, one line each, the paths that name a stack without a file: an engine would take it for an empty one."""
     named = [
-        (f"{place}.{action.named}.stack", action.body.stack)
-        for place, action in _placed(scenario.steps)
+        (f"{location}.{action.named}.stack", action.body.stack)
+        for location, action in _located_actions(scenario.steps)
         if action.named in BY_THE_ENGINE and action.body.stack
     ]
     return [
-        f"{place}: there is no file Pulumi.{stack}.yaml; {_stacks(repository)}"
-        for place, stack in named
+        f"{location}: there is no file Pulumi.{stack}.yaml; {_stacks(repository)}"
+        for location, stack in named
         if not (repository / f"Pulumi.{stack}.yaml").exists()
     ]
 
@@ -45,25 +49,25 @@ def _stacks(repository: Path) -> str:
     return f"stacks here: {', '.join(found)}" if found else "there is no stack file here"
 
 
-def _placed(steps: list[Step]) -> Iterator[tuple[str, Action]]:
-    """Every action, also those begun together, with its place in the file."""
+def _located_actions(steps: list[Step]) -> Iterator[tuple[str, Action]]:
+    """Yield every action, also those started together, with its path in the file."""
     for number, step in enumerate(steps):
         yield f"steps.{number}", step
         for inner, action in enumerate(step.at_once or []):
             yield f"steps.{number}.at_once.{inner}", action
 
 
-def _in_action(place: str, action: Action) -> Iterator[tuple[str, str, bool]]:
+def _accounts_in_action(location: str, action: Action) -> Iterator[tuple[str, str, bool]]:
     match action.named:
         case "close_account":
-            yield f"{place}.close_account", action.body, False
+            yield f"{location}.close_account", action.body, False
         case "edit_member" | "move_account" | "tag_account":
-            yield f"{place}.{action.named}.account", action.body.account, False
+            yield f"{location}.{action.named}.account", action.body.account, False
         case "fault":
-            yield from _in_faults(f"{place}.fault", [action.body], numbered=False)
+            yield from _accounts_in_faults(f"{location}.fault", [action.body], numbered=False)
 
 
-def _in_faults(place: str, faults: list[Fault], numbered: bool = True) -> Iterator[tuple[str, str, bool]]:
+def _accounts_in_faults(location: str, faults: list[Fault], numbered: bool = True) -> Iterator[tuple[str, str, bool]]:
     for number, fault in enumerate(faults):
         if isinstance(fault, CallFault) and fault.account is not None:
-            yield f"{place}.{number}.account" if numbered else f"{place}.account", fault.account, True
+            yield f"{location}.{number}.account" if numbered else f"{location}.account", fault.account, True

@@ -1,22 +1,22 @@
-"""A scenario, played: its cloud, its engine, every step, and what it all came to."""
+"""The rehearsal of a scenario: its cloud, its engine, every step, and the report."""
 
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from orgsync.sandbox.cloud import Cloud
-from orgsync.sandbox.engines.engine import Choice, open_engine
+from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.engines.opener import Choice, open_engine
 from orgsync.sandbox.engines.program import Program
 from orgsync.sandbox.rehearsal import descriptions
-from orgsync.sandbox.rehearsal.load import ScenarioRefused, organization_of
+from orgsync.sandbox.rehearsal.load import ScenarioInvalid, organization_of
 from orgsync.sandbox.rehearsal.model import Scenario
-from orgsync.sandbox.rehearsal.observations import Ledger
-from orgsync.sandbox.rehearsal.progress import Audience, Nobody
+from orgsync.sandbox.rehearsal.observations import Observations
+from orgsync.sandbox.rehearsal.progress import ProgressReporter, SilentReporter
 from orgsync.sandbox.rehearsal.references import missing_stacks
-from orgsync.sandbox.rehearsal.report import report, standing
-from orgsync.sandbox.rehearsal.session import Stage
-from orgsync.sandbox.rehearsal.step_runner import turn
+from orgsync.sandbox.rehearsal.report import report, take_snapshot
+from orgsync.sandbox.rehearsal.session import Session
+from orgsync.sandbox.rehearsal.step_runner import run_step
 
 PROGRAM = Path(__file__).parents[1] / "program"
 """The Pulumi program as it is packaged: links to the one at the top of a checkout, copies of it in a wheel."""
@@ -25,21 +25,21 @@ PROGRAM = Path(__file__).parents[1] / "program"
 def rehearse(
     scenario: Scenario,
     engine: Choice = "auto",
-    audience: Audience | None = None,
+    progress: ProgressReporter | None = None,
     program: Path = PROGRAM,
     clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, Any]:
-    """Deploy the Pulumi program in the folder `program` into an organization of its own and play every step there.
+    """Deploy the Pulumi program in the folder `program` into an organization of its own and run every step there.
 
-    Returns the document that `report` describes.
+    Returns the document that `report` makes.
 
     Raises:
         EngineMissing: `pulumi` was asked for by name, and there is none.
-        ScenarioRefused: a step names a stack that `program` has no file of.
+        ScenarioInvalid: a step names a stack that `program` has no file of.
     """
     if missing := missing_stacks(scenario, program):
-        raise ScenarioRefused("\n".join(missing))
-    told = audience or Nobody()
+        raise ScenarioInvalid("\n".join(missing))
+    reporter = progress or SilentReporter()
     quotas = scenario.quotas
     with (
         Cloud(
@@ -52,15 +52,18 @@ def rehearse(
     ):
         for fault in scenario.faults:
             cloud.faults.add(fault.model_dump(exclude_none=True))
-        stage = Stage(scenario, cloud, opened, Program(program), hears=told.hears)
-        told.opens(
-            scenario, opened.name, descriptions.terms(scenario), lambda: descriptions.traffic(cloud.account.calls)
+        session = Session(scenario, cloud, opened, Program(program), on_output=reporter.on_output)
+        reporter.scenario_started(
+            scenario,
+            opened.name,
+            descriptions.describe_conditions(scenario),
+            lambda: descriptions.describe_calls(cloud.account.calls),
         )
-        ledger = Ledger(cloud)
-        before = standing(cloud, scenario.organization.management)
+        observations = Observations(cloud)
+        before = take_snapshot(cloud, scenario.organization.management)
         steps = []
         for number, step in enumerate(scenario.steps, start=1):
-            told.begins(number, len(scenario.steps), step.note or descriptions.title(step))
-            steps.append(turn(stage, ledger, step, clock))
-            told.ends(steps[-1])
-        return report(stage, ledger, before, steps)
+            reporter.step_started(number, len(scenario.steps), step.note or descriptions.describe_step(step))
+            steps.append(run_step(session, observations, step, clock))
+            reporter.step_finished(steps[-1])
+        return report(session, observations, before, steps)

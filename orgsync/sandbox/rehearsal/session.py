@@ -1,16 +1,16 @@
-"""Where a scenario is played: one cloud, one engine, and what was last deployed with it."""
+"""The state of a rehearsal: one cloud, one engine, and what was last deployed with it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from orgsync.contact_sync.config import parse
-from orgsync.sandbox.cloud import Cloud
-from orgsync.sandbox.engines.engine import Deployed, DeployFailed, Engine
+from orgsync.sandbox.cloud.cloud import Cloud
 from orgsync.sandbox.engines.program import Program
+from orgsync.sandbox.engines.protocol import Deployed, DeployFailed, Engine
 from orgsync.sandbox.rehearsal.configuration import overlay
 from orgsync.sandbox.rehearsal.model import Scenario
-from orgsync.sandbox.rehearsal.steps import OnDeployed, OnStack
+from orgsync.sandbox.rehearsal.steps import DeployedStackStep, StackStep
 from orgsync.shared.configuration import ConfigurationRefused
 
 Document = dict[str, Any]
@@ -19,8 +19,8 @@ HOME_REGION = "us-east-1"
 
 
 @dataclass(frozen=True)
-class Result:
-    """What an action has to show; `error` says why it did not do what it says."""
+class ActionResult:
+    """The result of an action; `error` is the reason if it did not do what it says."""
 
     resources: dict[str, int] | None = None
     output: str | None = None
@@ -29,25 +29,25 @@ class Result:
 
 
 @dataclass
-class Stage:
-    """Everything that the actions of one rehearsal work on."""
+class Session:
+    """The cloud, the engine and the deployed stacks that the actions of one rehearsal work on."""
 
     scenario: Scenario
     cloud: Cloud
     engine: Engine
     program: Program
-    hears: Callable[[str], None]
+    on_output: Callable[[str], None]
     stack: str = "dev"
     config: Document | None = None
-    """All that stood under `orgsync:contact_sync` at the last deploy that could be used at all."""
+    """The whole configuration of the last deploy whose configuration was valid."""
     region: str = HOME_REGION
-    """Where the last stack was deployed, and its operator works."""
+    """The region of the last deployed stack, in which its operator works."""
     regions: set[str] = field(default_factory=lambda: {HOME_REGION})
-    """Where stacks were deployed."""
-    came_to_nothing: bool = False
-    """The last deploy failed before anything was there."""
+    """The regions in which stacks were deployed."""
+    nothing_deployed: bool = False
+    """True if the last deploy failed before it created anything."""
 
-    def deploy(self, body: OnStack) -> Result:
+    def deploy(self, body: StackStep) -> ActionResult:
         """Bring the stack up, or update it."""
         config = overlay(self.scenario, body.config)
         whole = self.program.stack(body.stack, config)["config"]
@@ -55,34 +55,34 @@ class Stage:
         self.region = whole.get("aws:region", HOME_REGION)
         self.regions.add(self.region)
         policy = whole.get(self.program.overlay_key) or {}
-        if _usable(policy):
+        if _is_valid(policy):
             self.config = policy
-        result = self._ask(lambda: self.engine.up(body.stack, config, self.hears))
-        self.came_to_nothing = result.error is not None and not self.cloud.leftovers()
+        result = self._run(lambda: self.engine.up(body.stack, config, self.on_output))
+        self.nothing_deployed = result.error is not None and not self.cloud.leftovers()
         return result
 
-    def preview(self, body: OnStack) -> Result:
-        """What a deploy with this configuration would change."""
+    def preview(self, body: StackStep) -> ActionResult:
+        """Show what a deploy with this configuration would change."""
         config = overlay(self.scenario, body.config)
-        return self._ask(lambda: self.engine.preview(body.stack, config, self.hears))
+        return self._run(lambda: self.engine.preview(body.stack, config, self.on_output))
 
-    def refresh(self, body: OnDeployed) -> Result:
+    def refresh(self, body: DeployedStackStep) -> ActionResult:
         """Compare what was declared with what is there."""
-        return self._ask(lambda: self.engine.refresh(body.stack or self.stack, self.hears))
+        return self._run(lambda: self.engine.refresh(body.stack or self.stack, self.on_output))
 
-    def destroy(self, body: OnDeployed) -> Result:
-        """Take away everything that was declared."""
-        return self._ask(lambda: self.engine.destroy(body.stack or self.stack, self.hears))
+    def destroy(self, body: DeployedStackStep) -> ActionResult:
+        """Delete everything that was declared."""
+        return self._run(lambda: self.engine.destroy(body.stack or self.stack, self.on_output))
 
-    def _ask(self, engine_does: Callable[[], Deployed]) -> Result:
+    def _run(self, operation: Callable[[], Deployed]) -> ActionResult:
         try:
-            return Result(resources=engine_does().resources)
+            return ActionResult(resources=operation().resources)
         except DeployFailed as failure:
-            return Result(error=str(failure))
+            return ActionResult(error=str(failure))
 
 
-def _usable(config: Document) -> bool:
-    """The product's own judgement: what it refuses was never deployed."""
+def _is_valid(config: Document) -> bool:
+    """Ask the product itself: a configuration that it refuses was never deployed."""
     try:
         parse(config)
     except ConfigurationRefused:

@@ -1,4 +1,4 @@
-"""What may happen in a scenario: one model a step, named and spelled as in the file."""
+"""The steps of a scenario: one model for each, named and spelled as in the file."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -6,10 +6,10 @@ from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from orgsync.sandbox.rehearsal.parts import (
     AccountId,
-    Contacts,
+    ContactsDocument,
     Fault,
-    Names,
-    Strict,
+    StrictDocument,
+    Tags,
     Text,
     UnitPath,
 )
@@ -17,27 +17,27 @@ from orgsync.sandbox.rehearsal.parts import (
 Casing = Literal["camel", "pascal"]
 
 
-class Nothing(Strict):
-    """A step that needs no more than its name."""
+class EmptyStep(StrictDocument):
+    """A step without details."""
 
 
 StackName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
 
 
-class OnStack(Strict):
-    """`deploy` and `preview`: which stack file, and what this one lays over the scenario's own `config`."""
+class StackStep(StrictDocument):
+    """The steps `deploy` and `preview`: a stack file, and what is laid over the scenario's own `config`."""
 
     stack: StackName = "dev"
     config: dict[str, Any] = Field(default_factory=dict)
 
 
-class OnDeployed(Strict):
-    """`refresh` and `destroy`: which of the stacks that stand; the last deployed, where none is named."""
+class DeployedStackStep(StrictDocument):
+    """The steps `refresh` and `destroy`: one of the deployed stacks; without a name, the last one."""
 
     stack: StackName | None = None
 
 
-class _Edit(Contacts):
+class _Edit(ContactsDocument):
     casing: Casing = "camel"
 
     @model_validator(mode="after")
@@ -48,37 +48,37 @@ class _Edit(Contacts):
 
 
 class EditSource(_Edit):
-    """The management account changes contacts of its own."""
+    """A change of the management account's own contacts."""
 
     via: Literal["api", "console"] = "api"
 
 
 class EditMember(_Edit):
-    """A member's contacts are changed by itself, or from the management account."""
+    """A change of a member's contacts, by the member itself or from the management account."""
 
     account: AccountId
     via: Literal["member", "management"] = "member"
 
 
-class NewAccount(Strict):
-    """`create_account` and `join_account`."""
+class NewAccount(StrictDocument):
+    """The steps `create_account` and `join_account`."""
 
     name: Text
     ou: UnitPath = "/"
 
 
-class MoveAccount(Strict):
+class MoveAccount(StrictDocument):
     account: AccountId
     ou: UnitPath
 
 
-class TagAccount(Strict):
+class TagAccount(StrictDocument):
     account: AccountId
-    tags: Names
+    tags: Tags
 
 
-class Event(Strict):
-    """Anything at all, put on the default bus as it stands."""
+class EventStep(StrictDocument):
+    """An event of any kind, put on the default bus unchanged."""
 
     source: Text
     detail_type: Text = Field(alias="detail-type")
@@ -87,10 +87,10 @@ class Event(Strict):
     bus_region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
 
 
-class Action(Strict):
-    """One thing that happens: exactly one of the keys below."""
+class Action(StrictDocument):
+    """One action: exactly one of the keys below."""
 
-    deploy: OnStack | None = None
+    deploy: StackStep | None = None
     edit_source: EditSource | None = None
     edit_member: EditMember | None = None
     create_account: NewAccount | None = None
@@ -98,14 +98,14 @@ class Action(Strict):
     close_account: AccountId | None = None
     move_account: MoveAccount | None = None
     tag_account: TagAccount | None = None
-    event: Event | None = None
-    schedule: Nothing | None = None
+    event: EventStep | None = None
+    schedule: EmptyStep | None = None
     fault: Fault | None = None
-    clear_faults: Nothing | None = None
+    clear_faults: EmptyStep | None = None
     command: Text | None = None
-    preview: OnStack | None = None
-    refresh: OnDeployed | None = None
-    destroy: OnDeployed | None = None
+    preview: StackStep | None = None
+    refresh: DeployedStackStep | None = None
+    destroy: DeployedStackStep | None = None
 
     beside: ClassVar[frozenset[str]] = frozenset()
     """Keys that may stand beside the one that names the action."""
@@ -127,12 +127,12 @@ class Action(Strict):
 
     @property
     def body(self) -> Any:
-        """What the file says under the action's name."""
+        """The document under the action's name."""
         return getattr(self, self.named)
 
 
 def actions(model: type[BaseModel]) -> list[str]:
-    """The names of the actions that a step may be, in the order of the contract."""
+    """List the names of the actions that a step may be, in the order of the contract."""
     beside: frozenset[str] = getattr(model, "beside", frozenset())
     return [name for name in model.model_fields if name not in beside]
 
@@ -141,7 +141,7 @@ BY_THE_ENGINE = {"deploy", "preview", "refresh", "destroy"}
 
 
 class Step(Action):
-    """An action, or several begun together; `note` is shown as it is played, `settle_s` is its own patience."""
+    """An action, or several started together, with a `note` for the progress output and a time limit of its own."""
 
     at_once: Annotated[list[Action], Field(min_length=1, max_length=200)] | None = None
     note: Text | None = None

@@ -8,13 +8,13 @@ from botocore.exceptions import ClientError
 from botocore.model import ListShape, StructureShape
 
 from orgsync.sandbox.resources import shapes
-from orgsync.sandbox.resources.context import Context, ResourceFailed, is_gone
-from orgsync.sandbox.resources.resource import Made, Mistake, Resource
+from orgsync.sandbox.resources.context import ProviderContext, ResourceFailed, is_gone
+from orgsync.sandbox.resources.resource import Created, InputError, Resource
 from orgsync.sandbox.resources.values import Properties, comparable, is_unknown
 
 
 class Tagging(NamedTuple):
-    """How a service changes tags: its operations and the parameter that says of what."""
+    """A service's way to change tags: its operations and the parameter that names the resource."""
 
     by: str
     tag: str = "TagResource"
@@ -24,7 +24,7 @@ class Tagging(NamedTuple):
 
 
 class ApiResource(Resource):
-    """A type whose life is a table: which operation does what, and which names differ."""
+    """A type that is described by a table: its four operations, and the names that differ."""
 
     service: str
     creates: str
@@ -49,7 +49,7 @@ class ApiResource(Resource):
     rename: Mapping[str, str] = {}
 
     resets: Mapping[str, Any] = {}
-    """Input -> what AWS is told when it is no longer declared; `updates` leaves alone what it is not told."""
+    """Input -> the value that resets it when it is no longer declared; `updates` keeps what it does not get."""
 
     tagging: Tagging | None = None
 
@@ -61,26 +61,26 @@ class ApiResource(Resource):
     # What a type may add to its table.
 
     def arrange(self, inputs: Properties) -> Properties:
-        """The inputs in the arrangement of `creates`, where that is more than other names."""
+        """Arrange the inputs for `creates`, where more than names differ."""
         return inputs
 
-    def attach(self, old: Properties | None, inputs: Properties, context: Context) -> Mapping[str, Any]:
-        """Parameters that are not properties, such as code, of a creation (`old` is None) or an update."""
+    def attach(self, old: Properties | None, inputs: Properties, context: ProviderContext) -> Mapping[str, Any]:
+        """Give parameters that are not properties, such as code, of a creation (`old` is None) or an update."""
         return {}
 
-    def settle(self, id: str, old: Properties | None, inputs: Properties, context: Context) -> None:
-        """Further calls after a creation (`old` is None) or an update."""
+    def settle(self, id: str, old: Properties | None, inputs: Properties, context: ProviderContext) -> None:
+        """Make further calls after a creation (`old` is None) or an update."""
 
-    def derive(self, id: str, state: Properties, found: Any, context: Context) -> Properties:
-        """Outputs that have no path in the answer."""
+    def derive(self, id: str, state: Properties, found: Any, context: ProviderContext) -> Properties:
+        """Give outputs that have no path in the answer."""
         return {}
 
     def is_there(self, id: str, found: Any) -> bool:
-        """Whether the answer really holds the thing, and not only waits for its end."""
+        """Return whether the answer has a resource that is not being deleted."""
         return bool(found)
 
     def actual(self, state: Properties, found: Any) -> Properties:
-        """Inputs that the cloud holds otherwise than the state says: drift."""
+        """Give inputs of which the cloud's value differs from the state: drift."""
         if not isinstance(found, Mapping):
             return {}
         wanted = self.request(self.creates, state)
@@ -89,30 +89,30 @@ class ApiResource(Resource):
             spelling = self._spelling(name)
             if spelling in wanted and spelling in found:
                 want, have = comparable(wanted[spelling]), comparable(found[spelling])
-                if not shapes.agrees(want, have):
+                if not shapes.contains(want, have):
                     drifted[name] = shapes.from_api(found[spelling])
         return drifted
 
-    # The four deeds.
+    # The four operations.
 
     def accepts(self, name: str) -> bool:
         return super().accepts(name) or self._spelling(name) is not None
 
-    def mistakes(self, inputs: Properties, context: Context) -> list[Mistake]:
-        found = super().mistakes(inputs, context)
+    def errors(self, inputs: Properties, context: ProviderContext) -> list[InputError]:
+        found = super().errors(inputs, context)
         if not found:
             try:
                 self.request(self.creates, {key: value for key, value in inputs.items() if not is_unknown(value)})
             except shapes.UnknownProperty as error:
                 where = error.path.partition(".")[0]
-                found.append(Mistake(where, f"{self.token}: the sandbox does not know the property {error.path}"))
+                found.append(InputError(where, f"{self.token}: the sandbox does not know the property {error.path}"))
         return found
 
-    def create(self, inputs: Properties, context: Context) -> Made:
+    def create(self, inputs: Properties, context: ProviderContext) -> Created:
         parameters = {**self.request(self.creates, inputs), **self._tags(inputs), **self.attach(None, inputs, context)}
         answer = self.call(self.creates, parameters, inputs, context)
         if self.id_from.startswith("$."):
-            id = str(shapes.at(answer, self.id_from[2:]))
+            id = str(shapes.value_at(answer, self.id_from[2:]))
         else:
             id = self.id_from.format_map(inputs)
         try:
@@ -126,24 +126,24 @@ class ApiResource(Resource):
             raise ResourceFailed(f"{self.token} {id}: was created but cannot be read back")
         return id, state
 
-    def read(self, id: str, state: Properties, context: Context) -> Properties | None:
+    def read(self, id: str, state: Properties, context: ProviderContext) -> Properties | None:
         try:
-            answer = self.call(self.reads, self.asked(id, state), state, context)
+            answer = self.call(self.reads, self.read_parameters(id, state), state, context)
         except ClientError as error:
             if is_gone(error):
                 return None
             raise
-        found = shapes.at(answer, self.found)
+        found = shapes.value_at(answer, self.found)
         if found is None or not self.is_there(id, found):
             return None
-        taken = {name: _output(name, shapes.at(found, path)) for name, path in self.outputs.items()}
+        taken = {name: _output(name, shapes.value_at(found, path)) for name, path in self.outputs.items()}
         now = {**state, **self.actual(state, found), **taken}
         return {**now, **self.derive(id, now, found, context)}
 
-    def update(self, id: str, old: Properties, inputs: Properties, context: Context) -> Properties:
-        told = {**self._taken_away(old, inputs), **inputs}
+    def update(self, id: str, old: Properties, inputs: Properties, context: ProviderContext) -> Properties:
+        declared = {**self._reset_removed(old, inputs), **inputs}
         if self.updates:
-            parameters = {**self.request(self.updates, told), **self._keys(self.updates, id, {**old, **inputs})}
+            parameters = {**self.request(self.updates, declared), **self._keys(self.updates, id, {**old, **inputs})}
             parameters |= self.attach(old, inputs, context)
             self.call(self.updates, parameters, inputs, context)
         self.settle(id, old, inputs, context)
@@ -154,7 +154,7 @@ class ApiResource(Resource):
             raise ResourceFailed(f"{self.token} {id}: is gone; run a refresh, then deploy again")
         return state
 
-    def delete(self, id: str, state: Properties, context: Context) -> None:
+    def delete(self, id: str, state: Properties, context: ProviderContext) -> None:
         if self.deletes:
             try:
                 self.call(self.deletes, self._keys(self.deletes, id, state), state, context)
@@ -162,13 +162,13 @@ class ApiResource(Resource):
                 if not is_gone(error):
                     raise
 
-    def call(self, operation: str, parameters: Mapping[str, Any], state: Properties, context: Context) -> Any:
+    def call(self, operation: str, parameters: Mapping[str, Any], state: Properties, context: ProviderContext) -> Any:
         """Call one operation of the service where the resource lives."""
         client = context.client(self.service, state.get("region"))
         return getattr(client, xform_name(operation))(**parameters)
 
     def request(self, operation: str, inputs: Properties) -> dict[str, Any]:
-        """The parameters of an operation that the inputs give; `accepts` has refused what none has a place for."""
+        """Make an operation's parameters from the inputs; `accepts` has refused inputs that no parameter takes."""
         shape = self._shape(operation)
         result: dict[str, Any] = {}
         for name, value in self.arrange(inputs).items():
@@ -181,29 +181,29 @@ class ApiResource(Resource):
             result = _merge(result, piece)
         return result
 
-    def asked(self, id: str, state: Properties) -> dict[str, Any]:
-        """The parameters of `reads`."""
+    def read_parameters(self, id: str, state: Properties) -> dict[str, Any]:
+        """Make the parameters of `reads`."""
         return {**self._keys(self.reads, id, state), **self.read_with}
 
     def _tags(self, inputs: Properties) -> dict[str, Any]:
-        """The parameter of a creation that carries the tags, where it has one."""
+        """Make the parameter of a creation that carries the tags, where it has one."""
         members = self._shape(self.creates).members
         name = next((name for name in members if name.lower() in ("tags", "tagslist")), None)
         tags = inputs.get("tagsAll")
         return {name: shapes.to_api(members[name], tags, {})} if name and tags and self.taggable else {}
 
-    def _taken_away(self, old: Properties, inputs: Properties) -> Properties:
-        """What to tell AWS of inputs that are no longer declared. Writing anew (a put) needs no word of them.
+    def _reset_removed(self, old: Properties, inputs: Properties) -> Properties:
+        """Give the values that reset inputs which are no longer declared; a put, which writes all, needs none.
 
         Raises:
             ResourceFailed: for a change that would have no effect here.
         """
-        told = self._shape(self.updates).members if self.updates else {}
+        declared = self._shape(self.updates).members if self.updates else {}
         changed = {name for name in old.keys() | inputs.keys() if old.get(name) != inputs.get(name)}
         gone = changed - inputs.keys() - self.computed
         written_anew = self.updates == self.creates
         for name in changed - self.computed - self.handled - self.held - {"tags", "tagsAll"}:
-            if self._spelling(name) not in told or (name in gone - self.resets.keys() and not written_anew):
+            if self._spelling(name) not in declared or (name in gone - self.resets.keys() and not written_anew):
                 raise ResourceFailed(f"{self.token}: the sandbox cannot change {name} in place")
         return {} if written_anew else {name: self.resets[name] for name in gone & self.resets.keys()}
 
@@ -223,7 +223,7 @@ class ApiResource(Resource):
     def _spelling(self, name: str) -> str | None:
         return shapes.member(self._shape(self.creates), self.rename.get(name, name).partition(".")[0])
 
-    def _retag(self, id: str, old: Properties, inputs: Properties, context: Context) -> None:
+    def _retag(self, id: str, old: Properties, inputs: Properties, context: ProviderContext) -> None:
         before, after = old.get("tagsAll", {}), inputs.get("tagsAll", {})
         if self.tagging is None or before == after:
             return
@@ -240,7 +240,7 @@ class ApiResource(Resource):
 
 
 def _output(name: str, value: Any) -> Any:
-    """An output as Pulumi's schema has it: text for what AWS left out, and for its dates."""
+    """Convert an output to Pulumi's schema: text for dates, and for what AWS left out."""
     if value is None:
         return ""
     return str(value) if name in _DATES else value

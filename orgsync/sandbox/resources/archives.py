@@ -17,29 +17,29 @@ from orgsync.sandbox.resources.values import ARCHIVE, SIGNATURE, is_code
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
 
 
-class UnusableAsset(ValueError):
+class AssetInvalid(ValueError):
     """An asset that cannot be read here; the message says what can."""
 
 
-def hashed(value: Any, root: Path) -> Any:
-    """The same value, in which every archive and asset carries its hash.
+def add_hashes(value: Any, root: Path) -> Any:
+    """Add its hash to every archive and asset in a value.
 
     The engine sends hashes of its own; where no engine is, they are made here.
     """
     if is_code(value):
         return value if value.get("hash") else {**value, "hash": _digest(value, root)}
     if isinstance(value, Mapping):
-        return {key: hashed(item, root) for key, item in value.items()}
+        return {key: add_hashes(item, root) for key, item in value.items()}
     if isinstance(value, list):
-        return [hashed(item, root) for item in value]
+        return [add_hashes(item, root) for item in value]
     return value
 
 
-def zipped(archive: Mapping[str, Any], root: Path) -> bytes:
-    """A zip file of an archive, equal bytes for equal content.
+def zip_archive(archive: Mapping[str, Any], root: Path) -> bytes:
+    """Make a zip file of an archive, equal bytes for equal content.
 
     Raises:
-        UnusableAsset: for an address on the network, or a packed file that is not a zip.
+        AssetInvalid: for an address on the network, or a packed file that is not a zip.
     """
     ready = _zip_file(archive, root)
     if ready:
@@ -56,7 +56,7 @@ def zipped(archive: Mapping[str, Any], root: Path) -> bytes:
 
 
 def _digest(code: Mapping[str, Any], root: Path) -> str:
-    content = zipped(code, root) if code[SIGNATURE] == ARCHIVE else _content(code, root)
+    content = zip_archive(code, root) if code[SIGNATURE] == ARCHIVE else _content(code, root)
     return hashlib.sha256(content).hexdigest()
 
 
@@ -67,12 +67,12 @@ def _zip_file(archive: Mapping[str, Any], root: Path) -> Path | None:
     if path.is_dir():
         return None
     if path.suffix not in (".zip", ".jar"):
-        raise UnusableAsset(f"{archive['path']}: the sandbox reads archives that are directories or zip files")
+        raise AssetInvalid(f"{archive['path']}: the sandbox reads archives that are directories or zip files")
     return path
 
 
 def _files(archive: Mapping[str, Any], root: Path) -> Iterator[tuple[str, bytes]]:
-    """Every file of an archive as its name inside it and its bytes."""
+    """Yield every file of an archive as its name inside it and its bytes."""
     packed = _zip_file(archive, root)
     if packed:
         with zipfile.ZipFile(packed) as file:
@@ -92,7 +92,7 @@ def _files(archive: Mapping[str, Any], root: Path) -> Iterator[tuple[str, bytes]
             else:
                 yield name, _content(part, root)
     else:
-        raise UnusableAsset(f"{archive.get('uri', 'an archive')}: the sandbox fetches nothing; use a path")
+        raise AssetInvalid(f"{archive.get('uri', 'an archive')}: the sandbox fetches nothing; use a path")
 
 
 def _content(asset: Mapping[str, Any], root: Path) -> bytes:
@@ -102,4 +102,4 @@ def _content(asset: Mapping[str, Any], root: Path) -> bytes:
     if "path" in asset:
         path: Path = root / asset["path"]
         return path.read_bytes()
-    raise UnusableAsset(f"{asset.get('uri', 'an asset')}: the sandbox fetches nothing; use a path or a text")
+    raise AssetInvalid(f"{asset.get('uri', 'an asset')}: the sandbox fetches nothing; use a path or a text")

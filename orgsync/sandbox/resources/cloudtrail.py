@@ -1,12 +1,12 @@
 """CloudTrail trails."""
 
 from orgsync.sandbox.resources.api import ApiResource, Tagging
-from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.resources.context import ProviderContext
 from orgsync.sandbox.resources.resource import Naming
 from orgsync.sandbox.resources.values import Properties
 
 
-class Trail(ApiResource):
+class TrailResource(ApiResource):
     token = "aws:cloudtrail/trail:Trail"
     service = "cloudtrail"
     creates, reads, deletes = "CreateTrail", "GetTrail", "DeleteTrail"
@@ -20,12 +20,12 @@ class Trail(ApiResource):
     }
     handled = frozenset({"enableLogging", "eventSelectors", "advancedEventSelectors"})
     replace_on = frozenset({"name", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     defaults = {"enableLogging": True, "includeGlobalServiceEvents": True}
     naming = Naming(longest=128)
     tagging = Tagging(by="ResourceId", tag="AddTags", untag="RemoveTags", of="id")
 
-    def settle(self, id: str, old: Properties | None, inputs: Properties, context: Context) -> None:
+    def settle(self, id: str, old: Properties | None, inputs: Properties, context: ProviderContext) -> None:
         self.call(
             "StartLogging" if inputs["enableLogging"] else "StopLogging", {"Name": inputs["name"]}, inputs, context
         )
@@ -37,4 +37,4 @@ class Trail(ApiResource):
             self.call("PutEventSelectors", {"TrailName": inputs["name"], **request}, inputs, context)
 
 
-RESOURCES = (Trail(),)
+RESOURCES = (TrailResource(),)

@@ -7,7 +7,7 @@ from orgsync.sandbox.resources.resource import Naming
 from orgsync.sandbox.resources.values import Properties
 
 
-class MetricAlarm(ApiResource):
+class MetricAlarmResource(ApiResource):
     token = "aws:cloudwatch/metricAlarm:MetricAlarm"
     service = "cloudwatch"
     creates, reads, deletes = "PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"
@@ -27,13 +27,13 @@ class MetricAlarm(ApiResource):
         "metricQueries.metric": "MetricStat",
     }
     replace_on = frozenset({"name", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     defaults = {"actionsEnabled": True, "treatMissingData": "missing"}
     naming = Naming(longest=255)
     tagging = Tagging(by="ResourceARN")
 
 
-class Dashboard(ApiResource):
+class DashboardResource(ApiResource):
     token = "aws:cloudwatch/dashboard:Dashboard"
     service = "cloudwatch"
     creates, reads, deletes = "PutDashboard", "GetDashboard", "DeleteDashboards"
@@ -42,7 +42,7 @@ class Dashboard(ApiResource):
     keys = {"dashboardName": "DashboardName"}
     outputs = {"dashboardArn": "DashboardArn"}
     replace_on = frozenset({"dashboardName", "region"})
-    place = ("dashboardName",)
+    identity = ("dashboardName",)
     naming = Naming("dashboardName", longest=255)
 
     def is_there(self, id: str, found: Any) -> bool:
@@ -52,4 +52,4 @@ class Dashboard(ApiResource):
         return super().actual(state, {"DashboardBody": found["DashboardBody"]})
 
 
-RESOURCES = (MetricAlarm(), Dashboard())
+RESOURCES = (MetricAlarmResource(), DashboardResource())

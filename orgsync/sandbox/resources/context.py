@@ -1,4 +1,4 @@
-"""Where resources are made: the cloud, the region, the program they come from."""
+"""The context of resources: the cloud, the region, and the program that declares them."""
 
 import threading
 from collections.abc import Mapping
@@ -9,11 +9,11 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError
 
 
-class Cloud(Protocol):
-    """What resources need of the emulated cloud."""
+class CloudServices(Protocol):
+    """The part of the emulated cloud that resources need."""
 
-    extras: dict[str, dict[str, Any]]
-    """Things of services that moto lacks: resource type -> id -> properties."""
+    unsupported_resources: dict[str, dict[str, Any]]
+    """Resources of services that moto lacks: resource type -> id -> properties."""
 
     cloudformation: Any
     """Stacks: `create`, `update`, `delete`, `describe`, each answering status, reason and outputs."""
@@ -25,7 +25,7 @@ class Cloud(Protocol):
         """A boto3 client into the cloud."""
 
 
-class UnusableProvider(ValueError):
+class ProviderInvalid(ValueError):
     """A provider setting that the sandbox cannot honour."""
 
 
@@ -34,38 +34,36 @@ class ResourceFailed(Exception):
 
 
 @dataclass
-class Context:
+class ProviderContext:
     """One provider's view: its default region and tags, and clients by region."""
 
-    cloud: Cloud
+    cloud: CloudServices
     root: Path
     region: str = "us-east-1"
     default_tags: Mapping[str, str] = field(default_factory=dict)
-    _agreed: Mapping[str, Any] | None = None
+    _settings: Mapping[str, Any] | None = None
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self) -> None:
-        """Another operation begins; its stack may have another provider."""
-        self._agreed = None
+        """Begin another operation; its stack may have another provider."""
+        self._settings = None
 
-    def agree(self, settings: Mapping[str, Any]) -> None:
+    def use_settings(self, settings: Mapping[str, Any]) -> None:
         """Take the region and default tags of an operation's provider.
 
         Raises:
-            UnusableProvider: another provider of this operation has others.
+            ProviderInvalid: another provider of this operation has others.
         """
         with self._lock:
-            if self._agreed is not None and settings != self._agreed:
-                raise UnusableProvider(
-                    "the sandbox serves one AWS provider: give resources `region=`, not a second one"
-                )
-            self._agreed = settings
+            if self._settings is not None and settings != self._settings:
+                raise ProviderInvalid("the sandbox serves one AWS provider: give resources `region=`, not a second one")
+            self._settings = settings
             self.region = settings.get("region", self.region)
             self.default_tags = (settings.get("defaultTags") or {}).get("tags", {})
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """The boto3 client of a service, made once a region; a client may be shared by threads."""
+        """Give the boto3 client of a service, made once for each region; threads may share it."""
         where = (service, region or self.region)
         with self._lock:
             if where not in self._clients:
@@ -73,24 +71,24 @@ class Context:
             return self._clients[where]
 
     def caller(self) -> dict[str, str]:
-        """`Account`, `Arn` and `UserId` of whoever deploys."""
+        """Read `Account`, `Arn` and `UserId` of the deploying identity."""
         identity: dict[str, str] = self.client("sts").get_caller_identity()
         return identity
 
     @property
     def partition(self) -> str:
-        """`aws`, `aws-cn` or `aws-us-gov`, as the region says."""
+        """The region's partition: `aws`, `aws-cn` or `aws-us-gov`."""
         return partition_of(self.region)
 
 
 def partition_of(region: str) -> str:
-    """The partition that a region belongs to."""
+    """Find the partition that a region belongs to."""
     if region.startswith("cn-"):
         return "aws-cn"
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
-# Each service has a word of its own for "there is no such thing".
+# Each service has an error code of its own for a resource that does not exist.
 _GONE = frozenset(
     {
         "404",
@@ -117,12 +115,12 @@ _GONE = frozenset(
 
 
 def is_gone(error: ClientError) -> bool:
-    """Whether AWS says that the thing does not exist."""
+    """Return whether AWS says that the thing does not exist."""
     return error.response["Error"]["Code"] in _GONE
 
 
-def explained(error: Exception) -> str:
-    """Why something failed, in one line for people."""
+def error_message(error: Exception) -> str:
+    """Describe an error in one line for people."""
     if not isinstance(error, ClientError):
         return str(error) or type(error).__name__
     detail = error.response["Error"]

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from orgsync.sandbox.resources.api import ApiResource, Tagging
-from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.resources.context import ProviderContext
 from orgsync.sandbox.resources.resource import Naming
 from orgsync.sandbox.resources.values import Properties
 
 
-class Table(ApiResource):
+class TableResource(ApiResource):
     token = "aws:dynamodb/table:Table"
     service = "dynamodb"
     creates, reads, deletes = "CreateTable", "DescribeTable", "DeleteTable"
@@ -35,7 +35,7 @@ class Table(ApiResource):
     }
     handled = frozenset({"hashKey", "rangeKey", "globalSecondaryIndexes", "ttl", "pointInTimeRecovery"})
     replace_on = frozenset({"name", "hashKey", "rangeKey", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     resets = {
         "deletionProtectionEnabled": False,
         "serverSideEncryption": {"enabled": False},
@@ -56,7 +56,7 @@ class Table(ApiResource):
             arranged["globalSecondaryIndexes"] = [_index(index) for index in indexes]
         return arranged
 
-    def settle(self, id: str, old: Properties | None, inputs: Properties, context: Context) -> None:
+    def settle(self, id: str, old: Properties | None, inputs: Properties, context: ProviderContext) -> None:
         before = old or {}
         ttl = inputs.get("ttl") or {}
         if ttl != (before.get("ttl") or {}):
@@ -70,7 +70,7 @@ class Table(ApiResource):
             parameters = {"TableName": id, "PointInTimeRecoverySpecification": specification}
             self.call("UpdateContinuousBackups", parameters, inputs, context)
 
-    def attach(self, old: Properties | None, inputs: Properties, context: Context) -> Mapping[str, Any]:
+    def attach(self, old: Properties | None, inputs: Properties, context: ProviderContext) -> Mapping[str, Any]:
         """An update names its indexes as single changes: what is new, and what is no longer declared."""
         if old is None:
             return {}
@@ -98,4 +98,4 @@ def _key_schema(keys: Properties) -> list[Properties]:
     ]
 
 
-RESOURCES = (Table(),)
+RESOURCES = (TableResource(),)

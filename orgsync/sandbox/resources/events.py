@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from orgsync.sandbox.resources.api import ApiResource, Tagging
-from orgsync.sandbox.resources.context import Context, ResourceFailed
+from orgsync.sandbox.resources.context import ProviderContext, ResourceFailed
 from orgsync.sandbox.resources.resource import Naming
 from orgsync.sandbox.resources.values import Properties
 
 
-class Bus(ApiResource):
+class EventBusResource(ApiResource):
     token = "aws:cloudwatch/eventBus:EventBus"
     service = "events"
     creates, reads, deletes = "CreateEventBus", "DescribeEventBus", "DeleteEventBus"
@@ -18,12 +18,12 @@ class Bus(ApiResource):
     keys = {"name": "Name"}
     outputs = {"arn": "Arn"}
     replace_on = frozenset({"name", "eventSourceName", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     naming = Naming(longest=256)
     tagging = Tagging(by="ResourceARN")
 
 
-class Rule(ApiResource):
+class EventRuleResource(ApiResource):
     token = "aws:cloudwatch/eventRule:EventRule"
     service = "events"
     creates, reads, deletes = "PutRule", "DescribeRule", "DeleteRule"
@@ -33,17 +33,17 @@ class Rule(ApiResource):
     outputs = {"arn": "Arn"}
     held = frozenset({"forceDestroy"})
     replace_on = frozenset({"name", "eventBusName", "region"})
-    place = ("name", "eventBusName", "region")
+    identity = ("name", "eventBusName", "region")
     defaults = {"eventBusName": "default", "state": "ENABLED"}
     naming = Naming(longest=64)
     tagging = Tagging(by="ResourceARN")
 
-    def create(self, inputs: Properties, context: Context) -> tuple[str, Properties]:
+    def create(self, inputs: Properties, context: ProviderContext) -> tuple[str, Properties]:
         id, state = super().create(inputs, context)
         return id.removeprefix("default/"), state
 
 
-class Target(ApiResource):
+class EventTargetResource(ApiResource):
     token = "aws:cloudwatch/eventTarget:EventTarget"
     service = "events"
     creates, reads, deletes = "PutTargets", "ListTargetsByRule", "RemoveTargets"
@@ -70,7 +70,7 @@ class Target(ApiResource):
     )
     held = frozenset({"forceDestroy"})
     replace_on = frozenset({"rule", "eventBusName", "targetId", "region"})
-    place = ("rule", "eventBusName", "targetId", "region")
+    identity = ("rule", "eventBusName", "targetId", "region")
     defaults = {"eventBusName": "default"}
     naming = Naming("targetId", longest=64)
 
@@ -79,7 +79,7 @@ class Target(ApiResource):
         rest: Properties = {name: inputs[name] for name in ("rule", "eventBusName") if name in inputs}
         return {**rest, "targets": [{**target, "id": inputs.get("targetId", "")}]}
 
-    def call(self, operation: str, parameters: Mapping[str, Any], state: Properties, context: Context) -> Any:
+    def call(self, operation: str, parameters: Mapping[str, Any], state: Properties, context: ProviderContext) -> Any:
         answer = super().call(operation, parameters, state, context)
         if answer.get("FailedEntryCount"):
             refused = answer["FailedEntries"][0]
@@ -95,7 +95,7 @@ class Target(ApiResource):
         return {name: value for name, value in plain.items() if value != state.get(name)}
 
 
-class _Permission(ApiResource):
+class _BusPermission(ApiResource):
     """A bus has one policy; `PutPermission` writes it whole, or a statement of it."""
 
     service = "events"
@@ -103,7 +103,7 @@ class _Permission(ApiResource):
     updates = "PutPermission"
     found = "Policy"
 
-    def call(self, operation: str, parameters: Mapping[str, Any], state: Properties, context: Context) -> Any:
+    def call(self, operation: str, parameters: Mapping[str, Any], state: Properties, context: ProviderContext) -> Any:
         if operation == self.reads:
             parameters = {"Name": state["eventBusName"]}
         elif operation == self.deletes and "StatementId" not in parameters:
@@ -111,25 +111,31 @@ class _Permission(ApiResource):
         return super().call(operation, parameters, state, context)
 
 
-class BusPolicy(_Permission):
+class EventBusPolicyResource(_BusPermission):
     token = "aws:cloudwatch/eventBusPolicy:EventBusPolicy"
     id_from = "{eventBusName}"
     keys = {"eventBusName": "EventBusName"}
     replace_on = frozenset({"eventBusName", "region"})
-    place = ("eventBusName", "region")
+    identity = ("eventBusName", "region")
     defaults = {"eventBusName": "default"}
 
 
-class BusPermission(_Permission):
+class EventBusPermissionResource(_BusPermission):
     token = "aws:cloudwatch/eventPermission:EventPermission"
     id_from = "{eventBusName}-{statementId}"
     keys = {"eventBusName": "EventBusName", "statementId": "StatementId"}
     replace_on = frozenset({"eventBusName", "statementId", "region"})
-    place = ("eventBusName", "statementId", "region")
+    identity = ("eventBusName", "statementId", "region")
     defaults = {"eventBusName": "default", "action": "events:PutEvents"}
 
     def is_there(self, id: str, found: Any) -> bool:
         return any(id.endswith(f"-{statement['Sid']}") for statement in json.loads(found)["Statement"])
 
 
-RESOURCES = (Bus(), Rule(), Target(), BusPolicy(), BusPermission())
+RESOURCES = (
+    EventBusResource(),
+    EventRuleResource(),
+    EventTargetResource(),
+    EventBusPolicyResource(),
+    EventBusPermissionResource(),
+)

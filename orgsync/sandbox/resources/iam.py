@@ -4,12 +4,12 @@ from typing import Any
 from urllib.parse import unquote
 
 from orgsync.sandbox.resources.api import ApiResource, Tagging
-from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.resources.context import ProviderContext
 from orgsync.sandbox.resources.resource import Naming
 from orgsync.sandbox.resources.values import Properties
 
 
-class Role(ApiResource):
+class RoleResource(ApiResource):
     token = "aws:iam/role:Role"
     service = "iam"
     regional = False
@@ -23,13 +23,13 @@ class Role(ApiResource):
     handled = frozenset({"assumeRolePolicy", "permissionsBoundary"})
     held = frozenset({"forceDetachPolicies"})
     replace_on = frozenset({"name", "path"})
-    place = ("name",)
+    identity = ("name",)
     resets = {"description": ""}
     defaults = {"maxSessionDuration": 3600, "path": "/"}
     naming = Naming(longest=64)
     tagging = Tagging(by="RoleName", tag="TagRole", untag="UntagRole", of="id")
 
-    def settle(self, id: str, old: Properties | None, inputs: Properties, context: Context) -> None:
+    def settle(self, id: str, old: Properties | None, inputs: Properties, context: ProviderContext) -> None:
         if old is None:
             return
         trust = {"RoleName": id, "PolicyDocument": inputs["assumeRolePolicy"]}
@@ -47,7 +47,7 @@ class Role(ApiResource):
         return super().actual(state, comparable)
 
 
-class RolePolicy(ApiResource):
+class RolePolicyResource(ApiResource):
     token = "aws:iam/rolePolicy:RolePolicy"
     service = "iam"
     regional = False
@@ -57,7 +57,7 @@ class RolePolicy(ApiResource):
     keys = {"role": "RoleName", "name": "PolicyName"}
     rename = {"role": "RoleName", "name": "PolicyName", "policy": "PolicyDocument"}
     replace_on = frozenset({"role", "name"})
-    place = ("role", "name")
+    identity = ("role", "name")
     naming = Naming(longest=128)
 
     def actual(self, state: Properties, found: Any) -> Properties:
@@ -66,4 +66,4 @@ class RolePolicy(ApiResource):
         return super().actual(state, {"PolicyDocument": text})
 
 
-RESOURCES = (Role(), RolePolicy())
+RESOURCES = (RoleResource(), RolePolicyResource())

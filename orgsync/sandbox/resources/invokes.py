@@ -1,21 +1,21 @@
-"""What a program may ask AWS while it runs (`aws.get_caller_identity()` and the like)."""
+"""Functions that a program may call while it runs (`aws.get_caller_identity()` and the like)."""
 
 import json
 from collections.abc import Callable
 from typing import Any
 
-from orgsync.sandbox.resources.context import Context, ResourceFailed, partition_of
+from orgsync.sandbox.resources.context import ProviderContext, ResourceFailed, partition_of
 from orgsync.sandbox.resources.values import Properties
 
 _SUFFIXES = {"aws": "amazonaws.com", "aws-cn": "amazonaws.com.cn", "aws-us-gov": "amazonaws.com"}
 
 
 class UnknownInvoke(LookupError):
-    """A question that the sandbox cannot answer."""
+    """A function that the sandbox does not have."""
 
 
-def invoke(token: str, arguments: Properties, context: Context) -> Properties:
-    """The answer to one question, in Pulumi's names.
+def invoke(token: str, arguments: Properties, context: ProviderContext) -> Properties:
+    """Call one function; the result has Pulumi's names.
 
     Raises:
         UnknownInvoke: for a question, or an argument, that is not known here.
@@ -29,19 +29,19 @@ def invoke(token: str, arguments: Properties, context: Context) -> Properties:
     return answer(arguments, context)
 
 
-def _caller_identity(_: Properties, context: Context) -> Properties:
+def _caller_identity(_: Properties, context: ProviderContext) -> Properties:
     caller = context.caller()
     account = caller["Account"]
     return {"accountId": account, "arn": caller["Arn"], "userId": caller["UserId"], "id": account}
 
 
-def _region(arguments: Properties, context: Context) -> Properties:
+def _region(arguments: Properties, context: ProviderContext) -> Properties:
     region = arguments.get("region") or arguments.get("name") or context.region
     endpoint = f"ec2.{region}.{_SUFFIXES[partition_of(region)]}"
     return {"region": region, "name": region, "id": region, "description": region, "endpoint": endpoint}
 
 
-def _partition(_: Properties, context: Context) -> Properties:
+def _partition(_: Properties, context: ProviderContext) -> Properties:
     name = context.partition
     suffix = _SUFFIXES[name]
     return {
@@ -52,7 +52,7 @@ def _partition(_: Properties, context: Context) -> Properties:
     }
 
 
-def _organization(_: Properties, context: Context) -> Properties:
+def _organization(_: Properties, context: ProviderContext) -> Properties:
     client = context.client("organizations", "us-east-1")
     found = client.describe_organization()["Organization"]
     roots = client.list_roots()["Roots"]
@@ -68,7 +68,7 @@ def _organization(_: Properties, context: Context) -> Properties:
     }
 
 
-def _account(arguments: Properties, context: Context) -> Properties:
+def _account(arguments: Properties, context: ProviderContext) -> Properties:
     client = context.client("organizations", "us-east-1")
     id = arguments["accountId"]
     found = client.describe_account(AccountId=id)["Account"]
@@ -87,7 +87,7 @@ def _account(arguments: Properties, context: Context) -> Properties:
     }
 
 
-def _entity_path(arguments: Properties, context: Context) -> Properties:
+def _entity_path(arguments: Properties, context: ProviderContext) -> Properties:
     client = context.client("organizations", "us-east-1")
     entity = arguments["entityId"]
     path = [entity]
@@ -97,7 +97,7 @@ def _entity_path(arguments: Properties, context: Context) -> Properties:
     return {"entityId": entity, "entityPath": "/".join([organization, *path, ""]), "id": entity}
 
 
-def _organizational_unit(arguments: Properties, context: Context) -> Properties:
+def _organizational_unit(arguments: Properties, context: ProviderContext) -> Properties:
     client = context.client("organizations", "us-east-1")
     parent, name = arguments["parentId"], arguments["name"]
     pages = client.get_paginator("list_organizational_units_for_parent").paginate(ParentId=parent)
@@ -110,7 +110,7 @@ def _organizational_unit(arguments: Properties, context: Context) -> Properties:
 _BLOCKS = {"actions": "Action", "notActions": "NotAction", "resources": "Resource", "notResources": "NotResource"}
 
 
-def _policy_document(arguments: Properties, context: Context) -> Properties:
+def _policy_document(arguments: Properties, context: ProviderContext) -> Properties:
     statements = [_statement(statement) for statement in arguments.get("statements", [])]
     document: dict[str, Any] = {"Version": arguments.get("version", "2012-10-17"), "Statement": statements}
     if "policyId" in arguments:
@@ -134,7 +134,7 @@ def _statement(declared: Properties) -> dict[str, Any]:
     return statement
 
 
-_ANSWERS: dict[str, tuple[frozenset[str], Callable[[Properties, Context], Properties]]] = {
+_ANSWERS: dict[str, tuple[frozenset[str], Callable[[Properties, ProviderContext], Properties]]] = {
     "aws:index/getCallerIdentity:getCallerIdentity": (frozenset({"id"}), _caller_identity),
     "aws:index/getRegion:getRegion": (frozenset({"id", "name", "region"}), _region),
     "aws:index/getPartition:getPartition": (frozenset({"id"}), _partition),

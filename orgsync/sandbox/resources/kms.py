@@ -3,12 +3,12 @@
 from typing import Any
 
 from orgsync.sandbox.resources.api import ApiResource, Tagging
-from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.resources.context import ProviderContext
 from orgsync.sandbox.resources.resource import Naming
 from orgsync.sandbox.resources.values import Properties
 
 
-class Key(ApiResource):
+class KeyResource(ApiResource):
     token = "aws:kms/key:Key"
     service = "kms"
     creates, reads, deletes = "CreateKey", "DescribeKey", "ScheduleKeyDeletion"
@@ -25,7 +25,7 @@ class Key(ApiResource):
     )
     tagging = Tagging(by="KeyId", of="id")
 
-    def settle(self, id: str, old: Properties | None, inputs: Properties, context: Context) -> None:
+    def settle(self, id: str, old: Properties | None, inputs: Properties, context: ProviderContext) -> None:
         before = old or {}
         key = {"KeyId": id}
         if old is not None:
@@ -46,7 +46,7 @@ class Key(ApiResource):
         if enabled != before.get("isEnabled", True):
             self.call("EnableKey" if enabled else "DisableKey", key, inputs, context)
 
-    def derive(self, id: str, state: Properties, found: Any, context: Context) -> Properties:
+    def derive(self, id: str, state: Properties, found: Any, context: ProviderContext) -> Properties:
         answer = self.call("GetKeyPolicy", {"KeyId": id, "PolicyName": "default"}, state, context)
         return {} if "policy" in state else {"policy": answer["Policy"]}
 
@@ -54,7 +54,7 @@ class Key(ApiResource):
         return bool(found["KeyState"] != "PendingDeletion")
 
 
-class Alias(ApiResource):
+class KeyAliasResource(ApiResource):
     token = "aws:kms/alias:Alias"
     service = "kms"
     creates, reads, deletes = "CreateAlias", "ListAliases", "DeleteAlias"
@@ -65,13 +65,13 @@ class Alias(ApiResource):
     computed = frozenset({"arn", "targetKeyArn"})
     rename = {"name": "AliasName"}
     replace_on = frozenset({"name", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     naming = Naming(longest=256, prefix="alias/")
 
     def is_there(self, id: str, found: Any) -> bool:
         return any(alias["AliasName"] == id for alias in found)
 
-    def derive(self, id: str, state: Properties, found: Any, context: Context) -> Properties:
+    def derive(self, id: str, state: Properties, found: Any, context: ProviderContext) -> Properties:
         alias = next(alias for alias in found if alias["AliasName"] == id)
         stem = alias["AliasArn"].removesuffix(id)
         key = alias["TargetKeyId"]
@@ -80,7 +80,7 @@ class Alias(ApiResource):
         return {"arn": alias["AliasArn"], "targetKeyArn": f"{stem}key/{key}", **changed}
 
 
-class KeyPolicy(ApiResource):
+class KeyPolicyResource(ApiResource):
     token = "aws:kms/keyPolicy:KeyPolicy"
     service = "kms"
     creates, reads, updates = "PutKeyPolicy", "GetKeyPolicy", "PutKeyPolicy"
@@ -88,12 +88,12 @@ class KeyPolicy(ApiResource):
     keys = {"keyId": "KeyId"}
     read_with = {"PolicyName": "default"}
     replace_on = frozenset({"keyId", "region"})
-    place = ("keyId",)
+    identity = ("keyId",)
 
     def arrange(self, inputs: Properties) -> Properties:
         return {**inputs, "policyName": "default"}
 
-    def delete(self, id: str, state: Properties, context: Context) -> None:
+    def delete(self, id: str, state: Properties, context: ProviderContext) -> None:
         """A key is never without a policy: it gets back the one that keys are born with."""
         account = context.caller()["Account"]
         root = f"arn:{context.partition}:iam::{account}:root"
@@ -102,4 +102,4 @@ class KeyPolicy(ApiResource):
         self.call("PutKeyPolicy", {"KeyId": id, "PolicyName": "default", "Policy": policy}, state, context)
 
 
-RESOURCES = (Key(), Alias(), KeyPolicy())
+RESOURCES = (KeyResource(), KeyAliasResource(), KeyPolicyResource())

@@ -1,17 +1,17 @@
-"""Lambda functions, layers, permissions and what becomes of events that fail."""
+"""Lambda functions, layers, permissions and destinations of failed events."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from orgsync.sandbox.resources.api import ApiResource, Tagging
-from orgsync.sandbox.resources.archives import zipped
-from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.resources.archives import zip_archive
+from orgsync.sandbox.resources.context import ProviderContext
 from orgsync.sandbox.resources.resource import Naming
 from orgsync.sandbox.resources.values import Properties, comparable
 
 
-class Function(ApiResource):
+class FunctionResource(ApiResource):
     token = "aws:lambda/function:Function"
     service = "lambda"
     creates, reads, deletes = "CreateFunction", "GetFunction", "DeleteFunction"
@@ -38,7 +38,7 @@ class Function(ApiResource):
     handled = frozenset({"code", "reservedConcurrentExecutions", "s3Bucket", "s3Key", "s3ObjectVersion"})
     held = frozenset({"sourceCodeHash", "skipDestroy", "useResourceTimeoutForPropagation"})
     replace_on = frozenset({"name", "packageType", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     resets = {
         "deadLetterConfig": {"targetArn": ""},
         "description": "",
@@ -56,15 +56,15 @@ class Function(ApiResource):
     def arrange(self, inputs: Properties) -> Properties:
         return {name: value for name, value in inputs.items() if name != "code"}
 
-    def attach(self, old: Properties | None, inputs: Properties, context: Context) -> Mapping[str, Any]:
+    def attach(self, old: Properties | None, inputs: Properties, context: ProviderContext) -> Mapping[str, Any]:
         if old is not None or "code" not in inputs:
             return {}
-        return {"Code": {"ZipFile": zipped(inputs["code"], context.root)}}
+        return {"Code": {"ZipFile": zip_archive(inputs["code"], context.root)}}
 
-    def settle(self, id: str, old: Properties | None, inputs: Properties, context: Context) -> None:
+    def settle(self, id: str, old: Properties | None, inputs: Properties, context: ProviderContext) -> None:
         before = old or {}
         if old is not None and _source(old) != _source(inputs):
-            code = {"ZipFile": zipped(inputs["code"], context.root)} if "code" in inputs else _stored_code(inputs)
+            code = {"ZipFile": zip_archive(inputs["code"], context.root)} if "code" in inputs else _stored_code(inputs)
             self.call("UpdateFunctionCode", {"FunctionName": id, **code}, inputs, context)
         reserved = inputs.get("reservedConcurrentExecutions", -1)
         if reserved != before.get("reservedConcurrentExecutions", -1):
@@ -75,11 +75,11 @@ class Function(ApiResource):
                 self.call("PutFunctionConcurrency", parameters, inputs, context)
 
     def actual(self, state: Properties, found: Any) -> Properties:
-        # AWS answers layers with their sizes and the environment with errors: both are more than was asked.
+        # AWS answers layers with their sizes and the environment with errors: both are more than was declared.
         layers = [layer["Arn"] for layer in found.get("Layers", [])]
         return super().actual(state, {**found, "Layers": layers} if "layers" in state else found)
 
-    def derive(self, id: str, state: Properties, found: Any, context: Context) -> Properties:
+    def derive(self, id: str, state: Properties, found: Any, context: ProviderContext) -> Properties:
         arn = state["arn"]
         qualified = f"{arn}:{state['version']}"
         return {
@@ -92,7 +92,7 @@ class Function(ApiResource):
         }
 
 
-class LayerVersion(ApiResource):
+class LayerVersionResource(ApiResource):
     token = "aws:lambda/layerVersion:LayerVersion"
     service = "lambda"
     creates, reads, deletes = "PublishLayerVersion", "GetLayerVersion", "DeleteLayerVersion"
@@ -131,10 +131,10 @@ class LayerVersion(ApiResource):
         }
     )
 
-    def attach(self, old: Properties | None, inputs: Properties, context: Context) -> Mapping[str, Any]:
-        return {"Content": {"ZipFile": zipped(inputs["code"], context.root)}} if "code" in inputs else {}
+    def attach(self, old: Properties | None, inputs: Properties, context: ProviderContext) -> Mapping[str, Any]:
+        return {"Content": {"ZipFile": zip_archive(inputs["code"], context.root)}} if "code" in inputs else {}
 
-    def read(self, id: str, state: Properties, context: Context) -> Properties | None:
+    def read(self, id: str, state: Properties, context: ProviderContext) -> Properties | None:
         version = id.rpartition(":")[2]
         found = super().read(id, {**state, "version": int(version)}, context)
         return found and {**found, "version": version}
@@ -142,12 +142,12 @@ class LayerVersion(ApiResource):
     def actual(self, state: Properties, found: Any) -> Properties:
         return {}
 
-    def delete(self, id: str, state: Properties, context: Context) -> None:
+    def delete(self, id: str, state: Properties, context: ProviderContext) -> None:
         if not state.get("skipDestroy"):
             super().delete(id, {**state, "version": int(id.rpartition(":")[2])}, context)
 
 
-class Permission(ApiResource):
+class FunctionPermissionResource(ApiResource):
     token = "aws:lambda/permission:Permission"
     service = "lambda"
     creates, reads, deletes = "AddPermission", "GetPolicy", "RemovePermission"
@@ -156,7 +156,7 @@ class Permission(ApiResource):
     found = "Policy"
     rename = {"function": "FunctionName", "principalOrgId": "PrincipalOrgID"}
     naming = Naming("statementId", longest=100)
-    place = ("function", "statementId")
+    identity = ("function", "statementId")
     replace_on = frozenset(
         {
             "action",
@@ -177,7 +177,7 @@ class Permission(ApiResource):
         return any(statement["Sid"] == id for statement in json.loads(found)["Statement"])
 
 
-class EventInvokeConfig(ApiResource):
+class FunctionEventInvokeConfigResource(ApiResource):
     token = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
     service = "lambda"
     creates, reads = "PutFunctionEventInvokeConfig", "GetFunctionEventInvokeConfig"
@@ -185,7 +185,7 @@ class EventInvokeConfig(ApiResource):
     id_from = "{functionName}"
     keys = {"functionName": "FunctionName", "qualifier": "Qualifier"}
     replace_on = frozenset({"functionName", "qualifier", "region"})
-    place = ("functionName", "qualifier")
+    identity = ("functionName", "qualifier")
 
 
 _STORED = ("s3Bucket", "s3Key", "s3ObjectVersion")
@@ -199,9 +199,14 @@ def _stored_code(inputs: Properties) -> dict[str, str]:
     return {name[:1].upper() + name[1:]: inputs[name] for name in _STORED if name in inputs}
 
 
-def _invoke_arn(arn: str, region: str, context: Context, version: str = "2015-03-31", kind: str = "") -> str:
+def _invoke_arn(arn: str, region: str, context: ProviderContext, version: str = "2015-03-31", kind: str = "") -> str:
     path = f"path/{version}/functions/{arn}/{kind}invocations"
     return f"arn:{context.partition}:apigateway:{region}:lambda:{path}"
 
 
-RESOURCES = (Function(), LayerVersion(), Permission(), EventInvokeConfig())
+RESOURCES = (
+    FunctionResource(),
+    LayerVersionResource(),
+    FunctionPermissionResource(),
+    FunctionEventInvokeConfigResource(),
+)

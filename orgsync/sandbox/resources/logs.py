@@ -1,14 +1,14 @@
-"""CloudWatch Logs groups. (Saved queries are in `unserved`: moto lacks them.)"""
+"""CloudWatch Logs groups. (Saved queries are in `unsupported`: moto lacks them.)"""
 
 from typing import Any
 
 from orgsync.sandbox.resources.api import ApiResource, Tagging
-from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.resources.context import ProviderContext
 from orgsync.sandbox.resources.resource import Naming
 from orgsync.sandbox.resources.values import Properties
 
 
-class LogGroup(ApiResource):
+class LogGroupResource(ApiResource):
     token = "aws:cloudwatch/logGroup:LogGroup"
     service = "logs"
     creates, reads, deletes = "CreateLogGroup", "DescribeLogGroups", "DeleteLogGroup"
@@ -20,14 +20,14 @@ class LogGroup(ApiResource):
     handled = frozenset({"kmsKeyId", "retentionInDays"})
     held = frozenset({"skipDestroy"})
     replace_on = frozenset({"name", "logGroupClass", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     naming = Naming(longest=512)
     tagging = Tagging(by="resourceArn")
 
-    def settle(self, id: str, old: Properties | None, inputs: Properties, context: Context) -> None:
+    def settle(self, id: str, old: Properties | None, inputs: Properties, context: ProviderContext) -> None:
         before = old or {}
         group = {"logGroupName": id}
-        # 0 is Pulumi's word for "never expires".
+        # 0 is Pulumi's value for "never expires".
         days = inputs.get("retentionInDays", 0)
         if days != before.get("retentionInDays", 0):
             if days:
@@ -44,7 +44,7 @@ class LogGroup(ApiResource):
     def is_there(self, id: str, found: Any) -> bool:
         return any(group["logGroupName"] == id for group in found)
 
-    def derive(self, id: str, state: Properties, found: Any, context: Context) -> Properties:
+    def derive(self, id: str, state: Properties, found: Any, context: ProviderContext) -> Properties:
         group = next(group for group in found if group["logGroupName"] == id)
         drift = {}
         if group.get("retentionInDays", 0) != state.get("retentionInDays", 0):
@@ -52,9 +52,9 @@ class LogGroup(ApiResource):
         # AWS names the group with everything in it; Pulumi without.
         return {"arn": group["arn"].removesuffix(":*"), **drift}
 
-    def delete(self, id: str, state: Properties, context: Context) -> None:
+    def delete(self, id: str, state: Properties, context: ProviderContext) -> None:
         if not state.get("skipDestroy"):
             super().delete(id, state, context)
 
 
-RESOURCES = (LogGroup(),)
+RESOURCES = (LogGroupResource(),)

@@ -1,4 +1,4 @@
-"""What every resource type is: facts about its properties, and four deeds."""
+"""The resource type: facts about its properties, and four operations."""
 
 import hashlib
 import re
@@ -6,15 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.resources.context import ProviderContext
 from orgsync.sandbox.resources.values import Properties
 
-Made = tuple[str, Properties]
-"""The id of a new thing and its outputs."""
+Created = tuple[str, Properties]
+"""The id of a new resource and its outputs."""
 
 
 class Naming(NamedTuple):
-    """How a thing without a name gets one: `prefix` + logical name + `-` + 7 hex digits."""
+    """The automatic name of a resource without one: `prefix` + logical name + `-` + 7 hex digits."""
 
     property: str = "name"
     longest: int = 64
@@ -22,8 +22,8 @@ class Naming(NamedTuple):
     lower: bool = False
 
 
-class Mistake(NamedTuple):
-    """Why the inputs of a resource cannot be used."""
+class InputError(NamedTuple):
+    """A reason why the inputs of a resource cannot be used."""
 
     property: str
     reason: str
@@ -36,19 +36,19 @@ class Resource(ABC):
     """As the engine sends it, e.g. `aws:sqs/queue:Queue`."""
 
     handled: frozenset[str] = frozenset()
-    """Inputs that this type's code looks after."""
+    """Inputs that this type's code handles."""
 
     held: frozenset[str] = frozenset()
     """Inputs that the emulator has no place for and that change nothing here: kept in the state only."""
 
     replace_on: frozenset[str] = frozenset()
-    """Inputs whose change makes a new thing of it."""
+    """Inputs that cannot change without a replacement."""
 
-    place: tuple[str, ...] = ()
-    """Inputs that say which thing it is: when they stay, the old must go before the new can come."""
+    identity: tuple[str, ...] = ()
+    """Inputs that identify it: while they do not change, the old one must be deleted before the new one is created."""
 
     computed: frozenset[str] = frozenset()
-    """Outputs known only when the thing exists."""
+    """Outputs known only when the resource exists."""
 
     volatile: frozenset[str] = frozenset()
     """Those of them that an update may change."""
@@ -59,7 +59,7 @@ class Resource(ABC):
     taggable = False
 
     def accepts(self, name: str) -> bool:
-        """Whether a top-level input is known."""
+        """Return whether a top-level input is known."""
         return (
             name in self.handled
             or name in self.held
@@ -67,8 +67,8 @@ class Resource(ABC):
             or (self.taggable and name in ("tags", "tagsAll"))
         )
 
-    def complete(self, inputs: Properties, context: Context) -> Properties:
-        """The inputs with this type's defaults, the region and the provider's tags."""
+    def complete(self, inputs: Properties, context: ProviderContext) -> Properties:
+        """Complete the inputs with this type's defaults, the region and the provider's tags."""
         result: Properties = {**self.defaults, **inputs}
         if self.regional:
             result.setdefault("region", context.region)
@@ -78,33 +78,33 @@ class Resource(ABC):
                 result["tagsAll"] = tags
         return result
 
-    def mistakes(self, inputs: Properties, context: Context) -> list[Mistake]:
-        """Why the completed inputs cannot be used; empty if they can."""
+    def errors(self, inputs: Properties, context: ProviderContext) -> list[InputError]:
+        """List the reasons why the completed inputs cannot be used."""
         return [
-            Mistake(name, f"{self.token}: the sandbox does not know the property {name}")
+            InputError(name, f"{self.token}: the sandbox does not know the property {name}")
             for name in inputs
             if not self.accepts(name)
         ]
 
     @abstractmethod
-    def create(self, inputs: Properties, context: Context) -> Made:
-        """Make the thing."""
+    def create(self, inputs: Properties, context: ProviderContext) -> Created:
+        """Create it; returns its id and outputs."""
 
     @abstractmethod
-    def read(self, id: str, state: Properties, context: Context) -> Properties | None:
-        """Its outputs as the cloud has them now, None if it is gone."""
+    def read(self, id: str, state: Properties, context: ProviderContext) -> Properties | None:
+        """Read its outputs as the cloud has them now; None if it does not exist."""
 
     @abstractmethod
-    def update(self, id: str, old: Properties, inputs: Properties, context: Context) -> Properties:
-        """Change it in place; `old` are its outputs. Answers the new outputs."""
+    def update(self, id: str, old: Properties, inputs: Properties, context: ProviderContext) -> Properties:
+        """Change it in place; `old` are its outputs. Returns the new outputs."""
 
     @abstractmethod
-    def delete(self, id: str, state: Properties, context: Context) -> None:
-        """Remove it; one that is gone already is no error."""
+    def delete(self, id: str, state: Properties, context: ProviderContext) -> None:
+        """Delete it; one that does not exist is no error."""
 
 
 def automatic_name(naming: Naming, logical: str, seed: bytes) -> str:
-    """The name of a thing that was given none.
+    """Make the name of a resource that was given none.
 
     Raises:
         ValueError: if the logical name leaves no room, as Pulumi refuses it too.
@@ -117,6 +117,6 @@ def automatic_name(naming: Naming, logical: str, seed: bytes) -> str:
 
 
 def is_automatic(naming: Naming, logical: str, name: Any) -> bool:
-    """Whether a name was made by `automatic_name` for the same logical name."""
+    """Return whether a name was made by `automatic_name` for the same logical name."""
     stem = naming.prefix + (logical.lower() if naming.lower else logical)
     return isinstance(name, str) and re.fullmatch(re.escape(stem) + "-[0-9a-f]{7}", name) is not None

@@ -3,13 +3,13 @@
 from typing import Any
 
 from orgsync.sandbox.resources.api import ApiResource
-from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.resources.context import ProviderContext
 from orgsync.sandbox.resources.resource import Naming
-from orgsync.sandbox.resources.shapes import at
+from orgsync.sandbox.resources.shapes import value_at
 from orgsync.sandbox.resources.values import Properties
 
 
-class Bucket(ApiResource):
+class BucketResource(ApiResource):
     token = "aws:s3/bucket:Bucket"
     service = "s3"
     creates, reads, deletes = "CreateBucket", "GetBucketLocation", "DeleteBucket"
@@ -19,7 +19,7 @@ class Bucket(ApiResource):
     handled = frozenset({"forceDestroy"})
     computed = frozenset({"arn", "bucketDomainName", "bucketRegion", "bucketRegionalDomainName"})
     replace_on = frozenset({"bucket", "objectLockEnabled", "region"})
-    place = ("bucket",)
+    identity = ("bucket",)
     naming = Naming("bucket", longest=63, lower=True)
     taggable = True
 
@@ -32,7 +32,7 @@ class Bucket(ApiResource):
     def actual(self, state: Properties, found: Any) -> Properties:
         return {}
 
-    def derive(self, id: str, state: Properties, found: Any, context: Context) -> Properties:
+    def derive(self, id: str, state: Properties, found: Any, context: ProviderContext) -> Properties:
         return {
             "arn": f"arn:{context.partition}:s3:::{id}",
             "bucketRegion": state["region"],
@@ -40,7 +40,7 @@ class Bucket(ApiResource):
             "bucketRegionalDomainName": f"{id}.s3.{state['region']}.amazonaws.com",
         }
 
-    def settle(self, id: str, old: Properties | None, inputs: Properties, context: Context) -> None:
+    def settle(self, id: str, old: Properties | None, inputs: Properties, context: ProviderContext) -> None:
         tags = inputs.get("tagsAll", {})
         if tags and tags != (old or {}).get("tagsAll"):
             tag_set = [{"Key": key, "Value": value} for key, value in tags.items()]
@@ -48,7 +48,7 @@ class Bucket(ApiResource):
         elif not tags and (old or {}).get("tagsAll"):
             self.call("DeleteBucketTagging", {"Bucket": id}, inputs, context)
 
-    def delete(self, id: str, state: Properties, context: Context) -> None:
+    def delete(self, id: str, state: Properties, context: ProviderContext) -> None:
         if state.get("forceDestroy") and self.read(id, state, context):
             pages = context.client("s3", state["region"]).get_paginator("list_object_versions").paginate(Bucket=id)
             for page in pages:
@@ -58,14 +58,14 @@ class Bucket(ApiResource):
         super().delete(id, state, context)
 
 
-class _Setting(ApiResource):
+class _BucketSetting(ApiResource):
     """Something put on a bucket: `inside` says where its properties go in the request."""
 
     service = "s3"
     id_from = "{bucket}"
     keys = {"bucket": "Bucket"}
     replace_on = frozenset({"bucket", "region"})
-    place = ("bucket",)
+    identity = ("bucket",)
     inside = ""
 
     def __init_subclass__(cls) -> None:
@@ -78,11 +78,11 @@ class _Setting(ApiResource):
 
     def actual(self, state: Properties, found: Any) -> Properties:
         inside = self.inside.partition(".")[0]
-        inner = at(found, inside)
+        inner = value_at(found, inside)
         return super().actual(state, found if inner is None else {inside: inner})
 
 
-class PublicAccessBlock(_Setting):
+class BucketPublicAccessBlockResource(_BucketSetting):
     token = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
     creates, reads, deletes = "PutPublicAccessBlock", "GetPublicAccessBlock", "DeletePublicAccessBlock"
     inside = "PublicAccessBlockConfiguration"
@@ -90,12 +90,12 @@ class PublicAccessBlock(_Setting):
     held = frozenset({"skipDestroy"})
 
 
-class Policy(_Setting):
+class BucketPolicyResource(_BucketSetting):
     token = "aws:s3/bucketPolicy:BucketPolicy"
     creates, reads, deletes = "PutBucketPolicy", "GetBucketPolicy", "DeleteBucketPolicy"
 
 
-class Lifecycle(_Setting):
+class BucketLifecycleResource(_BucketSetting):
     token = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
     creates, reads = "PutBucketLifecycleConfiguration", "GetBucketLifecycleConfiguration"
     deletes = "DeleteBucketLifecycle"
@@ -104,7 +104,7 @@ class Lifecycle(_Setting):
     held = frozenset({"timeouts"})
 
 
-class Encryption(_Setting):
+class BucketEncryptionResource(_BucketSetting):
     token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
     creates, reads, deletes = "PutBucketEncryption", "GetBucketEncryption", "DeleteBucketEncryption"
     inside = "ServerSideEncryptionConfiguration"
@@ -112,7 +112,7 @@ class Encryption(_Setting):
     rename = {"rules.applyServerSideEncryptionByDefault.kmsMasterKeyId": "KMSMasterKeyID"}
 
 
-class OwnershipControls(_Setting):
+class BucketOwnershipControlsResource(_BucketSetting):
     token = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
     creates, reads = "PutBucketOwnershipControls", "GetBucketOwnershipControls"
     deletes = "DeleteBucketOwnershipControls"
@@ -121,23 +121,23 @@ class OwnershipControls(_Setting):
     rename = {"rule": "rules"}
 
 
-class Versioning(_Setting):
+class BucketVersioningResource(_BucketSetting):
     token = "aws:s3/bucketVersioning:BucketVersioning"
     creates, reads = "PutBucketVersioning", "GetBucketVersioning"
     held = frozenset({"mfa"})
 
-    def delete(self, id: str, state: Properties, context: Context) -> None:
+    def delete(self, id: str, state: Properties, context: ProviderContext) -> None:
         """Versioning cannot be taken away again, only suspended."""
         suspended = {"Bucket": id, "VersioningConfiguration": {"Status": "Suspended"}}
         self.call("PutBucketVersioning", suspended, state, context)
 
 
 RESOURCES = (
-    Bucket(),
-    PublicAccessBlock(),
-    Policy(),
-    Lifecycle(),
-    Encryption(),
-    OwnershipControls(),
-    Versioning(),
+    BucketResource(),
+    BucketPublicAccessBlockResource(),
+    BucketPolicyResource(),
+    BucketLifecycleResource(),
+    BucketEncryptionResource(),
+    BucketOwnershipControlsResource(),
+    BucketVersioningResource(),
 )

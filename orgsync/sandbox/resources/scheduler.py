@@ -4,7 +4,7 @@ from orgsync.sandbox.resources.api import ApiResource
 from orgsync.sandbox.resources.resource import Naming
 
 
-class Schedule(ApiResource):
+class ScheduleResource(ApiResource):
     token = "aws:scheduler/schedule:Schedule"
     service = "scheduler"
     creates, reads, deletes = "CreateSchedule", "GetSchedule", "DeleteSchedule"
@@ -13,9 +13,9 @@ class Schedule(ApiResource):
     keys = {"name": "Name", "groupName": "GroupName"}
     outputs = {"arn": "Arn"}
     replace_on = frozenset({"name", "groupName", "region"})
-    place = ("name", "groupName", "region")
+    identity = ("name", "groupName", "region")
     defaults = {"groupName": "default", "state": "ENABLED", "scheduleExpressionTimezone": "UTC"}
     naming = Naming(longest=64)
 
 
-RESOURCES = (Schedule(),)
+RESOURCES = (ScheduleResource(),)

@@ -5,7 +5,7 @@ from orgsync.sandbox.resources.resource import Naming
 from orgsync.sandbox.resources.values import Properties
 
 
-class StateMachine(ApiResource):
+class StateMachineResource(ApiResource):
     token = "aws:sfn/stateMachine:StateMachine"
     service = "stepfunctions"
     creates, reads, deletes = "CreateStateMachine", "DescribeStateMachine", "DeleteStateMachine"
@@ -22,7 +22,7 @@ class StateMachine(ApiResource):
     volatile = frozenset({"revisionId"})
     rename = {"loggingConfiguration.logDestination": "destinations"}
     replace_on = frozenset({"name", "type", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     resets = {
         "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
         "loggingConfiguration": {"level": "OFF"},
@@ -40,4 +40,4 @@ class StateMachine(ApiResource):
         return {**inputs, "loggingConfiguration": {**logging, "logDestination": [group]}}
 
 
-RESOURCES = (StateMachine(),)
+RESOURCES = (StateMachineResource(),)

@@ -19,7 +19,7 @@ _models = threading.Lock()
 
 
 class UnknownProperty(ValueError):
-    """A property that AWS's operation has no place for; `path` says where it stands."""
+    """A property that AWS's operation has no parameter for; `path` leads to it."""
 
     def __init__(self, path: str) -> None:
         super().__init__(f"{path}: not known here")
@@ -27,7 +27,7 @@ class UnknownProperty(ValueError):
 
 
 def parameters_of(service: str, operation: str) -> StructureShape:
-    """The shape of what an operation takes, such as `parameters_of("sqs", "CreateQueue")`."""
+    """Find the shape of an operation's parameters, such as `parameters_of("sqs", "CreateQueue")`."""
     with _models:
         shape = _service(service).operation_model(operation).input_shape
     if shape is None:
@@ -36,12 +36,12 @@ def parameters_of(service: str, operation: str) -> StructureShape:
 
 
 def member(shape: StructureShape, name: str) -> str | None:
-    """AWS's spelling of a Pulumi name in a structure, or None."""
+    """Find AWS's spelling of a Pulumi name in a structure, or None."""
     return _spellings(shape).get(name.lower())
 
 
 def to_api(shape: Shape, value: Any, rename: Mapping[str, str], path: str = "") -> Any:
-    """A Pulumi value in the form that a shape asks for; unknowns stay what they are.
+    """Convert a Pulumi value to the form of a shape; unknown values stay unknown.
 
     Raises:
         UnknownProperty: if a name has no place in the shape.
@@ -63,7 +63,7 @@ def to_api(shape: Shape, value: Any, rename: Mapping[str, str], path: str = "") 
 
 
 def from_api(value: Any) -> Any:
-    """An answer of AWS with Pulumi's spelling of names."""
+    """Convert an answer of AWS to Pulumi's spelling of names."""
     if isinstance(value, Mapping):
         return {key[:1].lower() + key[1:]: from_api(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -71,17 +71,17 @@ def from_api(value: Any) -> Any:
     return value
 
 
-def agrees(wanted: Any, found: Any) -> bool:
-    """Whether an answer holds what was asked for; it may hold more."""
+def contains(wanted: Any, found: Any) -> bool:
+    """Return whether an answer has all wanted values; it may have more."""
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
-        return all(agrees(item, found.get(key)) for key, item in wanted.items())
+        return all(contains(item, found.get(key)) for key, item in wanted.items())
     if isinstance(wanted, list) and isinstance(found, list):
-        return len(wanted) == len(found) and all(any(agrees(item, other) for other in found) for item in wanted)
+        return len(wanted) == len(found) and all(any(contains(item, other) for other in found) for item in wanted)
     return wanted == found or str(wanted) == str(found)
 
 
-def at(document: Any, path: str) -> Any:
-    """What stands at a dotted path (`""` = the document itself), or None."""
+def value_at(document: Any, path: str) -> Any:
+    """Read the value at a dotted path (`""` = the document itself), or None."""
     for step in path.split(".") if path else []:
         if isinstance(document, list):
             document = document[int(step)] if int(step) < len(document) else None

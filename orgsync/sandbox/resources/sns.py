@@ -1,9 +1,9 @@
-"""SNS topics, their policies and who hears them."""
+"""SNS topics, their policies and subscriptions."""
 
 from typing import Any
 
 from orgsync.sandbox.resources.api import ApiResource, Tagging
-from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.resources.context import ProviderContext
 from orgsync.sandbox.resources.resource import Naming
 from orgsync.sandbox.resources.sqs import as_attributes, attribute_drift
 from orgsync.sandbox.resources.values import Properties
@@ -38,7 +38,7 @@ class _Attributes(ApiResource):
     attributes: dict[str, str]
     one = "SetTopicAttributes"
 
-    def settle(self, id: str, old: Properties | None, inputs: Properties, context: Context) -> None:
+    def settle(self, id: str, old: Properties | None, inputs: Properties, context: ProviderContext) -> None:
         if old is None:
             return
         before, after = as_attributes(old, self.attributes), as_attributes(inputs, self.attributes)
@@ -52,14 +52,14 @@ class _Attributes(ApiResource):
         return attribute_drift(state, found, self.attributes)
 
 
-class Topic(_Attributes):
+class TopicResource(_Attributes):
     token = "aws:sns/topic:Topic"
     creates, reads, deletes = "CreateTopic", "GetTopicAttributes", "DeleteTopic"
     attributes = TOPIC
     handled = frozenset(TOPIC)
     outputs = {"arn": "TopicArn", "owner": "Owner"}
     replace_on = frozenset({"name", "fifoTopic", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     naming = Naming(longest=256)
     tagging = Tagging(by="ResourceArn")
 
@@ -67,7 +67,7 @@ class Topic(_Attributes):
         return {"name": inputs.get("name", ""), "attributes": as_attributes(inputs, TOPIC)}
 
 
-class TopicPolicy(_Attributes):
+class TopicPolicyResource(_Attributes):
     token = "aws:sns/topicPolicy:TopicPolicy"
     creates = updates = "SetTopicAttributes"
     reads = "GetTopicAttributes"
@@ -78,16 +78,16 @@ class TopicPolicy(_Attributes):
     handled = frozenset({"policy"})
     rename = {"arn": "TopicArn"}
     replace_on = frozenset({"arn", "region"})
-    place = ("arn",)
+    identity = ("arn",)
 
     def arrange(self, inputs: Properties) -> Properties:
         arn = {"arn": inputs["arn"]} if "arn" in inputs else {}
         return {**arn, "attributeName": "Policy", "attributeValue": inputs.get("policy", "")}
 
-    def settle(self, id: str, old: Properties | None, inputs: Properties, context: Context) -> None:
+    def settle(self, id: str, old: Properties | None, inputs: Properties, context: ProviderContext) -> None:
         """The call that creates is the one that updates."""
 
-    def delete(self, id: str, state: Properties, context: Context) -> None:
+    def delete(self, id: str, state: Properties, context: ProviderContext) -> None:
         """A topic is never without a policy: it gets back one that lets its owner alone in."""
         if self.read(id, state, context) is None:
             return
@@ -99,7 +99,7 @@ class TopicPolicy(_Attributes):
         self.call("SetTopicAttributes", change, state, context)
 
 
-class Subscription(_Attributes):
+class TopicSubscriptionResource(_Attributes):
     token = "aws:sns/topicSubscription:TopicSubscription"
     creates, reads, deletes = "Subscribe", "GetSubscriptionAttributes", "Unsubscribe"
     attributes = SUBSCRIPTION
@@ -117,11 +117,11 @@ class Subscription(_Attributes):
         plain: Properties = {name: inputs[name] for name in ("topic", "protocol", "endpoint") if name in inputs}
         return {**plain, "attributes": as_attributes(inputs, SUBSCRIPTION), "returnSubscriptionArn": True}
 
-    def derive(self, id: str, state: Properties, found: Any, context: Context) -> Properties:
+    def derive(self, id: str, state: Properties, found: Any, context: ProviderContext) -> Properties:
         return {
             "pendingConfirmation": found.get("PendingConfirmation") == "true",
             "confirmationWasAuthenticated": found.get("ConfirmationWasAuthenticated") == "true",
         }
 
 
-RESOURCES = (Topic(), TopicPolicy(), Subscription())
+RESOURCES = (TopicResource(), TopicPolicyResource(), TopicSubscriptionResource())

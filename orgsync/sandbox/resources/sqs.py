@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from orgsync.sandbox.resources.api import ApiResource, Tagging
-from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.resources.context import ProviderContext
 from orgsync.sandbox.resources.resource import Naming
 from orgsync.sandbox.resources.values import Properties
 
@@ -27,7 +27,7 @@ ATTRIBUTES = {
 }
 
 
-class Queue(ApiResource):
+class QueueResource(ApiResource):
     token = "aws:sqs/queue:Queue"
     service = "sqs"
     creates, reads, deletes = "CreateQueue", "GetQueueAttributes", "DeleteQueue"
@@ -41,7 +41,7 @@ class Queue(ApiResource):
     rename = {"name": "QueueName"}
     handled = frozenset(ATTRIBUTES)
     replace_on = frozenset({"name", "fifoQueue", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     # Without its own value an attribute has AWS's default (SQS API reference, SetQueueAttributes).
     resets = {
         "delaySeconds": 0,
@@ -65,11 +65,11 @@ class Queue(ApiResource):
     def actual(self, state: Properties, found: Any) -> Properties:
         return attribute_drift(state, found, ATTRIBUTES)
 
-    def derive(self, id: str, state: Properties, found: Any, context: Context) -> Properties:
+    def derive(self, id: str, state: Properties, found: Any, context: ProviderContext) -> Properties:
         return {"url": id}
 
 
-class QueuePolicy(ApiResource):
+class QueuePolicyResource(ApiResource):
     token = "aws:sqs/queuePolicy:QueuePolicy"
     service = "sqs"
     creates, reads, updates = "SetQueueAttributes", "GetQueueAttributes", "SetQueueAttributes"
@@ -80,7 +80,7 @@ class QueuePolicy(ApiResource):
     rename = {"policy": "Attributes.Policy"}
     handled = frozenset({"policy"})
     replace_on = frozenset({"queueUrl", "region"})
-    place = ("queueUrl",)
+    identity = ("queueUrl",)
 
     def arrange(self, inputs: Properties) -> Properties:
         return {"queueUrl": inputs.get("queueUrl", ""), "attributes": as_attributes(inputs, {"policy": "Policy"})}
@@ -88,7 +88,7 @@ class QueuePolicy(ApiResource):
     def actual(self, state: Properties, found: Any) -> Properties:
         return attribute_drift(state, {"Policy": found}, {"policy": "Policy"})
 
-    def delete(self, id: str, state: Properties, context: Context) -> None:
+    def delete(self, id: str, state: Properties, context: ProviderContext) -> None:
         if self.read(id, state, context) is not None:
             self.call("SetQueueAttributes", {"QueueUrl": id, "Attributes": {"Policy": ""}}, state, context)
 
@@ -123,4 +123,4 @@ def _like(declared: Any, text: str) -> Any:
     return int(text) if isinstance(declared, int) else text
 
 
-RESOURCES = (Queue(), QueuePolicy())
+RESOURCES = (QueueResource(), QueuePolicyResource())

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from orgsync.sandbox.resources.api import ApiResource, Tagging
-from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.resources.context import ProviderContext
 from orgsync.sandbox.resources.resource import Naming
 from orgsync.sandbox.resources.values import Properties
 
 
-class Parameter(ApiResource):
+class ParameterResource(ApiResource):
     token = "aws:ssm/parameter:Parameter"
     service = "ssm"
     creates, reads, deletes = "PutParameter", "GetParameter", "DeleteParameter"
@@ -23,7 +23,7 @@ class Parameter(ApiResource):
     rename = {"insecureValue": "Value"}
     held = frozenset({"overwrite"})
     replace_on = frozenset({"name", "dataType", "region"})
-    place = ("name", "region")
+    identity = ("name", "region")
     naming = Naming(longest=1011)
     tagging = Tagging(
         by="ResourceId",
@@ -33,8 +33,8 @@ class Parameter(ApiResource):
         extra={"ResourceType": "Parameter"},
     )
 
-    def attach(self, old: Properties | None, inputs: Properties, context: Context) -> Mapping[str, Any]:
+    def attach(self, old: Properties | None, inputs: Properties, context: ProviderContext) -> Mapping[str, Any]:
         return {"Overwrite": True} if old is not None else {}
 
 
-RESOURCES = (Parameter(),)
+RESOURCES = (ParameterResource(),)

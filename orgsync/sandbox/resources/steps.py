@@ -1,32 +1,32 @@
-"""From what a program declares to what is done about it: the same for both engines."""
+"""The steps from a declaration to a change, the same for both engines."""
 
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from orgsync.sandbox.resources import lookup
-from orgsync.sandbox.resources.archives import UnusableAsset, hashed
-from orgsync.sandbox.resources.context import Context
+from orgsync.sandbox.resources.archives import AssetInvalid, add_hashes
+from orgsync.sandbox.resources.context import ProviderContext
 from orgsync.sandbox.resources.resource import (
-    Mistake,
+    InputError,
     Resource,
     automatic_name,
     is_automatic,
 )
+from orgsync.sandbox.resources.types import lookup
 from orgsync.sandbox.resources.values import UNKNOWN, Properties, comparable
 
 
 @dataclass(frozen=True)
-class Change:
-    """What differs between two declarations of one resource."""
+class InputChange:
+    """The difference between two declarations of one resource."""
 
     added: frozenset[str] = frozenset()
     deleted: frozenset[str] = frozenset()
     updated: frozenset[str] = frozenset()
     replaces: frozenset[str] = frozenset()
     delete_first: bool = False
-    """The old stands where the new must go."""
+    """True if the old resource must be deleted before the new one can be created."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -34,11 +34,11 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedInputs:
     """The completed inputs, and why they cannot be used."""
 
     inputs: Properties
-    mistakes: list[Mistake] = field(default_factory=list)
+    errors: list[InputError] = field(default_factory=list)
 
 
 def check(
@@ -46,11 +46,11 @@ def check(
     name: str,
     old: Properties,
     new: Properties,
-    context: Context,
+    context: ProviderContext,
     *,
     seed: bytes,
     proposed: str = "",
-) -> Checked:
+) -> CheckedInputs:
     """Complete the inputs of a resource: defaults, region, tags, hashes and a name of its own.
 
     `old` are the completed inputs of last time, so that a name made then is kept; `proposed` is a
@@ -61,56 +61,56 @@ def check(
     """
     resource = lookup(token)
     try:
-        inputs = resource.complete(hashed(new, context.root), context)
-    except (UnusableAsset, OSError) as error:
-        return Checked(new, [Mistake("code", str(error))])
+        inputs = resource.complete(add_hashes(new, context.root), context)
+    except (AssetInvalid, OSError) as error:
+        return CheckedInputs(new, [InputError("code", str(error))])
     naming = resource.naming
     if naming and naming.property not in inputs:
         prefix = f"{naming.property}Prefix"
         if prefix in inputs:
-            return Checked(
-                inputs, [Mistake(prefix, f"{token}: the sandbox makes names, not prefixes; use {naming.property}")]
+            return CheckedInputs(
+                inputs, [InputError(prefix, f"{token}: the sandbox makes names, not prefixes; use {naming.property}")]
             )
         try:
             inputs[naming.property] = _name(resource, name, old, seed, proposed)
         except ValueError as error:
-            return Checked(inputs, [Mistake(naming.property, f"{token}: {error}")])
-    return Checked(inputs, resource.mistakes(inputs, context))
+            return CheckedInputs(inputs, [InputError(naming.property, f"{token}: {error}")])
+    return CheckedInputs(inputs, resource.errors(inputs, context))
 
 
-def difference(token: str, name: str, old: Properties, new: Properties, ignore: Collection[str] = ()) -> Change:
-    """What a new declaration changes, property by property; `ignore` are properties left alone."""
+def difference(token: str, name: str, old: Properties, new: Properties, ignore: Collection[str] = ()) -> InputChange:
+    """Find what a new declaration changes, property by property; `ignore` are properties that are not compared."""
     resource = lookup(token)
     names = (old.keys() | new.keys()) - set(ignore) - resource.computed
     changed = {key for key in names if comparable(old.get(key)) != comparable(new.get(key))}
     replaces = frozenset(changed & resource.replace_on)
-    same_place = bool(resource.place) and all(old.get(key) == new.get(key) for key in resource.place)
+    same_identity = bool(resource.identity) and all(old.get(key) == new.get(key) for key in resource.identity)
     naming = resource.naming
     renamed_at_will = naming is not None and is_automatic(naming, name, new.get(naming.property))
-    return Change(
+    return InputChange(
         added=frozenset(key for key in changed if key not in old),
         deleted=frozenset(key for key in changed if key not in new),
         updated=frozenset(key for key in changed if key in old and key in new),
         replaces=replaces,
-        delete_first=bool(replaces) and same_place and not renamed_at_will,
+        delete_first=bool(replaces) and same_identity and not renamed_at_will,
     )
 
 
-def foreseen(token: str, inputs: Properties, old: Properties | None = None) -> Properties:
-    """The outputs that a preview can promise: what is not known yet is marked so."""
+def previewed_outputs(token: str, inputs: Properties, old: Properties | None = None) -> Properties:
+    """Give the outputs that a preview can promise; those not known yet are marked so."""
     resource = lookup(token)
     unknown = resource.computed if old is None else resource.volatile
     known = {key: value for key, value in (old or {}).items() if key in resource.computed}
     return {**known, **dict.fromkeys(unknown - inputs.keys(), UNKNOWN), **inputs}
 
 
-def inputs_now(old_inputs: Properties, state: Properties) -> Properties:
-    """The inputs as the cloud has them: those declared, with the values read back."""
+def refreshed_inputs(old_inputs: Properties, state: Properties) -> Properties:
+    """Give the declared inputs with the values that the cloud has."""
     return {key: state.get(key, value) for key, value in old_inputs.items()}
 
 
 def seed_of(urn: str, generation: int = 0) -> bytes:
-    """A seed for automatic names where no engine gives one: the same for the same resource."""
+    """Make a seed for automatic names where no engine gives one: the same for the same resource."""
     return hashlib.sha256(f"{urn}#{generation}".encode()).digest()
 
 

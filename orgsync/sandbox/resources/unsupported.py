@@ -1,6 +1,6 @@
 """Types of services that moto lacks: kept in the cloud's own memory, their inputs checked.
 
-Nothing acts on them. What they are good for: that they are declared as AWS's own model wants
+They have no behaviour. They show that they are declared as AWS's own model wants
 them, that one that vanished is seen, and that a destroy leaves none.
 """
 
@@ -12,12 +12,12 @@ from botocore.validate import ParamValidator
 
 from orgsync.sandbox.resources import shapes
 from orgsync.sandbox.resources.api import ApiResource
-from orgsync.sandbox.resources.context import Context, ResourceFailed
-from orgsync.sandbox.resources.resource import Made, Naming
+from orgsync.sandbox.resources.context import ProviderContext, ResourceFailed
+from orgsync.sandbox.resources.resource import Created, Naming
 from orgsync.sandbox.resources.values import Properties
 
 
-class Unserved(ApiResource):
+class UnsupportedResource(ApiResource):
     """A type whose creation is checked against botocore's model and the patterns, then remembered."""
 
     reads = ""
@@ -37,9 +37,9 @@ class Unserved(ApiResource):
         if cls.arn:
             cls.computed = cls.computed | {cls.arn_output}
 
-    def create(self, inputs: Properties, context: Context) -> Made:
+    def create(self, inputs: Properties, context: ProviderContext) -> Created:
         self._check(inputs)
-        kept = self._kept(context)
+        stored = self._stored(context)
         facts = {
             "partition": context.partition,
             "account": context.caller()["Account"],
@@ -50,27 +50,27 @@ class Unserved(ApiResource):
         state = {**inputs, **({self.arn_output: self.arn.format_map(facts)} if self.arn else {})}
         state |= {name: template.format_map(facts) for name, template in self.outputs.items()}
         id = self.id_from.format_map({**facts, **state})
-        if id in kept:
+        if id in stored:
             raise ResourceFailed(f"{self.token}: ConflictException: {id} exists already")
-        if self.at_most is not None and len(kept) >= self.at_most:
+        if self.at_most is not None and len(stored) >= self.at_most:
             raise ResourceFailed(f"{self.token}: ServiceQuotaExceededException: at most {self.at_most} may exist")
-        kept[id] = state
+        stored[id] = state
         return id, state
 
-    def read(self, id: str, state: Properties, context: Context) -> Properties | None:
-        return self._kept(context).get(id)
+    def read(self, id: str, state: Properties, context: ProviderContext) -> Properties | None:
+        return self._stored(context).get(id)
 
-    def update(self, id: str, old: Properties, inputs: Properties, context: Context) -> Properties:
+    def update(self, id: str, old: Properties, inputs: Properties, context: ProviderContext) -> Properties:
         self._check(inputs)
         state = {**inputs, **{name: old[name] for name in self.computed if name in old}}
-        self._kept(context)[id] = state
+        self._stored(context)[id] = state
         return state
 
-    def delete(self, id: str, state: Properties, context: Context) -> None:
-        self._kept(context).pop(id, None)
+    def delete(self, id: str, state: Properties, context: ProviderContext) -> None:
+        self._stored(context).pop(id, None)
 
-    def _kept(self, context: Context) -> dict[str, Properties]:
-        return context.cloud.extras.setdefault(self.token, {})
+    def _stored(self, context: ProviderContext) -> dict[str, Properties]:
+        return context.cloud.unsupported_resources.setdefault(self.token, {})
 
     def _check(self, inputs: Properties) -> None:
         report = ParamValidator().validate(
@@ -89,17 +89,17 @@ class Unserved(ApiResource):
 _CONFIGURATION = r"arn:[a-z-]+:notifications::[0-9]{12}:configuration/[a-z0-9]{27}"
 
 
-class NotificationHub(Unserved):
+class NotificationHubResource(UnsupportedResource):
     token = "aws:notifications/notificationHub:NotificationHub"
     service, creates = "notifications", "RegisterNotificationHub"
     id_from = "{notificationHubRegion}"
     held = frozenset({"timeouts"})
     replace_on = frozenset({"notificationHubRegion"})
-    place = ("notificationHubRegion",)
+    identity = ("notificationHubRegion",)
     at_most = 3
 
 
-class NotificationConfiguration(Unserved):
+class NotificationConfigurationResource(UnsupportedResource):
     token = "aws:notifications/notificationConfiguration:NotificationConfiguration"
     service, creates = "notifications", "CreateNotificationConfiguration"
     arn = "arn:{partition}:notifications::{account}:configuration/{unique}"
@@ -109,7 +109,7 @@ class NotificationConfiguration(Unserved):
     taggable = True
 
 
-class EventRule(Unserved):
+class NotificationEventRuleResource(UnsupportedResource):
     token = "aws:notifications/eventRule:EventRule"
     service, creates = "notifications", "CreateEventRule"
     arn = "{notificationConfigurationArn}/rule/{unique}"
@@ -123,7 +123,7 @@ class EventRule(Unserved):
     replace_on = frozenset({"notificationConfigurationArn", "source", "eventType"})
 
 
-class ChannelAssociation(Unserved):
+class ChannelAssociationResource(UnsupportedResource):
     token = "aws:notifications/channelAssociation:ChannelAssociation"
     service, creates = "notifications", "AssociateChannel"
     id_from = "{notificationConfigurationArn},{arn}"
@@ -132,10 +132,10 @@ class ChannelAssociation(Unserved):
         "arn": r"arn:[a-z-]+:(chatbot|consoleapp|notifications-contacts):[a-zA-Z0-9-]*:[0-9]{12}:\S+/\S+",
     }
     replace_on = frozenset({"arn", "notificationConfigurationArn"})
-    place = ("arn", "notificationConfigurationArn")
+    identity = ("arn", "notificationConfigurationArn")
 
 
-class EmailContact(Unserved):
+class EmailContactResource(UnsupportedResource):
     token = "aws:notifications/contactsEmailContact:ContactsEmailContact"
     service, creates = "notificationscontacts", "CreateEmailContact"
     arn = "arn:{partition}:notifications-contacts::{account}:emailcontact/{unique}"
@@ -146,7 +146,7 @@ class EmailContact(Unserved):
     taggable = True
 
 
-class SlackChannel(Unserved):
+class SlackChannelResource(UnsupportedResource):
     token = "aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration"
     service, creates = "chatbot", "CreateSlackChannelConfiguration"
     regional = True
@@ -156,11 +156,11 @@ class SlackChannel(Unserved):
     patterns = {"configurationName": r"[A-Za-z0-9_-]{1,128}", "slackChannelId": "[A-Za-z0-9]{1,255}"}
     held = frozenset({"timeouts"})
     replace_on = frozenset({"configurationName", "slackTeamId", "region"})
-    place = ("configurationName",)
+    identity = ("configurationName",)
     taggable = True
 
 
-class TeamsChannel(Unserved):
+class TeamsChannelResource(UnsupportedResource):
     token = "aws:chatbot/teamsChannelConfiguration:TeamsChannelConfiguration"
     service, creates = "chatbot", "CreateMicrosoftTeamsChannelConfiguration"
     regional = True
@@ -170,11 +170,11 @@ class TeamsChannel(Unserved):
     patterns = {"configurationName": r"[A-Za-z0-9_-]{1,128}"}
     held = frozenset({"timeouts"})
     replace_on = frozenset({"configurationName", "teamId", "tenantId", "region"})
-    place = ("configurationName",)
+    identity = ("configurationName",)
     taggable = True
 
 
-class QueryDefinition(Unserved):
+class QueryDefinitionResource(UnsupportedResource):
     token = "aws:cloudwatch/queryDefinition:QueryDefinition"
     service, creates = "logs", "PutQueryDefinition"
     regional = True
@@ -185,12 +185,12 @@ class QueryDefinition(Unserved):
 
 
 RESOURCES = (
-    NotificationHub(),
-    NotificationConfiguration(),
-    EventRule(),
-    ChannelAssociation(),
-    EmailContact(),
-    SlackChannel(),
-    TeamsChannel(),
-    QueryDefinition(),
+    NotificationHubResource(),
+    NotificationConfigurationResource(),
+    NotificationEventRuleResource(),
+    ChannelAssociationResource(),
+    EmailContactResource(),
+    SlackChannelResource(),
+    TeamsChannelResource(),
+    QueryDefinitionResource(),
 )

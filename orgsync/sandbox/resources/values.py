@@ -34,23 +34,23 @@ _UNKNOWNS = frozenset(
 
 
 def plain(message: struct_pb2.Struct) -> Properties:
-    """The properties in a message: whole numbers as `int`, secrets opened, absent keys left out."""
+    """Read the properties in a message: whole numbers as `int`, secrets opened, absent keys left out."""
     opened: Properties = _open(json_format.MessageToDict(message))
     return opened
 
 
 def to_struct(properties: Mapping[str, Any]) -> struct_pb2.Struct:
-    """The message that carries the given properties."""
+    """Make the message that carries the given properties."""
     return json_format.ParseDict(dict(properties), struct_pb2.Struct())
 
 
 def is_unknown(value: Any) -> bool:
-    """Whether a value is known only after the deployment."""
+    """Return whether a value is known only after the deployment."""
     return isinstance(value, str) and value in _UNKNOWNS
 
 
 def has_unknown(value: Any) -> bool:
-    """Whether a value, or anything inside it, is unknown."""
+    """Return whether a value, or anything inside it, is unknown."""
     if isinstance(value, Mapping):
         return any(has_unknown(item) for item in value.values())
     if isinstance(value, list):
@@ -59,12 +59,12 @@ def has_unknown(value: Any) -> bool:
 
 
 def is_code(value: Any) -> bool:
-    """Whether a value is an asset or an archive."""
+    """Return whether a value is an asset or an archive."""
     return isinstance(value, Mapping) and value.get(SIGNATURE) in (ASSET, ARCHIVE)
 
 
 def comparable(value: Any) -> Any:
-    """A form in which equal things are equal: archives by their hash, JSON text by what it says."""
+    """Make a form in which equal values are equal: archives by their hash, JSON text by what it says."""
     if is_code(value):
         return value["hash"]
     if isinstance(value, Mapping):

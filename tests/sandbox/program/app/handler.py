@@ -1,6 +1,6 @@
-"""What the sample's function runs."""
+"""The code of the sample's function."""
 
 
 def handler(event: object, context: object) -> object:
-    """Answers what it is asked."""
+    """Answer with the event itself."""
     return event

@@ -1,4 +1,4 @@
-"""How one step is played: to its true end, and told as it was."""
+"""The step runner: each step to its true end, with a report of what happened."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,11 +7,11 @@ from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
 
-from orgsync.sandbox.engines.engine import DeployFailed
 from orgsync.sandbox.engines.program import Program
-from orgsync.sandbox.rehearsal.observations import Ledger
-from orgsync.sandbox.rehearsal.session import Stage
-from orgsync.sandbox.rehearsal.step_runner import NOT_PLAYED, turn
+from orgsync.sandbox.engines.protocol import DeployFailed
+from orgsync.sandbox.rehearsal.observations import Observations
+from orgsync.sandbox.rehearsal.session import Session
+from orgsync.sandbox.rehearsal.step_runner import NOT_RUN, run_step
 from orgsync.shared.configuration import validate
 
 REPOSITORY = Path(__file__).parents[2]
@@ -64,55 +64,57 @@ class FakeEngine:
         return SimpleNamespace(resources=self.answer)
 
 
-def play(*steps: Any, cloud: FakeCloud | None = None, engine: FakeEngine | None = None, **changes: Any) -> list[Any]:
+def run_steps(
+    *steps: Any, cloud: FakeCloud | None = None, engine: FakeEngine | None = None, **changes: Any
+) -> list[Any]:
     """The report's part for each step."""
     document = {"name": "x", "organization": {"accounts": 3}, "steps": list(steps), **changes}
     scenario, stand_in = validate(document), cloud or FakeCloud()
-    stage: Any = Stage(scenario, stand_in, engine or FakeEngine({}), Program(REPOSITORY), hears=print)  # type: ignore[arg-type]
-    ledger = Ledger(stand_in)  # type: ignore[arg-type]
-    return [turn(stage, ledger, step, lambda: 0.0) for step in scenario.steps]
+    session: Any = Session(scenario, stand_in, engine or FakeEngine({}), Program(REPOSITORY), on_output=print)  # type: ignore[arg-type]
+    observations = Observations(stand_in)  # type: ignore[arg-type]
+    return [run_step(session, observations, step, lambda: 0.0) for step in scenario.steps]
 
 
 def test_a_step_that_does_what_it_says_is_ok() -> None:
     """Its part of the report has every field of the contract."""
-    (told,) = play({"deploy": {}}, engine=FakeEngine({"create": 61}))
+    (report,) = run_steps({"deploy": {}}, engine=FakeEngine({"create": 61}))
     fields = {"seconds": 0.0, "resources": {"create": 61}, "runs": [], "output": None, "exit": None, "error": None}
-    assert told == {"step": "deploy", "ok": True, **fields}
+    assert report == {"step": "deploy", "ok": True, **fields}
 
 
-def test_a_step_that_fails_does_not_end_the_play() -> None:
-    """The reason is told, and the next step is played."""
-    failed, after = play({"schedule": {}}, {"clear_faults": {}}, cloud=FakeCloud(schedules=0))
+def test_a_step_that_fails_does_not_end_the_rehearsal() -> None:
+    """The report has the reason, and the next step is run."""
+    failed, after = run_steps({"schedule": {}}, {"clear_faults": {}}, cloud=FakeCloud(schedules=0))
     assert not failed["ok"]
-    assert failed["error"] == "NothingToFire: no enabled schedule is deployed"
-    assert after["error"] != NOT_PLAYED
+    assert failed["error"] == "NoSchedule: no enabled schedule is deployed"
+    assert after["error"] != NOT_RUN
 
 
 def test_a_step_is_not_ok_before_everything_is_quiet() -> None:
-    """Whatever still runs when the patience ends is told with the step that set it off."""
-    (told,) = play({"schedule": {}}, cloud=FakeCloud(unsettled=TimeoutError("execution x still runs")))
-    assert (told["ok"], told["error"]) == (False, "TimeoutError: execution x still runs")
+    """Work that still runs when the time is over is reported with the step that started it."""
+    (report,) = run_steps({"schedule": {}}, cloud=FakeCloud(unsettled=TimeoutError("execution x still runs")))
+    assert (report["ok"], report["error"]) == (False, "TimeoutError: execution x still runs")
 
 
-def test_the_patience_is_the_steps_own_or_the_scenarios() -> None:
+def test_the_time_limit_is_the_steps_own_or_the_scenarios() -> None:
     """`settle_s` stands at the top and may stand beside a step."""
     cloud = FakeCloud()
-    play({"schedule": {}}, {"schedule": {}, "settle_s": 3}, cloud=cloud, settle_s=60)
+    run_steps({"schedule": {}}, {"schedule": {}, "settle_s": 3}, cloud=cloud, settle_s=60)
     assert cloud.waited == [60, 3]
 
 
-def test_a_deploy_that_left_nothing_leaves_nothing_to_play_with() -> None:
-    """Its own reason is told as it stands; what follows is not played until a deploy succeeds."""
+def test_a_deploy_that_left_nothing_leaves_nothing_to_run() -> None:
+    """The report has its own reason; the steps after it do not run until a deploy succeeds."""
     failure = DeployFailed("excluded_accounts.0: must be 12 digits")
-    deploy, schedule = play({"deploy": {}}, {"schedule": {}}, engine=FakeEngine(failure))
+    deploy, schedule = run_steps({"deploy": {}}, {"schedule": {}}, engine=FakeEngine(failure))
     assert (deploy["ok"], deploy["error"]) == (False, str(failure))
-    assert schedule["error"] == NOT_PLAYED
+    assert schedule["error"] == NOT_RUN
 
 
-def test_a_deploy_that_failed_half_way_leaves_something_to_play_with() -> None:
+def test_a_deploy_that_failed_half_way_leaves_something_to_run() -> None:
     """A first run that failed has its rules and schedule all the same."""
     engine, cloud = FakeEngine(DeployFailed("the first run failed")), FakeCloud(declared=["table state"])
-    deploy, schedule = play({"deploy": {}}, {"schedule": {}}, engine=engine, cloud=cloud)
+    deploy, schedule = run_steps({"deploy": {}}, {"schedule": {}}, engine=engine, cloud=cloud)
     assert (deploy["ok"], schedule["ok"]) == (False, True)
 
 
@@ -120,39 +122,39 @@ def test_steps_at_once_begin_together() -> None:
     """Each waits here for the others: one after the other they would never end."""
     meet = Barrier(3, timeout=5)
     tags = [{"tag_account": {"account": f"20000000000{n}", "tags": {}}} for n in (1, 2, 3)]
-    (told,) = play({"at_once": tags}, cloud=FakeCloud(tagged=lambda *_: meet.wait()))
-    assert told["ok"]
-    assert [inner["step"] for inner in told["steps"]] == ["tag_account"] * 3
+    (report,) = run_steps({"at_once": tags}, cloud=FakeCloud(tagged=lambda *_: meet.wait()))
+    assert report["ok"]
+    assert [inner["step"] for inner in report["steps"]] == ["tag_account"] * 3
 
 
 def test_one_of_the_steps_at_once_may_fail() -> None:
     """Then the whole is not ok, and its error names the step."""
-    (told,) = play(
+    (report,) = run_steps(
         {"at_once": [{"schedule": {}}, {"tag_account": {"account": "200000000001", "tags": {}}}]},
         cloud=FakeCloud(schedules=0),
     )
-    assert not told["ok"]
-    assert told["error"].startswith("schedule: NothingToFire")
-    assert [inner["ok"] for inner in told["steps"]] == [False, True]
+    assert not report["ok"]
+    assert report["error"].startswith("schedule: NoSchedule")
+    assert [inner["ok"] for inner in report["steps"]] == [False, True]
 
 
 def test_a_command_runs_in_the_sandbox_with_this_orgsync() -> None:
     """Its stdout is the output, its exit code the step's, and it sees the sandbox instead of AWS."""
     line = 'echo "$AWS_ENDPOINT_URL"; orgsync --help'
-    (told,) = play({"command": line})
-    assert (told["ok"], told["exit"]) == (True, 0)
-    endpoint, usage, *_ = told["output"].splitlines()
+    (report,) = run_steps({"command": line})
+    assert (report["ok"], report["exit"]) == (True, 0)
+    endpoint, usage, *_ = report["output"].splitlines()
     assert endpoint == "http://127.0.0.1:1"
     assert usage.startswith("Usage: orgsync ")
 
 
 def test_a_command_that_fails_says_so() -> None:
     """The step's error is what it wrote to stderr."""
-    (told,) = play({"command": "echo out; echo no such run >&2; exit 3"})
-    assert (told["ok"], told["output"], told["exit"], told["error"]) == (False, "out\n", 3, "no such run")
+    (report,) = run_steps({"command": "echo out; echo no such run >&2; exit 3"})
+    assert (report["ok"], report["output"], report["exit"], report["error"]) == (False, "out\n", 3, "no such run")
 
 
 def test_a_command_that_never_ends_is_ended() -> None:
-    """After the step's patience it is killed with everything that it started."""
-    (told,) = play({"command": "sleep 600 | cat", "settle_s": 0.2})
-    assert told["error"] == "CommandTookTooLong: `sleep 600 | cat` did not end within 0.2 s"
+    """After the step's time limit it is killed with everything that it started."""
+    (report,) = run_steps({"command": "sleep 600 | cat", "settle_s": 0.2})
+    assert report["error"] == "CommandTimeout: `sleep 600 | cat` did not end within 0.2 s"
