@@ -35,7 +35,11 @@ ROOMS = (
 ENDS = ("orgsync.contact_sync.adapters.account_contacts", "orgsync.contact_sync.adapters.state_table")
 """Where the contact is written, and where its receipt is saved."""
 
-VOCABULARY = ("orgsync.contact_sync.core.errors", "orgsync.contact_sync.core.notification", "orgsync.contact_sync.core.outcome")
+VOCABULARY = (
+    "orgsync.contact_sync.core.errors",
+    "orgsync.contact_sync.core.notification",
+    "orgsync.contact_sync.core.outcome",
+)
 """Modules of the rooms that the path does not pass: it names errors, and ends before the run's report."""
 
 
@@ -97,7 +101,7 @@ def main() -> int:
     """Print the count, and fail where it is above the limit."""
     modules = path()
     met = names(modules)
-    print(f"one event, from its rule to the write and its receipt: {len(met)} names in {len(modules)} files (at most {LIMIT})")
+    print(f"One event, from its rule to its receipt: {len(met)} names in {len(modules)} files (at most {LIMIT}).")
     if "--list" in sys.argv:
         print(*modules, "", *sorted(met), sep="\n")
     return int(len(met) > LIMIT)

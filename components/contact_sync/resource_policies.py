@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from orgsync.components.contact_sync.event_patterns import member_calls
+from orgsync.components.contact_sync.member_patterns import member_calls
 from orgsync.components.contact_sync.resource_names import member_rule_arn, members_bus_arn
 from orgsync.components.shared.resource_policies import (
     from_own,
