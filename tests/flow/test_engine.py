@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from orgsync.sandbox.contact_sync.rehearse import rehearse
 from orgsync.sandbox.engines.opener import find_cli
-from orgsync.sandbox.rehearsal import Scenario, rehearse
+from orgsync.sandbox.rehearsal.model import Scenario
 
 pytestmark = [
     pytest.mark.engine,

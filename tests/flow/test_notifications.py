@@ -9,6 +9,7 @@ import pytest
 
 from orgsync.contact_sync.names import METRIC_NAMESPACE
 from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.contact_sync.configuration import STACK_KEY
 from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.model.organization import make
 
@@ -96,7 +97,7 @@ def fallback(cloud: Cloud) -> None:
 
 
 def deploy(cloud: Cloud) -> None:
-    with open_engine("inline", cloud, ROOT) as engine:
+    with open_engine("inline", cloud, ROOT, STACK_KEY) as engine:
         engine.up("dev", {"notification_settings": HEARS})
         cloud.settle()
 

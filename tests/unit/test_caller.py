@@ -17,7 +17,7 @@ from orgsync.contact_sync.core.errors import (
     Throttled,
 )
 from orgsync.contact_sync.names import Operation
-from orgsync.sandbox.simulation import VirtualClock, run
+from orgsync.sandbox.contact_sync.simulation import VirtualClock, run
 from orgsync.shared.rate_limiter import Bucket, Pacer
 from orgsync.shared.retries import MOST_THROTTLES, Caller
 
