@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orgsync.cli.errors import Wrong
+from orgsync.sandbox.extra import INSTALL, missing_packages
 
 if TYPE_CHECKING:
     from orgsync.sandbox.engines.opener import Choice
@@ -42,6 +43,8 @@ def sandbox() -> None:
     The unmodified Pulumi program is deployed into it and the real functions run. Nothing
     reaches AWS, and no credentials are read.
     """
+    if missing := missing_packages():
+        raise Wrong(f"the sandbox needs {', '.join(missing)}, which are not installed: {INSTALL}")
 
 
 @sandbox.command()
