@@ -67,7 +67,7 @@ schema: setup ## the Pulumi package's schema anew, after its arguments or output
 # The layer keeps to the versions that the tests run with: its lock is made under the other's constraint.
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --generate-hashes --no-emit-index-url --no-emit-find-links
 lock: setup ## the lock files anew, at the newest versions that pyproject.toml allows
-	$(COMPILE) --upgrade --universal --python-version 3.11 --extra dev pyproject.toml -o requirements/requirements.lock
+	$(COMPILE) --upgrade --universal --python-version 3.11 --extra dev --extra sandbox pyproject.toml -o requirements/requirements.lock
 	$(COMPILE) --upgrade --universal --python-version 3.11 requirements/uv.in -o requirements/uv.lock
 	$(COMPILE) --upgrade --universal --python-version 3.11 requirements/go.in -o requirements/go.lock
 	$(COMPILE) --upgrade --python-platform aarch64-manylinux2014 --python-version 3.13 \

@@ -12,10 +12,10 @@ from rich.table import Table
 
 from orgsync.contact_sync.config import AWS_QUOTAS, parse
 from orgsync.contact_sync.names import Kind, Operation
+from orgsync.sandbox.contact_sync.simulation import reconcile, run, virtual_seconds
 from orgsync.sandbox.model.account import AccountService
 from orgsync.sandbox.model.organization import OrganizationModel, make
 from orgsync.sandbox.model.quotas import AWS
-from orgsync.sandbox.simulation import reconcile, run, virtual_seconds
 
 LATENCY = 0.15
 SIZES = (40, 1_000, 5_000)

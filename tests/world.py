@@ -14,9 +14,9 @@ from orgsync.contact_sync.services import Services
 from orgsync.handlers.contact_sync.plan import plan
 from orgsync.handlers.contact_sync.process import process
 from orgsync.handlers.contact_sync.report import report
+from orgsync.sandbox.contact_sync.simulation import SimulatedContacts, SimulatedOrganization
 from orgsync.sandbox.model.account import AccountService, ApiError, CallerIdentity
 from orgsync.sandbox.model.organization import KINDS, make
-from orgsync.sandbox.simulation import SimulatedContacts, SimulatedOrganization
 from orgsync.shared.notifications import NotificationPublisher
 from tests.memory import client, make_tables, make_topic, read_queue, tables
 

@@ -22,8 +22,8 @@ from orgsync.components.shared.notifications import NO_RECIPIENT, has_high_sever
 from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core import errors
 from orgsync.contact_sync.core.notification import compose
-from orgsync.contact_sync.core.outcome import classify
-from orgsync.contact_sync.core.receipts import Receipt, RunSummary, Status
+from orgsync.contact_sync.core.outcome import RunSummary, classify
+from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run
 from orgsync.contact_sync.names import Cause, Kind, Metric
 from orgsync.shared.names import METRIC_NAMESPACE

@@ -59,6 +59,29 @@ def test_the_rooms_keep_their_directions(rooms):
             "Components know of the library only",
         ),
         ("components/shared/stack_context.py", "import orgsync.sandbox", "The command on top"),
+        ("orgsync/sandbox/model/quotas.py", "import orgsync.sandbox.cloud.cloud", "The sandbox looks down only"),
+        ("orgsync/sandbox/resources/steps.py", "import orgsync.sandbox.engines.program", "The sandbox looks down only"),
+        ("orgsync/sandbox/engines/program.py", "import orgsync.sandbox.cloud.cloud", "The sandbox looks down only"),
+        (
+            "orgsync/sandbox/rehearsal/runner.py",
+            "import orgsync.sandbox.contact_sync.policy",
+            "The sandbox looks down only",
+        ),
+        (
+            "orgsync/sandbox/rehearsal/runner.py",
+            "import orgsync.contact_sync.names",
+            "The emulator and its engines know no system",
+        ),
+        (
+            "orgsync/sandbox/engines/protocol.py",
+            "import orgsync.sandbox.engines.opener",
+            "The sandbox has no circle at any depth",
+        ),
+        (
+            "orgsync/sandbox/model/quotas.py",
+            "import moto.core",
+            "The sandbox's model and the simulation import no moto",
+        ),
     ],
 )
 def test_a_wrong_direction_is_seen(rooms, file, line, contract):

@@ -10,6 +10,7 @@ import pytest
 from orgsync.components.contact_sync.deployment import deployment
 from orgsync.components.shared.stack_file import arguments, stack_file
 from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.contact_sync.configuration import STACK_KEY
 from orgsync.sandbox.engines.inline import InlineEngine
 from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.engines.program import Program
@@ -53,9 +54,9 @@ def test_what_is_no_mapping_is_refused(value):
 @pytest.mark.parametrize("key", ["orgsync:contact-sync", "orgsync:contactsync"])
 def test_the_preview_fails_on_a_misspelt_key(key):
     """With the exclusions under a key that nobody reads, nothing is declared."""
-    with Cloud(make(seed=3, count=2)) as cloud, open_engine("inline", cloud, ROOT) as engine:
+    with Cloud(make(seed=3, count=2)) as cloud, open_engine("inline", cloud, ROOT, STACK_KEY) as engine:
         assert isinstance(engine, InlineEngine)
-        engine.program = Program(ROOT, overlay_key=key)
+        engine.program = Program(ROOT, stack_key=key)
         with pytest.raises(DeployFailed, match=f"{key}: is not a key here; allowed: orgsync:contact_sync"):
             engine.preview("dev", EXCLUDING)
         assert cloud.leftovers() == []

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from orgsync.sandbox.contact_sync.rehearse import rehearse
 from orgsync.sandbox.engines.program import merge_config
-from orgsync.sandbox.rehearsal import load, rehearse
-from orgsync.shared.notification_settings import Scenario
+from orgsync.sandbox.rehearsal.load import load
+from orgsync.sandbox.rehearsal.model import Scenario
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = ROOT / "tests" / "scenarios"

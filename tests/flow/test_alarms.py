@@ -9,6 +9,7 @@ import pytest
 
 from orgsync.contact_sync.names import Metric
 from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.contact_sync.configuration import STACK_KEY
 from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.model.organization import make
 from orgsync.shared.names import METRIC_NAMESPACE
@@ -36,7 +37,7 @@ pytestmark = pytest.mark.slow
 def cloud() -> Iterator[Cloud]:
     """The whole system, deployed once."""
     with Cloud(make(seed=3, count=2)) as opened:
-        with open_engine("inline", opened, ROOT) as engine:
+        with open_engine("inline", opened, ROOT, STACK_KEY) as engine:
             engine.up("dev", {"notification_settings": HEARS})
             opened.settle()
         yield opened

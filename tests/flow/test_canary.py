@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.contact_sync.configuration import QUICK, STACK_KEY
 from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.model.organization import make
-from orgsync.sandbox.rehearsal.configuration import QUICK
 
 ROOT = Path(__file__).parents[2]
 CANARY = "Zilpzalp"
@@ -39,7 +39,7 @@ def cloud() -> Iterator[Cloud]:
     organization = make(7, 3)
     organization.source["security"] = planted(1)
     organization.accounts[0].contacts["security"] = planted(2)
-    with Cloud(organization) as cloud, open_engine("inline", cloud, ROOT) as engine:
+    with Cloud(organization) as cloud, open_engine("inline", cloud, ROOT, STACK_KEY) as engine:
         engine.up(stack="dev", config=QUICK)
         member = organization.accounts[0].id
         cloud.faults.add({"operation": "PutAlternateContact", "account": member, "error": "ValidationException"})

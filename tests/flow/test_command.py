@@ -16,7 +16,7 @@ SCENARIOS = REPOSITORY / "tests" / "scenarios"
 
 
 def orgsync(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cli", *arguments]
+    command = [sys.executable, "-m", "orgsync.cli", *arguments]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=300)
 
 
@@ -89,7 +89,7 @@ def test_the_demo_fails_if_the_burst_took_more_runs_than_it_says(
     """However well every account ended."""
     steps = [{"step": "deploy", "runs": ["0"]}, {"step": "at_once", "runs": [str(run) for run in range(runs)]}]
     report = {"as_expected": True, "steps": steps}
-    monkeypatch.setattr("orgsync.sandbox.rehearsal.rehearse", lambda *_, **__: report)
+    monkeypatch.setattr("orgsync.sandbox.contact_sync.rehearse.rehearse", lambda *_, **__: report)
     told = CliRunner().invoke(sandbox, ["demo", "--json"])
     assert (told.exit_code, json.loads(told.stdout)) == (code, report)
     assert ("set off 3 runs, not at most 2" in told.stderr) == bool(code)

@@ -9,6 +9,7 @@ import pytest
 
 from orgsync.components.contact_sync.resource_policies import NAMES_NO_SOURCE
 from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.contact_sync.configuration import STACK_KEY
 from orgsync.sandbox.engines.inline import InlineEngine
 from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.model.organization import make
@@ -29,7 +30,7 @@ Inputs = dict[str, Any]
 @pytest.fixture(scope="module")
 def declared() -> Iterator[list[tuple[str, str, Inputs]]]:
     """Type, name and inputs of everything, after a deployment in which every ARN is known; tracing is on in dev."""
-    with Cloud(make(seed=3, count=2)) as cloud, open_engine("inline", cloud, ROOT) as engine:
+    with Cloud(make(seed=3, count=2)) as cloud, open_engine("inline", cloud, ROOT, STACK_KEY) as engine:
         assert isinstance(engine, InlineEngine)
         engine.up("dev", {"notification_settings": LOUD})
         cloud.settle()

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from orgsync.sandbox.contact_sync.rehearse import rehearse
 from orgsync.sandbox.engines.opener import find_cli
-from orgsync.sandbox.rehearsal import rehearse
-from orgsync.shared.notification_settings import Scenario
+from orgsync.sandbox.rehearsal.model import Scenario
 
 pytestmark = [
     pytest.mark.engine,

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.contact_sync.configuration import QUICK, STACK_KEY
 from orgsync.sandbox.engines.opener import find_cli, open_engine
 from orgsync.sandbox.engines.program import Program
 from orgsync.sandbox.engines.protocol import DeployFailed
 from orgsync.sandbox.model.organization import make
-from orgsync.sandbox.rehearsal.configuration import QUICK
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,13 +45,13 @@ def test_another_checkout_changes_nothing_but_what_is_gone(cloud: Cloud, checkou
 
     What was deleted behind its back is made again, and only that.
     """
-    with open_engine("pulumi", cloud, ROOT) as engine:
+    with open_engine("pulumi", cloud, ROOT, STACK_KEY) as engine:
         first = engine.up("dev")
         cloud.settle()
         assert first.resources["create"] > 50
         runs = len(cloud.executions())
         for root in (ROOT, checkout):
-            engine.program = Program(root)
+            engine.program = Program(root, STACK_KEY)
             again = engine.up("dev")
             cloud.settle()
             assert again.changes == 0, again.resources
@@ -70,7 +70,7 @@ def test_going_back_to_an_earlier_configuration_is_waited_for(cloud: Cloud) -> N
     """It looks as a rollback by CloudFormation does, and is none: its run's outcome is the deployment's."""
     member = cloud.organization.accounts[0].id
     desk = {"Name": "Desk", "Title": "Security", "EmailAddress": "desk@example.com", "PhoneNumber": "555 0101"}
-    with open_engine("inline", cloud, ROOT) as engine:
+    with open_engine("inline", cloud, ROOT, STACK_KEY) as engine:
         engine.up("dev", QUICK)
         engine.up("dev", {**QUICK, "excluded_accounts": [member]})
         cloud.edit_source({"security": desk})
@@ -85,7 +85,7 @@ def test_production_refuses_to_be_destroyed(cloud: Cloud, choice: str) -> None:
     """Whatever is protected is named before anything is removed; the data and the key are still there."""
     if choice == "pulumi" and find_cli() is None:
         pytest.skip("no Pulumi CLI on PATH or at .engine/pulumi: make engine")
-    with open_engine(choice, cloud, ROOT) as engine:  # type: ignore[arg-type]
+    with open_engine(choice, cloud, ROOT, STACK_KEY) as engine:  # type: ignore[arg-type]
         engine.up("prod")
         cloud.settle()
         before = cloud.leftovers()
@@ -101,7 +101,7 @@ def test_production_refuses_to_be_destroyed(cloud: Cloud, choice: str) -> None:
 
 def test_a_trail_of_its_own_comes_and_goes(cloud: Cloud, clone: Callable[[dict[str, Any]], Path]) -> None:
     """With `trail: true` there is one that logs; destroyed, neither it nor its bucket is left."""
-    with open_engine("inline", cloud, clone({"orgsync:deployment": {"trail": True}})) as engine:
+    with open_engine("inline", cloud, clone({"orgsync:deployment": {"trail": True}}), STACK_KEY) as engine:
         engine.up("dev")
         cloud.settle()
         cloudtrail = cloud.client("cloudtrail")

@@ -10,11 +10,11 @@ from botocore.exceptions import ClientError
 
 from orgsync.sandbox.cloud import bus_access
 from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.contact_sync.configuration import QUICK, STACK_KEY
+from orgsync.sandbox.contact_sync.rehearse import rehearse
 from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.model.organization import make
-from orgsync.sandbox.rehearsal import rehearse
-from orgsync.sandbox.rehearsal.configuration import QUICK
-from orgsync.shared.notification_settings import Scenario
+from orgsync.sandbox.rehearsal.model import Scenario
 
 ROOT = Path(__file__).parents[2]
 MEMBER, NEWCOMER, STRANGER = "200000000001", "300000000001", "999999999999"
@@ -119,7 +119,7 @@ def cloud() -> Iterator[Cloud]:
     """The program as it stands, deployed."""
     with (
         Cloud(make(seed=5, count=2)) as opened,
-        open_engine("inline", opened, program=ROOT) as engine,
+        open_engine("inline", opened, ROOT, STACK_KEY) as engine,
     ):
         engine.up("dev", QUICK)
         opened.settle(60)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from orgsync.sandbox.contact_sync.configuration import overlay
+from orgsync.sandbox.contact_sync.policy import KINDS, ContactPolicy
 from orgsync.sandbox.rehearsal.accounts import ListedAccount
-from orgsync.sandbox.rehearsal.configuration import overlay
 from orgsync.sandbox.rehearsal.load import organization_of
-from orgsync.sandbox.rehearsal.policy import KINDS, ContactPolicy
+from orgsync.sandbox.rehearsal.model import Scenario
 from orgsync.sandbox.rehearsal.steps import Action
-from orgsync.shared.notification_settings import Scenario
 
 FORETOLD = [
     pytest.param(name, marks=pytest.mark.xdist_group(name))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.contact_sync.configuration import STACK_KEY
 from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.model.organization import make
 from orgsync.shared.names import METRIC_NAMESPACE
@@ -96,7 +97,7 @@ def fallback(cloud: Cloud) -> None:
 
 
 def deploy(cloud: Cloud) -> None:
-    with open_engine("inline", cloud, ROOT) as engine:
+    with open_engine("inline", cloud, ROOT, STACK_KEY) as engine:
         engine.up("dev", {"notification_settings": HEARS})
         cloud.settle()
 

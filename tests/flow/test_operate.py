@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from orgsync.sandbox.rehearsal import load, rehearse
+from orgsync.sandbox.contact_sync.rehearse import rehearse
+from orgsync.sandbox.rehearsal.load import load
 
 STORY = """
 name: an operator at work

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.contact_sync.configuration import STACK_KEY
 from orgsync.sandbox.engines.opener import find_cli, open_engine
 from orgsync.sandbox.engines.program import Program
 from orgsync.sandbox.engines.protocol import DeployFailed, Engine
@@ -81,7 +82,7 @@ def cloud() -> Iterator[Cloud]:
 def engine(request: pytest.FixtureRequest, cloud: Cloud) -> Iterator[Engine]:
     if request.param == "pulumi" and find_cli() is None:
         pytest.skip("no Pulumi CLI on PATH or at .engine/pulumi: make engine")
-    with open_engine(request.param, cloud, Path(__file__).parents[2]) as opened:
+    with open_engine(request.param, cloud, Path(__file__).parents[2], STACK_KEY) as opened:
         yield opened
 
 
@@ -91,7 +92,7 @@ def test_it_is_refused_with_its_place_and_the_remedy(
 ) -> None:
     """Before anything is made, by either engine."""
     wrong, said = MISTAKES[mistake]
-    engine.program = Program(clone(wrong))
+    engine.program = Program(clone(wrong), STACK_KEY)
     with pytest.raises(DeployFailed) as refused:
         engine.preview("dev")
     for part in said:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from orgsync.contact_sync.core.errors import NotManagementAccount
+from orgsync.sandbox.contact_sync.simulation import SimulatedOrganization
 from orgsync.sandbox.model.organization import KINDS, MANAGEMENT, make_contact
-from orgsync.sandbox.simulation import SimulatedOrganization
 
 EVENTS = Path(__file__).parents[1] / "events"
 

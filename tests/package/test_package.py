@@ -17,6 +17,7 @@ from orgsync.components.__main__ import SCHEMA, Package, schema
 from orgsync.components.contact_sync.deployment import Deployment
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.contact_sync.configuration import STACK_KEY
 from orgsync.sandbox.engines.opener import find_cli, open_engine
 from orgsync.sandbox.engines.protocol import DeployFailed, Engine
 from orgsync.sandbox.model.organization import make
@@ -86,7 +87,7 @@ def cloud() -> Iterator[Cloud]:
 @pytest.mark.slow
 def test_a_program_in_python_imports_it_as_often_as_it_likes(cloud: Cloud) -> None:
     """Two systems in one stack, each with its own names; nothing given is everything."""
-    with open_engine("inline", cloud, IMPORTING) as engine:
+    with open_engine("inline", cloud, IMPORTING, STACK_KEY) as engine:
         outputs = engine.up().outputs
         assert (outputs["whole"]["Status"], outputs["whole"]["Succeeded"]) == ("completed", "12")
         assert (outputs["billing"]["Status"], outputs["billing"]["Skipped"]) == ("completed", "1")
@@ -99,7 +100,7 @@ def test_a_program_in_python_imports_it_as_often_as_it_likes(cloud: Cloud) -> No
 def engine(cloud: Cloud, on_path: None) -> Iterator[Engine]:
     if find_cli() is None:
         pytest.skip("no Pulumi CLI on PATH or at .engine/pulumi: make engine")
-    with open_engine("pulumi", cloud, PROGRAM) as opened:
+    with open_engine("pulumi", cloud, PROGRAM, STACK_KEY) as opened:
         yield opened
 
 

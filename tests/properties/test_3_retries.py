@@ -8,9 +8,9 @@ from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.receipts import Status
 from orgsync.contact_sync.names import Kind
+from orgsync.sandbox.contact_sync.simulation import reconcile, run, virtual_seconds
 from orgsync.sandbox.model.account import AccountService, ApiError
 from orgsync.sandbox.model.organization import make
-from orgsync.sandbox.simulation import reconcile, run, virtual_seconds
 from tests.properties.strategies import MANAGEMENT
 
 OPERATIONS = ("GetContactInformation", "PutContactInformation", "GetAlternateContact", "PutAlternateContact")

@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orgsync.contact_sync.config import Pace
-from orgsync.contact_sync.core.errors import ContactRefused
+from orgsync.contact_sync.core.errors import AccountError, ContactRefused
 from orgsync.contact_sync.names import Operation
-from orgsync.sandbox.model.account import AccountError
-from orgsync.sandbox.simulation import VirtualClock, run
+from orgsync.sandbox.contact_sync.simulation import VirtualClock, run
 from orgsync.shared.errors import (
     AccessDenied,
     Conflicted,
@@ -19,7 +18,7 @@ from orgsync.shared.errors import (
     Throttled,
 )
 from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
-from orgsync.shared.retries import MAX_THROTTLES, RetryingCaller
+from orgsync.shared.retries import MOST_THROTTLES, RetryingCaller
 
 DELAYS = (2.0, 4.0, 8.0)
 TEMPORARY = [ServiceFailed, NetworkFailed, Conflicted]
@@ -92,9 +91,9 @@ def test_a_permanent_failure_is_not_tried_again(failure):
 
 def test_a_429_is_no_retry():
     """Throttles do not use up the retries: after ten of them all three delays are still there."""
-    script = Script(*[Throttled] * MAX_THROTTLES, ServiceFailed, ServiceFailed, ServiceFailed, "answer")
+    script = Script(*[Throttled] * MOST_THROTTLES, ServiceFailed, ServiceFailed, ServiceFailed, "answer")
     answer, told, throttles = call(script)
-    assert (answer, told, throttles) == ("answer", 3, MAX_THROTTLES)
+    assert (answer, told, throttles) == ("answer", 3, MOST_THROTTLES)
 
 
 def test_the_eleventh_429_is_the_accounts_failure():
@@ -102,7 +101,7 @@ def test_the_eleventh_429_is_the_accounts_failure():
     script = Script(Throttled)
     answer, told, throttles = call(script)
     assert isinstance(answer, Throttled)
-    assert (told, len(script.at), throttles) == (0, MAX_THROTTLES + 1, MAX_THROTTLES + 1)
+    assert (told, len(script.at), throttles) == (0, MOST_THROTTLES + 1, MOST_THROTTLES + 1)
 
 
 def test_throttles_are_counted_over_all_calls_of_an_account():

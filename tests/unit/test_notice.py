@@ -14,9 +14,8 @@ from orgsync.contact_sync.core.notification import (
     MAX_TITLE,
     compose,
 )
-from orgsync.contact_sync.core.outcome import RunOutcome, classify
-from orgsync.contact_sync.core.receipts import Receipt, RunSummary, Status
-from orgsync.contact_sync.core.request import _MAX_ACCOUNTS
+from orgsync.contact_sync.core.outcome import RunOutcome, RunSummary, classify
+from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run
 from orgsync.contact_sync.names import Cause, Kind
 from orgsync.shared.errors import error_class

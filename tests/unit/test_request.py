@@ -5,7 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orgsync.contact_sync.core.request import MAX_ACCOUNTS, MAX_EVENT_IDS, Request
+from orgsync.contact_sync.core.notification import MAX_ACCOUNTS
+from orgsync.contact_sync.core.request import MAX_EVENT_IDS, Request
 from orgsync.contact_sync.names import Cause, Kind
 from orgsync.shared.clock import as_timestamp
 

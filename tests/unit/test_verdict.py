@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core import errors
-from orgsync.contact_sync.core.outcome import classify
-from orgsync.contact_sync.core.receipts import Receipt, RunSummary, Status
+from orgsync.contact_sync.core.outcome import RunSummary, classify
+from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.names import Kind
 from orgsync.shared.notification_settings import Severity
 

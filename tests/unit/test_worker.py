@@ -11,15 +11,15 @@ from orgsync.contact_sync.core.contacts import Contact
 from orgsync.contact_sync.core.receipts import Status
 from orgsync.contact_sync.core.worker import CONCURRENCY, process_batch
 from orgsync.contact_sync.names import Kind, Operation
-from orgsync.sandbox.model.account import AccountService, ApiError
-from orgsync.sandbox.model.organization import MANAGEMENT, make
-from orgsync.sandbox.simulation import (
+from orgsync.sandbox.contact_sync.simulation import (
     SimulatedContacts,
     SimulatedOrganization,
     VirtualClock,
     reconcile,
     run,
 )
+from orgsync.sandbox.model.account import AccountService, ApiError
+from orgsync.sandbox.model.organization import MANAGEMENT, make
 from orgsync.shared.breaker import LIMIT
 from orgsync.shared.errors import AccessDenied, UnexpectedAnswer
 from orgsync.shared.rate_limiter import RateLimiter, TokenBucket

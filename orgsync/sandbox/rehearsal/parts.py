@@ -114,7 +114,7 @@ class CallFault(StrictDocument):
 class CrashFault(StrictDocument):
     """The death of a function's process: before it does anything, or when it has done all but not yet answered."""
 
-    function: Literal["plan", "process", "report", "deploy"]
+    function: Text
     crash: Literal["before", "after"]
     rate: float | None = Field(default=None, gt=0, le=1)
     times: int | None = Field(default=None, ge=1)

@@ -9,14 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from orgsync.sandbox.rehearsal.accounts import ListedAccount
+from orgsync.sandbox.rehearsal.snapshot import Contacts, Fields
 
 KINDS = ("primary", "billing", "operations", "security")
-
-Fields = Mapping[str, str] | None
-"""One contact in AWS's field names; None does not exist."""
-
-Contacts = Mapping[str, Mapping[str, Fields]]
-"""Account to kind to contact."""
 
 
 @dataclass(frozen=True)
