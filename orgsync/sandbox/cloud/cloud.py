@@ -6,7 +6,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -187,6 +187,17 @@ class Cloud(AccountLifecycle):
             unknown = "; ".join(sorted(set(self._unknown_targets)))
             self._unknown_targets.clear()
             raise UnknownTarget(unknown)
+
+    def overlapping(self, timeout_s: float = 120.0) -> AbstractContextManager[None]:
+        """Let the executions that the block sets off overlap, as they would at AWS, however slow this machine is.
+
+        None goes on after its first task (the one that takes a lease, or finds it taken) before all events of the
+        block are delivered and every execution that they started has come as far, or has ended.
+
+        Raises:
+            SettleTimeout: naming what had not come as far; everything goes on all the same.
+        """
+        return self._tasks.overlapping(timeout_s)
 
     def fire_schedules(self) -> int:
         """Fire every enabled schedule once, now; returns how many there are."""

@@ -18,6 +18,8 @@ from uuid import uuid4
 from moto.core.config import default_user_config
 from moto.stepfunctions.parser.api import ExecutionStatus, InvalidName
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.program.program import Program
+from moto.stepfunctions.parser.asl.component.state.state_type import StateType
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 from moto.stepfunctions.parser.backend.execution import Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
@@ -44,6 +46,8 @@ class StepFunctions:
         self._client, self._tasks, self._time_scale, self._emit = client, tasks, time_scale, emit
         self._starting = threading.RLock()
         self._tokens: dict[str, int] = {}
+        self._done = threading.local()
+        """What the execution of a thread has done: `task` is true after a Task state."""
 
     def install(self, patches: Patches) -> None:
         """Patch moto's interpreter."""
@@ -65,6 +69,7 @@ class StepFunctions:
         patches.wrap(Execution, "start", self._start)
         patches.wrap(Execution, "get_start_execution_details", _start_time_as_aws_has_it)
         patches.wrap(ExecutionWorker, "_execution_logic", self._execute)
+        patches.wrap(Program, "_get_state", self._next_state)
 
     def executions(self) -> list[dict[str, Any]]:
         """List all executions of all state machines, oldest first, as `Cloud.executions` does."""
@@ -128,6 +133,14 @@ class StepFunctions:
             self._emit_status(execution, execution.status)
         finally:
             self._tasks.end(self._tokens.pop(execution.exec_arn))
+
+    def _next_state(self, original: Callable[..., Any], program: Any, name: str) -> Any:
+        """Wait after a task if others have to begin first (`TaskTracker.overlapping`)."""
+        if getattr(self._done, "task", False):
+            self._tasks.checkpoint()
+        state = original(program, name)
+        self._done.task = state.state_type is StateType.Task
+        return state
 
     def _emit_status(self, execution: Execution, status: str) -> None:
         """Send AWS's "Step Functions Execution Status Change"; dates are epoch milliseconds."""

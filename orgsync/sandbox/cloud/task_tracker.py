@@ -31,6 +31,8 @@ class TaskTracker:
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._changed = Condition()
         self._closed = False
+        self._held = False
+        self._waiting = 0
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="sandbox-work")
         self._clock = Thread(target=self._hand_out, name="sandbox-clock", daemon=True)
         self._clock.start()
@@ -89,6 +91,35 @@ class TaskTracker:
             if not self._changed.wait_for(lambda: not self._running, timeout):
                 still = ", ".join(sorted(set(self._running.values())))
                 raise SettleTimeout(f"after {timeout:g} s there still runs: {still}")
+
+    @contextmanager
+    def overlapping(self, timeout: float) -> Iterator[None]:
+        """Let no task go beyond a checkpoint before everything that the block sets off waits at one, or has ended.
+
+        However slow the machine is, no task is over before the last one has begun.
+
+        Raises:
+            SettleTimeout: something else still runs after `timeout` seconds; by then the tasks go on.
+        """
+        self._held = True
+        try:
+            yield
+            with self._changed:
+                if not self._changed.wait_for(lambda: len(self._running) <= self._waiting, timeout):
+                    still = ", ".join(sorted(set(self._running.values())))
+                    raise SettleTimeout(f"after {timeout:g} s not everything had begun; there runs: {still}")
+        finally:
+            with self._changed:
+                self._held = False
+                self._changed.notify_all()
+
+    def checkpoint(self) -> None:
+        """Wait, as a running task, while an `overlapping` block asks for it."""
+        with self._changed:
+            self._waiting += 1
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._closed or not self._held)
+            self._waiting -= 1
 
     def close(self) -> None:
         """Drop the tasks that wait for their time; running ones end by themselves."""
