@@ -52,7 +52,7 @@ def check_excluded(management: str, config: ContactSyncConfig, opts: pulumi.Invo
     """See that every excluded account and unit exists, a unit be it named by its path or by its id.
 
     Raises:
-        ConfigurationRefused: one does not. What a unit was to exclude cannot be told, and every run would fail; behind
+        ConfigurationRefused: one does not. What a unit was to exclude is unknown, and every run would fail; behind
             an account's mistyped id stands one that was meant, and it would be written.
     """
     for index, account in enumerate(config.excluded_accounts):

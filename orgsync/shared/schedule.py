@@ -63,7 +63,7 @@ def schedule(value: str) -> str:
 
 
 def _fires(days: set[int], weekday: str, year: int, month: int) -> bool:
-    """Whether a month has one of these days or, with none, the weekday n#k; L, LW, nL and plain ones each month has."""
+    """Return whether a month has one of these days or, with none, the weekday n#k; L, LW, nL and plain ones each month has."""
     first, length = monthrange(year, month)
     nth = NTH.fullmatch(weekday)
     if nth:
