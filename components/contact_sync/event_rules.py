@@ -24,8 +24,9 @@ RETRY_ATTEMPTS = 185
 
 
 def run_died(context: StackContext) -> Mapping[str, Any]:
-    """Return the pattern of a run that ended without reporting; children of the Distributed Map carry a machine ARN
-    of their own.
+    """Return the pattern of a run that ended without a report.
+
+    Children of the Distributed Map carry a machine ARN of their own.
     """
     return {
         "source": ["aws.states"],

@@ -75,7 +75,9 @@ def _of_functions(context: StackContext, metric: str) -> list[list[str]]:
 
 
 def _dead_letters(context: StackContext) -> list[list[Any]]:
-    """Return the queues here and, where account events happen elsewhere, the one there: a metric may name its own
+    """Return the metrics of the queues here and, where account events happen elsewhere, of the one there.
+
+    A metric may name its own
     region.
     """
     depth, there = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName"], context.of_account_events

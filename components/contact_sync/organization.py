@@ -19,7 +19,9 @@ from orgsync.shared.organization_units import find_unit, is_path
 
 @dataclass(frozen=True)
 class OrganizationScope:
-    """Scope of a declaration: the organization's id, and the ids of the units (or of its root) whose members are
+    """Scope of a declaration: the organization's id, and the ids of units or of its root.
+
+    The members of these units are
     meant.
     """
 

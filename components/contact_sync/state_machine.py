@@ -46,8 +46,9 @@ RETRY: list[dict[str, Any]] = [
 
 
 def definition(context: StackContext) -> dict[str, Any]:
-    """Return the state machine in Amazon States Language: its input is any event, its output the last function's
-    answer.
+    """Return the state machine in Amazon States Language.
+
+    Its input is any event, its output the last function's answer.
     """
     return {
         "Comment": "A run: compare every account that an event concerns with the source, write what differs",
