@@ -152,7 +152,7 @@ def progress(properties: Properties, data: dict[str, str], services: Services) -
     """Return the attributes of the run so far; None while CloudFormation should go on waiting.
 
     Raises:
-        DeploySyncFailed: the run ended in a way that the owner lets fail the deployment.
+        InitialSyncFailed: the run ended in a way that the owner lets fail the deployment.
     """
     if data["Status"] != InitialSyncStatus.RUNNING:
         return {"Status": data["Status"]}
