@@ -38,6 +38,8 @@ test: setup ## every gate; drives the real Pulumi engine where it can be built
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.prose
+	$(BIN)/python -m tools.reading_path
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST)
 
 bench: setup ## how close a run comes to what AWS's quotas force, as ratios

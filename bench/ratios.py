@@ -1,4 +1,4 @@
-"""How close a run comes to what AWS's quotas force, in one run and as ratios: `make bench`.
+"""Ratios of a run's time to the time that AWS's quotas force: `make bench`.
 
 Virtual time: the numbers say how many seconds a run would take, not how fast this machine
 is. The floor of a run is the slowest operation's calls over its quota, less the burst.

@@ -33,7 +33,7 @@ ROOMS = (
 """Modules through which the event passes; what else is imported is vocabulary: its imported names count."""
 
 ENDS = ("orgsync.contact_sync.adapters.account_contacts", "orgsync.contact_sync.adapters.state_table")
-"""Where the contact is written, and where its receipt is saved."""
+"""The adapters that write the contact and save its receipt."""
 
 VOCABULARY = (
     "orgsync.contact_sync.core.errors",

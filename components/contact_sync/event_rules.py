@@ -20,12 +20,13 @@ from orgsync.shared.names import EVENT_SOURCE
 
 RETRY_SECONDS = 24 * 3600
 RETRY_ATTEMPTS = 185
-"""How long a target is tried again: EventBridge's most, written down, because it is not every target's default."""
+"""Retries of a target: EventBridge's most, written down, because it is not every target's default."""
 
 
 def run_died(context: StackContext) -> Mapping[str, Any]:
-    """Return the pattern of a run that ended without reporting; children of the Distributed Map carry a machine ARN
-    of their own.
+    """Return the pattern of a run that ended without a report.
+
+    Children of the Distributed Map carry a machine ARN of their own.
     """
     return {
         "source": ["aws.states"],

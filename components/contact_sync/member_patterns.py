@@ -18,8 +18,9 @@ def member_calls(context: StackContext) -> Mapping[str, Any]:
 
 
 def member_rule(context: StackContext) -> EventRule:
-    """Return the rule of such events where they arrive; EventBridge keeps the account from which an event was
-    forwarded.
+    """Return the rule of such events where they arrive.
+
+    EventBridge keeps the account from which an event was forwarded.
     """
     return _rule(context, {"account": [{"anything-but": [context.account]}]})
 

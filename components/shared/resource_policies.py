@@ -11,8 +11,9 @@ _NAMES_NO_SOURCE = ("chatbot.amazonaws.com", "lambda.amazonaws.com")
 
 
 def trust(context: StackContext, service: str, source: str | list[str] | None = None) -> str:
-    """Return the policy that lets one service assume a role, on behalf of this account (and of a source where it
-    names one).
+    """Return the policy that lets one service assume a role.
+
+    The service acts on behalf of this account (and of a source where it names one).
     """
     when: dict[str, Any] = {"StringEquals": {"aws:SourceAccount": context.account}}
     if source:
@@ -53,7 +54,9 @@ def service_key_use(sid: str, service: str, when: Mapping[str, Any]) -> Statemen
 
 
 def trail_key_use(context: StackContext) -> list[Statement]:
-    """Allow CloudTrail to look at the key, and encrypts the own trail's files: its encryption context names the
+    """Allow CloudTrail to look at the key, and to encrypt the own trail's files.
+
+    Its encryption context names the
     trail.
     """
     when = from_own(context, context.trail)
@@ -79,8 +82,9 @@ def bucket_policy(bucket: str) -> str:
 
 
 def trail_bucket_policy(context: StackContext) -> str:
-    """Return the policy of the bucket of an own trail: CloudTrail may look at it and write into it, for that trail;
-    all by TLS.
+    """Return the policy of the bucket of an own trail.
+
+    CloudTrail may look at it and write into it, for that trail; all by TLS.
     """
     bucket = f"arn:{context.partition}:s3:::{context.trail_bucket_name}"
     owners = [context.account, *([context.organization] if context.organization else [])]

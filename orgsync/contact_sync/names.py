@@ -87,7 +87,7 @@ class PlanResult(StrEnum):
 
 
 class InitialSyncStatus(StrEnum):
-    """What an initial sync came to, besides a run's own `completed` and `failed`.
+    """Outcomes of an initial sync, besides a run's own `completed` and `failed`.
 
     `partial` is a completed run in which accounts failed; `started` was not waited for; `handed_over` goes on
     without CloudFormation, whose hour was over; `paused` and `unchanged` started none.
@@ -102,7 +102,7 @@ class InitialSyncStatus(StrEnum):
 
 
 class FailOn(StrEnum):
-    """Which end of the initial sync fails the deployment: a failed run, or a severity and above."""
+    """Ends of the initial sync that fail the deployment: a failed run, or a severity and above."""
 
     NEVER = "never"
     FAILED = "failed"

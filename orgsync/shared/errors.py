@@ -12,7 +12,7 @@ class OrgsyncError(Exception):
     """Root of every error that orgsync names."""
 
     remedy: ClassVar[str] = "Look at the run's report and the function's log."
-    """What to do about it, as a sentence for an operator."""
+    """The next step, as a sentence for an operator."""
 
     @property
     def code(self) -> str:

@@ -106,7 +106,7 @@ def test_no_message_has_one(cloud: Cloud) -> None:
 
 
 def test_a_dead_letter_is_encrypted_and_expires(cloud: Cloud) -> None:
-    """The one place that EventBridge fills by itself, with the event as it came (docs/decisions.md)."""
+    """The one place that EventBridge fills by itself, with the event as it came (docs/decisions/0005-where-contact-values-are-kept.md)."""
     client = cloud.client("sqs")
     holding = []
     for url in client.list_queues()["QueueUrls"]:

@@ -77,7 +77,7 @@ class SourceUnwritable(ConfigurationError):
 
 
 class UnknownUnit(ConfigurationError):
-    """An excluded unit does not exist, so what it excludes cannot be told."""
+    """An excluded unit does not exist, so what it excludes is unknown."""
 
     remedy = "Correct excluded_units: a path from the root such as /Sandbox, or a unit id; then deploy."
 
@@ -146,7 +146,7 @@ class NotVerified(CallError):
 
 
 class ExclusionUnknown(CallError):
-    """Whether the account is excluded could not be told, so it was not touched."""
+    """The account's tags could not be read, so it may be excluded and was not touched."""
 
     remedy = "Check the process function's right to organizations:ListTagsForResource."
 

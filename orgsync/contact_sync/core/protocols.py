@@ -52,7 +52,7 @@ class Organization(Protocol):
         """Return ids of the accounts in any of these units or below; of `named`, where only those matter.
 
         Raises:
-            UnknownUnit: a unit does not exist, so what it excludes cannot be told.
+            UnknownUnit: a unit does not exist, so what it excludes is unknown.
         """
 
     async def tags(self, account: str) -> Mapping[str, str]:

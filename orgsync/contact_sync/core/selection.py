@@ -95,7 +95,7 @@ async def gather(
 
     Returns:
         The source's contacts, what becomes of every account, and why the run ends before any write, if it does:
-        the source cannot be read or written, or what is excluded cannot be told. Then every account is skipped.
+        the source cannot be read or written, or what is excluded is unknown. Then every account is skipped.
 
     Raises:
         RunError: the accounts cannot be listed.

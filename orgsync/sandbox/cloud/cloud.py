@@ -104,6 +104,8 @@ class Cloud(AccountLifecycle):
         self._sandbox = CallerIdentity(organization.management, _arn(organization.management, "Sandbox"), sandbox=True)
         self._notifications = NotificationRecorder(self.unsupported_resources, self._record_undelivered)
         self._open = ExitStack()
+        self.patches: Patches
+        """The patches of moto that are applied while the cloud is open."""
 
     def __enter__(self) -> Self:
         if not _one_at_a_time.acquire(blocking=False):
@@ -122,7 +124,7 @@ class Cloud(AccountLifecycle):
         _reset_moto()
         opening.callback(_reset_moto)
         home = Path(opening.enter_context(tempfile.TemporaryDirectory(prefix="orgsync-sandbox-")))
-        patches = Patches()
+        patches = self.patches = Patches()
         opening.callback(patches.close)
         organizations.install(patches)
         dynamodb.install(patches)

@@ -12,12 +12,13 @@ from orgsync.sandbox.contact_sync.configuration import STACK_KEY, accepts, descr
 from orgsync.sandbox.contact_sync.observations import observe
 from orgsync.sandbox.engines.opener import Choice
 from orgsync.sandbox.rehearsal.model import Scenario
+from orgsync.sandbox.rehearsal.packaged_program import PACKAGED, program_folder
 from orgsync.sandbox.rehearsal.progress import ProgressReporter
-from orgsync.sandbox.rehearsal.runner import PROGRAM, run_scenario
+from orgsync.sandbox.rehearsal.runner import run_scenario
 from orgsync.sandbox.rehearsal.system import System
 
 CONTACT_SYNC = System(
-    program=PROGRAM,
+    program=PACKAGED,
     stack_key=STACK_KEY,
     functions=tuple(function.module for function in FunctionName),
     overlay=overlay,
@@ -32,13 +33,13 @@ def rehearse(
     scenario: Scenario,
     engine: Choice = "auto",
     progress: ProgressReporter | None = None,
-    program: Path = PROGRAM,
+    program: Path | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, Any]:
     """Deploy contact sync into an organization of its own and run every step there.
 
     Args:
-        program: the folder of the Pulumi program.
+        program: the folder of the Pulumi program; the packaged one, if none is given.
 
     Returns:
         the document of SCENARIO.md.
@@ -47,4 +48,4 @@ def rehearse(
         EngineMissing: `pulumi` was chosen, and there is none.
         ScenarioInvalid: a fault names an unknown function, or a step a stack that `program` has no file of.
     """
-    return run_scenario(scenario, replace(CONTACT_SYNC, program=program), engine, progress, clock)
+    return run_scenario(scenario, replace(CONTACT_SYNC, program=program or program_folder()), engine, progress, clock)

@@ -1,7 +1,6 @@
 """The rehearsal of a scenario: its cloud, its engine, every step, and the report."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from orgsync.sandbox.cloud.cloud import Cloud
@@ -17,9 +16,6 @@ from orgsync.sandbox.rehearsal.session import Session
 from orgsync.sandbox.rehearsal.snapshot import take_snapshot
 from orgsync.sandbox.rehearsal.step_runner import run_step
 from orgsync.sandbox.rehearsal.system import System
-
-PROGRAM = Path(__file__).parents[1] / "program"
-"""The Pulumi program as it is packaged: links to the one at the top of a checkout, copies of it in a wheel."""
 
 
 def run_scenario(
