@@ -83,7 +83,7 @@ def _sentence(mistake: Any, model: type[BaseModel]) -> str:
     """Say what is wrong and what is allowed, in words of ours: pydantic's speak of Python."""
     kind, context = mistake["type"], mistake.get("ctx", {})
     if kind == "extra_forbidden":
-        return f"is not a key here; allowed: {', '.join(_keys(model, mistake['loc'][:-1]))}"
+        return f"is not a key here; allowed: {', '.join(_keys(model, mistake['loc'][:-1])) or 'none'}"
     if kind == "string_type" and isinstance(mistake["input"], bool | int | float):
         return "must be text: put it in quotes, or YAML makes something else of it"
     if kind in ("literal_error", "enum"):

@@ -101,6 +101,9 @@ PATCHED: Mapping[str, PatchTarget] = {
     ),
     f"{_MAP_WORKER}._eval_job": _function("self", "env", "job", reason="runs children under their parent's name"),
     f"{_MAP_WORKER}.eval": _function("self", reason="goes from child to child by recursion"),
+    f"{_STEPS}.asl.component.program.program:Program._get_state": _function(
+        "self", "state_name", reason="has no moment between two states at which an execution could wait for others"
+    ),
     f"{_STATES}.wait.wait_function.wait_function:WaitFunction._wait_interval": _function(
         "self", "env", "wait_seconds", reason="waits in real time, for ever for a part of a second"
     ),

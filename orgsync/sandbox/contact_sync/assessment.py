@@ -13,13 +13,18 @@ Document = dict[str, Any]
 def assess(before: Snapshot, after: Snapshot, config: Document | None, runs: list[Document]) -> Assessment:
     """Compare every account with the policy of the last accepted configuration.
 
-    Details: `accounts` (each member's name, unit, state, the reason why it is `skipped`, and the kinds that
-    differed before, null for a new account, and after); `minimum`, the reads and writes that the same result takes.
+    Details: `kinds`, those that are kept in sync; `accounts` (each member's name, unit, state, the reason why it is
+    `skipped`, and the kinds that differed before, null for a new account, and after); `minimum`, the reads and
+    writes that the same result takes.
     """
     policy = None if config is None else ContactPolicy(config)
     return Assessment(
         converged=policy is not None and not _differences(policy, after),
-        details={"accounts": _accounts(before, after, policy), "minimum": _minimum(runs)},
+        details={
+            "kinds": [] if policy is None else list(policy.kinds),
+            "accounts": _accounts(before, after, policy),
+            "minimum": _minimum(runs),
+        },
     )
 
 

@@ -17,34 +17,53 @@ def demo(accounts: int) -> Scenario:
     return validate(_document(accounts))
 
 
-def broken_promises(report: dict[str, Any]) -> list[str]:
-    """List what the scenario promises beside the end of every account and its report shows to be untrue."""
-    runs = sum(len(step["runs"]) for step in report["steps"] if step["step"] == "at_once")
-    return [f"{BURST} edits in one burst set off {runs} runs, not at most {MOST_RUNS}"] if runs > MOST_RUNS else []
-
-
 def _document(accounts: int) -> dict[str, Any]:
     desk = _security("Security Desk", "security-desk@example.com")
     return {
         "name": f"contact sync keeps {accounts} account{'s' if accounts != 1 else ''} in sync",
         "organization": {"accounts": accounts, "seed": 7},
         "latency_ms": 50,
-        "config": {"verify_config": {"delay": 1.5}},  # a run that is over at once would merge no burst
         "steps": [
-            {"note": "deploy; every account is brought in sync for the first time", "deploy": {}},
-            {"note": "the security contact changes at the source", "edit_source": {"security": desk}},
-            {"note": f"{BURST} edits in one burst, answered by at most {MOST_RUNS} runs", "at_once": _burst()},
+            {
+                "note": "deploy; every account is brought in sync for the first time",
+                "deploy": {},
+                "expect_runs": 1,
+            },
+            {
+                "note": "the security contact changes at the source",
+                "edit_source": {"security": desk},
+                "expect_runs": 1,
+                "expect_writes": {"at_least": 1},
+            },
+            {
+                "note": f"{BURST} edits in one burst, answered by at most {MOST_RUNS} runs",
+                "at_once": _burst(),
+                "expect_runs": {"at_least": 1, "at_most": MOST_RUNS},
+            },
             {
                 "note": "a member's contact is changed from the management account: no run starts",
                 "edit_member": _drift(),
+                "expect_runs": 0,
+                "expect_writes": 0,
             },
-            {"note": "the daily pass finds and repairs it", "schedule": {}},
-            {"note": "a new account is created", "create_account": {"name": "newcomer", "ou": "/Workloads"}},
+            {"note": "the daily pass finds and repairs it", "schedule": {}, "expect_runs": 1, "expect_writes": 1},
             {
-                "note": "the source gets a security contact that AWS would refuse: everything stays as it was",
-                "edit_source": {"security": {**desk, "EmailAddress": "not an address"}},
+                "note": "a new account is created",
+                "create_account": {"name": "newcomer", "ou": "/Workloads"},
+                "expect_runs": {"at_least": 1},
+                "expect_writes": {"at_least": 1},
             },
-            {"note": "the source is put right", "edit_source": {"security": desk}},
+            {
+                "note": "the source gets a security contact that AWS would refuse: nothing is written",
+                "edit_source": {"security": {**desk, "EmailAddress": "not an address"}},
+                "expect_writes": 0,
+            },
+            {
+                "note": "the source is put right",
+                "edit_source": {"security": desk},
+                "expect_runs": 1,
+                "expect_writes": {"at_least": 1},
+            },
         ],
     }
 

@@ -19,10 +19,22 @@ from pulumi.automation.errors import CommandError
 from orgsync.sandbox.engines.program import Program
 from orgsync.sandbox.engines.protocol import KINDS, Deployed, DeployFailed, OnOutput, silent
 from orgsync.sandbox.engines.provider import serve_provider
+from orgsync.sandbox.engines.resource_count import OnCount, ResourceCount, uncounted
 from orgsync.sandbox.resources.context import CloudServices, ProviderContext
 
 # Lines that the CLI adds after the message that has the reason.
 _CONCLUSIONS = ("update failed", "preview failed", "refresh failed", "destroy failed", "resource monitor shut down")
+
+_STANDING = {
+    OpType.CREATE,
+    OpType.CREATE_REPLACEMENT,
+    OpType.READ,
+    OpType.REFRESH,
+    OpType.REPLACE,
+    OpType.SAME,
+    OpType.UPDATE,
+}
+"""Steps of the engine after which a resource stands as it is declared."""
 
 
 class PulumiEngine:
@@ -67,9 +79,16 @@ class PulumiEngine:
         result = self._run(lambda on_event: handle.preview(on_output=on_output, on_event=on_event, color="never"))
         return Deployed(_counts_by_kind(result.change_summary))
 
-    def up(self, stack: str = "dev", config: Mapping[str, Any] | None = None, on_output: OnOutput = silent) -> Deployed:
-        handle = self._stack(stack, config or {})
-        result = self._run(lambda on_event: handle.up(on_output=on_output, on_event=on_event, color="never"))
+    def up(
+        self,
+        stack: str = "dev",
+        config: Mapping[str, Any] | None = None,
+        on_output: OnOutput = silent,
+        on_count: OnCount = uncounted,
+    ) -> Deployed:
+        count = ResourceCount(on_count)
+        handle = self._stack(stack, config or {}, count)
+        result = self._run(lambda on_event: handle.up(on_output=on_output, on_event=on_event, color="never"), count)
         outputs = {name: output.value for name, output in result.outputs.items()}
         return Deployed(_counts_by_kind(result.summary.resource_changes), outputs)
 
@@ -86,7 +105,9 @@ class PulumiEngine:
         result = self._run(lambda on_event: handle.destroy(on_output=on_output, on_event=on_event, color="never"))
         return Deployed(_counts_by_kind(result.summary.resource_changes))
 
-    def _stack(self, stack: str, overlay: Mapping[str, Any] | None = None) -> automation.Stack:
+    def _stack(
+        self, stack: str, overlay: Mapping[str, Any] | None = None, count: ResourceCount | None = None
+    ) -> automation.Stack:
         """Prepare the stack and its files; without `overlay` the configuration is that of last time."""
         if overlay is not None:
             self._overlays[stack] = overlay
@@ -101,19 +122,22 @@ class PulumiEngine:
         workspace = automation.LocalWorkspace(
             work_dir=str(self._work),
             pulumi_home=self._environment["PULUMI_HOME"],
-            program=self.program.run,
+            program=lambda: self.program.run(count),
             env_vars=self._environment,
             pulumi_command=self._cli,
         )
         return automation.Stack.create_or_select(stack, workspace)
 
-    def _run(self, operation: Callable[[Callable[[EngineEvent], None]], Any]) -> Any:
+    def _run(self, operation: Callable[[Callable[[EngineEvent], None]], Any], count: ResourceCount | None = None) -> Any:
         reasons: list[str] = []
 
         def on_event(event: EngineEvent) -> None:
             diagnostic = event.diagnostic_event
             if diagnostic is not None and diagnostic.severity == "error":
                 reasons.append(diagnostic.message.strip())
+            done = event.res_outputs_event
+            if count is not None and done is not None and done.metadata.op in _STANDING:
+                count.stands(done.metadata.urn)
 
         try:
             with self.program.in_directory():

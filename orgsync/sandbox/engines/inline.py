@@ -17,6 +17,7 @@ from pulumi.runtime.settings import configure as configure_sdk
 
 from orgsync.sandbox.engines.program import Program
 from orgsync.sandbox.engines.protocol import KINDS, Deployed, DeployFailed, OnOutput, silent
+from orgsync.sandbox.engines.resource_count import OnCount, ResourceCount, uncounted
 from orgsync.sandbox.engines.registration import Registration, ResourceRecord
 from orgsync.sandbox.resources import steps
 from orgsync.sandbox.resources.context import CloudServices, ProviderContext, error_message
@@ -48,10 +49,17 @@ class InlineEngine:
         self, stack: str = "dev", config: Mapping[str, Any] | None = None, on_output: OnOutput = silent
     ) -> Deployed:
         # A preview works on a copy: its outputs must not be taken for real ones.
-        return self._deploy(stack, dict(self._stacks.get(stack, {})), config or {}, on_output, dry=True)
+        return self._deploy(stack, dict(self._stacks.get(stack, {})), config or {}, on_output, ResourceCount(uncounted), dry=True)
 
-    def up(self, stack: str = "dev", config: Mapping[str, Any] | None = None, on_output: OnOutput = silent) -> Deployed:
-        return self._deploy(stack, self._stacks.setdefault(stack, {}), config or {}, on_output, dry=False)
+    def up(
+        self,
+        stack: str = "dev",
+        config: Mapping[str, Any] | None = None,
+        on_output: OnOutput = silent,
+        on_count: OnCount = uncounted,
+    ) -> Deployed:
+        records = self._stacks.setdefault(stack, {})
+        return self._deploy(stack, records, config or {}, on_output, ResourceCount(on_count), dry=False)
 
     def refresh(self, stack: str = "dev", on_output: OnOutput = silent) -> Deployed:
         records = self._selected(stack)
@@ -82,7 +90,14 @@ class InlineEngine:
         return self._stacks.get(stack, {})
 
     def _deploy(
-        self, stack: str, records: Records, overlay: Mapping[str, Any], on_output: OnOutput, *, dry: bool
+        self,
+        stack: str,
+        records: Records,
+        overlay: Mapping[str, Any],
+        on_output: OnOutput,
+        count: ResourceCount,
+        *,
+        dry: bool,
     ) -> Deployed:
         try:
             config = self.program.config(stack, overlay)
@@ -93,8 +108,8 @@ class InlineEngine:
         except ValueError as error:
             raise DeployFailed(str(error)) from error
         self._context.root = self.program.root
-        registration = Registration(self._context, settings, records, on_output, dry=dry)
-        self._run(registration, stack, config, on_output)
+        registration = Registration(self._context, settings, records, on_output, count.stands, dry=dry)
+        self._run(registration, stack, config, on_output, count)
         vanished = [record for urn, record in records.items() if urn not in registration.seen]
         _refuse_protected(vanished)
         if not dry:
@@ -103,7 +118,9 @@ class InlineEngine:
         counts = {kind: registration.counts[kind] for kind in KINDS}
         return Deployed({**counts, "delete": len(vanished)}, {} if dry else registration.outputs)
 
-    def _run(self, registration: Registration, stack: str, config: dict[str, str], on_output: OnOutput) -> None:
+    def _run(
+        self, registration: Registration, stack: str, config: dict[str, str], on_output: OnOutput, count: ResourceCount
+    ) -> None:
         """Run the program to its end; the SDK's settings are those of the thread it runs in."""
 
         def run() -> None:
@@ -126,7 +143,7 @@ class InlineEngine:
             SETTINGS.outputs.clear()
             set_root_resource(None)  # type: ignore[arg-type]
             set_all_config(config)
-            asyncio.run(run_in_stack(self.program.run))
+            asyncio.run(run_in_stack(lambda: self.program.run(count)))
 
         with self.program.in_directory(), _silenced_asyncio():
             error = _run_in_thread(run)

@@ -12,8 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import yaml
 from pulumi import RunError
+
+from orgsync.sandbox.engines.resource_count import ResourceCount
+from orgsync.shared.configuration import ConfigurationRefused, read_yaml
 
 
 class ProgramInvalid(ValueError):
@@ -33,7 +35,7 @@ class Program:
         """The content of `Pulumi.yaml`.
 
         Raises:
-            ProgramInvalid: if there is none.
+            ProgramInvalid: there is none, or it cannot be used.
         """
         return self._yaml(self.root / "Pulumi.yaml", required=True)
 
@@ -46,6 +48,9 @@ class Program:
         """Read `Pulumi.<stack>.yaml`, with `overlay` laid over the system's own configuration.
 
         Mappings are merged, anything else is replaced.
+
+        Raises:
+            ProgramInvalid: it is no YAML, or a key stands twice in one place.
         """
         document = self._yaml(self.root / f"Pulumi.{stack}.yaml")
         config = dict(document.get("config") or {})
@@ -68,13 +73,15 @@ class Program:
             )
         return {key: _text(value) for key, value in own.items() if value is not None}
 
-    def run(self) -> None:
-        """Run the program in this process, as the file that it is.
+    def run(self, count: ResourceCount | None = None) -> None:
+        """Run the program in this process, as the file that it is; `count` gets every resource that it declares.
 
         Raises:
             RunError: if the program fails; the message says why and where.
         """
         try:
+            if count is not None:
+                count.watch_program()
             with self._own_modules():
                 runpy.run_path(str(self.root / "__main__.py"), run_name="__main__")
         except RunError:
@@ -127,9 +134,11 @@ class Program:
         if not path.exists() and not required:
             return {}
         try:
-            document = yaml.safe_load(path.read_text())
-        except (OSError, yaml.YAMLError) as error:
+            document = read_yaml(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, ConfigurationRefused) as error:
             raise ProgramInvalid(f"{path.name}: {error}") from error
+        if not isinstance(document, dict | None):
+            raise ProgramInvalid(f"{path.name}: must be a mapping")
         return document or {}
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from orgsync.sandbox.engines.program import Program
+from orgsync.sandbox.engines.resource_count import OnCount, uncounted
 
 OnOutput = Callable[[str], None]
 
@@ -49,7 +50,13 @@ class Engine(Protocol):
     ) -> Deployed:
         """Show what an `up` would do, without doing it."""
 
-    def up(self, stack: str = "dev", config: Mapping[str, Any] | None = None, on_output: OnOutput = silent) -> Deployed:
+    def up(
+        self,
+        stack: str = "dev",
+        config: Mapping[str, Any] | None = None,
+        on_output: OnOutput = silent,
+        on_count: OnCount = uncounted,
+    ) -> Deployed:
         """Make the cloud what the program declares."""
 
     def refresh(self, stack: str = "dev", on_output: OnOutput = silent) -> Deployed:

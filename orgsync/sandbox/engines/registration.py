@@ -6,7 +6,7 @@ replacement, protection) and refuses the options that it does not know.
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,6 +68,7 @@ class Registration(mocks.MockMonitor):
         provider: Mapping[str, Any],
         records: dict[str, ResourceRecord],
         on_output: OnOutput,
+        on_stands: Callable[[str], None],
         *,
         dry: bool,
     ) -> None:
@@ -84,7 +85,7 @@ class Registration(mocks.MockMonitor):
         self._default_asked = False
         """True once the default provider has done anything: until then the program may declare another."""
         self._records = records
-        self._on_output = on_output
+        self._on_output, self._on_stands = on_output, on_stands
         self._lock = threading.Lock()
 
     # The SDK's calls.
@@ -145,6 +146,7 @@ class Registration(mocks.MockMonitor):
         with self._lock:
             self._records[urn] = record
             self.counts[kind] += 1
+        self._on_stands(urn)
         if kind != "same":
             self._on_output(f"{kind:8} {request.type} {request.name}")
         return record

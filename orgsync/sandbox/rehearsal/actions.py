@@ -35,8 +35,11 @@ def perform(session: Session, action: Action, timeout_s: float) -> ActionResult:
 def _command(session: Session, line: str, timeout_s: float) -> ActionResult:
     region = {"AWS_REGION": session.region, "AWS_DEFAULT_REGION": session.region}
     ran = command.run(line, {**session.cloud.environment, **region}, timeout_s)
-    error = None if ran.exit == 0 else ran.errors.strip() or f"`{line}` ended with exit code {ran.exit}"
-    return ActionResult(output=ran.output, exit=ran.exit, error=error)
+    if ran.exit is None:
+        error: str | None = f"`{line}` did not end within {timeout_s:g} s and was killed"
+    else:
+        error = None if ran.exit == 0 else ran.errors.strip() or f"`{line}` ended with exit code {ran.exit}"
+    return ActionResult(output=ran.output, exit=ran.exit, stderr=ran.errors, error=error)
 
 
 def _edit_source(session: Session, edit: EditSource) -> None:

@@ -14,25 +14,24 @@ LIBRARY = Path(__file__).parents[3]
 """The folder that `orgsync` is imported from: a checkout, or site-packages."""
 
 
-class CommandTimeout(TimeoutError):
-    """The command line did not end in time, and was killed with everything it had started."""
+KILLED_S = 5.0
+"""Seconds that the output of a killed command may take to end; what it started may hold it open elsewhere."""
 
 
 @dataclass(frozen=True)
 class CommandResult:
-    """The result of a command line: its exit code and its text on stdout and stderr."""
+    """The result of a command line: its exit code and its text on stdout and stderr.
 
-    exit: int
+    Without an exit code it did not end in time, and was killed with everything that it had started.
+    """
+
+    exit: int | None
     output: str
     errors: str
 
 
 def run(line: str, environment: Mapping[str, str], timeout_s: float) -> CommandResult:
-    """Run a command line in a shell in which `orgsync` is this very installation.
-
-    Raises:
-        CommandTimeout: after `timeout_s` seconds.
-    """
+    """Run a command line in a shell in which `orgsync` is this very installation, for at most `timeout_s` seconds."""
     with tempfile.TemporaryDirectory(prefix="orgsync-command-") as bin_folder:
         _put_orgsync(Path(bin_folder))
         started = subprocess.Popen(
@@ -46,11 +45,23 @@ def run(line: str, environment: Mapping[str, str], timeout_s: float) -> CommandR
         )
         try:
             output, errors = started.communicate(timeout=timeout_s)
-        except subprocess.TimeoutExpired as error:
+        except subprocess.TimeoutExpired:
             os.killpg(started.pid, signal.SIGKILL)
-            started.communicate()
-            raise CommandTimeout(f"`{line}` did not end within {timeout_s:g} s") from error
+            return CommandResult(None, *_output_so_far(started))
     return CommandResult(started.returncode, output, errors)
+
+
+def _output_so_far(killed: subprocess.Popen[str]) -> tuple[str, str]:
+    """Collect what a killed command had written to stdout and stderr."""
+    try:
+        return killed.communicate(timeout=KILLED_S)
+    except subprocess.TimeoutExpired as error:
+        return _text(error.stdout), _text(error.stderr)
+
+
+def _text(written: str | bytes | None) -> str:
+    """Decode what `TimeoutExpired` has, which is bytes even for streams of text."""
+    return written.decode(errors="replace") if isinstance(written, bytes) else written or ""
 
 
 def _environment(cloud: Mapping[str, str], first_on_path: str) -> dict[str, str]:

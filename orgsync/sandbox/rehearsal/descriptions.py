@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orgsync.sandbox.rehearsal.model import Scenario
-from orgsync.sandbox.rehearsal.parts import CallFault, Fault
+from orgsync.sandbox.rehearsal.parts import CallFault, Count, CountRange, Fault
 from orgsync.sandbox.rehearsal.steps import Action, Step
 
 
@@ -42,9 +42,24 @@ def describe_fault(fault: Fault) -> str:
     return f"{fault.function} dies {fault.crash} its work{rate}{limit}"
 
 
-def describe_step(step: Step) -> str:
-    """Describe in one line what a step does."""
-    if step.at_once:
+def describe_count(count: Count, what: str) -> str:
+    """Describe an expected number of things: `exactly 1 run`, `at most 2 runs`, `1 to 3 writes`."""
+    if not isinstance(count, CountRange):
+        return f"exactly {_number(count, what)}" if count else f"no {what}"
+    if count.at_most is None:
+        return f"at least {_number(count.at_least, what)}"
+    if not count.at_least:
+        return f"at most {_number(count.at_most, what)}"
+    return f"{count.at_least} to {_number(count.at_most, what)}"
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'s' if count != 1 else ''}"
+
+
+def describe_step(step: Action) -> str:
+    """Describe in one line what a step or an action does."""
+    if isinstance(step, Step) and step.at_once:
         return f"at once: {len(step.at_once)} steps ({', '.join(sorted({one.named for one in step.at_once}))})"
     return _describe_action(step)
 

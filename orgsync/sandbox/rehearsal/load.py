@@ -1,20 +1,16 @@
 """Scenario files: reading and validation, before anything is started."""
 
-import json
-from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
 from orgsync.sandbox.model.organization import OrganizationInvalid, OrganizationModel, from_document
-from orgsync.sandbox.rehearsal.explain import explain
 from orgsync.sandbox.rehearsal.model import AccountDocument, Scenario
 from orgsync.sandbox.rehearsal.references import unknown_accounts
+from orgsync.shared import configuration
+from orgsync.shared.configuration import ConfigurationRefused, read_json, read_yaml
 
 
-class ScenarioInvalid(ValueError):
+class ScenarioInvalid(ConfigurationRefused):
     """A file that is wrong; each line of the message has a path in it and what is allowed there."""
 
 
@@ -29,9 +25,9 @@ def load(path: Path) -> Scenario:
     except (OSError, UnicodeDecodeError) as error:
         raise ScenarioInvalid(f"{path}: cannot be read: {error}") from error
     try:
-        document = _json(text) if path.suffix == ".json" else yaml.load(text, Loader=_UniqueKeyLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ScenarioInvalid(f"{path}: is not readable {_language(path)}: {error}") from error
+        document = read_json(text) if path.suffix == ".json" else read_yaml(text)
+    except ConfigurationRefused as refusal:
+        raise ScenarioInvalid(f"{path}: {refusal}") from refusal
     return validate(document)
 
 
@@ -44,9 +40,9 @@ def validate(document: Any) -> Scenario:
     if not isinstance(document, dict):
         raise ScenarioInvalid("the file: must be a mapping with the keys of a scenario (name, organization, steps ...)")
     try:
-        scenario = Scenario.model_validate(document)
-    except ValidationError as error:
-        raise ScenarioInvalid("\n".join(explain(error))) from error
+        scenario = configuration.validate(Scenario, document)
+    except ConfigurationRefused as refusal:
+        raise ScenarioInvalid(str(refusal)) from refusal
     try:
         organization = organization_of(scenario)
     except OrganizationInvalid as refusal:
@@ -70,40 +66,3 @@ def organization_of(scenario: Scenario) -> OrganizationModel:
 def _described(account: AccountDocument) -> dict[str, Any]:
     return account.model_dump(exclude_unset=True) | {"contacts": account.contacts.given()}
 
-
-def _language(path: Path) -> str:
-    return "JSON" if path.suffix == ".json" else "YAML"
-
-
-def _json(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_unique_keys)
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    twice = sorted({key for key in keys if keys.count(key) > 1})
-    if twice:
-        raise ValueError(f"the key {twice[0]!r} stands twice in one mapping; the first would be dropped")
-    return dict(pairs)
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML as strict as JSON: a key occurs once in a mapping, and dates stay text."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Refuse equal keys, of which the parent class keeps the last and says nothing."""
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "a key must be text", key.start_mark)
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                text = f"the key {key.value!r} stands twice in one mapping; the first would be dropped"
-                raise yaml.constructor.ConstructorError(None, None, text, key.start_mark)
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
-
-
-_UniqueKeyLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}

@@ -1,80 +1,121 @@
-"""The small parts of scenario files: ids, units, contacts and faults."""
+"""The small parts of scenario files: ids, units, contacts, faults and counts."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
     Field,
+    GetJsonSchemaHandler,
     StringConstraints,
     Tag,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
 
 from orgsync.sandbox.cloud.faults import Faults
 from orgsync.sandbox.errors import SandboxError
+from orgsync.shared.configuration import StrictModel
+from orgsync.shared.organization_units import account_id, is_path, unit_path_or_id
 
 
-class StrictDocument(BaseModel):
-    """A strict document: no unknown keys, no conversions, and no changes afterwards."""
+class ScenarioPart(StrictModel, use_attribute_docstrings=True):
+    """A part of a scenario file; the text below each key is its description in the JSON Schema."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, value: Any) -> Any:
-        """Refuse unknown keys as `extra="forbid"` does, but say what is allowed instead."""
-        if isinstance(value, dict):
-            allowed = [field.alias or name for name, field in cls.model_fields.items()]
-            unknown = [str(key) for key in value if key not in allowed]
-            if unknown:
-                raise PydanticCustomError("unknown_keys", "unknown keys", {"keys": unknown, "allowed": allowed})
+class _WithoutNull:
+    """Takes `null` out of a type's JSON Schema."""
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        described = handler(schema)
+        forms = [form for form in described.pop("anyOf", []) if form != {"type": "null"}]
+        return {**forms[0], **described} if len(forms) == 1 else {**described, "anyOf": forms}
+
+
+Value = TypeVar("Value")
+OrNotGiven = Annotated[Value | None, _WithoutNull()]
+"""The type of a key that need not be given. To write `null` says nothing, so the JSON Schema does not offer it."""
+
+
+def _unit_path(value: str) -> str:
+    if value == "/":
         return value
+    try:
+        if is_path(value):
+            return unit_path_or_id(value)
+    except ValueError:
+        pass
+    raise ValueError("must be a path from the root such as /Workloads/Prod, or / for the root itself")
 
 
 Text = Annotated[str, StringConstraints(min_length=1)]
-AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
-UnitPath = Annotated[str, StringConstraints(pattern=r"^/$|^(/[^/]{1,128})+$")]
+AccountId = Annotated[
+    str, AfterValidator(account_id), WithJsonSchema({"type": "string", "pattern": "^[0-9]{12}$"})
+]
+UnitPath = Annotated[
+    str, AfterValidator(_unit_path), WithJsonSchema({"type": "string", "pattern": "^(/|(/[^/]{1,128})+)$"})
+]
 Tags = dict[str, str]
 """Tags: key to value."""
 
 
-class PrimaryContactDocument(StrictDocument):
+class PrimaryContactDocument(ScenarioPart):
     """A primary contact, in AWS's own field names. Any text is allowed: AWS's refusals can be rehearsed."""
 
     FullName: str = ""
+    """The full name of the person or the team."""
     AddressLine1: str = ""
+    """The first line of the address."""
     AddressLine2: str = ""
+    """The second line of the address."""
     AddressLine3: str = ""
+    """The third line of the address."""
     City: str = ""
+    """The city."""
     StateOrRegion: str = ""
+    """The state or region; AWS asks for it in some countries."""
     DistrictOrCounty: str = ""
+    """The district or county."""
     PostalCode: str = ""
+    """The postal code, in quotes."""
     CountryCode: str = ""
+    """The country, as two capital letters of ISO 3166, in quotes (YAML reads NO as false)."""
     PhoneNumber: str = ""
+    """The phone number, in quotes."""
     CompanyName: str = ""
+    """The company's name."""
     WebsiteUrl: str = ""
+    """The address of the company's web site."""
 
 
-class AlternateContactDocument(StrictDocument):
+class AlternateContactDocument(ScenarioPart):
     """A billing, operations or security contact, in AWS's own field names."""
 
     Name: str = ""
+    """The name of the person or the team."""
     Title: str = ""
+    """The title of the person or the team."""
     EmailAddress: str = ""
+    """The e-mail address."""
     PhoneNumber: str = ""
+    """The phone number, in quotes."""
 
 
-class ContactsDocument(StrictDocument):
-    """Contacts by kind; `given` distinguishes a kind that is not mentioned from one that is null."""
+class ContactsDocument(ScenarioPart):
+    """Contacts by kind: a kind that is null does not exist, which differs from a kind that is not mentioned."""
 
-    primary: PrimaryContactDocument | None = None
+    primary: OrNotGiven[PrimaryContactDocument] = None
+    """The primary contact. It cannot be null: every account has one."""
     billing: AlternateContactDocument | None = None
+    """The billing contact; null for one that does not exist."""
     operations: AlternateContactDocument | None = None
+    """The operations contact; null for one that does not exist."""
     security: AlternateContactDocument | None = None
+    """The security contact; null for one that does not exist."""
 
     @field_validator("primary")
     @classmethod
@@ -93,14 +134,19 @@ def _fields(contact: BaseModel | None) -> dict[str, str] | None:
     return None if contact is None else contact.model_dump(exclude_unset=True)
 
 
-class CallFault(StrictDocument):
+class CallFault(ScenarioPart):
     """Calls that answer with an error: of the Account API (`*`: every operation), or of another service."""
 
     operation: Text
+    """An operation such as PutAlternateContact or ListAccounts; "*" stands for all operations of the Account API."""
     error: Text
-    account: AccountId | None = None
-    rate: float | None = Field(default=None, gt=0, le=1)
-    times: int | None = Field(default=None, ge=1)
+    """The error's code, such as AccessDeniedException."""
+    account: OrNotGiven[AccountId] = None
+    """Only calls that concern this account; for operations of the Account API only."""
+    rate: OrNotGiven[float] = Field(default=None, gt=0, le=1)
+    """The share of the calls that fail, above 0 and at most 1; every call without it."""
+    times: OrNotGiven[int] = Field(default=None, ge=1)
+    """How often the fault strikes; without an end if it is not given."""
 
     @model_validator(mode="after")
     def _known_to_the_cloud(self) -> "CallFault":
@@ -111,13 +157,17 @@ class CallFault(StrictDocument):
         return self
 
 
-class CrashFault(StrictDocument):
+class CrashFault(ScenarioPart):
     """The death of a function's process: before it does anything, or when it has done all but not yet answered."""
 
     function: Text
+    """The function, such as process."""
     crash: Literal["before", "after"]
-    rate: float | None = Field(default=None, gt=0, le=1)
-    times: int | None = Field(default=None, ge=1)
+    """before: the process dies before it does anything. after: its work is done, but it has not answered."""
+    rate: OrNotGiven[float] = Field(default=None, gt=0, le=1)
+    """The share of the invocations that crash, above 0 and at most 1; every one without it."""
+    times: OrNotGiven[int] = Field(default=None, ge=1)
+    """How often the process dies; without an end if it is not given."""
 
 
 def _form_of_fault(value: Any) -> str:
@@ -129,3 +179,33 @@ Fault = Annotated[
     Annotated[CallFault, Tag("~call")] | Annotated[CrashFault, Tag("~crash")],
     Discriminator(_form_of_fault),
 ]
+
+
+class CountRange(ScenarioPart):
+    """A number of things with a lower bound, an upper bound or both."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    at_least: int = Field(default=0, ge=0)
+    """The lower bound."""
+    at_most: OrNotGiven[int] = Field(default=None, ge=0)
+    """The upper bound; none if it is not given."""
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> "CountRange":
+        if not self.model_fields_set:
+            raise ValueError("give at_least, at_most or both")
+        if self.at_most is not None and self.at_most < self.at_least:
+            raise ValueError("at_most must not be less than at_least")
+        return self
+
+
+def _form_of_count(value: Any) -> str:
+    return "~range" if isinstance(value, dict | CountRange) else "~exact"
+
+
+Count = Annotated[
+    Annotated[Annotated[int, Field(ge=0)], Tag("~exact")] | Annotated[CountRange, Tag("~range")],
+    Discriminator(_form_of_count),
+]
+"""A number of things: exactly so many, or a range."""

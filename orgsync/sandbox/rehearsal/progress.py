@@ -18,6 +18,9 @@ class ProgressReporter(Protocol):
     def on_output(self, line: str) -> None:
         """Report a line of the engine's output."""
 
+    def on_count(self, standing: int, declared: int) -> None:
+        """Report how many resources stand, of those that the program has declared so far; from any thread."""
+
     def step_finished(self, step: dict[str, Any]) -> None:
         """Report the end of a step and of everything that it started; `step` as in the report."""
 
@@ -32,6 +35,9 @@ class SilentReporter:
         pass
 
     def on_output(self, line: str) -> None:
+        pass
+
+    def on_count(self, standing: int, declared: int) -> None:
         pass
 
     def step_finished(self, step: dict[str, Any]) -> None:

@@ -12,8 +12,10 @@ Document = dict[str, Any]
 def report(session: Session, observations: Observations, before: Snapshot, steps: list[Document]) -> Document:
     """Make the report, once the last step has ended.
 
-    Beside SCENARIO.md's fields: `expect`; `as_expected`, which decides the exit code; `undelivered`, events
-    and messages that reached no target and no dead-letter queue; and the details of the system's assessment.
+    Beside SCENARIO.md's fields: `version`, of this document; `expect`; `as_expected`, which decides the exit code;
+    `promises`, what steps were expected to do (a broken one is an error of its step, so it counts into `ok`);
+    `undelivered`, events and messages that reached no target and no dead-letter queue; and the details of the
+    system's assessment.
     """
     cloud, scenario = session.cloud, session.scenario
     after = take_snapshot(cloud, before.management)
@@ -23,12 +25,16 @@ def report(session: Session, observations: Observations, before: Snapshot, steps
     performed = [inner["step"] for step in steps for inner in step.get("steps", [step])]
     declared = [name for name in performed if name in ("deploy", "destroy")]
     return {
+        "version": 1,
         "scenario": scenario.name,
         "engine": session.engine.name,
         "ok": ok,
         "converged": end.converged,
         "expect": scenario.expect,
         "as_expected": ok and (end.converged or scenario.expect != "converged"),
+        "promises": [
+            {"step": number, **promise} for number, step in enumerate(steps) for promise in step["promises"]
+        ],
         "steps": steps,
         "runs": runs,
         "refused": list(observations.refused.values()),

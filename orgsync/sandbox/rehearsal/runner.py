@@ -50,7 +50,7 @@ def run_scenario(
     ):
         for fault in scenario.faults:
             cloud.faults.add(fault.model_dump(exclude_none=True))
-        session = Session(scenario, system, cloud, opened, on_output=reporter.on_output)
+        session = Session(scenario, system, cloud, opened, reporter.on_output, reporter.on_count)
         reporter.scenario_started(
             scenario,
             opened.name,

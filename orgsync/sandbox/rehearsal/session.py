@@ -22,6 +22,8 @@ class ActionResult:
     resources: dict[str, int] | None = None
     output: str | None = None
     exit: int | None = None
+    stderr: str | None = None
+    """The text of a command on stderr; `output` is that on stdout."""
     error: str | None = None
 
 
@@ -34,6 +36,8 @@ class Session:
     cloud: Cloud
     engine: Engine
     on_output: Callable[[str], None]
+    on_count: Callable[[int, int], None]
+    """Receives the resources that stand and those that are declared, while a stack is deployed."""
     stack: str = "dev"
     config: Document | None = None
     """The whole configuration of the last deploy whose configuration was valid."""
@@ -43,6 +47,10 @@ class Session:
     """The regions in which stacks were deployed."""
     nothing_deployed: bool = False
     """True if the last deploy failed before it created anything."""
+
+    def writes(self) -> int:
+        """Count the product's writes to members' contacts so far."""
+        return len(self.cloud.account.writes)
 
     def deploy(self, body: StackStep) -> ActionResult:
         """Bring the stack up, or update it."""
@@ -54,7 +62,7 @@ class Session:
         own = whole.get(self.system.stack_key) or {}
         if self.system.accepts(own):
             self.config = own
-        result = self._run(lambda: self.engine.up(body.stack, config, self.on_output))
+        result = self._run(lambda: self.engine.up(body.stack, config, self.on_output, self.on_count))
         self.nothing_deployed = result.error is not None and not self.cloud.leftovers()
         return result
 

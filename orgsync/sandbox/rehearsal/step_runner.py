@@ -3,14 +3,18 @@
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from threading import Barrier
 from typing import Any
 
+from orgsync.sandbox.errors import SettleTimeout
 from orgsync.sandbox.rehearsal.actions import perform
+from orgsync.sandbox.rehearsal.descriptions import describe_count, describe_step
 from orgsync.sandbox.rehearsal.observations import Observations
 from orgsync.sandbox.rehearsal.session import ActionResult, Session
-from orgsync.sandbox.rehearsal.steps import Action, Step
+from orgsync.sandbox.rehearsal.parts import Count, CountRange
+from orgsync.sandbox.rehearsal.steps import BY_THE_ENGINE, Action, Step
 
 Document = dict[str, Any]
 
@@ -20,19 +24,46 @@ NOT_RUN = "not run: the deploy before it failed and created nothing that it coul
 def run_step(session: Session, observations: Observations, step: Step, clock: Callable[[], float]) -> Document:
     """Run a step and return its part of the report, with an `error` if it did not do what it says."""
     started_at = clock()
+    written_before = session.writes()
     timeout_s = step.settle_s or session.scenario.settle_s
-    inner = _perform_at_once(session, step.at_once, timeout_s) if step.at_once else []
-    result = _combined_result(inner) if inner else _perform(session, step, timeout_s)
-    errors = [error for error in (result.error, _settle(session, timeout_s)) if error]
+    inner: list[tuple[Action, ActionResult]] = []
+    if step.at_once:
+        result, inner = _perform_at_once(session, step.at_once, timeout_s)
+    else:
+        result = _perform(session, step, timeout_s)
+    unsettled = _settle(session, timeout_s)
+    seconds = round(clock() - started_at, 2)
+    runs = observations.update(session.regions)
+    promises = _promises(step, len(runs), session.writes() - written_before)
+    broken = [f"{promise['promise']}, but there were {promise['found']}" for promise in promises if not promise["kept"]]
+    errors = [error for error in (result.error, unsettled, *broken) if error]
     report = {
         "step": step.named,
+        "title": step.note or describe_step(step),
         "ok": not errors,
-        "seconds": round(clock() - started_at, 2),
+        "seconds": seconds,
         **asdict(result),
-        "runs": observations.update(session.regions),
+        "runs": runs,
+        "promises": promises,
         "error": "; then ".join(errors) or None,
     }
     return report | ({"steps": [_action_report(*one) for one in inner]} if inner else {})
+
+
+def _promises(step: Step, runs: int, writes: int) -> list[Document]:
+    """Compare the numbers that a step expects with what there was."""
+    expected = ((step.expect_runs, runs, "run"), (step.expect_writes, writes, "write"))
+    return [
+        {"promise": describe_count(count, what), "found": found, "kept": _is_within(count, found)}
+        for count, found, what in expected
+        if count is not None
+    ]
+
+
+def _is_within(count: Count, found: int) -> bool:
+    if isinstance(count, CountRange):
+        return count.at_least <= found and (count.at_most is None or found <= count.at_most)
+    return found == count
 
 
 def _perform(session: Session, action: Action, timeout_s: float) -> ActionResult:
@@ -44,7 +75,9 @@ def _perform(session: Session, action: Action, timeout_s: float) -> ActionResult
         return ActionResult(error=f"{type(refusal).__name__}: {refusal}")
 
 
-def _perform_at_once(session: Session, actions: list[Action], timeout_s: float) -> list[tuple[Action, ActionResult]]:
+def _perform_at_once(
+    session: Session, actions: list[Action], timeout_s: float
+) -> tuple[ActionResult, list[tuple[Action, ActionResult]]]:
     """Start all actions at the same moment, each in a thread of its own."""
     ready = Barrier(len(actions))
 
@@ -52,18 +85,27 @@ def _perform_at_once(session: Session, actions: list[Action], timeout_s: float) 
         ready.wait()
         return action, _perform(session, action, timeout_s)
 
-    with ThreadPoolExecutor(max_workers=len(actions)) as threads:
-        return list(threads.map(begin, actions))
-
-
-def _combined_result(inner: list[tuple[Action, ActionResult]]) -> ActionResult:
+    inner: list[tuple[Action, ActionResult]] = []
+    late = None
+    try:
+        with _overlapping(session, actions, timeout_s), ThreadPoolExecutor(max_workers=len(actions)) as threads:
+            inner = list(threads.map(begin, actions))
+    except SettleTimeout as timeout:
+        late = f"{type(timeout).__name__}: {timeout}"
     errors = Counter(f"{action.named}: {result.error}" for action, result in inner if result.error)
-    text = "; ".join(f"{error} ({times} times)" if times > 1 else error for error, times in errors.items())
-    return ActionResult(error=text or None)
+    texts = [f"{error} ({times} times)" if times > 1 else error for error, times in errors.items()]
+    return ActionResult(error="; ".join([*texts, *([late] if late else [])]) or None), inner
+
+
+def _overlapping(session: Session, actions: list[Action], timeout_s: float) -> AbstractContextManager[None]:
+    """Hold the runs that the actions set off together; a command or a deployment may wait for its run to end."""
+    if any(action.named == "command" or action.named in BY_THE_ENGINE for action in actions):
+        return nullcontext()
+    return session.cloud.overlapping(timeout_s)
 
 
 def _action_report(action: Action, result: ActionResult) -> Document:
-    return {"step": action.named, "ok": result.error is None, **asdict(result)}
+    return {"step": action.named, "title": describe_step(action), "ok": result.error is None, **asdict(result)}
 
 
 def _settle(session: Session, timeout_s: float) -> str | None:

@@ -1,44 +1,75 @@
 """The steps of a scenario: one model for each, named and spelled as in the file."""
 
+import re
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from orgsync.sandbox.rehearsal.parts import (
     AccountId,
     ContactsDocument,
+    Count,
     Fault,
-    StrictDocument,
+    ScenarioPart,
     Tags,
     Text,
     UnitPath,
+    OrNotGiven,
 )
 
 Casing = Literal["camel", "pascal"]
 
 
-class EmptyStep(StrictDocument):
+class EmptyStep(ScenarioPart):
     """A step without details."""
 
 
-StackName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
+_STACK_NAME = r"[A-Za-z0-9_.-]{1,100}"
+_REGION = r"[a-z]{2}(-[a-z]+)+-[0-9]"
 
 
-class StackStep(StrictDocument):
+def _stack_name(value: str) -> str:
+    if not re.fullmatch(_STACK_NAME, value):
+        raise ValueError("must be the name of a stack, such as dev: letters, digits, hyphens, underscores and dots")
+    return value
+
+
+def _region(value: str) -> str:
+    if not re.fullmatch(_REGION, value):
+        raise ValueError("must be a region, such as us-east-1")
+    return value
+
+
+StackName = Annotated[
+    str, AfterValidator(_stack_name), WithJsonSchema({"type": "string", "pattern": f"^{_STACK_NAME}$"})
+]
+Region = Annotated[str, AfterValidator(_region), WithJsonSchema({"type": "string", "pattern": f"^{_REGION}$"})]
+
+
+class StackStep(ScenarioPart):
     """The steps `deploy` and `preview`: a stack file, and what is laid over the scenario's own `config`."""
 
     stack: StackName = "dev"
+    """The name of the stack: dev for Pulumi.dev.yaml."""
     config: dict[str, Any] = Field(default_factory=dict)
+    """The configuration that is laid over the scenario's own `config` for this step."""
 
 
-class DeployedStackStep(StrictDocument):
+class DeployedStackStep(ScenarioPart):
     """The steps `refresh` and `destroy`: one of the deployed stacks; without a name, the last one."""
 
-    stack: StackName | None = None
+    stack: OrNotGiven[StackName] = None
+    """The name of a deployed stack; the last one if it is not given."""
+
+
+_KINDS = tuple(ContactsDocument.model_fields)
 
 
 class _Edit(ContactsDocument):
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [kind]} for kind in _KINDS]})
+
     casing: Casing = "camel"
+    """The casing of the keys in the event that AWS sends."""
 
     @model_validator(mode="after")
     def _names_a_kind(self) -> "_Edit":
@@ -51,61 +82,102 @@ class EditSource(_Edit):
     """A change of the management account's own contacts."""
 
     via: Literal["api", "console"] = "api"
+    """How it is changed: through the API, or in the billing console, whose events differ."""
 
 
 class EditMember(_Edit):
     """A change of a member's contacts, by the member itself or from the management account."""
 
     account: AccountId
+    """The member account, as 12 digits in quotes."""
     via: Literal["member", "management"] = "member"
+    """Who changes it: the member itself, or somebody in the management account."""
 
 
-class NewAccount(StrictDocument):
+class NewAccount(ScenarioPart):
     """The steps `create_account` and `join_account`."""
 
     name: Text
+    """The name of the new account."""
     ou: UnitPath = "/"
+    """The path of its unit, which is made if it does not exist."""
 
 
-class MoveAccount(StrictDocument):
+class MoveAccount(ScenarioPart):
+    """A member account that moves to another unit."""
+
     account: AccountId
+    """The member account, as 12 digits in quotes."""
     ou: UnitPath
+    """The path of the unit to which it moves."""
 
 
-class TagAccount(StrictDocument):
+class TagAccount(ScenarioPart):
+    """A member account that gets tags."""
+
     account: AccountId
+    """The member account, as 12 digits in quotes."""
     tags: Tags
+    """The tags that are added, key to value."""
 
 
-class EventStep(StrictDocument):
+class EventStep(ScenarioPart):
     """An event of any kind, put on the default bus unchanged."""
 
     source: Text
+    """The event's source, such as aws.account."""
     detail_type: Text = Field(alias="detail-type")
+    """The event's detail-type."""
     detail: Any
+    """The event's detail, as it stands."""
     times: int = Field(default=1, ge=1, le=1000)
-    bus_region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
+    """How often the same event is put on the bus."""
+    bus_region: Region = "us-east-1"
+    """The region of the bus."""
 
 
-class Action(StrictDocument):
+def _one_of_the_actions(schema: dict[str, Any], model: type["Action"]) -> None:
+    """Complete a step's JSON Schema: exactly one action is named."""
+    schema["oneOf"] = [{"required": [name]} for name in actions(model)]
+
+
+class Action(ScenarioPart):
     """One action: exactly one of the keys below."""
 
-    deploy: StackStep | None = None
-    edit_source: EditSource | None = None
-    edit_member: EditMember | None = None
-    create_account: NewAccount | None = None
-    join_account: NewAccount | None = None
-    close_account: AccountId | None = None
-    move_account: MoveAccount | None = None
-    tag_account: TagAccount | None = None
-    event: EventStep | None = None
-    schedule: EmptyStep | None = None
-    fault: Fault | None = None
-    clear_faults: EmptyStep | None = None
-    command: Text | None = None
-    preview: StackStep | None = None
-    refresh: DeployedStackStep | None = None
-    destroy: DeployedStackStep | None = None
+    model_config = ConfigDict(json_schema_extra=_one_of_the_actions)
+
+    deploy: OrNotGiven[StackStep] = None
+    """Deploy a stack, as `pulumi up` does; again for an update. Write {} for the dev stack."""
+    edit_source: OrNotGiven[EditSource] = None
+    """Change the management account's own contacts: kinds with their fields, or null for a deletion."""
+    edit_member: OrNotGiven[EditMember] = None
+    """Change the contacts of a member account: kinds with their fields, or null for a deletion."""
+    create_account: OrNotGiven[NewAccount] = None
+    """Create an account in the organization; the event that AWS sends is sent."""
+    join_account: OrNotGiven[NewAccount] = None
+    """Let an account with contacts of its own accept an invitation into the organization."""
+    close_account: OrNotGiven[AccountId] = None
+    """Close a member account, named by its id in quotes."""
+    move_account: OrNotGiven[MoveAccount] = None
+    """Move a member account to another unit."""
+    tag_account: OrNotGiven[TagAccount] = None
+    """Add tags to a member account."""
+    event: OrNotGiven[EventStep] = None
+    """Put an event on the default bus as it stands."""
+    schedule: OrNotGiven[EmptyStep] = None
+    """Let every declared schedule fire once. Write {}."""
+    fault: OrNotGiven[Fault] = None
+    """Put a fault in force from here on."""
+    clear_faults: OrNotGiven[EmptyStep] = None
+    """End all faults. Write {}."""
+    command: OrNotGiven[Text] = None
+    """A command line, run in a shell as by an operator of the management account, such as orgsync status."""
+    preview: OrNotGiven[StackStep] = None
+    """Show what a deployment would change, without changing it."""
+    refresh: OrNotGiven[DeployedStackStep] = None
+    """Compare the state of a deployed stack with what there really is. Write {} for the last one."""
+    destroy: OrNotGiven[DeployedStackStep] = None
+    """Delete everything that a stack declared. Write {} for the last one."""
 
     beside: ClassVar[frozenset[str]] = frozenset()
     """Keys that may stand beside the one that names the action."""
@@ -141,13 +213,20 @@ BY_THE_ENGINE = {"deploy", "preview", "refresh", "destroy"}
 
 
 class Step(Action):
-    """An action, or several started together, with a `note` for the progress output and a time limit of its own."""
+    """One action, or several that begin together, with what is expected of it."""
 
-    at_once: Annotated[list[Action], Field(min_length=1, max_length=200)] | None = None
-    note: Text | None = None
-    settle_s: float | None = Field(default=None, gt=0, le=3600)
+    at_once: OrNotGiven[Annotated[list[Action], Field(min_length=1, max_length=200)]] = None
+    """Actions that begin together. The runs that they set off overlap, however slow the machine is."""
+    note: OrNotGiven[Text] = None
+    """A text for people, instead of the description of the step."""
+    settle_s: OrNotGiven[float] = Field(default=None, gt=0, le=3600)
+    """The longest time to wait, in seconds, until nothing runs any more; the scenario's own if it is not given."""
+    expect_runs: OrNotGiven[Count] = None
+    """The number of runs that the step sets off: exactly so many, or {at_least: 1, at_most: 2}."""
+    expect_writes: OrNotGiven[Count] = None
+    """The number of writes to members' contacts that the product makes until nothing runs any more."""
 
-    beside: ClassVar[frozenset[str]] = frozenset({"note", "settle_s"})
+    beside: ClassVar[frozenset[str]] = frozenset({"note", "settle_s", "expect_runs", "expect_writes"})
 
     @model_validator(mode="after")
     def _one_engine(self) -> "Step":
