@@ -26,6 +26,7 @@ class Progress:
         self._pulse: Callable[[], str] = lambda: ""
         self._title = ""
         self._line = ""
+        self._resources = ""
         self._began = monotonic()
         self._over = Event()
         self._ticker = Thread(target=self._tick, name="progress", daemon=True)
@@ -54,14 +55,18 @@ class Progress:
 
     def step_started(self, number: int, total: int, title: str) -> None:
         """Show what is being played."""
-        self._began, self._line = monotonic(), ""
+        self._began, self._line, self._resources = monotonic(), "", ""
         self._title = f"{number}/{total} {title}"
         if not self._status:
             self._say(f"[cyan]▸[/] {escape(self._title)}")
 
     def on_output(self, line: str) -> None:
-        """Keep the engine's last line, to be seen while it works."""
+        """Keep the engine's last line, to be seen while no resource is declared yet."""
         self._line = line.strip()
+
+    def on_count(self, standing: int, declared: int) -> None:
+        """Keep the count of resources, to be seen while the stack is deployed."""
+        self._resources = f"{standing} of {declared} resources stand"
 
     def step_finished(self, step: dict[str, Any]) -> None:
         """One line for the step, and why it failed if it did."""
@@ -76,7 +81,8 @@ class Progress:
         while not self._over.wait(LIVE_S if self._status else PLAIN_S):
             if not self._title:
                 continue
-            now = f"{monotonic() - self._began:.0f} s · {self._pulse()}" + (f" · {self._line}" if self._line else "")
+            parts = (f"{monotonic() - self._began:.0f} s", self._resources or self._line, self._pulse())
+            now = " · ".join(part for part in parts if part)
             if self._status:
                 width = max(20, self._console.width - 4)
                 self._status.update(escape(f"{self._title} · {now}"[:width]))

@@ -2,10 +2,9 @@
 
 import json
 import logging
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,14 +15,11 @@ if TYPE_CHECKING:
     from orgsync.sandbox.engines.opener import Choice
     from orgsync.sandbox.rehearsal.model import Scenario
 
-WIDTH = 120
-"""Columns of a report that goes into a file or a pipe."""
-
 ENGINES = click.Choice(["auto", "pulumi", "inline"])
 
 
-def _how(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that every rehearsal takes."""
+def _rehearsal_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that every rehearsal takes."""
     engine = click.option(
         "--engine",
         type=ENGINES,
@@ -49,13 +45,14 @@ def sandbox() -> None:
 
 @sandbox.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@_how
+@_rehearsal_options
 def run(file: Path, engine: "Choice", as_json: bool) -> None:
-    """Play the scenario in FILE (YAML, or JSON if it ends in .json) and report what every account ended with.
+    """Run the rehearsal in FILE and report what every account ended with.
 
-    Progress goes to stderr, the report to stdout. Exit code 0: every step did what it says
-    and the end is as the scenario expects; 1: it did not; 2: the file is wrong, and nothing
-    was started.
+    FILE is YAML, or JSON if its name ends in .json; `orgsync sandbox schema` describes every
+    key. Progress goes to stderr, the report to stdout. Exit code 0: every step did what it
+    says and what is expected of it, and the end is as the file expects; 1: not so; 2: the file
+    is wrong, and nothing was started.
     """
     from orgsync.sandbox.rehearsal.load import ScenarioInvalid, load
 
@@ -74,29 +71,36 @@ def run(file: Path, engine: "Choice", as_json: bool) -> None:
     show_default=True,
     help="How many member accounts there are.",
 )
-@_how
+@_rehearsal_options
 def demo(accounts: int, engine: "Choice", as_json: bool) -> None:
-    """Tell the whole story: deploy, reconcile, edits, a burst, drift, a new account, a source AWS would refuse.
+    """Run a prepared rehearsal: deploy, first run, edits, a burst, drift, a new account, a source AWS would refuse.
 
-    Ends with a table of before and after and the calls it took. Exit code 0 only if every
-    account ended as the policy wants it, and the burst took no more runs than the story says.
+    The report shows every account before and after, and the calls that it took. Exit code 0
+    only if every account ended as the policy wants it, and every step set off as many runs and
+    writes as it says.
     """
-    from orgsync.sandbox.contact_sync.demo import broken_promises
-    from orgsync.sandbox.contact_sync.demo import demo as story
+    from orgsync.sandbox.contact_sync.demo import demo as demo_scenario
 
-    _rehearse(story(accounts), engine, as_json, broken_promises)
-
-
-def _nothing_promised(_report: dict[str, Any]) -> list[str]:
-    return []
+    _rehearse(demo_scenario(accounts), engine, as_json)
 
 
-def _rehearse(
-    scenario: "Scenario",
-    engine: "Choice",
-    as_json: bool,
-    broken_promises: Callable[[dict[str, Any]], list[str]] = _nothing_promised,
-) -> None:
+@sandbox.command()
+def schema() -> None:
+    """Print the JSON Schema of a rehearsal's file, for editors.
+
+    An editor with a YAML language server then completes keys, shows what they mean and marks
+    mistakes. Write the schema beside your files, and name it in the first line of each:
+
+    \b
+      orgsync sandbox schema > rehearsal.schema.json
+      # yaml-language-server: $schema=rehearsal.schema.json
+    """
+    from orgsync.sandbox.rehearsal.schema import scenario_schema
+
+    click.echo(json.dumps(scenario_schema(), indent=2))
+
+
+def _rehearse(scenario: "Scenario", engine: "Choice", as_json: bool) -> None:
     from rich.console import Console
 
     from orgsync.cli.progress import Progress
@@ -115,8 +119,5 @@ def _rehearse(
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:
-        show(report, Console(width=None if sys.stdout.isatty() else WIDTH))
-    broken = broken_promises(report)
-    for promise in broken:
-        click.echo(f"not as told: {promise}", err=True)
-    raise SystemExit(0 if report["as_expected"] and not broken else 1)
+        show(report, Console())
+    raise SystemExit(0 if report["as_expected"] else 1)

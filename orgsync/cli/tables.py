@@ -1,123 +1,256 @@
-"""A rehearsal's report for people: what ran, what every account ended with, what it took."""
+"""A rehearsal's report for people: the verdict first, then accounts by unit, runs, calls and messages.
 
+No line depends on the width of a column. On a terminal a long line is wrapped between words; into a file or a
+pipe it goes whole.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 Document = dict[str, Any]
 
 MOST_ROWS = 60
-"""Above this many accounts only those are listed that are not in sync."""
+"""Above this many accounts they are counted for each unit, and only those are listed that are not in sync."""
+MOST_IDS = 10
+"""The ids that are named of accounts that were skipped for the same reason."""
+
+HANGING = 4
+"""Columns by which a line goes on further to the right than it began."""
+
+MARKS = {"primary": "P", "billing": "B", "operations": "O", "security": "S"}
+"""The letter of a kind, which stands where the kind is in sync."""
+DIFFERS, UNMANAGED = "-", "."
 
 
 def show(report: Document, console: Console) -> None:
-    """Print the report; it ends with one line that says how it went."""
-    for title, table in (
-        ("Runs", _runs(report)),
-        ("Accounts" if _few(report) else "Accounts that are not in sync", _accounts(report)),
-        ("Calls to the members' contacts", _calls(report)),
-        ("Refused: events that started no run", _refused(report)),
-        ("Notifications", _notifications(report)),
-    ):
-        if table.row_count:
-            console.print(f"[bold]{title}[/]", table, "", sep="\n", highlight=False)
-    _strays(report, console)
-    console.print(_in_sync(report), _verdict(report), sep="\n", highlight=False)
+    """Print the report."""
+    page = _Page(console)
+    page.add(*_verdict(report))
+    page.section("Steps that did not do what they say", _failed_steps(report))
+    page.section("Problems", _problems(report))
+    page.section("Output of commands", _commands(report), verbatim=True)
+    page.section("Accounts", _accounts(report))
+    page.section("Runs", _runs(report))
+    page.section("Calls to the members' contacts", _calls(report))
+    page.section("Events that started no run", _refused(report))
+    page.section("Notifications", _notifications(report))
 
 
-def _table(*columns: str, right: tuple[str, ...] = ()) -> Table:
-    table = Table(header_style="dim", box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    return table
+class _Page:
+    """Lines in rich's markup, on a console."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def section(self, title: str, lines: Iterable[str], *, verbatim: bool = False) -> None:
+        """Print a title and its lines, indented; nothing at all without lines."""
+        lines = list(lines)
+        if lines:
+            self.add("", f"[bold]{title}[/]")
+            self.add(*(f"  {line}" for line in lines), verbatim=verbatim)
+
+    def add(self, *lines: str, verbatim: bool = False) -> None:
+        """Print lines; what is too long for a terminal goes on, between two words, a little further to the right."""
+        for line in lines:
+            text = Text.from_markup(line)
+            if verbatim or not self._console.is_terminal:
+                self._console.print(text, soft_wrap=True, highlight=False)
+            else:
+                for part in self._wrapped(text):
+                    self._console.print(part, overflow="ignore", no_wrap=True, crop=False, highlight=False)
+
+    def _wrapped(self, text: Text) -> Iterator[Text]:
+        """Divide a line between words; rich itself folds or crops a word that is longer than the line."""
+        hanging = len(text.plain) - len(text.plain.lstrip()) + HANGING
+        for number, part in enumerate(text.divide(_line_ends(text.plain, self._console.width, hanging))):
+            part.rstrip()
+            yield Text(" " * hanging) + part if number else part
 
 
-def _runs(report: Document) -> Table:
-    counted = ("success", "failed", "skipped")
-    table = _table("cause", "status", "severity", *counted, "written", "why", right=(*counted, "written"))
-    for run in report["runs"]:
-        colour = "green" if run["status"] == "completed" else "red"
-        counts = [str((run["counts"] or {}).get(name, 0)) for name in counted]
-        written = str(sum(1 for receipt in run["receipts"] if receipt["changed"]))
-        status = f"[{colour}]{run['status']}[/]"
-        table.add_row(run["cause"], status, run["severity"], *counts, written, run["scenario"])
-    return table
+def _line_ends(line: str, width: int, hanging: int) -> list[int]:
+    """Return the offsets at which a line is divided, each between two words; all but the first part are indented."""
+    ends: list[int] = []
+    begin, room = 0, width
+    for word in re.finditer(r"\S+", line):
+        if cell_len(line[begin : word.end()]) > room and line[begin : word.start()].strip():
+            ends.append(word.start())
+            begin, room = word.start(), width - hanging
+    return ends
 
 
-def _few(report: Document) -> bool:
-    return len(report["accounts"]) <= MOST_ROWS
+def _verdict(report: Document) -> Iterator[str]:
+    well = report["as_expected"]
+    yield (
+        "[bold green]✓ The rehearsal went as expected.[/]"
+        if well
+        else ("[bold red]✗ The rehearsal did not go as expected.[/]")
+    )
+    end = "converged" if report["converged"] else "diverged"
+    expected = "" if report["expect"] == "any" else f" (expected: {report['expect']})"
+    failed = [str(number) for number, step in enumerate(report["steps"], start=1) if not step["ok"]]
+    steps = "every step did what it says"
+    if failed:
+        steps = f"did not do what {'it says' if len(failed) == 1 else 'they say'}: step {', '.join(failed)}"
+    yield f"  {end}{expected}; {steps}"
+    promises = report["promises"]
+    if promises:
+        kept = sum(1 for promise in promises if promise["kept"])
+        yield f"  expectations of the steps: {kept} of {len(promises)} kept"
+    if report["accounts"]:
+        yield f"  accounts: {_in_sync(report['accounts'].values())}"
+    yield f"  sandbox, engine: {escape(report['engine'])}"
 
 
-def _accounts(report: Document) -> Table:
-    table = _table("account", "name", "unit", "before", "after")
-    for account, one in report["accounts"].items():
-        if _few(report) or one["after"]:
-            table.add_row(account, escape(one["name"]), escape(one["unit"]), *_before_and_after(one))
-    return table
-
-
-def _before_and_after(account: Document) -> tuple[str, str]:
-    if account["skipped"]:
-        return "", f"[dim]skipped: {escape(account['skipped'])}[/]"
-    return _sync_state(account["before"]), _sync_state(account["after"])
-
-
-def _sync_state(differing: list[str] | None) -> str:
-    if differing is None:
-        return "[dim]not there yet[/]"
-    return f"[yellow]not in sync: {', '.join(differing)}[/]" if differing else "[green]in sync[/]"
-
-
-def _calls(report: Document) -> Table:
-    counted = ("made", "throttled", "failed")
-    table = _table("", "made", "needed", "throttled", "failed", right=("made", "needed", "throttled", "failed"))
-    for what, reading in (("reads", True), ("writes", False)):
-        counts = [count for name, count in report["calls"].items() if name.startswith("Get") == reading]
-        made, throttled, failed = (f"{sum(count[key] for count in counts):,}" for key in counted)
-        table.add_row(what, made, f"{report['minimum'][what]:,}", throttled, failed)
-    return table
-
-
-def _refused(report: Document) -> Table:
-    table = _table("reason", "source", "times", right=("times",))
-    found = [(refusal["reason"], refusal["source"]) for refusal in report["refused"]]
-    for reason, source in dict.fromkeys(found):
-        table.add_row(escape(str(reason)), escape(str(source)), str(found.count((reason, source))))
-    return table
-
-
-def _notifications(report: Document) -> Table:
-    table = _table("channel", "severity", "subject")
-    for notification in report["notifications"]:
-        table.add_row(notification["channel"], notification["severity"], escape(notification["subject"] or ""))
-    return table
-
-
-def _strays(report: Document, console: Console) -> None:
-    for queue, messages in report["dead_letters"].items():
-        if messages:
-            console.print(f"[red]dead letters in {escape(queue)}: {messages}[/]", highlight=False)
-    for what in report["undelivered"]:
-        console.print(f"[red]delivered to nobody: {escape(what)}[/]", highlight=False)
-    for what in report["leftovers"]:
-        console.print(f"[red]left over after destroy: {escape(what)}[/]", highlight=False)
-
-
-def _in_sync(report: Document) -> str:
-    kept = [one for one in report["accounts"].values() if not one["skipped"]]
-    before, after = (sum(1 for one in kept if one[when] == []) for when in ("before", "after"))
-    skipped = len(report["accounts"]) - len(kept)
-    return f"Accounts in sync: {before} before, {after} of {len(kept)} after" + (
-        f"; {skipped} skipped" if skipped else ""
+def _in_sync(accounts: Iterable[Document]) -> str:
+    accounts = list(accounts)
+    kept = [account for account in accounts if not account["skipped"]]
+    before, after = (sum(1 for account in kept if account[when] == []) for when in ("before", "after"))
+    skipped = len(accounts) - len(kept)
+    return f"{before:,} in sync before, {after:,} of {len(kept):,} after" + (
+        f"; {skipped:,} skipped" if skipped else ""
     )
 
 
-def _verdict(report: Document) -> str:
-    end = "converged" if report["converged"] else "diverged"
-    failed = [step["step"] for step in report["steps"] if not step["ok"]]
-    steps = f"did not do what they say: {', '.join(failed)}" if failed else "every step did what it says"
-    expected = "" if report["expect"] == "any" else f" (expected: {report['expect']})"
-    colour = "green" if report["as_expected"] else "red"
-    return f"[bold {colour}]{end}[/]{expected}; {steps}. Sandbox, engine: {escape(report['engine'])}"
+def _failed_steps(report: Document) -> Iterator[str]:
+    for number, step in enumerate(report["steps"], start=1):
+        if not step["ok"]:
+            yield f"[red]✗[/] {number}. {escape(step['title'])}"
+            for line in (step["error"] or "").splitlines():
+                yield f"    [red]{escape(line)}[/]"
+
+
+def _commands(report: Document) -> Iterator[str]:
+    for number, step in enumerate(report["steps"], start=1):
+        for action in step.get("steps", [step]):
+            if action["step"] == "command":
+                end = "did not end in time" if action["exit"] is None else f"exit code {action['exit']}"
+                yield f"{number}. {escape(action['title'])}: {end}"
+                for stream in ("output", "stderr"):
+                    yield from (f"    {escape(line)}" for line in (action[stream] or "").splitlines())
+
+
+def _accounts(report: Document) -> Iterator[str]:
+    """Describe all accounts: a line each where they are few, else their numbers and those that are not in sync."""
+    accounts, kinds = report["accounts"], report["kinds"]
+    by_unit: dict[str, Document] = defaultdict(dict)
+    for identity, account in accounts.items():
+        by_unit[account["unit"]][identity] = account
+    if len(accounts) <= MOST_ROWS:
+        if accounts:
+            yield _legend(kinds)
+        for unit, inside in sorted(by_unit.items()):
+            yield escape(unit)
+            yield from _rows(inside, kinds)
+        return
+    for unit, inside in sorted(by_unit.items()):
+        yield f"{escape(unit)}: {_in_sync(inside.values())}"
+    differing = {
+        identity: account for identity, account in accounts.items() if account["after"] and not account["skipped"]
+    }
+    if differing:
+        yield f"[yellow]not in sync: {len(differing):,}[/]; {_legend(kinds)}"
+        yield from _rows(differing, kinds)
+    yield from _skipped(accounts)
+
+
+def _legend(kinds: list[str]) -> str:
+    letters = ", ".join(f"{mark} {kind}" for kind, mark in MARKS.items())
+    unmanaged = f", {UNMANAGED} not managed" if set(MARKS) - set(kinds) else ""
+    return f"[dim]before → after: {letters}, {DIFFERS} not in sync{unmanaged}[/]"
+
+
+def _rows(accounts: Document, kinds: list[str]) -> Iterator[str]:
+    return (f"  {_account(identity, account, kinds)}" for identity, account in accounts.items())
+
+
+def _skipped(accounts: Document) -> Iterator[str]:
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for identity, account in accounts.items():
+        if account["skipped"]:
+            reasons[account["skipped"]].append(identity)
+    for reason, ids in sorted(reasons.items()):
+        more = f" and {len(ids) - MOST_IDS:,} more" if len(ids) > MOST_IDS else ""
+        yield f"skipped, {escape(reason)}: {len(ids):,}: {', '.join(ids[:MOST_IDS])}{more}"
+
+
+def _account(identity: str, account: Document, kinds: list[str]) -> str:
+    name = escape(account["name"])
+    if account["skipped"]:
+        return f"[dim]{identity}  skipped      {name}: {escape(account['skipped'])}[/]"
+    return f"{identity}  {_marks(account['before'], kinds)} → {_marks(account['after'], kinds)}  {name}"
+
+
+def _marks(differing: list[str] | None, kinds: list[str]) -> str:
+    """Draw the four kinds, clear without colour too; None is an account that was not there."""
+    if differing is None:
+        return "[dim]new [/]"
+    return "".join(_mark(kind, mark, differing, kinds) for kind, mark in MARKS.items())
+
+
+def _mark(kind: str, mark: str, differing: list[str], kinds: list[str]) -> str:
+    if kind not in kinds:
+        return f"[dim]{UNMANAGED}[/]"
+    return f"[yellow]{DIFFERS}[/]" if kind in differing else f"[green]{mark}[/]"
+
+
+def _runs(report: Document) -> Iterator[str]:
+    for number, run in enumerate(report["runs"], start=1):
+        completed = run["status"] == "completed"
+        well = completed and run["severity"] in ("none", "low")
+        mark = "[green]✓[/]" if well else "[yellow]![/]" if completed else "[red]✗[/]"
+        outcome = "" if well else f"{_words(run['scenario'] or run['status'])}, {run['severity']} severity; "
+        yield f"{mark} {number}. {_words(run['cause'])}: {outcome}{_counts(run)}"
+
+
+def _counts(run: Document) -> str:
+    counts = run["counts"] or {}
+    written = sum(1 for receipt in run["receipts"] if receipt["changed"])
+    succeeded = counts.get("success", 0)
+    parts = [f"{succeeded:,} in sync", f"{written:,} written" if written else "none written"] if succeeded else []
+    parts += [f"{counts[name]:,} {name}" for name in ("failed", "skipped") if counts.get(name)]
+    return f"contacts: {', '.join(parts)}" if parts else "no contacts compared"
+
+
+def _words(literal: str | None) -> str:
+    return escape(str(literal).replace("_", " "))
+
+
+def _calls(report: Document) -> Iterator[str]:
+    for what, reading in (("reads", True), ("writes", False)):
+        counts = [count for name, count in report["calls"].items() if name.startswith("Get") == reading]
+        made, throttled, failed = (sum(count[key] for count in counts) for key in ("made", "throttled", "failed"))
+        least = report["minimum"][what]
+        yield f"{what:6} {made:,} made, {least:,} needed, {throttled:,} throttled, {failed:,} failed"
+
+
+def _refused(report: Document) -> Iterator[str]:
+    found = Counter((str(refusal["reason"]), str(refusal["source"])) for refusal in report["refused"])
+    for (reason, source), times in found.items():
+        yield f"{escape(reason)} from {escape(source)}{_times(times)}"
+
+
+def _notifications(report: Document) -> Iterator[str]:
+    found = Counter((one["channel"], one["severity"], one["subject"] or "") for one in report["notifications"])
+    for (channel, severity, subject), times in found.items():
+        yield f"{_words(channel)}, {severity}: {escape(subject)}{_times(times)}"
+
+
+def _times(times: int) -> str:
+    return f" ({times:,} times)" if times > 1 else ""
+
+
+def _problems(report: Document) -> Iterator[str]:
+    for queue, messages in report["dead_letters"].items():
+        if messages:
+            yield f"[red]dead letters in {escape(queue)}: {messages}[/]"
+    for what in report["undelivered"]:
+        yield f"[red]delivered to nobody: {escape(what)}[/]"
+    for what in report["leftovers"]:
+        yield f"[red]not deleted by destroy: {escape(what)}[/]"

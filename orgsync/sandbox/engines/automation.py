@@ -128,7 +128,9 @@ class PulumiEngine:
         )
         return automation.Stack.create_or_select(stack, workspace)
 
-    def _run(self, operation: Callable[[Callable[[EngineEvent], None]], Any], count: ResourceCount | None = None) -> Any:
+    def _run(
+        self, operation: Callable[[Callable[[EngineEvent], None]], Any], count: ResourceCount | None = None
+    ) -> Any:
         reasons: list[str] = []
 
         def on_event(event: EngineEvent) -> None:

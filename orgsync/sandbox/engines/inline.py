@@ -17,8 +17,8 @@ from pulumi.runtime.settings import configure as configure_sdk
 
 from orgsync.sandbox.engines.program import Program
 from orgsync.sandbox.engines.protocol import KINDS, Deployed, DeployFailed, OnOutput, silent
-from orgsync.sandbox.engines.resource_count import OnCount, ResourceCount, uncounted
 from orgsync.sandbox.engines.registration import Registration, ResourceRecord
+from orgsync.sandbox.engines.resource_count import OnCount, ResourceCount, uncounted
 from orgsync.sandbox.resources import steps
 from orgsync.sandbox.resources.context import CloudServices, ProviderContext, error_message
 from orgsync.sandbox.resources.settings import configure
@@ -49,7 +49,9 @@ class InlineEngine:
         self, stack: str = "dev", config: Mapping[str, Any] | None = None, on_output: OnOutput = silent
     ) -> Deployed:
         # A preview works on a copy: its outputs must not be taken for real ones.
-        return self._deploy(stack, dict(self._stacks.get(stack, {})), config or {}, on_output, ResourceCount(uncounted), dry=True)
+        return self._deploy(
+            stack, dict(self._stacks.get(stack, {})), config or {}, on_output, ResourceCount(uncounted), dry=True
+        )
 
     def up(
         self,

@@ -65,4 +65,3 @@ def organization_of(scenario: Scenario) -> OrganizationModel:
 
 def _described(account: AccountDocument) -> dict[str, Any]:
     return account.model_dump(exclude_unset=True) | {"contacts": account.contacts.given()}
-

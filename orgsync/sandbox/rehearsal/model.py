@@ -111,7 +111,8 @@ def _form_of_quotas(value: Any) -> str:
 
 
 Quotas = Annotated[
-    Annotated[Literal["off", "aws"], Tag("~all"), WithJsonSchema({"enum": ["off", "aws", False]})] | Annotated[dict[QuotaOperation, QuotaDocument], Tag("~each")],
+    Annotated[Literal["off", "aws"], Tag("~all"), WithJsonSchema({"enum": ["off", "aws", False]})]
+    | Annotated[dict[QuotaOperation, QuotaDocument], Tag("~each")],
     Discriminator(_form_of_quotas),
 ]
 

@@ -53,9 +53,7 @@ def _unit_path(value: str) -> str:
 
 
 Text = Annotated[str, StringConstraints(min_length=1)]
-AccountId = Annotated[
-    str, AfterValidator(account_id), WithJsonSchema({"type": "string", "pattern": "^[0-9]{12}$"})
-]
+AccountId = Annotated[str, AfterValidator(account_id), WithJsonSchema({"type": "string", "pattern": "^[0-9]{12}$"})]
 UnitPath = Annotated[
     str, AfterValidator(_unit_path), WithJsonSchema({"type": "string", "pattern": "^(/|(/[^/]{1,128})+)$"})
 ]

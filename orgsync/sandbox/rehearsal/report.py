@@ -32,9 +32,7 @@ def report(session: Session, observations: Observations, before: Snapshot, steps
         "converged": end.converged,
         "expect": scenario.expect,
         "as_expected": ok and (end.converged or scenario.expect != "converged"),
-        "promises": [
-            {"step": number, **promise} for number, step in enumerate(steps) for promise in step["promises"]
-        ],
+        "promises": [{"step": number, **promise} for number, step in enumerate(steps) for promise in step["promises"]],
         "steps": steps,
         "runs": runs,
         "refused": list(observations.refused.values()),

@@ -12,8 +12,8 @@ from orgsync.sandbox.errors import SettleTimeout
 from orgsync.sandbox.rehearsal.actions import perform
 from orgsync.sandbox.rehearsal.descriptions import describe_count, describe_step
 from orgsync.sandbox.rehearsal.observations import Observations
-from orgsync.sandbox.rehearsal.session import ActionResult, Session
 from orgsync.sandbox.rehearsal.parts import Count, CountRange
+from orgsync.sandbox.rehearsal.session import ActionResult, Session
 from orgsync.sandbox.rehearsal.steps import BY_THE_ENGINE, Action, Step
 
 Document = dict[str, Any]

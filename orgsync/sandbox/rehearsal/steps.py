@@ -10,11 +10,11 @@ from orgsync.sandbox.rehearsal.parts import (
     ContactsDocument,
     Count,
     Fault,
+    OrNotGiven,
     ScenarioPart,
     Tags,
     Text,
     UnitPath,
-    OrNotGiven,
 )
 
 Casing = Literal["camel", "pascal"]
