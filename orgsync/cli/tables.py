@@ -37,7 +37,7 @@ def show(report: Document, console: Console) -> None:
     page.section("Problems", _problems(report))
     page.section("Output of commands", _commands(report), verbatim=True)
     page.section("Accounts", _accounts(report))
-    page.section("Runs", _runs(report))
+    page.section("Runs, and the contacts that they compared", _runs(report))
     page.section("Calls to the members' contacts", _calls(report))
     page.section("Events that started no run", _refused(report))
     page.section("Notifications", _notifications(report))
@@ -205,17 +205,18 @@ def _runs(report: Document) -> Iterator[str]:
         completed = run["status"] == "completed"
         well = completed and run["severity"] in ("none", "low")
         mark = "[green]✓[/]" if well else "[yellow]![/]" if completed else "[red]✗[/]"
-        outcome = "" if well else f"{_words(run['scenario'] or run['status'])}, {run['severity']} severity; "
+        outcome = "" if well else f"{_words(run['scenario'] or run['status'])} ({run['severity']}); "
         yield f"{mark} {number}. {_words(run['cause'])}: {outcome}{_counts(run)}"
 
 
 def _counts(run: Document) -> str:
     counts = run["counts"] or {}
     written = sum(1 for receipt in run["receipts"] if receipt["changed"])
-    succeeded = counts.get("success", 0)
-    parts = [f"{succeeded:,} in sync", f"{written:,} written" if written else "none written"] if succeeded else []
+    parts = []
+    if counts.get("success"):
+        parts = [f"{counts['success']:,} in sync", f"{written:,} written" if written else "none written"]
     parts += [f"{counts[name]:,} {name}" for name in ("failed", "skipped") if counts.get(name)]
-    return f"contacts: {', '.join(parts)}" if parts else "no contacts compared"
+    return ", ".join(parts) or "none compared"
 
 
 def _words(literal: str | None) -> str:

@@ -41,6 +41,8 @@ def validate(model: type[Model], document: Any, path: str = "") -> Model:
         raise ConfigurationRefused(
             f"{path or 'the document'}: {error}: use text, numbers, lists and mappings only"
         ) from error
+    except RecursionError as error:
+        raise ConfigurationRefused(f"{path or 'the document'}: refers to itself, or is nested too deeply") from error
     try:
         # As JSON and strictly: text is no number and no truth, but a list may stand for a tuple.
         return model.model_validate_json(text)

@@ -1,17 +1,21 @@
 """The step runner: each step to its true end, with a report of what happened."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from orgsync.sandbox.contact_sync.configuration import STACK_KEY
 from orgsync.sandbox.contact_sync.observations import observe
 from orgsync.sandbox.contact_sync.rehearse import CONTACT_SYNC
 from orgsync.sandbox.engines.program import Program
 from orgsync.sandbox.engines.protocol import DeployFailed
+from orgsync.sandbox.rehearsal import command
 from orgsync.sandbox.rehearsal.load import validate
 from orgsync.sandbox.rehearsal.observations import Observations
 from orgsync.sandbox.rehearsal.session import Session
@@ -29,6 +33,8 @@ class FakeCloud:
     declared: list[str] = field(default_factory=list)
     tagged: Callable[..., object] = lambda *_: None
     waited: list[float] = field(default_factory=list)
+    overlapped: list[float] = field(default_factory=list)
+    account: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(writes=[]))
     environment: dict[str, str] = field(default_factory=lambda: {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
 
     def fire_schedules(self) -> int:
@@ -38,6 +44,11 @@ class FakeCloud:
         self.waited.append(timeout_s)
         if self.unsettled:
             raise self.unsettled
+
+    @contextmanager
+    def overlapping(self, timeout_s: float) -> Iterator[None]:
+        self.overlapped.append(timeout_s)
+        yield
 
     def leftovers(self) -> list[str]:
         return self.declared
@@ -74,7 +85,7 @@ def run_steps(
     """The report's part for each step."""
     document = {"name": "x", "organization": {"accounts": 3}, "steps": list(steps), **changes}
     scenario, stand_in = validate(document), cloud or FakeCloud()
-    session: Any = Session(scenario, CONTACT_SYNC, stand_in, engine or FakeEngine({}), on_output=print)  # type: ignore[arg-type]
+    session: Any = Session(scenario, CONTACT_SYNC, stand_in, engine or FakeEngine({}), print, print)  # type: ignore[arg-type]
     observations = Observations(stand_in, observe)  # type: ignore[arg-type]
     return [run_step(session, observations, step, lambda: 0.0) for step in scenario.steps]
 
@@ -82,8 +93,9 @@ def run_steps(
 def test_a_step_that_does_what_it_says_is_ok() -> None:
     """Its part of the report has every field of the contract."""
     (report,) = run_steps({"deploy": {}}, engine=FakeEngine({"create": 61}))
-    fields = {"seconds": 0.0, "resources": {"create": 61}, "runs": [], "output": None, "exit": None, "error": None}
-    assert report == {"step": "deploy", "ok": True, **fields}
+    nothing = dict.fromkeys(("output", "stderr", "exit", "error"))
+    fields = {"seconds": 0.0, "resources": {"create": 61}, "runs": [], "promises": [], **nothing}
+    assert report == {"step": "deploy", "title": "deploy: stack dev", "ok": True, **fields}
 
 
 def test_a_step_that_fails_does_not_end_the_rehearsal() -> None:
@@ -161,4 +173,38 @@ def test_a_command_that_fails_says_so() -> None:
 def test_a_command_that_never_ends_is_ended() -> None:
     """After the step's time limit it is killed with everything that it started."""
     (report,) = run_steps({"command": "sleep 600 | cat", "settle_s": 0.2})
-    assert report["error"] == "CommandTimeout: `sleep 600 | cat` did not end within 0.2 s"
+    assert report["error"] == "`sleep 600 | cat` did not end within 0.2 s and was killed"
+
+
+def test_what_a_command_printed_until_it_was_killed_is_kept() -> None:
+    """The reason why it hangs is often the last line."""
+    (report,) = run_steps({"command": "echo begun; echo waiting >&2; sleep 600", "settle_s": 1})
+    assert (report["output"], report["stderr"], report["exit"]) == ("begun\n", "waiting\n", None)
+
+
+def test_what_a_killed_command_left_behind_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process in a session of its own may keep the output open."""
+    monkeypatch.setattr(command, "KILLED_S", 0.2)
+    (report,) = run_steps({"command": "echo begun; setsid sleep 5", "settle_s": 1})
+    assert (report["output"], report["exit"]) == ("begun\n", None)
+
+
+def test_both_outputs_of_a_command_are_kept() -> None:
+    """Also what a command that succeeds writes to stderr."""
+    (report,) = run_steps({"command": "echo out; echo progress >&2"})
+    assert (report["ok"], report["output"], report["stderr"]) == (True, "out\n", "progress\n")
+
+
+def test_runs_of_steps_at_once_overlap() -> None:
+    """The sandbox holds them together, for at most the step's time limit."""
+    cloud = FakeCloud()
+    run_steps({"at_once": [{"schedule": {}}, {"clear_faults": {}}], "settle_s": 7}, cloud=cloud)
+    assert cloud.overlapped == [7]
+
+
+def test_a_command_at_once_is_not_held() -> None:
+    """It may wait for the run that it has started, and so may a deployment: neither would ever end."""
+    cloud = FakeCloud()
+    for other in ({"command": "true"}, {"deploy": {}}):
+        run_steps({"at_once": [{"schedule": {}}, other]}, cloud=cloud)
+    assert cloud.overlapped == []

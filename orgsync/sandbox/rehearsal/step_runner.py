@@ -35,7 +35,9 @@ def run_step(session: Session, observations: Observations, step: Step, clock: Ca
     seconds = round(clock() - started_at, 2)
     runs = observations.update(session.regions)
     promises = _promises(step, len(runs), session.writes() - written_before)
-    broken = [f"{promise['promise']}, but there were {promise['found']}" for promise in promises if not promise["kept"]]
+    broken = [
+        f"expected: {promise['promise']}, found {promise['found']}" for promise in promises if not promise["kept"]
+    ]
     errors = [error for error in (result.error, unsettled, *broken) if error]
     report = {
         "step": step.named,

@@ -1,0 +1,72 @@
+"""Progress of a rehearsal on stderr: plain lines without a terminal, a live line on one."""
+
+import io
+import time
+from collections.abc import Iterator
+
+import pytest
+from rich.console import Console
+
+from orgsync.cli import progress as module
+from orgsync.cli.progress import Progress
+from orgsync.sandbox.rehearsal.load import validate
+
+
+def test_progress_says_what_it_is_and_why_a_step_failed() -> None:
+    """Plain lines without a terminal."""
+    page = io.StringIO()
+    scenario = validate({"name": "a [b]", "organization": {"accounts": 1}, "steps": [{"schedule": {}}]})
+    step = {"ok": False, "seconds": 1.23, "resources": {"create": 61, "same": 0}, "runs": ["r"], "error": "one\ntwo"}
+    with Progress(Console(file=page, width=120)) as progress:
+        progress.scenario_started(scenario, "inline", ["organization: 1 member account"], lambda: "")
+        progress.step_started(1, 2, "schedule")
+        progress.step_finished(step)
+    lines = page.getvalue().splitlines()
+    assert lines[0] == "a [b]"
+    assert "nothing reaches AWS" in lines[1]
+    assert lines[2].startswith("  engine: inline (")
+    assert lines[-4:] == ["▸ 1/2 schedule", "✗ 1/2 schedule 1.2 s · 61 create · 1 run", "    one", "    two"]
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Looks at the traffic that come at once."""
+    monkeypatch.setattr(module, "PLAIN_S", 0.01)
+    monkeypatch.setattr(module, "LIVE_S", 0.01)
+    return
+
+
+def wait_for(page: io.StringIO, words: str) -> None:
+    """Wait until the page has words; a progress that never says them fails the test."""
+    end = time.monotonic() + 10
+    while words not in page.getvalue():
+        assert time.monotonic() < end, page.getvalue()
+        time.sleep(0.01)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_deployment_says_how_many_resources_stand(terminal: bool) -> None:
+    """In place of the engine's last line, which may stay the same for half a minute."""
+    page = io.StringIO()
+    with Progress(Console(file=page, width=120, force_terminal=terminal, color_system=None)) as progress:
+        progress.step_started(1, 2, "deploy")
+        progress.on_output("the layer is built")
+        wait_for(page, "s · the layer is built")
+        progress.on_count(12, 98)
+        wait_for(page, "s · 12 of 98 resources stand")
+        progress.on_count(97, 98)
+        wait_for(page, "s · 97 of 98 resources stand")
+    assert "the layer is built" not in page.getvalue().rpartition("12 of 98")[2]
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_next_step_begins_without_a_count() -> None:
+    """It may be no deployment."""
+    page = io.StringIO()
+    with Progress(Console(file=page, width=120)) as progress:
+        progress.step_started(1, 2, "deploy")
+        progress.on_count(98, 98)
+        wait_for(page, "98 of 98")
+        progress.step_started(2, 2, "schedule")
+        wait_for(page, "2/2 schedule\n    0 s\n")
