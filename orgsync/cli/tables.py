@@ -97,7 +97,8 @@ def _verdict(report: Document) -> Iterator[str]:
     failed = [str(number) for number, step in enumerate(report["steps"], start=1) if not step["ok"]]
     steps = "every step did what it says"
     if failed:
-        steps = f"did not do what {'it says' if len(failed) == 1 else 'they say'}: step {', '.join(failed)}"
+        one = len(failed) == 1
+        steps = f"step{'' if one else 's'} {', '.join(failed)} did not do what {'it says' if one else 'they say'}"
     yield f"  {end}{expected}; {steps}"
     promises = report["promises"]
     if promises:

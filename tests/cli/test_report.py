@@ -138,9 +138,14 @@ def test_a_pipe_gets_every_line_whole() -> None:
             "diverged (expected: converged); every step did what it says",
         ),
         (
+            {"steps": [step(ok=False), step(), step(ok=False)], "as_expected": False},
+            "✗",
+            "converged (expected: converged); steps 1, 3 did not do what they say",
+        ),
+        (
             {"steps": [step(), step(ok=False)], "as_expected": False},
             "✗",
-            "converged (expected: converged); did not do what it says: step 2",
+            "converged (expected: converged); step 2 did not do what it says",
         ),
     ],
 )

@@ -143,6 +143,31 @@ def test_progress_is_told(engine: Engine) -> None:
     assert any("function" in line and "create" in line for line in lines)
 
 
+def test_the_resources_that_stand_are_counted(engine: Engine) -> None:
+    """Of those that the program has declared so far; both numbers grow to the same, also where nothing changes."""
+    for _ in range(2):
+        counted: list[tuple[int, int]] = []
+        engine.up(on_count=lambda *numbers, into=counted: into.append(numbers))
+        assert counted == sorted(counted)
+        assert all(standing <= declared for standing, declared in counted)
+        assert counted[0] == (0, 2)
+        assert counted[-1] == (DECLARED, DECLARED)
+
+
+def test_a_key_that_stands_twice_in_a_stack_file_is_refused(engine: Engine, program: Path) -> None:
+    """The last one would win, and exclusions be lost without a word."""
+    (program / "Pulumi.dev.yaml").write_text("config:\n  a:b: {excluded: [1], paused: true, excluded: []}\n")
+    with pytest.raises(Exception, match=r"Pulumi\.dev\.yaml: .*the key 'excluded' stands twice"):
+        engine.preview()
+
+
+def test_a_stack_file_that_is_no_mapping_is_refused(engine: Engine, program: Path) -> None:
+    """With its name."""
+    (program / "Pulumi.dev.yaml").write_text("- config\n")
+    with pytest.raises(Exception, match=r"Pulumi\.dev\.yaml: must be a mapping"):
+        engine.preview()
+
+
 def test_nothing_is_written_into_the_program(engine: Engine, program: Path) -> None:
     """A deployment leaves the clone as it was, its stack file above all."""
     before = {path: path.read_bytes() for path in program.rglob("*") if path.is_file()}

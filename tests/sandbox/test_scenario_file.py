@@ -128,7 +128,7 @@ def test_contacts_that_are_null_and_contacts_that_are_not_mentioned_differ() -> 
             "organization.accounts.0.ou: must be a path ",
         ),
         ({"organization": {"accounts": [{"id": "1" * 12, "ou": "ou-ab12-34cd56ef"}]}}, "organization.accounts.0.ou: "),
-        ({"organization": {"management": "1", "accounts": 1}}, "organization.management: must be an account id of 12 digits"),
+        ({"organization": {"management": "1", "accounts": 1}}, "organization.management: must be an account id of 12"),
         ({"organization": {"accounts": 3000}}, "organization.accounts: must be at most 2000"),
         (
             {"organization": {"accounts": [{"id": "1" * 12, "state": "GONE"}]}},

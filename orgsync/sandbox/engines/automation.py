@@ -15,6 +15,7 @@ import yaml
 from pulumi import automation
 from pulumi.automation import EngineEvent, OpType, PulumiCommand
 from pulumi.automation.errors import CommandError
+from pulumi.automation.events import StepEventMetadata
 
 from orgsync.sandbox.engines.program import Program
 from orgsync.sandbox.engines.protocol import KINDS, Deployed, DeployFailed, OnOutput, silent
@@ -138,7 +139,7 @@ class PulumiEngine:
             if diagnostic is not None and diagnostic.severity == "error":
                 reasons.append(diagnostic.message.strip())
             done = event.res_outputs_event
-            if count is not None and done is not None and done.metadata.op in _STANDING:
+            if count is not None and done is not None and _stands(done.metadata):
                 count.stands(done.metadata.urn)
 
         try:
@@ -147,6 +148,12 @@ class PulumiEngine:
                 return operation(on_event)
         except CommandError as error:
             raise DeployFailed(_reason(reasons) or str(error)) from error
+
+
+def _stands(step: StepEventMetadata) -> bool:
+    """Return whether a resource of the program stands; the engine adds a default provider, which it does not count."""
+    added = step.type.startswith("pulumi:providers:") and step.urn.rpartition("::")[2].startswith("default")
+    return step.op in _STANDING and not added
 
 
 def _reason(reasons: list[str]) -> str:
