@@ -2,7 +2,6 @@
 
 import io
 import time
-from collections.abc import Iterator
 
 import pytest
 from rich.console import Console
@@ -29,11 +28,10 @@ def test_progress_says_what_it_is_and_why_a_step_failed() -> None:
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks at the traffic that come at once."""
     monkeypatch.setattr(module, "PLAIN_S", 0.01)
     monkeypatch.setattr(module, "LIVE_S", 0.01)
-    return
 
 
 def wait_for(page: io.StringIO, words: str) -> None:
