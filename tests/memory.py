@@ -14,11 +14,8 @@ from moto import mock_aws
 from moto.core import responses
 from moto.core.serialize import JSONSerializer
 from moto.core.utils import method_names_from_class
-from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.responses import DynamoHandler
-from moto.s3.models import s3_backends
-from moto.sns.models import Subscription, sns_backends
-from moto.sqs.models import sqs_backends
+from moto.sns.models import Subscription
 
 from orgsync.shared import aws
 from orgsync.shared.telemetry import metrics
@@ -141,13 +138,3 @@ def quicken(patch: pytest.MonkeyPatch) -> None:
 def signing_key() -> rsa.RSAPrivateKey:
     """Return the one key with which SNS signs every message."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def empty() -> None:
-    """Remove every table, bucket and message, for the next example in one `aws_in_memory`.
-
-    Beginning moto anew takes longer than making the few things that an example needs.
-    """
-    for backend in (dynamodb_backends, s3_backends, sns_backends, sqs_backends):
-        backend.reset()
-    metrics.clear_metrics()

@@ -73,7 +73,7 @@ def test_no_value_leaves_its_places(
 
 
 def test_the_canary_can_be_seen(members: list[str], account_endpoint: AccountEndpoint) -> None:
-    """Where values belong they are: in the header's `source` and in the accounts, so that the search can fail."""
+    """Values are where they belong, in the header's `source` and in the accounts, so that the search can fail."""
     service = serve(account_endpoint, members, "all well")
     canary.carry_out(services())
     (header,) = [item for item in items("state") if (item["sync_id"], item["item"]) == (RUN_ID, "run")]

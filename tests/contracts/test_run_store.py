@@ -88,7 +88,7 @@ def test_a_batch_that_is_gone_is_our_failure(bucket: RunStore) -> None:
 
 
 def test_a_report_is_one_document_a_line(bucket: RunStore, text: Text) -> None:
-    """Whoever reads a report reads it line by line; values that JSON writes as text are text."""
+    """Reports are read line by line; values that JSON writes as text are text."""
     bucket.write_report("run-1", ({"a": value} for value in (1, "x\ny", Kind.BILLING, ("Name", "Title"))))
     lines = text(report_key("run-1")).splitlines()
     assert list(map(json.loads, lines)) == [{"a": 1}, {"a": "x\ny"}, {"a": "billing"}, {"a": ["Name", "Title"]}]

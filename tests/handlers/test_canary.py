@@ -53,7 +53,7 @@ def test_no_value_leaves_its_places(
 
 
 def test_the_canary_can_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where values belong they are: in the header's `source` and in the accounts, so that the search can fail."""
+    """Values are where they belong, in the header's `source` and in the accounts, so that the search can fail."""
     world = planted_world("all well", monkeypatch)
     canary.carry_out(world.services)
     (header,) = [item for item in world.items() if (item["sync_id"], item["item"]) == (RUN_ID, "run")]

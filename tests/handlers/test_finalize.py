@@ -117,7 +117,7 @@ def test_an_owner_may_silence_failures(world: World) -> None:
 
 
 def test_a_failed_notification_fails_no_run_and_is_published_later(world: World) -> None:
-    """Where SNS refuses, the run ends as it is and hands over; a repeated report publishes after all."""
+    """A run that SNS refuses to publish ends as it is and hands over; a repeated report publishes after all."""
     world.publisher.missing.add("own")
     world.refuse("*", "*", "AccessDeniedException")
     answer = world.run()
@@ -163,7 +163,7 @@ def test_the_pending_run_starts_when_the_holder_ends(world: World) -> None:
 def test_a_report_killed_anywhere_goes_on_when_made_again(
     world: World, monkeypatch: pytest.MonkeyPatch, part: str, method: str, after: bool
 ) -> None:
-    """Wherever the process dies: made again, the run is closed once, notified once, and the same next run starts."""
+    """A report that died at any step is made again: the run is closed once, notified once, the same next run starts."""
     world.refuse("*", world.members[0], "AccessDeniedException")
     world.start("run-1")
     waiting = world.start("run-2")["into"]
@@ -247,7 +247,7 @@ def killed_before_its_header(world: World, monkeypatch: pytest.MonkeyPatch, run_
 def test_a_run_that_died_before_its_header_frees_the_lease(
     world: World, monkeypatch: pytest.MonkeyPatch, known: str
 ) -> None:
-    """Whatever the failure event says of it, the lease is free; where its input is known, it is closed as failed."""
+    """The lease is free, whatever the failure event says; the run is closed as failed where its input is known."""
     killed_before_its_header(world, monkeypatch)
     event = world.executions.events()["run-1"] if known == "event" else None
     report(failure_event("run-1", event), world.services)
@@ -317,7 +317,7 @@ def test_the_death_of_a_merged_event_closes_nothing(world: World) -> None:
 
 @pytest.mark.parametrize("time", ["yesterday", "2026-11-01T10:00:00", "", None])
 def test_an_event_with_a_strange_time_still_comes_to_an_end(world: World, time: Any) -> None:
-    """Whatever an event says of its time: its run is closed and the lease freed."""
+    """The run is closed and the lease freed, whatever the event says of its time."""
     event = {
         "source": "aws.account",
         "account": world.management,

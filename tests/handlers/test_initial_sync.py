@@ -226,7 +226,7 @@ def test_a_failed_run_fails_the_deployment_with_its_remedy(world: World, error: 
 
 
 def test_a_run_that_brought_no_account_in_sync_names_itself(world: World) -> None:
-    """Where the accounts failed, the reason leads to the receipts."""
+    """The reason leads to the receipts of the accounts that failed."""
     event = request()
     data = begin(event, world.services)
     world.refuse("*", "*", "AccessDeniedException")
@@ -298,7 +298,7 @@ def test_going_back_to_an_earlier_configuration_is_no_rollback(world: World) -> 
 
 
 def test_a_possible_rollback_is_not_waited_for(world: World) -> None:
-    """Where CloudFormation does not say: a stack whose rollback fails is stuck, and the run goes on all the same."""
+    """CloudFormation does not always say: a stack whose rollback fails is stuck, and the run goes on all the same."""
     begin(request(number=1), world.services)
     del world.stacks.status[STACK]
     data = begin(request("Update", 2, QUICK | {"schedule": "rate(2 hours)"}), world.services)

@@ -24,7 +24,7 @@ from tests.world import World
 def test_a_plan_killed_anywhere_goes_on_when_called_again(
     world: World, monkeypatch: pytest.MonkeyPatch, part: str, method: str, call: int, after: bool
 ) -> None:
-    """Wherever the process dies: called again, the run has one header, one set of batches, one receipt a pair."""
+    """A plan that died at any step is called again: one header, one set of batches, one receipt a pair."""
     world.configure(excluded_accounts=world.members[:1])
     crash_once(monkeypatch, getattr(world, part), method, after=after, call=call)
     with pytest.raises(Crash):

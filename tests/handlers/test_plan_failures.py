@@ -18,7 +18,7 @@ def old_source(make_world: MakeWorld) -> World:
 
 
 def test_an_unwritable_source_stops_before_any_write(old_source: World) -> None:
-    """What AWS would refuse everywhere is one clear failure: nothing written, a receipt for every account, medium."""
+    """A contact that every member would refuse is one clear failure: nothing written, a receipt for every account."""
     world = old_source
     before = world.account.contacts()
     assert world.run()["status"] == "failed"

@@ -251,7 +251,7 @@ def test_a_deletion_at_the_source_reaches_the_members(world: World) -> None:
 
 
 def test_a_failed_check_for_a_stop_is_no_end_of_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the header cannot be read the batch is raised and done again; every account has its receipts."""
+    """The batch fails where the header cannot be read, and is done again; every account has its receipts."""
     world.start()
     failures = [OSError("no table")]
 
