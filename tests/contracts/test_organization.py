@@ -182,6 +182,12 @@ def test_tags_are_a_mapping(members: Members) -> None:
     assert asyncio.run(members.organization.tags(bare)) == {}
 
 
+def test_tags_of_an_account_that_left_are_a_failure(members: Members) -> None:
+    """An account that is no member any more is told apart from one without tags."""
+    with pytest.raises(errors.AccountNotFound):
+        asyncio.run(members.organization.tags(NO_MEMBER))
+
+
 Script = list[tuple[int, Any]]
 Requests = list[tuple[str, Any]]
 
