@@ -36,16 +36,23 @@ def validate(model: type[Model], document: Any, path: str = "") -> Model:
         ConfigurationRefused: with a line for each mistake; none repeats a value.
     """
     try:
+        lines = [f"{key}: {_UNQUOTED}" for key in _unquoted_keys(document, path)]
         text = json.dumps(whole_numbers(document))
     except TypeError as error:
         raise ConfigurationRefused(
             f"{path or 'the document'}: {error}: use text, numbers, lists and mappings only"
         ) from error
+    except (RecursionError, ValueError) as error:
+        raise ConfigurationRefused(
+            f"{path or 'the document'}: is nested too deeply, or has too large a number"
+        ) from error
     try:
         # As JSON and strictly: text is no number and no truth, but a list may stand for a tuple.
-        return model.model_validate_json(text)
+        found = model.model_validate_json(text)
+        if not lines:
+            return found
     except ValidationError as error:
-        lines = explain(error, model, path)
+        lines += explain(error, model, path)
     # Raised outside the handler: pydantic's own error repeats the input, and the chain is printed.
     raise ConfigurationRefused("\n".join(lines))
 
@@ -66,6 +73,23 @@ def whole_numbers(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: whole_numbers(item) for key, item in value.items()}
     return [whole_numbers(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _unquoted_keys(document: Any, path: str) -> Iterator[str]:
+    """Yield the paths of keys that are no text: YAML makes a truth of `on`, of which JSON would make "true"."""
+    if isinstance(document, Mapping):
+        for key, value in document.items():
+            name = key if isinstance(key, str) else json.dumps(key, default=str)
+            inside = f"{path}.{name}" if path else name
+            if not isinstance(key, str):
+                yield inside
+            yield from _unquoted_keys(value, inside)
+    elif isinstance(document, list | tuple):
+        for index, value in enumerate(document):
+            yield from _unquoted_keys(value, f"{path}.{index}" if path else str(index))
+
+
+_UNQUOTED = "the key must be text: put it in quotes, or YAML makes something else of it"
 
 
 def canonical_json(document: Any) -> str:
