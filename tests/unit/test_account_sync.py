@@ -18,7 +18,7 @@ from orgsync.sandbox.simulation import SimulatedOrganization, VirtualClock, run
 from orgsync.shared.breaker import CircuitBreaker
 from orgsync.shared.errors import AccessDenied, CallError
 from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
-from tests.samples import MANAGEMENT, MEMBER
+from tests.sample_events import MANAGEMENT, MEMBER
 
 Held = dict[Kind, Contact]
 Step = tuple[str, Kind]

@@ -19,16 +19,16 @@ from orgsync.contact_sync.names import (
     Operation,
     spellings,
 )
-from tests.samples import MANAGEMENT, MEMBER, WRITER, Event, event, event_names
+from tests.sample_events import MANAGEMENT, MEMBER, WRITER, event_names, sample_event
 
 CALLS = sorted(CONTACT_CALLS)
 # As AWS sends them; "transformed-…" have passed a rule already.
 RECORDED = [name for name in event_names() if not name.startswith("transformed-")]
 
 
-def sent(call: str, **parameters: str) -> Event:
+def sent(call: str, **parameters: str) -> dict[str, Any]:
     """Return the event of a call in the management account, as CloudTrail records it."""
-    found = event(
+    found = sample_event(
         "source-deleted",
         eventName=call,
         eventSource=CONTACT_CALLS[call].event_source if call in CONTACT_CALLS else "account.amazonaws.com",
@@ -100,7 +100,7 @@ def test_a_call_that_is_not_in_the_table_starts_nothing(call: str) -> None:
 @pytest.mark.parametrize("name", RECORDED)
 def test_no_recorded_change_of_the_source_is_missed_by_the_rules(name: str) -> None:
     """An event that the parser takes for a change of the source matches a rule."""
-    given = event(name)
+    given = sample_event(name)
     try:
         request = parse_trigger(given, run_id="run-1", management=MANAGEMENT, writer=WRITER)
     except errors.Refusal:

@@ -19,7 +19,7 @@ from orgsync.contact_sync.core.errors import (
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.selection import Selection, batches, excluded_by_tag, select
 from orgsync.contact_sync.names import Cause, Kind
-from tests.samples import MANAGEMENT
+from tests.sample_events import MANAGEMENT
 
 IDS = [f"{200_000_000_000 + number:012d}" for number in range(1, 7)]
 EVERY = tuple(sorted(Kind))

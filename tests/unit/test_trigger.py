@@ -11,7 +11,7 @@ from orgsync.contact_sync.core import errors
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.trigger import parse_trigger
 from orgsync.contact_sync.names import ALTERNATES, Cause, Kind, OwnEvent
-from tests.samples import ANOTHER_MEMBER, MANAGEMENT, MEMBER, WRITER, event, event_names, own_event
+from tests.sample_events import ANOTHER_MEMBER, MANAGEMENT, MEMBER, WRITER, event_names, own_event, sample_event
 
 EVERY = frozenset(Kind)
 Kinds = frozenset[Kind]
@@ -84,7 +84,7 @@ def test_every_recorded_event_has_its_meaning() -> None:
 @pytest.mark.parametrize("name", sorted(REQUESTED))
 def test_an_event_asks_for_what_changed(name: str) -> None:
     """Each event asks for the kinds and the accounts that it speaks of; a masked or unknown kind for all alternates."""
-    request = parsed(event(name))
+    request = parsed(sample_event(name))
     assert (request.cause, request.everyone, request.accounts) == REQUESTED[name]
 
 
@@ -92,7 +92,7 @@ def test_an_event_asks_for_what_changed(name: str) -> None:
 def test_a_refused_event_is_classified(name: str) -> None:
     """Each event that must start no run is refused with the class that says why."""
     with pytest.raises(errors.Refusal) as refused:
-        parsed(event(name))
+        parsed(sample_event(name))
     assert type(refused.value) is REFUSED[name]
 
 
@@ -100,7 +100,7 @@ def test_a_refused_event_is_classified(name: str) -> None:
 def test_a_refusal_repeats_nothing_of_the_event(name: str) -> None:
     """A refusal is logged: it says what is wrong in words of its own."""
     with pytest.raises(errors.Refusal) as refused:
-        parsed(event(name))
+        parsed(sample_event(name))
     for part in ("example.com", "Ana Adler", "555-0100", MEMBER):
         assert part not in str(refused.value)
 
@@ -110,14 +110,14 @@ def test_a_refusal_repeats_nothing_of_the_event(name: str) -> None:
 def test_a_named_account_is_never_the_source(key: str, value: object) -> None:
     """A call that names an account, in either casing and with any value, does not change the source."""
     with pytest.raises(errors.MemberWrite):
-        parsed(event("source-changed-camel-with-values", requestParameters={key: value}))
+        parsed(sample_event("source-changed-camel-with-values", requestParameters={key: value}))
 
 
 @pytest.mark.parametrize("key", ["accountId", "AccountId"])
 @pytest.mark.parametrize("value", ["", None])
 def test_an_empty_account_is_none(key: str, value: str | None) -> None:
     """An empty string is what an input transformer puts where there is no such key."""
-    sent = event("source-primary-changed", requestParameters={key: value})
+    sent = sample_event("source-primary-changed", requestParameters={key: value})
     assert parsed(sent).cause is Cause.SOURCE_CHANGED
 
 
@@ -126,14 +126,14 @@ def test_an_empty_account_is_none(key: str, value: str | None) -> None:
 @pytest.mark.parametrize("spell", [str.upper, str.lower, str.title])
 def test_a_kind_is_read_in_any_spelling(key: str, kind: Kind, spell: Callable[[str], str]) -> None:
     """The kind is AWS's word in any casing, under a key in either."""
-    sent = event("source-changed-camel-with-values", requestParameters={key: spell(str(kind))})
+    sent = sample_event("source-changed-camel-with-values", requestParameters={key: spell(str(kind))})
     assert parsed(sent).everyone == {kind}
 
 
 @pytest.mark.parametrize("value", ["***", "****", "PRIMARY", "PRIVACY", 7, ["SECURITY", "BILLING"], {}])
 def test_a_kind_that_cannot_be_read_is_every_alternate(value: object) -> None:
     """Rather compare too much than miss the change."""
-    sent = event("source-changed-camel-with-values", requestParameters={"alternateContactType": value})
+    sent = sample_event("source-changed-camel-with-values", requestParameters={"alternateContactType": value})
     assert parsed(sent).everyone == ALTERNATES
 
 
@@ -143,14 +143,14 @@ def test_an_alternates_call_without_a_type_is_malformed(call: str) -> None:
     nothing: tuple[dict[str, str], ...] = ({}, {"alternateContactType": "", "AlternateContactType": ""})
     for parameters in nothing:
         with pytest.raises(errors.MalformedEvent):
-            parsed(event("source-deleted", eventName=call, requestParameters=parameters))
+            parsed(sample_event("source-deleted", eventName=call, requestParameters=parameters))
 
 
 @pytest.mark.parametrize("call", ["PutContactInformation", "SetContactAddress"])
 @pytest.mark.parametrize("value", ["SECURITY", "***", ""])
 def test_a_primary_call_asks_for_the_primary_whatever_else_it_carries(call: str, value: str) -> None:
     """A change of the primary contact is never lost to a parameter that does not belong to it."""
-    sent = event("source-primary-changed", eventName=call, requestParameters={"alternateContactType": value})
+    sent = sample_event("source-primary-changed", eventName=call, requestParameters={"alternateContactType": value})
     assert parsed(sent).everyone == {Kind.PRIMARY}
 
 
@@ -159,34 +159,37 @@ def test_our_own_role_is_recognised_in_every_call(name: str) -> None:
     """The second guard against a loop holds without any parameter, and only for our very role."""
     arn = f"arn:aws:sts::{MANAGEMENT}:assumed-role/{{}}/session"
     with pytest.raises(errors.OwnWrite):
-        parsed(event("source-deleted", eventName=name, userIdentity={"arn": arn.format(WRITER)}))
-    other = event("source-deleted", eventName=name, userIdentity={"arn": arn.format(f"{WRITER}-2")})
+        parsed(sample_event("source-deleted", eventName=name, userIdentity={"arn": arn.format(WRITER)}))
+    other = sample_event("source-deleted", eventName=name, userIdentity={"arn": arn.format(f"{WRITER}-2")})
     assert parsed(other).cause is Cause.SOURCE_CHANGED
 
 
 def test_without_a_known_writer_no_call_is_our_own() -> None:
     """A stack that does not say who writes refuses nothing for it."""
-    sent = event("own-write-without-parameters", eventName="PutContactInformation")
+    sent = sample_event("own-write-without-parameters", eventName="PutContactInformation")
     assert parsed(sent, writer=None).cause is Cause.SOURCE_CHANGED
 
 
 def test_the_initiator_is_an_arn_or_nobody() -> None:
     """The initiator is shown to people: an ARN, or nothing where the event masks it."""
-    assert parsed(event("source-deleted")).initiator == f"arn:aws:iam::{MANAGEMENT}:user/ann"
-    assert parsed(event("source-deleted", userIdentity={"arn": "***"})).initiator is None
-    assert parsed(event("transformed-bare")).initiator is None
+    assert parsed(sample_event("source-deleted")).initiator == f"arn:aws:iam::{MANAGEMENT}:user/ann"
+    assert parsed(sample_event("source-deleted", userIdentity={"arn": "***"})).initiator is None
+    assert parsed(sample_event("transformed-bare")).initiator is None
 
 
 def test_duplicates_share_an_identity() -> None:
     """An event delivered twice is recognised by its id; another event has another."""
-    first, again = parsed(event("source-deleted"), run_id="a"), parsed(event("source-deleted"), run_id="b")
+    first, again = (
+        parsed(sample_event("source-deleted"), run_id="a"),
+        parsed(sample_event("source-deleted"), run_id="b"),
+    )
     assert first.event_ids == again.event_ids
-    assert parsed(event("source-primary-changed")).event_ids != first.event_ids
+    assert parsed(sample_event("source-primary-changed")).event_ids != first.event_ids
 
 
 def test_an_event_without_an_id_has_the_runs() -> None:
     """Where an event has no id, the run's own stands for it."""
-    assert parsed(event("transformed-bare"), run_id="run-7").event_ids == ("run-7",)
+    assert parsed(sample_event("transformed-bare"), run_id="run-7").event_ids == ("run-7",)
     assert parsed(own_event(OwnEvent.SCHEDULE), run_id="run-8").event_ids == ("run-8",)
 
 
@@ -194,7 +197,7 @@ def test_an_event_without_an_id_has_the_runs() -> None:
 @pytest.mark.parametrize("name", ["source-deleted", "account-created", "member-changed-forwarded"])
 def test_a_time_is_an_instant_or_absent(name: str, time: object) -> None:
     """A run computes with its event's time: only an instant gets so far."""
-    triggered_at = parsed(event(name) | {"time": time}).triggered_at
+    triggered_at = parsed(sample_event(name) | {"time": time}).triggered_at
     assert triggered_at in (None, "2026-11-01T10:00:00.000+00:00")
 
 
@@ -313,7 +316,7 @@ def test_an_input_that_is_no_event_is_malformed(sent: object) -> None:
 )
 def test_no_event_breaks_the_parser(name: str, path: str, inner: str | None, value: object) -> None:
     """Any event is a request that asks for something of real ids, or a classified refusal."""
-    sent = event(name)
+    sent = sample_event(name)
     if inner and isinstance(sent.get("detail"), dict):
         sent["detail"][inner] = value
     else:
@@ -330,7 +333,7 @@ def test_no_event_breaks_the_parser(name: str, path: str, inner: str | None, val
 
 def test_the_management_account_is_nobodys_new_account() -> None:
     """A result that names the source as created is made up."""
-    sent = event("account-created")
+    sent = sample_event("account-created")
     sent["detail"]["serviceEventDetails"]["createAccountStatus"]["accountId"] = MANAGEMENT
     with pytest.raises(errors.MalformedEvent):
         parsed(sent)
