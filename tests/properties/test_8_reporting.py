@@ -20,8 +20,8 @@ def test_the_report_has_every_target_account_once_with_its_status_time_and_error
     world = make_world(len(fates))
     by_fate = {fate: [a for a, f in zip(world.members, fates, strict=True) if f == fate] for fate in ENDS}
     for code in ("AccessDeniedException", "ValidationException"):
-        for account in by_fate[code]:
-            world.refuse("*", account, code)
+        for refused in by_fate[code]:
+            world.refuse("*", refused, code)
     for account in world.organization.accounts:
         if account.id in by_fate["SUSPENDED"]:
             account.state = "SUSPENDED"

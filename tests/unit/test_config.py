@@ -389,7 +389,7 @@ def test_delays_double_up_to_the_longest(attempts: int, base: float, longest: fl
 
 
 def test_verification_looks_at_least_once() -> None:
-    """However little patience is configured, a write is read back."""
+    """A write is read back at least once, with the least patience that can be configured."""
     assert len(VerifyConfig(delay=0, max_attempts=1).delays()) == 1
 
 

@@ -198,7 +198,7 @@ def test_a_deletion_is_a_change_without_a_desired_contact(kind: Kind) -> None:
 
 @pytest.mark.parametrize("show", [repr, str, "{!r}".format, lambda c: repr([c]), lambda c: f"{ ({'held': c}) }"])
 def test_a_contact_shows_no_value(show: Callable[[Contact], str]) -> None:
-    """However a contact gets into a log line, its fields are named and no value is shown."""
+    """Every way into a log line names a contact's fields and shows no value."""
     shown = show(contact(Kind.SECURITY, Name="canary-value", EmailAddress="canary@values.example"))
     assert "canary" not in shown
     assert "EmailAddress" in shown

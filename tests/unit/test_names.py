@@ -66,7 +66,7 @@ def test_kinds_are_awss_own_names() -> None:
 
 
 def test_the_keys_of_two_runs_never_meet() -> None:
-    """Whatever a run writes into the bucket stands below a prefix of its own."""
+    """All that a run writes into the bucket stands below a prefix of its own."""
     keys = {key("a") for key in (manifest_key, report_key)} | {batch_key("a", number) for number in (0, 1, 99_999)}
     assert len(keys) == 5
     assert all(key.startswith("runs/a/") for key in keys)

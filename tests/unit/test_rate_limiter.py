@@ -48,14 +48,14 @@ def test_no_window_holds_more_than_the_quota(pace: Pace, steps: list[Step]) -> N
 
 @given(pace=PACES, count=st.integers(1, 80))
 def test_no_slower_than_the_quota(pace: Pace, count: int) -> None:
-    """Whoever always asks gets a call as soon as the quota allows: the quota is used up."""
+    """A caller that always asks gets a call as soon as the quota allows: the quota is used up."""
     sent = times_of(pace, [(0, "take")] * count)
     assert sent[-1] <= max(count - int(pace.burst), 0) / pace.rate + count * 1e-5
 
 
 @given(pace=PACES, waits=st.lists(st.floats(0, 10), max_size=20))
 def test_the_rate_stays_within_its_bounds(pace: Pace, waits: list[float]) -> None:
-    """However many 429s come: never below a tenth, never above what was configured."""
+    """For any number of 429s the rate stays between a tenth of the configured one and the configured one."""
     bucket, now = token_bucket(pace), 0.0
     for wait in waits:
         now += wait

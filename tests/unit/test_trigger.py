@@ -188,7 +188,7 @@ def test_duplicates_share_an_identity() -> None:
 
 
 def test_an_event_without_an_id_has_the_runs() -> None:
-    """Where an event has no id, the run's own stands for it."""
+    """The run's own id stands for the id of an event that has none."""
     assert parsed(sample_event("transformed-bare"), run_id="run-7").event_ids == ("run-7",)
     assert parsed(own_event(OwnEvent.SCHEDULE), run_id="run-8").event_ids == ("run-8",)
 
@@ -301,7 +301,7 @@ def test_our_events_come_from_our_source_only(source: str | None) -> None:
     "sent", [None, [], "event", 7, {}, {"detail": None}, {"detail": "{}"}, {"source": "aws.account"}]
 )
 def test_an_input_that_is_no_event_is_malformed(sent: object) -> None:
-    """Whoever starts the state machine with no event in hand is refused by name."""
+    """An input with which somebody started the state machine by hand, and which is no event, is refused by name."""
     with pytest.raises(errors.MalformedEvent):
         parsed(sent)
 
