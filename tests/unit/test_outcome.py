@@ -1,4 +1,8 @@
-"""A run's receipts become one scenario, one severity, and a decision who hears."""
+"""Outcomes: a run's receipts become one scenario, one severity, and whether anyone is notified."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -6,9 +10,10 @@ from hypothesis import strategies as st
 
 from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core import errors
-from orgsync.contact_sync.core.outcome import RunSummary, classify
-from orgsync.contact_sync.core.receipts import Receipt, Status
+from orgsync.contact_sync.core.outcome import RunOutcome, classify
+from orgsync.contact_sync.core.receipts import Receipt, RunSummary, Status
 from orgsync.contact_sync.names import Kind
+from orgsync.shared.errors import error_class
 from orgsync.shared.notification_settings import Severity
 
 AT = "2026-11-01T10:00:00.000+00:00"
@@ -27,27 +32,37 @@ RUN_ERRORS = sorted(
 )
 
 
-def receipt(number=1, status=Status.SUCCESS, error=None, kind=Kind.BILLING, changed=()):
+def receipt(
+    number: int = 1,
+    status: Status = Status.SUCCESS,
+    error: str | None = None,
+    kind: Kind = Kind.BILLING,
+    changed: tuple[str, ...] = (),
+) -> Receipt:
+    """Return a receipt of the account of a number."""
     return Receipt(f"{number:012d}", kind, status, AT, changed, error)
 
 
-def failed(error, *numbers):
+def failed(error: str, *numbers: int) -> list[Receipt]:
+    """Return receipts of accounts that failed."""
     return [receipt(number, Status.FAILED, error) for number in numbers]
 
 
-def skipped(error, *numbers):
+def skipped(error: str, *numbers: int) -> list[Receipt]:
+    """Return receipts of accounts that were skipped."""
     return [receipt(number, Status.SKIPPED, error) for number in numbers]
 
 
-def outcome(receipts, error=None, **config):
+def outcome(receipts: Sequence[Receipt], error: str | None = None, **config: Any) -> RunOutcome:
+    """Return the outcome of a run under a configuration."""
     return classify(RunSummary.of(receipts), error, parse(config))
 
 
 # Receipts, the run's own error, and the spec's scenario, severity and status.
-TABLE = {
+TABLE: dict[str, tuple[list[Receipt], str | None, str, str, str]] = {
     "all well": ([receipt(1), receipt(2)], None, "success_completion", "low", "completed"),
     "nothing to do": ([], None, "success_completion", "low", "completed"),
-    "all left alone": (
+    "all skipped": (
         skipped("Excluded", 1) + skipped("NotActive", 2),
         None,
         "success_completion",
@@ -121,18 +136,18 @@ TABLE = {
 
 
 @pytest.mark.parametrize("case", sorted(TABLE))
-def test_the_scenario_of_a_run(case):
+def test_the_scenario_of_a_run(case: str) -> None:
     """Each end of a run is one of the spec's six scenarios, with the spec's severity."""
     receipts, error, scenario, severity, status = TABLE[case]
     found = outcome(receipts, error)
-    assert (found.scenario, str(found.severity), found.status) == (scenario, severity, status)
+    assert (found.scenario, found.severity_name, found.status) == (scenario, severity, status)
 
 
 @pytest.mark.parametrize("error", RUN_ERRORS)
-def test_what_ends_a_run_is_the_owners_or_ours(error):
+def test_an_error_that_ends_a_run_is_the_owners_or_ours(error: str) -> None:
     """A mistake of the configuration or the source is medium; anything else that ends a run is high."""
     found = outcome([], error)
-    ours = issubclass(errors.class_of(error), errors.ConfigurationError)
+    ours = issubclass(error_class(error), errors.ConfigurationError)
     assert found.severity is (Severity.MEDIUM if ours else Severity.HIGH)
     assert found.status == "failed"
 
@@ -140,22 +155,22 @@ def test_what_ends_a_run_is_the_owners_or_ours(error):
 @pytest.mark.parametrize(
     ("policy", "scenario"), [("ignore", "success_completion"), ("propagate", "success_completion")]
 )
-def test_a_missing_source_contact_alarms_only_when_asked(policy, scenario):
-    """Who ignores or propagates a missing contact decided so: that is no mistake."""
+def test_a_missing_source_contact_alarms_only_when_asked(policy: str, scenario: str) -> None:
+    """An owner who ignores or propagates a missing contact decided so: that is no mistake."""
     found = outcome([receipt(1), *skipped("SourceMissing", 1)], on_source_delete=policy)
     assert found.scenario == scenario
 
 
 @pytest.mark.parametrize("case", sorted(TABLE))
-def test_by_default_success_is_silent_and_all_else_is_heard(case):
-    """The spec's defaults: nobody is told of success, somebody of everything else."""
+def test_by_default_success_is_silent_and_all_else_is_notified(case: str) -> None:
+    """The spec's defaults: nobody is notified of success, somebody of everything else."""
     receipts, error, scenario, *_ = TABLE[case]
     assert outcome(receipts, error).notify is (scenario != "success_completion")
 
 
 @pytest.mark.parametrize("case", sorted(TABLE))
 @pytest.mark.parametrize("flag", ["notify_on_failure", "notify_on_success", "notify_on_partial_failure"])
-def test_each_flag_decides_over_its_own_scenarios(case, flag):
+def test_each_flag_decides_over_its_own_scenarios(case: str, flag: str) -> None:
     """One flag for success, one for partial failure, one for every other scenario."""
     receipts, error, scenario, *_ = TABLE[case]
     decides = {"success_completion": "notify_on_success", "partial_failure": "notify_on_partial_failure"}
@@ -166,7 +181,7 @@ def test_each_flag_decides_over_its_own_scenarios(case, flag):
 
 
 @given(count=st.integers(1, 12), threshold=st.integers(1, 12))
-def test_the_threshold_counts_failed_accounts(count, threshold):
+def test_the_threshold_counts_failed_accounts(count: int, threshold: int) -> None:
     """Some failed accounts are news from as many of them on as the owner says; kinds do not count twice."""
     receipts = [receipt(99)]
     receipts += [receipt(n, Status.FAILED, "ServiceFailed", kind) for n in range(count) for kind in Kind]
@@ -175,22 +190,23 @@ def test_the_threshold_counts_failed_accounts(count, threshold):
 
 
 @pytest.mark.parametrize("case", [name for name, row in sorted(TABLE.items()) if row[4] == "failed"])
-def test_no_threshold_silences_a_run_that_failed_as_a_whole(case):
-    """How many accounts failed is no matter where the run itself did not do what it was asked to."""
+def test_no_threshold_silences_a_run_that_failed_as_a_whole(case: str) -> None:
+    """The number of failed accounts does not matter where the run itself did not do what it was asked to."""
     receipts, error, *_ = TABLE[case]
     assert outcome(receipts, error, notification_settings={"failure_threshold": 1000}).notify
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 @pytest.mark.parametrize("priority", ["high", "medium", "low", None])
-def test_the_owners_rules_decide_the_severity(scenario, priority):
+def test_the_owners_rules_decide_the_severity(scenario: str, priority: str | None) -> None:
     """A scenario is as grave as the list in which the owner put it, and `none` in no list."""
-    rules = {"high_priority": [], "medium_priority": [], "low_priority": []}
+    rules: dict[str, list[str]] = {"high_priority": [], "medium_priority": [], "low_priority": []}
     if priority:
         rules[f"{priority}_priority"] = [scenario]
     receipts, error = next((row[0], row[1]) for row in TABLE.values() if row[2] == scenario)
     found = outcome(receipts, error, notification_settings={"user_notifications_config": {"notification_rules": rules}})
-    assert str(found.severity) == (priority or "none")
+    assert found.severity == (Severity(priority) if priority else None)
+    assert found.severity_name == (priority or "none")
 
 
 RECEIPTS = st.lists(
@@ -207,8 +223,8 @@ RECEIPTS = st.lists(
 
 
 @given(receipts=RECEIPTS, draw=st.randoms())
-def test_the_order_of_receipts_does_not_count(receipts, draw):
-    """Receipts stream by in any order: the verdict and the counts are the same."""
+def test_the_order_of_receipts_does_not_count(receipts: list[Receipt], draw: Random) -> None:
+    """Receipts stream by in any order: the outcome and the counts are the same."""
     shuffled = draw.sample(receipts, len(receipts))
     assert RunSummary.of(receipts) == RunSummary.of(shuffled)
     assert outcome(receipts) == outcome(shuffled)
@@ -216,8 +232,8 @@ def test_the_order_of_receipts_does_not_count(receipts, draw):
 
 
 @given(receipts=RECEIPTS)
-def test_an_account_in_step_failed_in_nothing(receipts):
-    """An account counts as in step if something of it succeeded and nothing failed."""
+def test_an_account_in_sync_failed_in_nothing(receipts: list[Receipt]) -> None:
+    """An account counts as in sync if something of it succeeded and nothing failed."""
     summary = RunSummary.of(receipts)
     for account in {receipt.account for receipt in receipts}:
         statuses = {receipt.status for receipt in receipts if receipt.account == account}
