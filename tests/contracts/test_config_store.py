@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from orgsync.contact_sync.adapters.config_table import ConfigTable
 from orgsync.contact_sync.config import ContactSyncConfig, parse
 from orgsync.contact_sync.core.errors import ConfigurationUnreadable
-from orgsync.contact_sync.core.protocols import ConfigStore
+from orgsync.contact_sync.core.stores import ConfigStore
 from orgsync.sandbox.model.stores import MemoryConfigStore
 from orgsync.shared.configuration import ConfigurationRefused
 from tests.memory import tables

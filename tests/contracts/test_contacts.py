@@ -13,9 +13,9 @@ from orgsync.contact_sync.core import errors
 from orgsync.contact_sync.core.contacts import Contact
 from orgsync.contact_sync.core.protocols import Contacts
 from orgsync.contact_sync.names import Kind
+from orgsync.sandbox.contact_sync.simulation import SimulatedContacts
 from orgsync.sandbox.model.account import AccountService, ApiError
 from orgsync.sandbox.model.organization import OrganizationModel, make
-from orgsync.sandbox.contact_sync.simulation import SimulatedContacts
 from orgsync.shared import aws
 from orgsync.shared import errors as shared_errors
 from tests.account_endpoint import AccountEndpoint

@@ -11,8 +11,8 @@ from orgsync.contact_sync.adapters.organization import FEW, PAGE, OrganizationsA
 from orgsync.contact_sync.core import errors
 from orgsync.contact_sync.core.accounts import Account
 from orgsync.contact_sync.core.protocols import Organization
-from orgsync.sandbox.model.organization import MemberAccount, OrganizationModel
 from orgsync.sandbox.contact_sync.simulation import SimulatedOrganization
+from orgsync.sandbox.model.organization import MemberAccount, OrganizationModel
 from orgsync.shared import errors as shared_errors
 from tests.loopback import Answer, served
 from tests.memory import CLOUD_ACCOUNT as MANAGEMENT

@@ -43,12 +43,12 @@ REFUSED: Mapping[str, type[errors.Refusal]] = {
     "member-written-pascal": errors.MemberWrite,
     "member-written-masked": errors.MemberWrite,
     "transformed-member-written": errors.MemberWrite,
-    "own-write": errors.OwnWrite,
-    "own-write-without-parameters": errors.OwnWrite,
-    "transformed-own-write": errors.OwnWrite,
+    "own-write": errors.MemberWrite,
+    "own-write-without-parameters": errors.MemberWrite,
+    "transformed-own-write": errors.MemberWrite,
     "refused-call": errors.CallFailed,
-    "account-creation-failed": errors.AccountCreationFailed,
-    "transformed-account-creation-failed": errors.AccountCreationFailed,
+    "account-creation-failed": errors.CallFailed,
+    "transformed-account-creation-failed": errors.CallFailed,
     "account-joined-without-id": errors.MalformedEvent,
     "malformed-account-created-without-id": errors.MalformedEvent,
     "malformed-detail-is-a-list": errors.MalformedEvent,
@@ -158,7 +158,7 @@ def test_a_primary_call_asks_for_the_primary_whatever_else_it_carries(call: str,
 def test_our_own_role_is_recognised_in_every_call(name: str) -> None:
     """The second guard against a loop holds without any parameter, and only for our very role."""
     arn = f"arn:aws:sts::{MANAGEMENT}:assumed-role/{{}}/session"
-    with pytest.raises(errors.OwnWrite):
+    with pytest.raises(errors.MemberWrite):
         parsed(sample_event("source-deleted", eventName=name, userIdentity={"arn": arn.format(WRITER)}))
     other = sample_event("source-deleted", eventName=name, userIdentity={"arn": arn.format(f"{WRITER}-2")})
     assert parsed(other).cause is Cause.SOURCE_CHANGED

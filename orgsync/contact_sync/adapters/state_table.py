@@ -152,6 +152,7 @@ class StateTable:
         first, last = between or ("", "9" * 12)
         items = Key("item").between(f"{prefix}{first}", f"{prefix}{last}#~")
         yield from self._query({"KeyConditionExpression": Key("sync_id").eq(run_id) & items, "ConsistentRead": True})
+
     def _change_header(self, run_id: str, attribute: str, value: str, condition: ConditionBase) -> None:
         """Change one attribute of a header that meets a condition; leave any other as it is, and add none."""
         try:

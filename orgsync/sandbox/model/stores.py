@@ -11,9 +11,9 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from orgsync.contact_sync.config import ContactSyncConfig, parse
-from orgsync.contact_sync.core.accounts import LAST_ACCOUNT, Target
+from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import ConfigurationUnreadable
+from orgsync.contact_sync.core.errors import ConfigurationMissing, ConfigurationUnreadable
 from orgsync.contact_sync.core.lease import Lease, LeasedRun
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run, RunStatus
@@ -31,11 +31,13 @@ class MemoryConfigStore:
         self._lock = Lock()
         self._versions: dict[int, tuple[str, dict[str, str]]] = {}
 
-    def current(self) -> tuple[int, ContactSyncConfig] | None:
+    def current(self) -> tuple[int, ContactSyncConfig]:
         """See `ConfigStore.current`."""
         with self._lock:
             newest = max(self._versions, default=None)
-        return None if newest is None else (newest, self.at(newest))
+        if newest is None:
+            raise ConfigurationMissing("no version has been written")
+        return newest, self.at(newest)
 
     def at(self, version: int) -> ContactSyncConfig:
         """See `ConfigStore.at`."""
@@ -162,9 +164,9 @@ class MemoryStateStore:
             with self._lock:
                 self._items[run_id, f"{_RECEIPT}{receipt.account}#{receipt.kind}"] = json.dumps(asdict(receipt))
 
-    def receipts(self, run_id: str, first: str = "", last: str = LAST_ACCOUNT) -> Iterator[Receipt]:
+    def receipts(self, run_id: str, between: tuple[str, str] | None = None) -> Iterator[Receipt]:
         """See `StateStore.receipts`."""
-        for _, text in self._by_account(_RECEIPT, run_id, first, last):
+        for _, text in self._by_account(_RECEIPT, run_id, between):
             yield _as_receipt(text)
 
     def record_intent(self, account: str, kind: Kind, fields: Iterable[str], run_id: str, at: str) -> None:
@@ -172,12 +174,10 @@ class MemoryStateStore:
         with self._lock:
             self._items[run_id, f"{_INTENT}{account}#{kind}"] = json.dumps({"changed": list(fields)})
 
-    def intents(
-        self, run_id: str, first: str = "", last: str = LAST_ACCOUNT
-    ) -> dict[tuple[str, Kind], tuple[str, ...]]:
+    def intents(self, run_id: str, between: tuple[str, str] | None = None) -> dict[tuple[str, Kind], tuple[str, ...]]:
         """See `StateStore.intents`."""
         found: dict[tuple[str, Kind], tuple[str, ...]] = {}
-        for item, text in self._by_account(_INTENT, run_id, first, last):
+        for item, text in self._by_account(_INTENT, run_id, between):
             _, account, kind = item.split("#")
             found[account, Kind(kind)] = tuple(json.loads(text)["changed"])
         return found
@@ -195,7 +195,8 @@ class MemoryStateStore:
                 for (sync_id, item), text in sorted(self._items.items())
             ]
 
-    def _by_account(self, prefix: str, run_id: str, first: str, last: str) -> list[tuple[str, str]]:
+    def _by_account(self, prefix: str, run_id: str, between: tuple[str, str] | None) -> list[tuple[str, str]]:
+        first, last = between or ("", "9" * 12)
         lowest, highest = f"{prefix}{first}", f"{prefix}{last}#~"
         with self._lock:
             return sorted(
@@ -243,6 +244,10 @@ class MemoryRunStore:
     def __init__(self, name: str = "runs") -> None:
         self.name = name
         self.objects: dict[str, str] = {}
+
+    def manifest(self, run_id: str) -> str:
+        """See `RunStore.manifest`."""
+        return manifest_key(run_id)
 
     def write_batches(self, run_id: str, batches: Sequence[Sequence[Target]]) -> None:
         """See `RunStore.write_batches`."""
