@@ -12,7 +12,7 @@ from orgsync.contact_sync.names import Kind
 from orgsync.sandbox.model.account import AccountService, ApiError, CallerIdentity
 from orgsync.sandbox.model.organization import MANAGEMENT, OrganizationModel, make
 from orgsync.sandbox.model.quotas import AWS
-from orgsync.sandbox.simulation import (
+from orgsync.sandbox.contact_sync.simulation import (
     EPOCH,
     reconcile,
     run,

@@ -10,7 +10,7 @@ from orgsync.contact_sync.core.selection import select
 from orgsync.contact_sync.names import Cause, Kind
 from orgsync.sandbox.model.account import AccountService
 from orgsync.sandbox.model.organization import MANAGEMENT, OrganizationModel
-from orgsync.sandbox.simulation import (
+from orgsync.sandbox.contact_sync.simulation import (
     SimulatedOrganization,
     reconcile,
     run,

@@ -12,7 +12,7 @@ from orgsync.contact_sync.names import Kind
 from orgsync.sandbox.model.account import AccountService, ApiError, CallerIdentity
 from orgsync.sandbox.model.organization import OrganizationModel, make
 from orgsync.sandbox.model.quotas import AWS
-from orgsync.sandbox.simulation import SimulatedRun, reconcile, run, virtual_seconds
+from orgsync.sandbox.contact_sync.simulation import SimulatedRun, reconcile, run, virtual_seconds
 
 FEW_PERCENT = 1.03
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from orgsync.contact_sync.config import AWS_QUOTAS, Pace
 from orgsync.contact_sync.names import Operation
-from orgsync.sandbox.simulation import VirtualClock, run
+from orgsync.sandbox.contact_sync.simulation import VirtualClock, run
 from orgsync.shared.rate_limiter import RECOVERY, SLOWEST, RateLimiter, TokenBucket
 
 PACES = st.builds(Pace, rate=st.floats(0.1, 50), burst=st.floats(1, 50))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from orgsync.contact_sync.core.errors import ContactRefused
 from orgsync.contact_sync.names import Operation
-from orgsync.sandbox.simulation import VirtualClock, run
+from orgsync.sandbox.contact_sync.simulation import VirtualClock, run
 from orgsync.shared.errors import AccessDenied, CallError, Conflicted, NetworkFailed, ServiceFailed, Throttled
 from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
 from orgsync.shared.retries import MAX_THROTTLES, RetryingCaller

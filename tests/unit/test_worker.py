@@ -17,7 +17,7 @@ from orgsync.contact_sync.core.worker import CONCURRENCY, BatchProgress, process
 from orgsync.contact_sync.names import Kind, Operation
 from orgsync.sandbox.model.account import WRITES, AccountService, ApiError
 from orgsync.sandbox.model.organization import MANAGEMENT, Fields, OrganizationModel, make
-from orgsync.sandbox.simulation import (
+from orgsync.sandbox.contact_sync.simulation import (
     SimulatedContacts,
     SimulatedOrganization,
     SimulatedRun,
