@@ -13,6 +13,7 @@ import pytest
 from orgsync.contact_sync.names import Operation
 from orgsync.sandbox.cloud.cloud import Cloud
 from orgsync.sandbox.contact_sync.configuration import STACK_KEY
+from orgsync.sandbox.contact_sync.rehearse import CONTACT_SYNC
 from orgsync.sandbox.engines.inline import InlineEngine
 from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.model.organization import make
@@ -138,7 +139,10 @@ def until(seen: Callable[[], bool], seconds: float = 60) -> None:
 
 @pytest.fixture(scope="module")
 def rehearsed() -> Iterator[Rehearsed]:
-    with Cloud(make(seed=3, count=12)) as cloud, open_engine("inline", cloud, ROOT, STACK_KEY) as engine:
+    with (
+        Cloud(make(seed=3, count=12), functions=CONTACT_SYNC.functions) as cloud,
+        open_engine("inline", cloud, ROOT, STACK_KEY) as engine,
+    ):
         assert isinstance(engine, InlineEngine)
         play(cloud, engine)
         records = [
