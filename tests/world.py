@@ -119,16 +119,16 @@ class World:
         """Let AWS refuse calls: of an operation or "*", about an account or "*" for every member."""
         self._refusals.append(_Refusal(operation, account, code, times))
 
-    def start(self, run_id: str = "run-1", event: Any = None, started: str = STARTED) -> Answer:
+    def start(self, run_id: str = "run-1", event: Any = None, started: str = STARTED, batch_size: int = 1000) -> Answer:
         """Start an execution with an event (by default the daily pass's); return plan's answer."""
         event = schedule() if event is None else event
         self.executions.start(run_id, event)
-        return self.plan(run_id, event, started)
+        return self.plan(run_id, event, started, batch_size)
 
-    def plan(self, run_id: str, event: Any = None, started: str = STARTED) -> Answer:
+    def plan(self, run_id: str, event: Any = None, started: str = STARTED, batch_size: int = 1000) -> Answer:
         """Call plan, for the first time or again, by default with the execution's own event."""
         event = self.executions.events()[run_id] if event is None else event
-        answer = plan(run_id, started, json.loads(json.dumps(event)), self.services)
+        answer = plan(run_id, started, json.loads(json.dumps(event)), self.services, batch_size)
         if answer["outcome"] in ("merged", "refused"):
             self._end(run_id, answer)
         return answer

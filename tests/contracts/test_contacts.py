@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from botocore import exceptions as botocore_errors
 
-from orgsync.contact_sync.adapters.account_contacts import CONTACT_ERRORS, AccountContacts
+from orgsync.contact_sync.adapters.account_contacts import AccountContacts
 from orgsync.contact_sync.core import errors
 from orgsync.contact_sync.core.contacts import Contact
+from orgsync.contact_sync.core.errors import CONTACT_ERRORS
 from orgsync.contact_sync.core.protocols import Contacts
 from orgsync.contact_sync.names import Kind
 from orgsync.sandbox.contact_sync.simulation import SimulatedContacts

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 
 import pytest
 
-from orgsync.contact_sync.core.protocols import Publisher
+from orgsync.contact_sync.core.stores import Publisher
 from orgsync.sandbox.model.services import MemoryPublisher, PublishedMessage
 from orgsync.shared.errors import NotificationFailed
 from orgsync.shared.notifications import NotificationPublisher

@@ -10,10 +10,10 @@ import pytest
 from orgsync.contact_sync.adapters.state_table import StateTable
 from orgsync.contact_sync.core.contacts import Contact
 from orgsync.contact_sync.core.lease import Lease, LeasedRun, acquire, release
-from orgsync.contact_sync.core.protocols import StateStore
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run, RunStatus
+from orgsync.contact_sync.core.stores import StateStore
 from orgsync.contact_sync.names import Cause, Kind
 from orgsync.sandbox.model.stores import MemoryStateStore
 from tests.memory import tables
@@ -195,7 +195,7 @@ def test_receipts_come_back_by_account(states: StateStore) -> None:
 def test_a_range_of_receipts_holds_both_its_ends(states: StateStore) -> None:
     """From one account to another, both included in all their kinds, and nobody beside them."""
     states.save_receipts([receipt(number, kind) for number in range(1, 8) for kind in Kind], "run-1")
-    found = list(states.receipts("run-1", f"{3:012d}", f"{5:012d}"))
+    found = list(states.receipts("run-1", (f"{3:012d}", f"{5:012d}")))
     assert [(one.account, one.kind) for one in found] == [
         (f"{n:012d}", kind) for n in (3, 4, 5) for kind in sorted(Kind)
     ]
@@ -268,7 +268,7 @@ def test_intents_are_found_again_and_are_no_receipts(states: StateStore) -> None
         ("000000000001", Kind.BILLING): ("Name", "Title"),
         ("000000000002", Kind.PRIMARY): ("City",),
     }
-    assert list(states.intents("run-1", "000000000002", "000000000002")) == [("000000000002", Kind.PRIMARY)]
+    assert list(states.intents("run-1", ("000000000002", "000000000002"))) == [("000000000002", Kind.PRIMARY)]
     assert list(states.receipts("run-1")) == [receipt(1)]
 
 

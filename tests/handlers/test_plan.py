@@ -56,12 +56,11 @@ def test_the_management_account_is_never_a_target(world: World) -> None:
     assert world.report()["status"] == "completed"
 
 
-def test_batches_are_cut_for_one_functions_life(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_are_cut_for_one_functions_life(make_world: MakeWorld) -> None:
     """A large organization is cut into batches, each account in one of them."""
-    monkeypatch.setattr("orgsync.handlers.contact_sync.plan.BATCH_SIZE", 4)
     world = make_world(10)
     world.configure()
-    world.start()
+    world.start(batch_size=4)
     assert [item["batch"] for item in world.batches()] == [0, 1, 2]
     assert set(world.targets()) == set(world.members)
     assert world.header().batches == 3

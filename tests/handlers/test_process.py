@@ -10,19 +10,21 @@ import pytest
 from orgsync.contact_sync.core.account_sync import PersistFailed
 from orgsync.contact_sync.core.run import RunStatus
 from orgsync.contact_sync.core.worker import BatchProgress, process_batch
-from orgsync.handlers.contact_sync.process import BEGIN_NO_MORE, process
+from orgsync.handlers.contact_sync.process import process
 from orgsync.sandbox.model.organization import KINDS
 from tests.world import MakeWorld, World
 
 
-def batch(world: World, remaining: Callable[[], float] = lambda: 900.0, number: int = 0) -> dict[str, Any]:
+def batch(
+    world: World, remaining: Callable[[], float] = lambda: 900.0, number: int = 0, concurrency: int = 64
+) -> dict[str, Any]:
     """Call process for one batch of the run."""
-    return process("run-1", number, remaining, world.services)
+    return process("run-1", number, remaining, world.services, concurrency)
 
 
-def plan_run(world: World) -> None:
+def plan_run(world: World, batch_size: int = 1000) -> None:
     """Start the run, which has batches to process."""
-    assert world.start()["outcome"] == "process"
+    assert world.start(batch_size=batch_size)["outcome"] == "process"
 
 
 def test_a_batch_brings_its_accounts_in_sync(world: World) -> None:
@@ -124,7 +126,6 @@ def test_a_run_without_a_header_is_done(world: World) -> None:
 
 def test_a_run_closed_under_way_stops(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that is still at it when its run is closed begins no further account and does not ask for more."""
-    monkeypatch.setattr("orgsync.contact_sync.core.worker.CONCURRENCY", 1)
     world = make_world(30)
     world.configure()
     plan_run(world)
@@ -139,12 +140,12 @@ def test_a_run_closed_under_way_stops(make_world: MakeWorld, monkeypatch: pytest
                 closing.join()
 
     world.refuses = close_after_some
-    assert batch(world) == {"done": True}
+    assert batch(world, concurrency=1) == {"done": True}
     assert len(world.differing()) > 10
     assert world.header().status is RunStatus.FAILED
 
 
-@pytest.mark.parametrize("remaining", [BEGIN_NO_MORE - 1, 5.0, 0.0])
+@pytest.mark.parametrize("remaining", [59.0, 5.0, 0.0])
 def test_near_its_time_limit_the_worker_hands_back(world: World, remaining: float) -> None:
     """Short of time no account is begun: the batch is not done, and the next call does it."""
     plan_run(world)
@@ -157,12 +158,11 @@ def test_near_its_time_limit_the_worker_hands_back(world: World, remaining: floa
 
 def test_what_was_done_before_the_time_limit_stays_done(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """Handed back in the middle: the rest is done by the next call, nobody twice."""
-    monkeypatch.setattr("orgsync.contact_sync.core.worker.CONCURRENCY", 2)
     world = make_world(12)
     world.configure()
     plan_run(world)
     seconds = iter([900.0] * 7 + [1.0] * 100)
-    assert batch(world, lambda: next(seconds)) == {"done": False}
+    assert batch(world, lambda: next(seconds), concurrency=2) == {"done": False}
     first = world.ends()
     assert 0 < len(first) < 12 * len(KINDS)
     assert batch(world) == {"done": True}
@@ -203,11 +203,10 @@ def test_an_account_closed_meanwhile_is_skipped(world: World) -> None:
 
 def test_an_open_circuit_carries_into_the_next_batch(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once a batch has opened the circuit, the next one calls nobody; every account has receipts."""
-    monkeypatch.setattr("orgsync.handlers.contact_sync.plan.BATCH_SIZE", 12)
     world = make_world(24)
     world.configure()
     world.refuse("*", "*", "AccessDeniedException")
-    plan_run(world)
+    plan_run(world, batch_size=12)
     assert batch(world) == {"done": True}
     assert world.header().circuit == "AccessDenied"
     calls = world.account.calls

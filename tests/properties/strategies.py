@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from hypothesis import strategies as st
 
-from orgsync.contact_sync.core.contacts import field_rules
+from orgsync.contact_sync.core.contacts import Contact
 from orgsync.contact_sync.names import ALTERNATES, Kind
 from orgsync.sandbox.model.organization import MANAGEMENT, Fields, MemberAccount, OrganizationModel
 
@@ -20,7 +20,7 @@ SHAPED = {
 def contacts(draw: st.DrawFn, kind: Kind) -> Fields:
     """Draw a contact of a kind that AWS would accept; optional fields come and go."""
     fields = {}
-    for name, rule in field_rules(kind).items():
+    for name, rule in Contact.rules(kind).items():
         wanted = rule.required or name == "StateOrRegion" or draw(st.booleans())
         if wanted:
             fields[name] = draw(SHAPED.get(name, WORDS))

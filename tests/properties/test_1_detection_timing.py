@@ -9,15 +9,15 @@ from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.trigger import parse_trigger
 from orgsync.contact_sync.names import Kind
-from orgsync.sandbox.model.account import AccountService, ApiError, CallerIdentity
-from orgsync.sandbox.model.organization import MANAGEMENT, OrganizationModel, make
-from orgsync.sandbox.model.quotas import AWS
 from orgsync.sandbox.contact_sync.simulation import (
     EPOCH,
     reconcile,
     run,
     virtual_seconds,
 )
+from orgsync.sandbox.model.account import AccountService, ApiError, CallerIdentity
+from orgsync.sandbox.model.organization import MANAGEMENT, OrganizationModel, make
+from orgsync.sandbox.model.quotas import AWS
 
 
 def source_event(kind: Kind, casing: str) -> dict[str, object]:

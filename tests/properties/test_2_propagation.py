@@ -8,14 +8,14 @@ from orgsync.contact_sync.core.accounts import Account
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.selection import select
 from orgsync.contact_sync.names import Cause, Kind
-from orgsync.sandbox.model.account import AccountService
-from orgsync.sandbox.model.organization import MANAGEMENT, OrganizationModel
 from orgsync.sandbox.contact_sync.simulation import (
     SimulatedOrganization,
     reconcile,
     run,
     virtual_seconds,
 )
+from orgsync.sandbox.model.account import AccountService
+from orgsync.sandbox.model.organization import MANAGEMENT, OrganizationModel
 from tests.properties.strategies import normalised, organizations
 
 

@@ -8,9 +8,9 @@ from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.names import Kind
+from orgsync.sandbox.contact_sync.simulation import reconcile, run, virtual_seconds
 from orgsync.sandbox.model.account import AccountService, ApiError
 from orgsync.sandbox.model.organization import MANAGEMENT, make
-from orgsync.sandbox.contact_sync.simulation import reconcile, run, virtual_seconds
 
 OPERATIONS = ("GetContactInformation", "PutContactInformation", "GetAlternateContact", "PutAlternateContact")
 

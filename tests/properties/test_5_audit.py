@@ -3,7 +3,7 @@ from datetime import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orgsync.contact_sync.core.contacts import field_rules
+from orgsync.contact_sync.core.contacts import Contact
 from orgsync.contact_sync.names import Kind, OwnEvent
 from orgsync.shared.errors import error_class
 from tests.sample_events import own_event
@@ -51,7 +51,7 @@ def test_every_run_keeps_a_record_for_auditors(
         assert {(receipt.status, receipt.error) for receipt in receipts} == {("skipped", "SourceUnreadable")}
     for receipt in receipts:
         assert datetime.fromisoformat(receipt.at).tzinfo is not None
-        assert set(receipt.changed) <= set(field_rules(receipt.kind))
+        assert set(receipt.changed) <= set(Contact.rules(receipt.kind))
         assert 0 <= receipt.retries <= 3
         if receipt.status == "success":
             assert receipt.error is None

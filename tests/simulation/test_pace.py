@@ -9,10 +9,10 @@ from bench.ratios import drifted, floor, in_sync
 from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core.receipts import Status
 from orgsync.contact_sync.names import Kind
+from orgsync.sandbox.contact_sync.simulation import SimulatedRun, reconcile, run, virtual_seconds
 from orgsync.sandbox.model.account import AccountService, ApiError, CallerIdentity
 from orgsync.sandbox.model.organization import OrganizationModel, make
 from orgsync.sandbox.model.quotas import AWS
-from orgsync.sandbox.contact_sync.simulation import SimulatedRun, reconcile, run, virtual_seconds
 
 FEW_PERCENT = 1.03
 

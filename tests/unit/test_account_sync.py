@@ -13,8 +13,8 @@ from orgsync.contact_sync.core.account_sync import AccountSync, PersistFailed, S
 from orgsync.contact_sync.core.contacts import Change, Contact, decide
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.names import ALTERNATES, Kind, Operation
-from orgsync.sandbox.model.organization import Fields, MemberAccount, OrganizationModel, make_contact
 from orgsync.sandbox.contact_sync.simulation import SimulatedOrganization, VirtualClock, run
+from orgsync.sandbox.model.organization import Fields, MemberAccount, OrganizationModel, make_contact
 from orgsync.shared.breaker import CircuitBreaker
 from orgsync.shared.errors import AccessDenied, CallError
 from orgsync.shared.rate_limiter import RateLimiter, TokenBucket

@@ -5,7 +5,10 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orgsync.shared.breaker import LIMIT, CircuitBreaker
+from orgsync.shared.breaker import CircuitBreaker
+
+LIMIT = 10
+"""Accounts in a row that open a circuit, by default."""
 
 FAILURES = st.lists(st.sampled_from(["A", "A", "A", "A", "A", "A", "B", None]), max_size=60)
 

@@ -18,8 +18,8 @@ from orgsync.contact_sync.core.notification import (
     Notification,
     compose,
 )
-from orgsync.contact_sync.core.outcome import RunOutcome, classify
-from orgsync.contact_sync.core.receipts import Receipt, RunSummary, Status
+from orgsync.contact_sync.core.outcome import RunOutcome, RunSummary, classify
+from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run
 from orgsync.contact_sync.names import Cause, Kind
 from orgsync.shared.errors import error_class

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core import errors
-from orgsync.contact_sync.core.outcome import RunOutcome, classify
-from orgsync.contact_sync.core.receipts import Receipt, RunSummary, Status
+from orgsync.contact_sync.core.outcome import RunOutcome, RunSummary, classify
+from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.names import Kind
 from orgsync.shared.errors import error_class
 from orgsync.shared.notification_settings import Severity

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from orgsync.contact_sync.config import AWS_QUOTAS, Pace
 from orgsync.contact_sync.names import Operation
 from orgsync.sandbox.contact_sync.simulation import VirtualClock, run
-from orgsync.shared.rate_limiter import RECOVERY, SLOWEST, RateLimiter, TokenBucket
+from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
+
+RECOVERY = 20.0
+"""Seconds without a 429 after which the configured rate is back."""
+
+SLOWEST = 0.1
+"""Part of the configured rate below which no 429 lowers it."""
 
 PACES = st.builds(Pace, rate=st.floats(0.1, 50), burst=st.floats(1, 50))
 Step = tuple[float, str]

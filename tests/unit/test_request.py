@@ -5,8 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orgsync.contact_sync.core.notification import MAX_ACCOUNTS
-from orgsync.contact_sync.core.request import MAX_EVENT_IDS, Request
+from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.names import Cause, Kind
 from orgsync.shared.clock import as_timestamp
 
@@ -53,21 +52,21 @@ def test_merging_a_request_with_itself_changes_no_work(one: Request) -> None:
 def test_events_are_remembered_up_to_a_limit() -> None:
     """Of hundreds of events the latest are remembered, so that a lease stays a small item."""
     request = Request(Cause.SCHEDULE, None, None, frozenset(Kind), event_ids=("0",))
-    for number in range(1, 3 * MAX_EVENT_IDS):
+    for number in range(1, 3 * Request.MAX_EVENT_IDS):
         request = request.merged(Request(Cause.SCHEDULE, None, None, frozenset(Kind), event_ids=(str(number),)))
-    assert request.event_ids == tuple(map(str, range(2 * MAX_EVENT_IDS, 3 * MAX_EVENT_IDS)))
+    assert request.event_ids == tuple(map(str, range(2 * Request.MAX_EVENT_IDS, 3 * Request.MAX_EVENT_IDS)))
 
 
 def test_more_accounts_than_a_lease_holds_become_everyone() -> None:
     """A flood of single accounts never grows beyond an item, and none of them is lost."""
     request = Request(Cause.MEMBER_CHANGED, None, None, accounts={IDS[0]: frozenset({Kind.BILLING})}, event_ids=("0",))
-    ids = [f"{number:012d}" for number in range(1, 2 * MAX_ACCOUNTS)]
+    ids = [f"{number:012d}" for number in range(1, 2 * Request.MAX_ACCOUNTS)]
     for number in ids:
         later = Request(
             Cause.MEMBER_CHANGED, None, None, accounts={number: frozenset({Kind.PRIMARY})}, event_ids=(number,)
         )
         request = request.merged(later)
-        assert len(request.accounts) <= MAX_ACCOUNTS
+        assert len(request.accounts) <= Request.MAX_ACCOUNTS
     assert all(Kind.PRIMARY in request.kinds_for(account) for account in ids)
     assert Kind.BILLING in request.kinds_for(IDS[0])
     assert not request.kinds() & {Kind.SECURITY, Kind.OPERATIONS}

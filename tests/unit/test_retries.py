@@ -12,7 +12,10 @@ from orgsync.contact_sync.names import Operation
 from orgsync.sandbox.contact_sync.simulation import VirtualClock, run
 from orgsync.shared.errors import AccessDenied, CallError, Conflicted, NetworkFailed, ServiceFailed, Throttled
 from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
-from orgsync.shared.retries import MAX_THROTTLES, RetryingCaller
+from orgsync.shared.retries import RetryingCaller
+
+MAX_THROTTLES = 10
+"""429 answers that one account may meet, by default."""
 
 DELAYS = (2.0, 4.0, 8.0)
 TEMPORARY = [ServiceFailed, NetworkFailed, Conflicted]

@@ -17,7 +17,7 @@ from orgsync.contact_sync.core.errors import (
     SourceUnwritable,
 )
 from orgsync.contact_sync.core.request import Request
-from orgsync.contact_sync.core.selection import Selection, batches, excluded_by_tag, select
+from orgsync.contact_sync.core.selection import Selection, select
 from orgsync.contact_sync.names import Cause, Kind
 from tests.sample_events import MANAGEMENT
 
@@ -149,7 +149,7 @@ def test_a_tag_excludes_by_its_whole_value(
     tags: dict[str, str], rule: dict[str, str | list[str]], excluded: bool
 ) -> None:
     """One excluded value of one key is enough; keys and values are compared whole and as they are written."""
-    assert excluded_by_tag(tags, parse({"excluded_tags": rule}).excluded_tags) is excluded
+    assert parse({"excluded_tags": rule}).excludes(tags) is excluded
 
 
 @given(count=st.integers(0, 40), size=st.integers(1, 12), draw=st.randoms())
@@ -157,7 +157,7 @@ def test_batches_cut_without_loss(count: int, size: int, draw: Random) -> None:
     """Every target is in one batch; batches are full but for the last and follow one another by account id."""
     targets = [Target(f"{number:012d}", EVERY) for number in range(count)]
     shuffled = draw.sample(targets, count)
-    cut = batches(shuffled, size)
+    cut = Selection(tuple(shuffled), {}).batches(size)
     assert [target for batch in cut for target in batch] == targets
     assert all(len(batch) == size for batch in cut[:-1])
     assert all(cut), "an empty batch would start a function for nothing"
