@@ -120,7 +120,7 @@ class Monitoring(pulumi.ComponentResource):
         first_run: pulumi.Resource,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("orgsync:contact_sync:Watch", name, None, opts)
+        super().__init__("orgsync:contact_sync:Monitoring", name, None, opts)
         below = pulumi.ResourceOptions(parent=self)
         # An alarm that takes silence for bad news would rise at once where no run has ended yet.
         after_a_run = pulumi.ResourceOptions(parent=self, depends_on=[first_run])
