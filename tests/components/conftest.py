@@ -1,105 +1,18 @@
-"""The program under Pulumi's mocks: what it declares, without an engine and without a cloud."""
+"""The program under Pulumi's mocks, and the context of the documents that these tests look at."""
 
-import asyncio
-import json
-import runpy
-import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import pulumi
 import pytest
-import yaml
 
-from orgsync.components.shared import packaging
 from orgsync.components.shared.stack_context import StackContext
-
-ROOT = Path(__file__).parents[2]
-MANAGEMENT = "100000000001"
-ORGANIZATION = "o-aaaabbbbcc"
-
-
-@dataclass(frozen=True)
-class Declared:
-    """One resource as the program asked for it."""
-
-    type: str
-    name: str
-    inputs: dict[str, Any]
-
-
-class Program(list[Declared]):
-    """What a program declared, in the order in which it could be made."""
-
-    def of(self, type_name: str) -> list[Declared]:
-        """Resources by the last part of their type, such as `Function`."""
-        return [resource for resource in self if resource.type.rsplit(":", 1)[-1] == type_name]
-
-    def one(self, type_name: str) -> Declared:
-        """The only resource of a type."""
-        (resource,) = self.of(type_name)
-        return resource
-
-
-class _Cloud(pulumi.runtime.Mocks):
-    """Every resource is made at once and has an ARN."""
-
-    def __init__(self, region: str) -> None:
-        self.made, self.region = Program(), region
-
-    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        self.made.append(Declared(args.typ, args.name, args.inputs))
-        arn = f"arn:aws:any:us-east-1:{MANAGEMENT}:{args.name}"
-        made = {"arn": arn, "chatConfigurationArn": arn, "outputs": {"Status": "completed"}}
-        return f"{args.name}-id", {**args.inputs, **made}
-
-    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
-        known = {
-            "aws:index/getCallerIdentity:getCallerIdentity": {
-                "accountId": MANAGEMENT,
-                "arn": f"arn:aws:sts::{MANAGEMENT}:assumed-role/deployer/me",
-            },
-            "aws:index/getRegion:getRegion": {"region": self.region},
-            "aws:organizations/getAccount:getAccount": {"accountId": args.args.get("accountId")},
-            "aws:organizations/getEntityPath:getEntityPath": {
-                "entityPath": f"{ORGANIZATION}/r-abcd/{args.args.get('entityId')}/"
-            },
-        }
-        return known[args.token]
+from tests.components.program import MANAGEMENT, ORGANIZATION, Declare, declarer
 
 
 @pytest.fixture(scope="session")
 def context() -> StackContext:
-    """Where the documents of these tests stand."""
+    """Return the context of the documents of these tests."""
     return StackContext("orgsync-dev-contact-sync", "dev", "aws", "us-east-1", MANAGEMENT, ORGANIZATION)
 
 
 @pytest.fixture(scope="session")
-def declare(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Program]:
-    """Runs the unmodified `__main__.py` for a stack, with keys of its stack file laid over."""
-    layer = tmp_path_factory.mktemp("layer") / "layer.zip"
-    zipfile.ZipFile(layer, "w").close()
-
-    def run(stack: str = "dev", region: str = "us-east-1", **changes: Any) -> Program:
-        config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
-        config |= {f"orgsync:{key}": value for key, value in changes.items()}
-        cloud = _Cloud(region)
-        # The SDK asks for the thread's loop, which a test before this one may have taken away (asyncio.run does).
-        asyncio.set_event_loop(asyncio.new_event_loop())
-        pulumi.runtime.set_mocks(cloud, project="orgsync", stack=stack, preview=False)
-        pulumi.runtime.set_all_config({key: json.dumps(value) for key, value in config.items()})
-        with pytest.MonkeyPatch.context() as patch:
-            # The real layer comes from a package index; these tests stay off the network.
-            patch.setattr(packaging, "build_layer", lambda lock, folder: layer)
-            _finish(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"))
-        return cloud.made
-
-    return run
-
-
-@pulumi.runtime.test
-def _finish(program: Callable[[], Any]) -> None:
-    """Run a program until everything that it declared is made."""
-    program()
+def declare(tmp_path_factory: pytest.TempPathFactory) -> Declare:
+    """Return the function that runs the unmodified `__main__.py` for a stack."""
+    return declarer(tmp_path_factory.mktemp("layer"))
