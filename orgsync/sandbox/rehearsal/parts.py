@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -114,7 +115,11 @@ class CallFault(StrictDocument):
 class CrashFault(StrictDocument):
     """The death of a function's process: before it does anything, or when it has done all but not yet answered."""
 
-    function: Literal["plan", "process", "report", "deploy"]
+    function: Annotated[
+        Literal["plan", "process", "report", "initial_sync"],
+        # The initial sync's former name, which older files have.
+        BeforeValidator(lambda name: "initial_sync" if name == "deploy" else name),
+    ]
     crash: Literal["before", "after"]
     rate: float | None = Field(default=None, gt=0, le=1)
     times: int | None = Field(default=None, ge=1)
