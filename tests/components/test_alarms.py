@@ -54,7 +54,7 @@ COMMAND = re.compile(r"`(orgsync [^`]*)`|^[A-Z][a-z ]+: +(orgsync .*)$", re.MULT
     ],
 )
 def test_the_longest_silence_of_a_schedule_is_known(expression: str, seconds: int) -> None:
-    """A schedule's period is what it lets pass at most, so that silence can be told from rest."""
+    """A schedule's period is what it lets pass at most, so that a failure can be distinguished from rest."""
     assert schedule_period(expression) == seconds
 
 
