@@ -30,7 +30,11 @@ class Declared:
 
 
 class Program(list[Declared]):
-    """Resources that a program declared, in the order in which they could be made."""
+    """Resources that a program declared, in the order in which they could be made, and the names of its outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outputs: list[str] = []
 
     def of(self, type_name: str) -> list[Declared]:
         """Return resources by the last part of their type, such as `Function`."""
@@ -93,6 +97,7 @@ def declarer(folder: Path) -> Declare:
         with pytest.MonkeyPatch.context() as patch:
             # The real layer comes from a package index; these tests stay off the network.
             patch.setattr(packaging, "build_layer", lambda lock, folder: layer)
+            patch.setattr(pulumi, "export", lambda name, _value: cloud.made.outputs.append(name))
             _finish(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"))
         return cloud.made
 
