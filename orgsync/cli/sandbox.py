@@ -1,6 +1,5 @@
 """`orgsync sandbox`: rehearsals in an AWS organization that lives in this process and nowhere else."""
 
-import json
 import logging
 import sys
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orgsync.cli.document import print_document
 from orgsync.cli.errors import UsageError
 from orgsync.sandbox.extra import INSTALL, missing_packages
 
@@ -113,7 +113,7 @@ def _rehearse(
         except (EngineMissing, ScenarioInvalid) as refusal:
             raise UsageError(str(refusal)) from refusal
     if as_json:
-        click.echo(json.dumps(report, indent=2))
+        print_document(report)
     else:
         show(report, Console(width=None if sys.stdout.isatty() else WIDTH))
     broken = broken_promises(report)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from orgsync.contact_sync.adapters.config_table import ConfigTable
 from orgsync.contact_sync.config import ContactSyncConfig, parse
-from orgsync.contact_sync.core.errors import ConfigurationUnreadable
+from orgsync.contact_sync.core.errors import ConfigurationMissing, ConfigurationUnreadable
 from orgsync.contact_sync.core.stores import ConfigStore
 from orgsync.sandbox.model.stores import MemoryConfigStore
 from orgsync.shared.configuration import ConfigurationRefused
@@ -77,7 +77,8 @@ def newest(configs: ConfigStore) -> tuple[int, ContactSyncConfig]:
 
 def test_before_the_first_write_there_is_none(configs: ConfigStore) -> None:
     """No version is not a default version."""
-    assert configs.current() is None
+    with pytest.raises(ConfigurationMissing):
+        configs.current()
     assert configs.author() is None
 
 
@@ -117,7 +118,8 @@ def test_an_invalid_document_is_not_written(configs: ConfigStore) -> None:
     """Validation comes before the store."""
     with pytest.raises(ConfigurationRefused):
         configs.write({"contact_types": ["privacy"]}, at=AT, by="ann")
-    assert configs.current() is None
+    with pytest.raises(ConfigurationMissing):
+        configs.current()
 
 
 @given(document=DOCUMENTS)

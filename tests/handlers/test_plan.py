@@ -132,7 +132,7 @@ def test_everything_excluded_is_a_run_without_work(world: World) -> None:
     [
         (sample_event("member-written-pascal"), "MemberWrite", "aws.account"),
         (sample_event("transformed-member-written"), "MemberWrite", "aws.account"),
-        (sample_event("account-creation-failed"), "AccountCreationFailed", "aws.organizations"),
+        (sample_event("account-creation-failed"), "CallFailed", "aws.organizations"),
         (sample_event("truncated-no-detail"), "MalformedEvent", "aws.account"),
         (sample_event("another-service"), "UnknownEvent", "aws.ec2"),
         ({}, "MalformedEvent", "unknown"),
@@ -152,7 +152,7 @@ def test_our_own_write_is_refused(world: World) -> None:
     """An event of our own worker's role starts no run."""
     own = sample_event("transformed-own-write")
     own["detail"]["userIdentity"]["arn"] = "arn:aws:sts::100000000001:assumed-role/orgsync-test-process/s"
-    assert world.start(event=own)["refusal"]["reason"] == "OwnWrite"
+    assert world.start(event=own)["refusal"]["reason"] == "MemberWrite"
 
 
 def test_an_event_before_the_first_configuration_is_refused(make_world: MakeWorld) -> None:

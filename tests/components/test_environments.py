@@ -1,49 +1,52 @@
-"""What differs between the stacks (deployment guide), and what production is kept from."""
+"""Differences between the stacks (deployment guide), and the protection of production."""
 
 import json
-from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from orgsync.components.contact_sync import deployment as settings
+from orgsync.components.contact_sync.deployment import Deployment
 from orgsync.components.shared.stack_context import StackContext
-
-ROOT = Path(__file__).parents[2]
-
-
-def of(stack):
-    return yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.names import FunctionName
+from orgsync.shared.configuration import validate
+from tests.components.program import ROOT, Declare
 
 
-def deployment(stack):
-    return settings.deployment(of(stack)["orgsync:deployment"])
+def of(stack: str) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    return config
 
 
-def test_retention_grows_with_what_is_at_stake():
+def deployment(stack: str) -> Deployment:
+    return validate(Deployment, of(stack)["orgsync:deployment"])
+
+
+def test_retention_grows_with_what_is_at_stake() -> None:
     """Logs and receipts: a week, a month, ninety days."""
     assert [deployment(stack).log_retention_days for stack in ("dev", "staging", "prod")] == [7, 30, 90]
     assert [deployment(stack).receipt_retention_days for stack in ("dev", "staging", "prod")] == [7, 30, 90]
 
 
-@pytest.mark.parametrize("part", ["plan", "process", "report", "deploy"])
-def test_limits_grow_too(part):
+@pytest.mark.parametrize("function", FunctionName)
+def test_limits_grow_too(function: FunctionName) -> None:
     """Reduced in development, moderate in staging, high in production."""
-    dev, staging, prod = (getattr(deployment(stack).memory, part) for stack in ("dev", "staging", "prod"))
+    dev, staging, prod = (getattr(deployment(stack).memory, function.module) for stack in ("dev", "staging", "prod"))
     assert dev <= staging <= prod
     assert dev < prod
 
 
-def test_development_is_talkative_and_production_is_not():
+def test_development_is_talkative_and_production_is_not() -> None:
     """Debug logs and news of success are for development; traces stop where they cost most."""
     talk = {stack: deployment(stack) for stack in ("dev", "staging", "prod")}
     assert [one.log_level for one in talk.values()] == ["DEBUG", "INFO", "INFO"]
     assert [one.tracing for one in talk.values()] == [True, True, False]
-    hears = {stack: settings.contact_sync(of(stack)["orgsync:contact_sync"]) for stack in talk}
-    assert [one.notification_settings.notify_on_success for one in hears.values()] == [True, False, False]
+    configs = [parse(of(stack)["orgsync:contact_sync"]) for stack in talk]
+    assert [config.notification_settings.notify_on_success for config in configs] == [True, False, False]
 
 
-def test_production_is_strict():
+def test_production_is_strict() -> None:
     """It can be restored to a point in time, is protected, and tolerates fewer throttled calls."""
     dev, prod = deployment("dev"), deployment("prod")
     assert (dev.point_in_time_recovery, prod.point_in_time_recovery) == (False, True)
@@ -52,18 +55,18 @@ def test_production_is_strict():
 
 
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
-def test_everything_is_tagged_with_its_project_and_environment(stack):
+def test_everything_is_tagged_with_its_project_and_environment(stack: str) -> None:
     """By the provider's default tags, so nothing can be forgotten."""
     assert of(stack)["aws:defaultTags"] == {"tags": {"project": "orgsync", "environment": stack}}
 
 
-def test_no_trail_is_made_unless_it_is_asked_for(declare):
+def test_no_trail_is_made_unless_it_is_asked_for(declare: Declare) -> None:
     """Most organizations have one, and a second costs."""
     for stack in ("dev", "staging", "prod"):
         assert not declare(stack).of("Trail")
 
 
-def test_an_own_trail_logs_what_changes_everywhere(declare):
+def test_an_own_trail_logs_what_changes_everywhere(declare: Declare) -> None:
     """In all regions, writes only, its files checked and encrypted under the system's key."""
     program = declare("dev", deployment={"trail": True})
     (trail,) = [r.inputs for r in program if r.type == "aws:cloudtrail/trail:Trail"]
@@ -75,7 +78,7 @@ def test_an_own_trail_logs_what_changes_everywhere(declare):
     assert trail["isOrganizationTrail"] is True
 
 
-def test_only_the_trail_writes_into_its_bucket(declare, context: StackContext):
+def test_only_the_trail_writes_into_its_bucket(declare: Declare, context: StackContext) -> None:
     """CloudTrail is let in for this one trail, into this account's and the organization's folder."""
     program = declare("dev", deployment={"trail": True})
     (policy,) = [p.inputs["policy"] for p in program.of("BucketPolicy") if p.name.endswith("trail")]

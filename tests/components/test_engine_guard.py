@@ -1,4 +1,4 @@
-"""CI does not pass without the real engine."""
+"""The guard by which CI does not pass without the real engine."""
 
 import os
 import subprocess
@@ -21,7 +21,9 @@ DRIVES_IT = (
         ("assert True", "1", 0),
     ],
 )
-def test_a_skipped_engine_is_a_failure_where_it_is_required(tmp_path, body, required, code):
+def test_a_skipped_engine_is_a_failure_where_it_is_required(
+    tmp_path: Path, body: str, required: str, code: int
+) -> None:
     """With ORGSYNC_REQUIRE_ENGINE=1 a run passes only when a test drove the engine."""
     (tmp_path / "conftest.py").write_text(SHARED.read_text())
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = engine: drives the real engine\n")
@@ -32,7 +34,7 @@ def test_a_skipped_engine_is_a_failure_where_it_is_required(tmp_path, body, requ
     assert ran.returncode == code, ran.stdout
 
 
-def test_a_run_without_any_engine_test_fails_where_it_is_required(tmp_path):
+def test_a_run_without_any_engine_test_fails_where_it_is_required(tmp_path: Path) -> None:
     """Tests that were removed or renamed cannot pass for tests that ran."""
     (tmp_path / "conftest.py").write_text(SHARED.read_text())
     (tmp_path / "test_one.py").write_text("def test_other():\n    assert True\n")

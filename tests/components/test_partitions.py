@@ -1,4 +1,4 @@
-"""No partition and no region is written down but in the one place that knows them."""
+"""Partitions and regions: none is written down but in the one module that knows them."""
 
 import ast
 import re
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orgsync.components.contact_sync.resource_names import run_bucket_name
 from orgsync.components.shared.stack_context import LONGEST_PREFIX, StackContext
 from orgsync.shared.configuration import ConfigurationRefused
 
@@ -18,7 +19,7 @@ PARTITION = re.compile(r"\barn:aws(-cn|-us-gov)?:")
 
 
 def strings(source: str) -> Iterator[str]:
-    """Every string of a module that a machine reads: neither docstrings nor sentences for people."""
+    """Yield every string of a module that a machine reads: neither docstrings nor sentences for people."""
     tree = ast.parse(source)
     prose = {
         id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
@@ -98,6 +99,8 @@ def test_a_name_that_some_service_refuses_is_refused_first(context: StackContext
 
 def test_a_name_without_room_for_its_parts_is_refused(context: StackContext) -> None:
     """A bucket's name is the longest that is made of it."""
-    assert len(replace(context, prefix="a" * LONGEST_PREFIX).bucket_name) <= 63
+    longest = replace(context, prefix="a" * LONGEST_PREFIX)
+    assert len(run_bucket_name(longest)) <= 63
+    assert len(longest.trail_bucket_name) <= 63
     with pytest.raises(ConfigurationRefused, match="40 at most"):
         replace(context, prefix="a" * (LONGEST_PREFIX + 1))

@@ -1,13 +1,14 @@
-"""What a stack file may hold: a key that nobody reads must not pass."""
+"""The stack file and the component's arguments: a key that nobody reads must not pass."""
 
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pytest
 
-from orgsync.components.contact_sync.deployment import deployment
+from orgsync.components.contact_sync.component import DOCUMENTS
 from orgsync.components.shared.stack_file import arguments, stack_file
 from orgsync.sandbox.cloud.cloud import Cloud
 from orgsync.sandbox.contact_sync.configuration import STACK_KEY
@@ -29,30 +30,30 @@ MISSPELT = [
 ]
 
 
-def test_the_two_documents_are_read():
-    """Whatever stands beside them under other names is of others."""
+def test_the_two_documents_are_read() -> None:
+    """A key under another name belongs to others."""
     values = {"aws:region": "us-east-1", "orgsync:contact_sync": json.dumps(EXCLUDING), "orgsync:deployment": "{}"}
-    assert stack_file(values) == {"contact_sync": EXCLUDING, "deployment": {}}
-    assert stack_file({"aws:region": "us-east-1"}) == {}
+    assert stack_file(values, DOCUMENTS) == {"contact_sync": EXCLUDING, "deployment": {}}
+    assert stack_file({"aws:region": "us-east-1"}, DOCUMENTS) == {}
 
 
 @pytest.mark.parametrize("key", MISSPELT)
-def test_a_misspelt_key_is_refused(key):
+def test_a_misspelt_key_is_refused(key: str) -> None:
     """Its path is named, and what is allowed."""
     with pytest.raises(ConfigurationRefused) as refused:
-        stack_file({key: json.dumps(EXCLUDING), "orgsync:deployment": "{}"})
+        stack_file({key: json.dumps(EXCLUDING), "orgsync:deployment": "{}"}, DOCUMENTS)
     assert str(refused.value) == f"{key}: is not a key here; allowed: orgsync:contact_sync, orgsync:deployment"
 
 
 @pytest.mark.parametrize("value", ["", "null", "true", "[]", '"text"', "not json", "1"])
-def test_what_is_no_mapping_is_refused(value):
+def test_what_is_no_mapping_is_refused(value: str) -> None:
     """Also nothing at all: whoever wants the defaults says so."""
     with pytest.raises(ConfigurationRefused, match=r"^orgsync:contact_sync: must be a mapping; write \{\}"):
-        stack_file({"orgsync:contact_sync": value})
+        stack_file({"orgsync:contact_sync": value}, DOCUMENTS)
 
 
 @pytest.mark.parametrize("key", ["orgsync:contact-sync", "orgsync:contactsync"])
-def test_the_preview_fails_on_a_misspelt_key(key):
+def test_the_preview_fails_on_a_misspelt_key(key: str) -> None:
     """With the exclusions under a key that nobody reads, nothing is declared."""
     with Cloud(make(seed=3, count=2)) as cloud, open_engine("inline", cloud, ROOT, STACK_KEY) as engine:
         assert isinstance(engine, InlineEngine)
@@ -80,31 +81,14 @@ def test_the_preview_fails_on_a_misspelt_key(key):
         ),
     ],
 )
-def test_an_argument_that_cannot_be_meant_is_refused(given, said):
+def test_an_argument_that_cannot_be_meant_is_refused(given: dict[str, Any], said: str) -> None:
     """Misspelt it would be as if nothing were excluded; what is known only later cannot be judged at preview."""
     with pytest.raises(ConfigurationRefused, match=re.escape(said)):
-        arguments(given)
+        arguments(given, DOCUMENTS)
 
 
-def test_nothing_given_is_empty():
+def test_nothing_given_is_empty() -> None:
     """None is nothing too: other languages send it."""
-    nothing = {"contact_sync": {}, "deployment": {}}
-    assert arguments({}) == arguments({"contact_sync": None, "deployment": None}) == nothing
-
-
-@pytest.mark.parametrize("unit", ["/Sandbox", "ou-AB12-34cd56ef", "ou-ab12", "r-ab12", "ou-ab12-34cd56ef\n", ""])
-def test_a_member_unit_is_named_by_its_id(unit):
-    """Who wrote anything else is told what an id looks like and where to find it, not a pattern."""
-    with pytest.raises(ConfigurationRefused) as refused:
-        deployment({"member_units": ["ou-ab12-34cd56ef", unit]})
-    assert str(refused.value) == (
-        "orgsync:deployment.member_units.1: must be a unit's id such as ou-ab12-34cd56ef; "
-        "`aws organizations list-organizational-units-for-parent` shows it"
-    )
-
-
-def test_a_member_unit_is_named_once():
-    """Twice the same is one too many: another was meant."""
-    with pytest.raises(ConfigurationRefused) as refused:
-        deployment({"member_units": ["ou-ab12-34cd56ef", "ou-ab12-00000000", "ou-ab12-34cd56ef"]})
-    assert str(refused.value) == "orgsync:deployment.member_units: name each unit once"
+    nothing: dict[str, dict[str, Any]] = {"contact_sync": {}, "deployment": {}}
+    assert arguments({}, DOCUMENTS) == nothing
+    assert arguments({"contact_sync": None, "deployment": None}, DOCUMENTS) == nothing

@@ -1,11 +1,14 @@
-"""Who is declared to hear of what."""
+"""Notifications: the topics, subscribers and channels that are declared, by severity."""
 
 import json
+from typing import Any
 
 import pytest
 
 from orgsync.components.shared.notifications import filter_policy
 from orgsync.shared.configuration import ConfigurationRefused
+from orgsync.shared.notification_settings import Severity
+from tests.components.program import Declare, Program
 
 TEAMS = {
     "tenant": "0a1b2c3d-0000-4000-8000-000000000001",
@@ -17,14 +20,14 @@ FUNCTION = "aws:lambda/function:Function"
 FALLBACK = "arn:aws:sns:us-east-1:100000000001:central"
 
 
-def settings(**rest):
+def settings(**rest: Any) -> dict[str, Any]:
     return {"contact_sync": {"notification_settings": rest}}
 
 
 @pytest.fixture(scope="module")
-def loud(declare):
-    """A stack in which everybody hears."""
-    hears = {
+def loud(declare: Declare) -> Program:
+    """Return a stack with recipients of every kind."""
+    recipients = {
         "fallback_sns_topic": FALLBACK,
         "slack_channels": [SLACK | {"severities": ["high", "medium"]}],
         "teams_channels": [TEAMS | {"severities": ["low"]}],
@@ -37,25 +40,33 @@ def loud(declare):
             "email_contacts": [{"address": "desk@example.com", "severities": ["high"]}],
         },
     }
-    return declare("dev", **settings(**hears))
+    return declare("dev", **settings(**recipients))
 
 
-def test_nobody_is_declared_who_was_not_named(declare):
+def test_nobody_is_declared_who_was_not_named(declare: Declare) -> None:
     """Without destinations there is the one topic, and nothing of the other services."""
     program = declare("dev", **settings())
     assert len(program.of("Topic")) == 1
     assert not [r for r in program if r.type.startswith(("aws:chatbot", "aws:notifications"))]
 
 
-def test_a_subscriber_hears_its_severities_and_alarms_only_with_high():
-    """Nothing is filtered for who hears all; an alarm carries no severity."""
-    assert filter_policy(("low", "medium", "high")) is None
-    assert json.loads(filter_policy(("high",))) == {"severity": ["high", {"exists": False}]}
-    assert json.loads(filter_policy(("low", "medium"))) == {"severity": ["low", "medium"]}
+@pytest.mark.parametrize(
+    ("severities", "policy"),
+    [
+        ((Severity.LOW, Severity.MEDIUM, Severity.HIGH), None),
+        ((Severity.HIGH,), {"severity": ["high", {"exists": False}]}),
+        ((Severity.LOW, Severity.MEDIUM), {"severity": ["low", "medium"]}),
+    ],
+)
+def test_a_subscriber_gets_its_severities_and_alarms_only_with_high(
+    severities: tuple[Severity, ...], policy: dict[str, Any] | None
+) -> None:
+    """Nothing is filtered for a subscriber of all severities; an alarm carries no severity."""
+    assert json.loads(filter_policy(severities) or "null") == policy
 
 
-def test_a_channel_listens_to_the_topics_of_its_severities(loud):
-    """A chat channel cannot filter: each severity that one hears has a topic, and no other."""
+def test_a_channel_subscribes_to_the_topics_of_its_severities(loud: Program) -> None:
+    """A chat channel cannot filter: each severity that a channel gets has a topic, and no other."""
     topics = {t.name: t.inputs for t in loud.of("Topic")}
     assert set(topics) == {"contact-sync", *(f"contact-sync-chat-{severity}" for severity in ("high", "medium", "low"))}
     slack = loud.one("SlackChannelConfiguration").inputs
@@ -64,14 +75,14 @@ def test_a_channel_listens_to_the_topics_of_its_severities(loud):
     assert [arn.rsplit("-", 1)[-1] for arn in teams["snsTopicArns"]] == ["low"]
 
 
-def test_a_chat_channel_may_do_nothing(loud):
-    """Its role has no rights, and its guardrail denies what anybody would give it."""
+def test_a_chat_channel_may_do_nothing(loud: Program) -> None:
+    """Its role has no permissions, and its guardrail denies what anybody would give it."""
     assert not [p for p in loud.of("RolePolicy") if p.inputs["role"].endswith("chat")]
     for kind in ("SlackChannelConfiguration", "TeamsChannelConfiguration"):
         assert loud.one(kind).inputs["guardrailPolicyArns"] == ["arn:aws:iam::aws:policy/AWSDenyAll"]
 
 
-def test_user_notifications_follow_an_alarm_on_the_severity(loud):
+def test_user_notifications_follow_an_alarm_on_the_severity(loud: Program) -> None:
     """Rules take AWS's own events only: the metric's alarm, when it rises, in the stack's region."""
     rules = [rule.inputs for rule in loud if rule.type.startswith("aws:notifications/eventRule")]
     alarms = {a.name: a.inputs for a in loud.of("MetricAlarm") if "severity" in a.name}
@@ -86,8 +97,8 @@ def test_user_notifications_follow_an_alarm_on_the_severity(loud):
     assert {alarm["metricName"] for alarm in alarms.values()} == {"SeverityHigh", "SeverityMedium"}
 
 
-def test_channels_of_user_notifications_are_those_of_the_list(loud):
-    """Teams is not in `delivery_channels`; its channel hears the rich text only."""
+def test_channels_of_user_notifications_are_those_of_the_list(loud: Program) -> None:
+    """Teams is not in `delivery_channels`; its channel gets the rich text only."""
     associated = [a.name for a in loud.of("ChannelAssociation")]
     assert sum("email" in name for name in associated) == 1
     assert sum("slack" in name for name in associated) == 2
@@ -95,7 +106,7 @@ def test_channels_of_user_notifications_are_those_of_the_list(loud):
 
 
 @pytest.mark.parametrize("register", [True, False])
-def test_a_hub_is_registered_unless_there_is_one(declare, register):
+def test_a_hub_is_registered_unless_there_is_one(declare: Declare, register: bool) -> None:
     """An account has three hubs at most: a stack may use one that stands."""
     config = {"register_hub": register, "email_contacts": [{"address": "desk@example.com"}]}
     program = declare("dev", **settings(user_notifications_config=config))
@@ -103,20 +114,21 @@ def test_a_hub_is_registered_unless_there_is_one(declare, register):
     assert len(program.of("NotificationConfiguration")) == 3
 
 
-def test_functions_know_every_topic_and_may_publish_there(loud):
-    """What the functions are told of is what their roles let them reach."""
+def test_functions_know_every_topic_and_may_publish_there(loud: Program) -> None:
+    """The topics in the functions' environment are those that their roles let them reach."""
     (report,) = [f.inputs for f in loud if (f.type, f.name) == (FUNCTION, "contact-sync-report")]
     variables = report["environment"]["variables"]
-    told = {variables["TOPIC_ARN"], variables["FALLBACK_TOPIC_ARN"], *json.loads(variables["CHAT_TOPIC_ARNS"]).values()}
+    chat = json.loads(variables["CHAT_TOPIC_ARNS"]).values()
+    topics = {variables["TOPIC_ARN"], variables["FALLBACK_TOPIC_ARN"], *chat}
     (policy,) = [p.inputs["policy"] for p in loud.of("RolePolicy") if p.name == "contact-sync-report"]
     (publish,) = [s for s in json.loads(policy)["Statement"] if s["Sid"] == "Notify"]
-    assert FALLBACK in told
-    assert len(told) == 5
-    assert set(publish["Resource"]) == told
+    assert FALLBACK in topics
+    assert len(topics) == 5
+    assert set(publish["Resource"]) == topics
 
 
 @pytest.mark.parametrize(
-    ("hears", "path", "remedy"),
+    ("wrong", "path", "remedy"),
     [
         ({"slack_channels": [SLACK | {"workspace": "acme"}]}, "slack_channels.0.workspace", "T and capitals"),
         ({"slack_channels": [SLACK | {"channel": "#alerts"}]}, "slack_channels.0.channel", "not its name"),
@@ -130,7 +142,11 @@ def test_functions_know_every_topic_and_may_publish_there(loud):
             "notification_settings",
             "one channel a team",
         ),
-        ({"slack_channels": [SLACK | {"severities": ["loud"]}]}, "slack_channels.0.severities.0", "'high'"),
+        (
+            {"slack_channels": [SLACK | {"severities": ["loud"]}]},
+            "slack_channels.0.severities.0",
+            "must be high, medium or low",
+        ),
         (
             {"user_notifications_config": {"email_contacts": [{"address": "desk"}]}},
             "user_notifications_config.email_contacts.0.address",
@@ -158,20 +174,23 @@ def test_functions_know_every_topic_and_may_publish_there(loud):
         ),
     ],
 )
-def test_an_id_of_the_wrong_shape_fails_the_preview(declare, hears, path, remedy):
+def test_an_id_of_the_wrong_shape_fails_the_preview(
+    declare: Declare, wrong: dict[str, Any], path: str, remedy: str
+) -> None:
     """Refused before anything is declared, with its path and what is wanted there."""
     with pytest.raises(ConfigurationRefused) as refused:
-        declare("dev", **settings(**hears))
+        declare("dev", **settings(**wrong))
     assert path in str(refused.value)
     assert remedy in str(refused.value)
 
 
 @pytest.mark.parametrize(("asked", "stands"), [(None, "eu-west-1"), ("eu-central-1", "eu-central-1")])
-def test_notifications_are_kept_where_the_stack_is_or_where_it_says(declare, asked, stands):
+def test_notifications_are_kept_where_the_stack_is_or_where_it_says(
+    declare: Declare, asked: str | None, stands: str
+) -> None:
     """By default no data leaves the stack's region; its alarms are followed from there."""
-    config = {"email_contacts": [{"address": "desk@example.com"}]} | (
-        {"notification_hub_region": asked} if asked else {}
-    )
+    config: dict[str, Any] = {"email_contacts": [{"address": "desk@example.com"}]}
+    config |= {"notification_hub_region": asked} if asked else {}
     program = declare("dev", region="eu-west-1", **settings(user_notifications_config=config))
     assert program.one("NotificationHub").inputs["notificationHubRegion"] == stands
     rules = [rule.inputs["regions"] for rule in program if rule.type.startswith("aws:notifications/eventRule")]

@@ -1,4 +1,4 @@
-"""Every right of a function is one that it uses, and what it uses is its right."""
+"""Permissions of each function: it uses every one, and every call that it makes is permitted."""
 
 import json
 import time
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orgsync.contact_sync.names import Operation
+from orgsync.contact_sync.names import FunctionName, Operation
 from orgsync.sandbox.cloud.cloud import Cloud
 from orgsync.sandbox.contact_sync.configuration import STACK_KEY
 from orgsync.sandbox.contact_sync.rehearse import CONTACT_SYNC
@@ -20,10 +20,9 @@ from orgsync.sandbox.model.organization import make
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "orgsync-dev-contact-sync"
-FUNCTIONS = ("plan", "process", "report", "deploy")
 
 DESK = {"Name": "Desk", "Title": "Desk", "EmailAddress": "desk@example.com", "PhoneNumber": "+15550100"}
-# Two of twelve accounts are left alone: enough remain to open the circuit, which takes ten failures.
+# Two of twelve accounts are skipped: enough remain to open the circuit, which takes ten failures.
 CONFIG = {
     "excluded_tags": {"contacts": "own"},
     "on_source_delete": "propagate",
@@ -34,7 +33,7 @@ CONFIG = {
 IN_THEIR_NAME = {
     "kms": "the services that keep the data ask for the key",
     "logs": "Lambda writes what a function prints",
-    "states": "a waiting run is started, and a holder looked at, only where bells overlap: not in every rehearsal",
+    "states": "a waiting run is started, and a holder looked at, only where events overlap: not in every rehearsal",
     "sqs": "Lambda leaves an invocation that failed for good in the queue",
     "xray": "Lambda's own daemon sends the segments",
 }
@@ -47,7 +46,7 @@ pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)
-class Right:
+class Permission:
     """An action, and the resource or pattern of resources for which it is allowed."""
 
     action: str
@@ -56,56 +55,56 @@ class Right:
 
 @dataclass(frozen=True)
 class Use:
-    """An action that was asked for; what it was about, where one action serves for several things."""
+    """An action that was asked for; its subject, where one action serves for several things."""
 
     action: str
     subject: str
 
-    def is_a(self, right: Right) -> bool:
-        """Whether this right covers it."""
-        if self.action != right.action:
+    def is_permitted_by(self, permission: Permission) -> bool:
+        """Return whether this permission covers it."""
+        if self.action != permission.action:
             return False
         if self.action.startswith("dynamodb:"):
-            return right.resource.endswith(f":table/{self.subject}")
+            return permission.resource.endswith(f":table/{self.subject}")
         if self.action.startswith("s3:"):
-            return fnmatchcase(f"arn:aws:s3:::{self.subject.removeprefix('/')}", right.resource)
+            return fnmatchcase(f"arn:aws:s3:::{self.subject.removeprefix('/')}", permission.resource)
         return True
 
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """By function: what its role's policy allows, and what it asked for."""
+    """Permissions of each function's role, and the actions that it asked for."""
 
-    rights: dict[str, set[Right]]
+    permissions: dict[str, set[Permission]]
     uses: dict[str, set[Use]]
 
 
-def play(cloud: Cloud, engine: InlineEngine) -> None:
-    """A story in which every function comes to each of its calls."""
+def exercise(cloud: Cloud, engine: InlineEngine) -> None:
+    """Let every function come to each of its calls."""
     accounts = cloud.organization.accounts
     # By path and by id: the one is walked to, the other looked up.
-    cloud.move_account(accounts[0].id, "/Left/Alone")
+    cloud.move_account(accounts[0].id, "/Own/Contacts")
     cloud.tag_account(accounts[1].id, {"contacts": "own"})
     organizations = cloud.client("organizations")
     root = organizations.list_roots()["Roots"][0]["Id"]
     units = organizations.list_organizational_units_for_parent(ParentId=root)["OrganizationalUnits"]
-    left = next(unit["Id"] for unit in units if unit["Name"] == "Left")
+    own = next(unit["Id"] for unit in units if unit["Name"] == "Own")
 
     # While its plan dies the run has no header, so the deployment asks what became of the execution.
     cloud.faults.add({"function": "plan", "crash": "before", "times": 2})
-    config = {**CONFIG, "excluded_units": ["/Left/Alone", left]}
+    config = {**CONFIG, "excluded_units": ["/Own/Contacts", own]}
     engine.up("dev", config)
     # Of an update it is asked whether it undoes another.
     engine.up("dev", {**config, "schedule": "rate(2 days)"})
     cloud.create_account("one more")
     cloud.settle()
 
-    # A plan that never comes to its end: the report tells of a run that has no configuration version.
+    # A plan that never comes to its end: the report finds a run that has no configuration version.
     cloud.faults.add({"function": "plan", "crash": "before", "times": 3})
     cloud.fire_schedules()
     cloud.settle()
 
-    # A worker that dies for good, and a bell that waits: the report notes who was forgotten, and hands over.
+    # A worker that dies for good, and a request that waits: the report fails the missing accounts, and hands over.
     cloud.faults.add({"function": "process", "crash": "before", "times": 3})
     cloud.fire_schedules()
     cloud.edit_source({"operations": None})
@@ -117,8 +116,8 @@ def play(cloud: Cloud, engine: InlineEngine) -> None:
     cloud.settle()
     cloud.faults.clear()
 
-    # The run's own report dies. The failure's event and the next bell both close it, and a bell waits for its
-    # lease; no notice is taken, so whoever comes second tells as well.
+    # The run's own report dies. The failure's event and the next event both close it, and a request waits for its
+    # lease; no notification is taken, so whichever comes second publishes as well.
     cloud.faults.add({"function": "report", "crash": "before", "times": 3})
     cloud.fire_schedules()
     until(lambda: Use("dynamodb:UpdateItem", f"{PREFIX}-state") in uses(cloud, f"{PREFIX}-report"))
@@ -144,20 +143,20 @@ def rehearsed() -> Iterator[Rehearsed]:
         open_engine("inline", cloud, ROOT, STACK_KEY) as engine,
     ):
         assert isinstance(engine, InlineEngine)
-        play(cloud, engine)
+        exercise(cloud, engine)
         records = [
             record for record in engine._stacks["dev"].values() if record.type == "aws:iam/rolePolicy:RolePolicy"
         ]
         policies = {record.inputs["role"]: json.loads(record.inputs["policy"])["Statement"] for record in records}
         yield Rehearsed(
-            {function: rights(policies[f"{PREFIX}-{function}"]) for function in FUNCTIONS},
-            {function: uses(cloud, f"{PREFIX}-{function}") for function in FUNCTIONS},
+            {function: permissions(policies[f"{PREFIX}-{function}"]) for function in FunctionName},
+            {function: uses(cloud, f"{PREFIX}-{function}") for function in FunctionName},
         )
 
 
-def rights(statements: Sequence[dict[str, Any]]) -> set[Right]:
+def permissions(statements: Sequence[dict[str, Any]]) -> set[Permission]:
     return {
-        Right(action, resource)
+        Permission(action, resource)
         for statement in statements
         if statement["Effect"] == "Allow"
         for action in statement["Action"]
@@ -173,26 +172,27 @@ def uses(cloud: Cloud, role: str) -> set[Use]:
     }
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_what_a_function_asks_for_is_its_right(rehearsed: Rehearsed, function: str) -> None:
+@pytest.mark.parametrize("function", FunctionName)
+def test_every_call_of_a_function_is_permitted(rehearsed: Rehearsed, function: str) -> None:
     """Nothing would be refused where IAM judges."""
-    rights, uses = rehearsed.rights[function], rehearsed.uses[function]
-    assert {use for use in uses if not any(use.is_a(right) for right in rights)} == set()
+    permissions, uses = rehearsed.permissions[function], rehearsed.uses[function]
+    assert uses
+    assert {use for use in uses if not any(use.is_permitted_by(permission) for permission in permissions)} == set()
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_every_right_of_a_function_is_used(rehearsed: Rehearsed, function: str) -> None:
-    """But for what a service does in its name, and what only some rehearsals need."""
-    rights, uses = rehearsed.rights[function], rehearsed.uses[function]
-    unused = {right for right in rights if not any(use.is_a(right) for use in uses)}
-    assert {right for right in unused if right.action.split(":")[0] not in IN_THEIR_NAME} == set()
+@pytest.mark.parametrize("function", FunctionName)
+def test_every_permission_of_a_function_is_used(rehearsed: Rehearsed, function: str) -> None:
+    """Exempt are a service's calls in its name, and those that only some rehearsals need."""
+    permissions, uses = rehearsed.permissions[function], rehearsed.uses[function]
+    unused = {permission for permission in permissions if not any(use.is_permitted_by(permission) for use in uses)}
+    assert {permission for permission in unused if permission.action.split(":")[0] not in IN_THEIR_NAME} == set()
 
 
-def test_a_right_too_few_or_too_many_is_seen() -> None:
+def test_a_permission_too_few_or_too_many_is_seen() -> None:
     """An action on the other table, or on an object elsewhere, is another thing."""
     table, batches = "arn:aws:dynamodb:us-east-1:100000000001:table/state", "arn:aws:s3:::runs/runs/*/batches/*"
-    assert Use("dynamodb:GetItem", "state").is_a(Right("dynamodb:GetItem", table))
-    assert not Use("dynamodb:GetItem", "config").is_a(Right("dynamodb:GetItem", table))
-    assert not Use("dynamodb:PutItem", "state").is_a(Right("dynamodb:GetItem", table))
-    assert Use("s3:GetObject", "/runs/runs/one/batches/00000.json").is_a(Right("s3:GetObject", batches))
-    assert not Use("s3:GetObject", "/runs/runs/one/report.jsonl").is_a(Right("s3:GetObject", batches))
+    assert Use("dynamodb:GetItem", "state").is_permitted_by(Permission("dynamodb:GetItem", table))
+    assert not Use("dynamodb:GetItem", "config").is_permitted_by(Permission("dynamodb:GetItem", table))
+    assert not Use("dynamodb:PutItem", "state").is_permitted_by(Permission("dynamodb:GetItem", table))
+    assert Use("s3:GetObject", "/runs/runs/one/batches/00000.json").is_permitted_by(Permission("s3:GetObject", batches))
+    assert not Use("s3:GetObject", "/runs/runs/one/report.jsonl").is_permitted_by(Permission("s3:GetObject", batches))

@@ -7,14 +7,13 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pulumi
 import pytest
 import yaml
 
 from orgsync.components.shared import packaging
-from orgsync.components.shared.stack_context import StackContext
 
 ROOT = Path(__file__).parents[2]
 MANAGEMENT = "100000000001"
@@ -31,16 +30,28 @@ class Declared:
 
 
 class Program(list[Declared]):
-    """What a program declared, in the order in which it could be made."""
+    """Resources that a program declared, in the order in which they could be made, and the names of its outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outputs: list[str] = []
 
     def of(self, type_name: str) -> list[Declared]:
-        """Resources by the last part of their type, such as `Function`."""
+        """Return resources by the last part of their type, such as `Function`."""
         return [resource for resource in self if resource.type.rsplit(":", 1)[-1] == type_name]
 
     def one(self, type_name: str) -> Declared:
-        """The only resource of a type."""
+        """Return the only resource of a type."""
         (resource,) = self.of(type_name)
         return resource
+
+
+class Declare(Protocol):
+    """Runs the unmodified `__main__.py` for a stack, with keys of its stack file laid over."""
+
+    def __call__(self, stack: str = "dev", region: str = "us-east-1", **changes: Any) -> Program:
+        """Return what the program declared."""
+        ...
 
 
 class _Cloud(pulumi.runtime.Mocks):
@@ -55,8 +66,8 @@ class _Cloud(pulumi.runtime.Mocks):
         made = {"arn": arn, "chatConfigurationArn": arn, "outputs": {"Status": "completed"}}
         return f"{args.name}-id", {**args.inputs, **made}
 
-    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
-        known = {
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        known: dict[str, dict[str, Any]] = {
             "aws:index/getCallerIdentity:getCallerIdentity": {
                 "accountId": MANAGEMENT,
                 "arn": f"arn:aws:sts::{MANAGEMENT}:assumed-role/deployer/me",
@@ -67,22 +78,15 @@ class _Cloud(pulumi.runtime.Mocks):
                 "entityPath": f"{ORGANIZATION}/r-abcd/{args.args.get('entityId')}/"
             },
         }
-        return known[args.token]
+        return known[args.token], []
 
 
-@pytest.fixture(scope="session")
-def context() -> StackContext:
-    """Where the documents of these tests stand."""
-    return StackContext("orgsync-dev-contact-sync", "dev", "aws", "us-east-1", MANAGEMENT, ORGANIZATION)
-
-
-@pytest.fixture(scope="session")
-def declare(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Program]:
-    """Runs the unmodified `__main__.py` for a stack, with keys of its stack file laid over."""
-    layer = tmp_path_factory.mktemp("layer") / "layer.zip"
+def declarer(folder: Path) -> Declare:
+    """Return the function that runs the program; `folder` holds an empty layer in place of the real one."""
+    layer = folder / "layer.zip"
     zipfile.ZipFile(layer, "w").close()
 
-    def run(stack: str = "dev", region: str = "us-east-1", **changes: Any) -> Program:
+    def declare(stack: str = "dev", region: str = "us-east-1", **changes: Any) -> Program:
         config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
         config |= {f"orgsync:{key}": value for key, value in changes.items()}
         cloud = _Cloud(region)
@@ -93,13 +97,14 @@ def declare(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Program]:
         with pytest.MonkeyPatch.context() as patch:
             # The real layer comes from a package index; these tests stay off the network.
             patch.setattr(packaging, "build_layer", lambda lock, folder: layer)
+            patch.setattr(pulumi, "export", lambda name, _value: cloud.made.outputs.append(name))
             _finish(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"))
         return cloud.made
 
-    return run
+    return declare
 
 
-@pulumi.runtime.test
 def _finish(program: Callable[[], Any]) -> None:
     """Run a program until everything that it declared is made."""
-    program()
+    until_made: Callable[..., Any] = pulumi.runtime.test
+    until_made(program)()
