@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test bench engine schema lock clean
+.PHONY: help setup demo test bench engine schema names lock clean
 
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 PIP := -m pip --quiet --disable-pip-version-check install
@@ -65,6 +65,9 @@ tools/asl/node_modules/.package-lock.json: tools/asl/package-lock.json
 schema: setup ## the Pulumi package's schema anew, after its arguments or outputs have changed
 	$(BIN)/python -c 'import json; from orgsync.components.__main__ import SCHEMA, schema; \
 	  SCHEMA.write_text(json.dumps(schema(), indent=2) + "\n")'
+
+names: setup ## the list of public names anew, after one was changed on purpose
+	$(BIN)/python -m tools.public_names
 
 # The layer keeps to the versions that the tests run with: its lock is made under the other's constraint.
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --generate-hashes --no-emit-index-url --no-emit-find-links

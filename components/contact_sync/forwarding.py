@@ -39,7 +39,8 @@ def alarm_message(there: StackContext) -> str:
     """Return the alarm's text: a JSON string, as an input without paths must be one."""
     return json.dumps(
         f"Account events could not be forwarded from {there.region}. They wait in the queue {there.name(QUEUE)} "
-        "there; the daily pass covers what they reported. Read one for its error, mend the cause, redrive the queue."
+        "there; the daily pass covers what they reported. "
+        "Read one for its error, mend the cause, run `orgsync sync`, then delete them."
     )
 
 

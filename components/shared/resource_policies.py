@@ -56,8 +56,7 @@ def service_key_use(sid: str, service: str, when: Mapping[str, Any]) -> Statemen
 def trail_key_use(context: StackContext) -> list[Statement]:
     """Allow CloudTrail to look at the key, and to encrypt the own trail's files.
 
-    Its encryption context names the
-    trail.
+    Its encryption context names the trail.
     """
     when = from_own(context, context.trail)
     like = {**when["ArnLike"], "kms:EncryptionContext:aws:cloudtrail:arn": context.trail}
@@ -78,6 +77,7 @@ def trail_key_use(context: StackContext) -> list[Statement]:
 
 def bucket_policy(bucket: str) -> str:
     """Return the policy of a bucket that only this account's own roles use: TLS only."""
+    # The denial is for the whole service, the bucket and every object in it.
     return policy_document(_tls_only("s3:*", bucket, f"{bucket}/*"))
 
 
@@ -101,12 +101,14 @@ def trail_bucket_policy(context: StackContext) -> str:
             "Resource": [f"{bucket}/AWSLogs/{owner}/*" for owner in owners],
             "Condition": {**when, "StringEquals": control},
         },
+        # The denial is for the whole service, the bucket and every object in it.
         _tls_only("s3:*", bucket, f"{bucket}/*"),
     )
 
 
 def queue_policy(queue: str, *statements: Statement) -> str:
     """Return the policy of a queue: whom the statements let in, besides this account's own roles; all by TLS."""
+    # The denial is for the whole service.
     return policy_document(*statements, _tls_only("sqs:*", queue))
 
 

@@ -32,11 +32,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return process(event["run_id"], event["batch"], lambda: context.get_remaining_time_in_millis() / 1000, services())
 
 
-def process(run_id: str, batch: int, remaining: Callable[[], float], services: Services) -> dict[str, Any]:
+def process(
+    run_id: str, batch: int, remaining: Callable[[], float], services: Services, concurrency: int = 64
+) -> dict[str, Any]:
     """Process one batch. Doing it again works on what has no receipt yet.
 
     Args:
         remaining: seconds until the function is ended.
+        concurrency: accounts under way at once.
 
     Returns:
         `done`: whether every account of the batch has its receipts; if not, hand it in again.
@@ -48,7 +51,7 @@ def process(run_id: str, batch: int, remaining: Callable[[], float], services: S
     targets = services.bucket.batch(run_id, batch)
     intents = services.states.intents(run_id, (targets[0].account, targets[-1].account))
     missing = _without_receipts(run_id, targets, services)
-    progress = asyncio.run(_process(run, config, missing, intents, remaining, services))
+    progress = asyncio.run(_process(run, config, missing, intents, remaining, concurrency, services))
     if progress.circuit and not run.circuit:
         services.states.open_circuit(run_id, progress.circuit)
     metrics.add_metric(Metric.THROTTLES, MetricUnit.Count, sum(progress.throttles.values()))
@@ -71,6 +74,7 @@ async def _process(
     targets: Sequence[Target],
     intents: Mapping[tuple[str, Kind], tuple[str, ...]],
     remaining: Callable[[], float],
+    concurrency: int,
     services: Services,
 ) -> BatchProgress:
     async def record_intent(account: str, kind: Kind, fields: tuple[str, ...]) -> None:
@@ -99,6 +103,7 @@ async def _process(
             targets,
             context,
             emit,
+            concurrency=concurrency,
             circuit=run.circuit,
             stop=lambda: remaining() < _BEGIN_NO_MORE,
             patience=max(remaining() - _LET_GO, 0),

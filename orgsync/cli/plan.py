@@ -1,11 +1,11 @@
 """`orgsync plan`: a dry run, which is the run's own code without its writes."""
 
 import asyncio
-import json
 from collections.abc import Sequence
 
 import click
 
+from orgsync.cli.document import print_document
 from orgsync.cli.operate import account_option, checked, console, json_option, kind_option, stack_option, table
 from orgsync.cli.stack import find
 from orgsync.contact_sync.adapters.account_contacts import AccountContacts
@@ -82,12 +82,11 @@ def _show(receipts: Sequence[Receipt], as_json: bool) -> None:
     in_sync = sum(receipt.status is Status.SUCCESS and not receipt.changed for receipt in receipts)
     if as_json:
         document = {
-            "version": 1,
             "would_write": [{"account": one.account, "kind": one.kind, "fields": list(one.changed)} for one in changes],
             "in_sync": in_sync,
             "unknown": [{"account": one.account, "kind": one.kind, "error": one.error} for one in failed],
         }
-        click.echo(json.dumps(document, indent=2))
+        print_document(document)
         return
     rows = table("account", "kind", "would write")
     for one in changes:

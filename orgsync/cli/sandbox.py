@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orgsync.cli.document import print_document
 from orgsync.cli.errors import UsageError
 from orgsync.sandbox.extra import INSTALL, missing_packages
 
@@ -117,7 +118,7 @@ def _rehearse(scenario: "Scenario", engine: "Choice", as_json: bool) -> None:
         except (EngineMissing, ScenarioInvalid) as refusal:
             raise UsageError(str(refusal)) from refusal
     if as_json:
-        click.echo(json.dumps(report, indent=2))
+        print_document(report)
     else:
         show(report, Console())
     raise SystemExit(0 if report["as_expected"] else 1)

@@ -63,8 +63,3 @@ def test_promises_are_listed_with_their_steps(monkeypatch: pytest.MonkeyPatch) -
     document = made(monkeypatch, step(), step(True, KEPT), step(False, KEPT, BROKEN))
     assert document["promises"] == [{"step": 1, **KEPT}, {"step": 2, **KEPT}, {"step": 2, **BROKEN}]
     assert not document["as_expected"]
-
-
-def test_the_document_has_a_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever reads it can tell a later form of it."""
-    assert made(monkeypatch, step())["version"] == 1

@@ -21,7 +21,7 @@ def orgsync(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_help_teaches() -> None:
-    """It says what this is for and what to begin with."""
+    """The help says what the command is for and what to begin with."""
     done = orgsync("--help")
     assert done.returncode == 0
     assert "orgsync sandbox demo" in done.stdout
@@ -40,7 +40,7 @@ def test_a_wrong_file_ends_with_2_and_its_place(tmp_path: Path) -> None:
     "arguments", [("run",), ("run", "x.yaml", "--engine", "magic"), ("demo", "--accounts", "0"), ("fly",)]
 )
 def test_a_wrong_command_line_ends_with_2(arguments: tuple[str, ...]) -> None:
-    """As a wrong file does."""
+    """An unusable argument is refused as a wrong file is."""
     assert orgsync("sandbox", *arguments).returncode == 2
 
 
@@ -49,8 +49,8 @@ def test_json_is_one_document_on_stdout() -> None:
     """Progress goes to stderr, and says that this is a sandbox and which engine deploys."""
     done = orgsync("sandbox", "run", str(SCENARIOS / "one_account.yaml"), "--engine", "inline", "--json")
     assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    assert (report["version"], report["scenario"]) == (1, "one account")
+    document = json.loads(done.stdout)
+    assert (document["version"], document["scenario"]) == (1, "one account")
     assert "sandbox" in done.stderr
     assert "engine: inline" in done.stderr
 
@@ -67,7 +67,7 @@ def test_a_rehearsal_that_does_not_end_as_expected_ends_with_1(tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_the_demo_tells_the_story() -> None:
+def test_the_demo_shows_the_story() -> None:
     """Ten edits become at most two runs, a refused source changes nothing, and the end is convergence.
 
     Every number that the story promises is in the report.
@@ -100,4 +100,4 @@ def test_the_exit_code_is_the_reports_verdict(
     report = {"as_expected": as_expected}
     monkeypatch.setattr("orgsync.sandbox.contact_sync.rehearse.rehearse", lambda *_, **__: report)
     done = CliRunner().invoke(sandbox, [*arguments, "--json"])
-    assert (done.exit_code, json.loads(done.stdout), done.stderr) == (code, report, "")
+    assert (done.exit_code, json.loads(done.stdout), done.stderr) == (code, {"version": 1, **report}, "")

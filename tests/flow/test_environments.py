@@ -28,12 +28,13 @@ def cloud() -> Iterator[Cloud]:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A second checkout: what is tracked and nothing else, but for the layer, which is built from the net."""
+    """Make a second checkout: what is tracked and nothing else, but for the layer, which is built from the net."""
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     second = tmp_path / "elsewhere" / "checkout"
     for name in filter(None, tracked.split("\0")):
         (second / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, second / name)
+        # The links by which everything is imported are tracked as links.
+        shutil.copyfile(ROOT / name, second / name, follow_symlinks=False)
     (second / ".build").symlink_to(ROOT / ".build")
     return second
 

@@ -1,4 +1,4 @@
-"""What each scenario is about, beyond what must hold in all of them."""
+"""The subject of each scenario, beyond what must hold in all of them."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -16,7 +16,7 @@ playing = pytest.mark.xdist_group
 
 
 def runs_of(report: Report, step: int) -> list[Report]:
-    """The runs that a step (counted from 0) set off."""
+    """Return the runs that a step (counted from 0) set off."""
     ids = report["steps"][step]["runs"]
     return [run for run in report["runs"] if run["run_id"] in ids]
 
@@ -26,7 +26,7 @@ def causes(report: Report) -> list[str]:
 
 
 def changed(run: Report) -> set[tuple[str, str]]:
-    """Account and kind of what a run wrote."""
+    """Return account and kind of what a run wrote."""
     return {(receipt["account"], receipt["kind"]) for receipt in run["receipts"] if receipt["changed"]}
 
 
@@ -36,7 +36,7 @@ def errors(run: Report) -> Counter[str]:
 
 @playing("one_account")
 def test_a_second_pass_writes_nothing(rehearsed: Rehearsed) -> None:
-    """Reading is all that the daily pass does where everything is in step."""
+    """Reading is all that the daily pass does where everything is in sync."""
     report = rehearsed("one_account")
     assert causes(report) == ["deploy", "schedule"]
     assert changed(report["runs"][0])
@@ -52,21 +52,21 @@ def test_an_edit_concerns_its_own_kind_only(rehearsed: Rehearsed) -> None:
 
 
 @playing("casings")
-def test_both_casings_ring_and_neither_rings_for_a_member(rehearsed: Rehearsed) -> None:
-    """The source's own edits ring in either spelling; edits of members from there start nothing in either."""
+def test_both_casings_start_runs_and_neither_does_for_a_member(rehearsed: Rehearsed) -> None:
+    """The source's own edits start a run in either spelling; edits of members from there start nothing in either."""
     report = rehearsed("casings")
     assert causes(report) == ["deploy", "source_changed", "source_changed", "schedule", "member_changed"]
     assert changed(runs_of(report, 5)[0]) == {("200000000001", "security"), ("200000000002", "security")}
 
 
 @playing("console")
-def test_console_edits_ring(rehearsed: Rehearsed) -> None:
-    """The billing console's own events are listened to as well."""
+def test_console_edits_start_runs(rehearsed: Rehearsed) -> None:
+    """The billing console's own events are matched as well."""
     assert causes(rehearsed("console")) == ["deploy", "source_changed", "source_changed"]
 
 
 @playing("disorder")
-def test_old_and_repeated_bells_write_nothing(rehearsed: Rehearsed) -> None:
+def test_old_and_repeated_events_write_nothing(rehearsed: Rehearsed) -> None:
     """What is true is read; an older event cannot bring an older contact back, three times over."""
     report = rehearsed("disorder")
     assert not any(changed(run) for run in runs_of(report, 2))
@@ -76,13 +76,13 @@ def test_old_and_repeated_bells_write_nothing(rehearsed: Rehearsed) -> None:
 
 @playing("forged")
 def test_forgeries_write_nothing(rehearsed: Rehearsed) -> None:
-    """Those that get past the rules are refused by name and counted; what rings all the same finds no difference."""
+    """Those that get past the rules are refused by name and counted; a run that starts all the same finds nothing."""
     report = rehearsed("forged")
     assert not any(changed(run) for run in report["runs"][1:])
     reasons = Counter(refusal["reason"] for refusal in report["refused"])
-    assert reasons["ForeignBell"] >= 21
-    assert reasons["AccountCreationFailed"] == 1
-    assert reasons["MalformedBell"] >= 1
+    assert reasons["ForeignEvent"] >= 21
+    assert reasons["CallFailed"] >= 1
+    assert reasons["MalformedEvent"] >= 1
 
 
 @playing("exclusions")
@@ -104,12 +104,12 @@ def test_exclusions_are_followed_as_they_are_now(rehearsed: Rehearsed) -> None:
     ],
 )
 def test_a_deletion_at_the_source(rehearsed: Rehearsed, policy: str, remain: bool) -> None:
-    """Members keep theirs unless the policy is `propagate`; `alert` alone ends as a configuration error, and tells."""
+    """Members keep theirs unless the policy is `propagate`; only `alert` is a configuration error, and notifies."""
     report = rehearsed(f"source_deletion_{policy}")
     held = [report["contacts"][account]["operations"] for account in report["accounts"]]
     assert all(contact is not None for contact in held) if remain else not any(held)
-    told = {notification["severity"] for notification in report["notifications"]}
-    assert ("medium" in told) == (policy == "alert")
+    notified = {notification["severity"] for notification in report["notifications"]}
+    assert ("medium" in notified) == (policy == "alert")
 
 
 @playing("refused_source")
@@ -145,8 +145,8 @@ def test_an_account_that_closes_stops_nobody(rehearsed: Rehearsed) -> None:
 
 
 @playing("denied_account")
-def test_one_denied_account_is_heard_of_and_stops_nobody(rehearsed: Rehearsed) -> None:
-    """A permission error is of high severity; four accounts are in step, the fifth keeps what it had."""
+def test_one_denied_account_is_notified_of_and_stops_nobody(rehearsed: Rehearsed) -> None:
+    """A permission error is of high severity; four accounts are in sync, the fifth keeps what it had."""
     report = rehearsed("denied_account")
     (run,) = report["runs"]
     assert (run["scenario"], run["severity"]) == ("permission_errors", "high")
@@ -183,7 +183,7 @@ def test_no_crash_loses_a_change(rehearsed: Rehearsed) -> None:
 
 
 @playing("crashes")
-def test_a_crash_loses_no_bell_that_waits(rehearsed: Rehearsed) -> None:
+def test_a_crash_loses_no_request_that_waits(rehearsed: Rehearsed) -> None:
     """The run whose report died hands the lease on: each of the three edits was written by one run or the next."""
     report = rehearsed("crashes")
     (number,) = [number for number, step in enumerate(report["steps"]) if step["step"] == "at_once"]
@@ -207,12 +207,12 @@ def test_a_run_that_dies_for_good_is_closed_and_holds_nobody_up(rehearsed: Rehea
 
 @playing("burst")
 def test_ten_edits_take_two_runs_at_most(rehearsed: Rehearsed) -> None:
-    """The first bell starts one, all that ring meanwhile are merged into one more."""
+    """The first event starts one, all that come meanwhile are merged into one more."""
     assert 1 <= len(runs_of(rehearsed("burst"), 1)) <= 2
 
 
 @playing("newcomers")
-def test_newcomers_are_brought_into_step_and_leavers_left_alone(rehearsed: Rehearsed) -> None:
+def test_newcomers_are_brought_in_sync_and_leavers_skipped(rehearsed: Rehearsed) -> None:
     """A created and a joined account concern nobody else; a closed one is not written any more."""
     report = rehearsed("newcomers")
     assert causes(report) == ["deploy", "account_created", "account_joined", "source_changed"]
@@ -236,7 +236,7 @@ def test_a_wrong_configuration_is_refused_with_its_places(rehearsed: Rehearsed) 
 
 @playing("one_account")
 def test_destroy_leaves_nothing(rehearsed: Rehearsed) -> None:
-    """Nothing of what was declared is left, and the runs are still told."""
+    """Nothing of what was declared is left, and the runs are still reported."""
     report = rehearsed("one_account")
     assert report["steps"][-1]["resources"]["delete"] > 50
     assert report["leftovers"] == []

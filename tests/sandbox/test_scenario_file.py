@@ -298,7 +298,7 @@ def test_json_is_read_by_its_name(tmp_path: Path) -> None:
         ("a.yaml", "name: [x\n", "is not readable YAML"),
         ("a.json", "{", "is not readable JSON"),
         ("a.yaml", "name: \x00", "is not readable YAML"),
-        ("a.yaml", "name: &name [*name]", "refers to itself"),
+        ("a.yaml", "name: &name [*name]", "is nested too deeply"),
     ],
 )
 def test_an_unreadable_file_is_refused(tmp_path: Path, name: str, text: str, said: str) -> None:

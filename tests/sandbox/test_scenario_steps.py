@@ -93,8 +93,8 @@ def run_steps(
 def test_a_step_that_does_what_it_says_is_ok() -> None:
     """Its part of the report has every field of the contract."""
     (report,) = run_steps({"deploy": {}}, engine=FakeEngine({"create": 61}))
-    nothing = dict.fromkeys(("output", "stderr", "exit", "error"))
-    fields = {"seconds": 0.0, "resources": {"create": 61}, "runs": [], "promises": [], **nothing}
+    nothing: dict[str, Any] = dict.fromkeys(("output", "stderr", "exit", "error"))
+    fields: dict[str, Any] = {"seconds": 0.0, "resources": {"create": 61}, "runs": [], "promises": [], **nothing}
     assert report == {"step": "deploy", "title": "deploy: stack dev", "ok": True, **fields}
 
 
@@ -205,6 +205,7 @@ def test_runs_of_steps_at_once_overlap() -> None:
 def test_a_command_at_once_is_not_held() -> None:
     """It may wait for the run that it has started, and so may a deployment: neither would ever end."""
     cloud = FakeCloud()
-    for other in ({"command": "true"}, {"deploy": {}}):
+    others: list[dict[str, Any]] = [{"command": "true"}, {"deploy": {}}]
+    for other in others:
         run_steps({"at_once": [{"schedule": {}}, other]}, cloud=cloud)
     assert cloud.overlapped == []

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from boto3.dynamodb.conditions import Attr, Key
+from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 from botocore.exceptions import ClientError
 
 from orgsync.contact_sync.core.contacts import Contact
@@ -95,21 +95,12 @@ class StateTable:
     @aws.store_errors()
     def open_circuit(self, run_id: str, cause: str) -> None:
         """See `StateStore.open_circuit`."""
-        self._table.update_item(
-            Key={"sync_id": run_id, "item": _HEADER},
-            UpdateExpression="SET circuit = :cause",
-            ExpressionAttributeValues={":cause": cause},
-        )
+        self._change_header(run_id, "circuit", cause, Attr("status").exists())
 
     @aws.store_errors()
     def stop(self, run_id: str) -> None:
         """See `StateStore.stop`."""
-        self._table.update_item(
-            Key={"sync_id": run_id, "item": _HEADER},
-            UpdateExpression="SET #status = :stopped",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues={":stopped": RunStatus.STOPPED},
-        )
+        self._change_header(run_id, "status", RunStatus.STOPPED, Attr("status").is_in(_OPEN))
 
     @aws.store_errors()
     def is_stopped(self, run_id: str) -> bool:
@@ -161,6 +152,20 @@ class StateTable:
         first, last = between or ("", "9" * 12)
         items = Key("item").between(f"{prefix}{first}", f"{prefix}{last}#~")
         yield from self._query({"KeyConditionExpression": Key("sync_id").eq(run_id) & items, "ConsistentRead": True})
+
+    def _change_header(self, run_id: str, attribute: str, value: str, condition: ConditionBase) -> None:
+        """Change one attribute of a header that meets a condition; leave any other as it is, and add none."""
+        try:
+            self._table.update_item(
+                Key={"sync_id": run_id, "item": _HEADER},
+                UpdateExpression="SET #attribute = :value",
+                ExpressionAttributeNames={"#attribute": attribute},
+                ExpressionAttributeValues={":value": value},
+                ConditionExpression=condition,
+            )
+        except ClientError as error:
+            if aws.error_code(error) != "ConditionalCheckFailedException":
+                raise
 
     def _query(self, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
         while True:

@@ -6,6 +6,7 @@ measured on the event loop's own clock, which jumps to whatever is due next.
 """
 
 import asyncio
+import re
 import selectors
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.account_sync import SyncContext
 from orgsync.contact_sync.core.accounts import Account, Target
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import ContactNotFound, ContactRefused, UnknownUnit
+from orgsync.contact_sync.core.errors import AccountNotFound, ContactNotFound, ContactRefused, UnknownUnit
 from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.source import read_source
 from orgsync.contact_sync.core.worker import BatchProgress, process_batch
@@ -125,13 +126,21 @@ class SimulatedContacts:
 
     async def delete(self, account: str, kind: Kind) -> None:
         """See `Contacts.delete`."""
+        if kind is Kind.PRIMARY:
+            raise ValueError("the primary contact cannot be deleted")
         try:
             await self._call("DeleteAlternateContact", account, AlternateContactType=kind.upper())
         except ContactNotFound:
             return
 
+    def _member(self, account: str) -> str:
+        # As the adapter: left out or blank, an id silently means the caller, which is the source.
+        if not re.fullmatch(r"[0-9]{12}", account) or account == self._service.management:
+            raise ValueError(f"{account!r} is no member account")
+        return account
+
     async def _call(self, operation: str, account: str | None, **parameters: Any) -> dict[str, Any]:
-        whose = {} if account is None else {"AccountId": account}
+        whose = {} if account is None else {"AccountId": self._member(account)}
         await asyncio.sleep(self._latency / 2)
         failure: CallError
         try:
@@ -175,11 +184,14 @@ class SimulatedOrganization:
         return found
 
     async def tags(self, account: str) -> Mapping[str, str]:
-        """See `Membership.tags`."""
-        return next(found.tags for found in self._organization.accounts if found.id == account)
+        """See `Organization.tags`."""
+        found = next((found for found in self._organization.accounts if found.id == account), None)
+        if found is None:
+            raise AccountNotFound(account)
+        return dict(found.tags)
 
     async def state(self, account: str) -> str | None:
-        """See `Membership.state`."""
+        """See `Organization.state`."""
         found = self.account(account)
         return found.state if found else None
 

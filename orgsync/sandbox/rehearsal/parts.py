@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -158,7 +159,8 @@ class CallFault(ScenarioPart):
 class CrashFault(ScenarioPart):
     """The death of a function's process: before it does anything, or when it has done all but not yet answered."""
 
-    function: Text
+    # `deploy` is the former name of the initial sync's function, which older files have.
+    function: Annotated[Text, BeforeValidator(lambda name: "initial_sync" if name == "deploy" else name)]
     """The function, such as process."""
     crash: Literal["before", "after"]
     """before: the process dies before it does anything. after: its work is done, but it has not answered."""

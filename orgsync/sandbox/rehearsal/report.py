@@ -12,7 +12,7 @@ Document = dict[str, Any]
 def report(session: Session, observations: Observations, before: Snapshot, steps: list[Document]) -> Document:
     """Make the report, once the last step has ended.
 
-    Beside SCENARIO.md's fields: `version`, of this document; `expect`; `as_expected`, which decides the exit code;
+    Beside SCENARIO.md's fields: `expect`; `as_expected`, which decides the exit code;
     `promises`, what steps were expected to do (a broken one is an error of its step, so it counts into `ok`);
     `undelivered`, events and messages that reached no target and no dead-letter queue; and the details of the
     system's assessment.
@@ -25,7 +25,6 @@ def report(session: Session, observations: Observations, before: Snapshot, steps
     performed = [inner["step"] for step in steps for inner in step.get("steps", [step])]
     declared = [name for name in performed if name in ("deploy", "destroy")]
     return {
-        "version": 1,
         "scenario": scenario.name,
         "engine": session.engine.name,
         "ok": ok,
