@@ -60,6 +60,7 @@ expect: any
 faults: [{operation: PutAlternateContact, account: "200000000002", error: AccessDeniedException}]
 steps:
   - deploy: {}
+    expect_runs: 1
   - event:
       source: aws.account
       detail-type: AWS API Call via CloudTrail

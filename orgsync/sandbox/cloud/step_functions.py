@@ -47,7 +47,7 @@ class StepFunctions:
         self._starting = threading.RLock()
         self._tokens: dict[str, int] = {}
         self._done = threading.local()
-        """What the execution of a thread has done: `task` is true after a Task state."""
+        """The progress of a thread's execution: `task` is true after a Task state."""
 
     def install(self, patches: Patches) -> None:
         """Patch moto's interpreter."""

@@ -145,7 +145,7 @@ class CallFault(ScenarioPart):
     rate: OrNotGiven[float] = Field(default=None, gt=0, le=1)
     """The share of the calls that fail, above 0 and at most 1; every call without it."""
     times: OrNotGiven[int] = Field(default=None, ge=1)
-    """How often the fault strikes; without an end if it is not given."""
+    """The number of calls that fail; without an end if it is not given."""
 
     @model_validator(mode="after")
     def _known_to_the_cloud(self) -> "CallFault":
@@ -167,7 +167,7 @@ class CrashFault(ScenarioPart):
     rate: OrNotGiven[float] = Field(default=None, gt=0, le=1)
     """The share of the invocations that crash, above 0 and at most 1; every one without it."""
     times: OrNotGiven[int] = Field(default=None, ge=1)
-    """How often the process dies; without an end if it is not given."""
+    """The number of times that the process dies; without an end if it is not given."""
 
 
 def _form_of_fault(value: Any) -> str:

@@ -82,7 +82,7 @@ class EditSource(_Edit):
     """A change of the management account's own contacts."""
 
     via: Literal["api", "console"] = "api"
-    """How it is changed: through the API, or in the billing console, whose events differ."""
+    """The way of the change: through the API, or in the billing console, whose events differ."""
 
 
 class EditMember(_Edit):
@@ -91,7 +91,7 @@ class EditMember(_Edit):
     account: AccountId
     """The member account, as 12 digits in quotes."""
     via: Literal["member", "management"] = "member"
-    """Who changes it: the member itself, or somebody in the management account."""
+    """The account that makes the change: the member itself, or the management account."""
 
 
 class NewAccount(ScenarioPart):
@@ -131,7 +131,7 @@ class EventStep(ScenarioPart):
     detail: Any
     """The event's detail, as it stands."""
     times: int = Field(default=1, ge=1, le=1000)
-    """How often the same event is put on the bus."""
+    """The number of times that the same event is put on the bus."""
     bus_region: Region = "us-east-1"
     """The region of the bus."""
 
