@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+from orgsync.cli.lines import print_line
+
 if TYPE_CHECKING:
     from orgsync.sandbox.rehearsal.model import Scenario
 
@@ -91,7 +93,7 @@ class Progress:
                 said = now
 
     def _say(self, line: str) -> None:
-        self._console.print(line, highlight=False, soft_wrap=True)
+        print_line(self._console, line)
 
 
 INLINE_NOTE = " (in this process, without a Pulumi CLI; `make engine` builds the real one)"

@@ -4,15 +4,14 @@ No line depends on the width of a column. On a terminal a long line is wrapped b
 pipe it goes whole.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
-from rich.text import Text
+
+from orgsync.cli.lines import print_line
 
 Document = dict[str, Any]
 
@@ -20,9 +19,6 @@ MOST_ROWS = 60
 """Above this many accounts they are counted for each unit, and only those are listed that are not in sync."""
 MOST_IDS = 10
 """The ids that are named of accounts that were skipped for the same reason."""
-
-HANGING = 4
-"""Columns by which a line goes on further to the right than it began."""
 
 MARKS = {"primary": "P", "billing": "B", "operations": "O", "security": "S"}
 """The letter of a kind, which stands where the kind is in sync."""
@@ -57,32 +53,9 @@ class _Page:
             self.add(*(f"  {line}" for line in lines), verbatim=verbatim)
 
     def add(self, *lines: str, verbatim: bool = False) -> None:
-        """Print lines; what is too long for a terminal goes on, between two words, a little further to the right."""
+        """Print lines."""
         for line in lines:
-            text = Text.from_markup(line)
-            if verbatim or not self._console.is_terminal:
-                self._console.print(text, soft_wrap=True, highlight=False)
-            else:
-                for part in self._wrapped(text):
-                    self._console.print(part, overflow="ignore", no_wrap=True, crop=False, highlight=False)
-
-    def _wrapped(self, text: Text) -> Iterator[Text]:
-        """Divide a line between words; rich itself folds or crops a word that is longer than the line."""
-        hanging = len(text.plain) - len(text.plain.lstrip()) + HANGING
-        for number, part in enumerate(text.divide(_line_ends(text.plain, self._console.width, hanging))):
-            part.rstrip()
-            yield Text(" " * hanging) + part if number else part
-
-
-def _line_ends(line: str, width: int, hanging: int) -> list[int]:
-    """Return the offsets at which a line is divided, each between two words; all but the first part are indented."""
-    ends: list[int] = []
-    begin, room = 0, width
-    for word in re.finditer(r"\S+", line):
-        if cell_len(line[begin : word.end()]) > room and line[begin : word.start()].strip():
-            ends.append(word.start())
-            begin, room = word.start(), width - hanging
-    return ends
+            print_line(self._console, line, verbatim=verbatim)
 
 
 def _verdict(report: Document) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Progress of a rehearsal on stderr: plain lines without a terminal, a live line on one."""
 
 import io
+import re
 import time
 
 import pytest
@@ -56,6 +57,18 @@ def test_a_deployment_says_how_many_resources_stand(terminal: bool) -> None:
         progress.on_count(97, 98)
         wait_for(page, "s · 97 of 98 resources stand")
     assert "the layer is built" not in page.getvalue().rpartition("12 of 98")[2]
+
+
+def test_no_word_is_broken_on_a_terminal() -> None:
+    """Also where a title is longer than a line."""
+    page = io.StringIO()
+    title = "the source gets a contact that AWS would refuse, which it should not, and everything stays as it was"
+    with Progress(Console(file=page, width=80, force_terminal=True, color_system=None)) as progress:
+        progress.step_started(7, 8, title)
+        progress.step_finished({"ok": True, "seconds": 1.2, "resources": None, "runs": ["r"], "error": None})
+    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line).strip("\r ") for line in page.getvalue().splitlines()]
+    begin = next(number for number, line in enumerate(lines) if "✓ 7/8" in line)
+    assert " ".join(lines[begin : begin + 2]).endswith(f"✓ 7/8 {title} 1.2 s · 1 run")
 
 
 @pytest.mark.usefixtures("quick")

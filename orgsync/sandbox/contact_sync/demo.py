@@ -54,7 +54,7 @@ def _document(accounts: int) -> dict[str, Any]:
                 "expect_writes": {"at_least": 1},
             },
             {
-                "note": "the source gets a security contact that AWS would refuse: nothing is written",
+                "note": "the source gets a contact that AWS would refuse: nothing is written",
                 "edit_source": {"security": {**desk, "EmailAddress": "not an address"}},
                 "expect_writes": 0,
             },
