@@ -80,6 +80,7 @@ class Session:
         return self._run(lambda: self.engine.destroy(body.stack or self.stack, self.on_output))
 
     def _run(self, operation: Callable[[], Deployed]) -> ActionResult:
+        self.on_output("the engine starts")
         try:
             return ActionResult(resources=operation().resources)
         except DeployFailed as failure:
