@@ -21,7 +21,7 @@ from orgsync.shared.configuration import canonical_json
 
 RETRY_SECONDS = 24 * 3600
 RETRY_ATTEMPTS = 185
-"""How long a target is tried again: EventBridge's most, written down, because it is not every target's default."""
+"""Retries of a target: EventBridge's most, written down, because it is not every target's default."""
 
 
 class EventRules(pulumi.ComponentResource):
