@@ -18,11 +18,11 @@ from orgsync.contact_sync.services import Services
 from orgsync.handlers.contact_sync.plan import plan
 from orgsync.handlers.contact_sync.process import process
 from orgsync.handlers.contact_sync.report import report
+from orgsync.sandbox.contact_sync.services import MemoryExecutions, MemoryPublisher, MemoryStacks, PublishedMessage
 from orgsync.sandbox.contact_sync.simulation import SimulatedContacts, SimulatedOrganization
+from orgsync.sandbox.contact_sync.stores import MemoryConfigStore, MemoryRunStore, MemoryStateStore
 from orgsync.sandbox.model.account import AccountService, ApiError, CallerIdentity
 from orgsync.sandbox.model.organization import KINDS, Fields, OrganizationModel, make
-from orgsync.sandbox.model.services import MemoryExecutions, MemoryPublisher, MemoryStacks, PublishedMessage
-from orgsync.sandbox.model.stores import MemoryConfigStore, MemoryRunStore, MemoryStateStore
 from orgsync.shared.telemetry import metrics
 from tests.sample_events import own_event
 

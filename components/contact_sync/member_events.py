@@ -30,7 +30,7 @@ from orgsync.components.shared.statements import Statement, allow
 from orgsync.shared.configuration import canonical_json
 
 LONGEST = "180m"
-"""Time that the members of a large organization may take."""
+"""The most that the members of a large organization may take."""
 
 ROLE = "member-events"
 

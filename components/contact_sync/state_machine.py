@@ -16,7 +16,7 @@ from orgsync.shared.configuration import canonical_json
 
 HOUR = 3600
 FUNCTION_SECONDS = 15 * 60
-"""Time of a function: Lambda's limit."""
+"""The most that a function may take: Lambda's limit."""
 
 TASK_SECONDS = FUNCTION_SECONDS + 60
 """A task whose function never answered: Lambda has ended it by then."""

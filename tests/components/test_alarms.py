@@ -101,7 +101,7 @@ def test_dead_letters_are_seen(context: StackContext) -> None:
 
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
 def test_every_stack_file_is_valid(stack: str) -> None:
-    """What stands in the repository's stack files is accepted by both models."""
+    """The documents of the repository's stack files are accepted by both models."""
     config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     assert parse(config["orgsync:contact_sync"]).contact_types == tuple(Kind)
     assert validate(Deployment, config["orgsync:deployment"]).protect == (stack == "prod")
@@ -128,7 +128,7 @@ def test_traces_are_sent_where_the_stack_asks(declare: Declare, tracing: bool) -
 
 
 def test_the_dashboard_shows_dead_letters_of_the_other_region(context: StackContext) -> None:
-    """Where account events happen elsewhere, the queue there stands beside those here, with its own region."""
+    """A queue in the region of account events stands beside those of the stack's own, with its region."""
     shown: dict[str, list[Any]] = {}
     for region in ("us-east-1", "eu-west-1"):
         widgets = monitoring.dashboard(replace(context, region=region))["widgets"]

@@ -76,7 +76,7 @@ def test_only_the_members_rule_assumes_the_role(resources: dict[str, dict[str, A
 
 
 def test_what_cannot_be_forwarded_is_not_lost(resources: dict[str, dict[str, Any]]) -> None:
-    """Tried for a day, then left where the management account's alarm looks."""
+    """The rule tries for a day, then puts the event into a queue under the management account's alarm."""
     (target,) = resources["Rule"]["Targets"]
     assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185}
     assert target["DeadLetterConfig"] == {"Arn": f"{QUEUE}-failed-events"}
@@ -84,7 +84,7 @@ def test_what_cannot_be_forwarded_is_not_lost(resources: dict[str, dict[str, Any
 
 @pytest.mark.parametrize("name", ["PutContactInformation", "PutAlternateContact", "DeleteAlternateContact"])
 def test_a_members_own_change_is_forwarded_and_starts_a_run(context: StackContext, name: str) -> None:
-    """Each call that changes a contact, whoever of the member made it."""
+    """Each call that changes a contact, by any caller of the member."""
     for event in (call(name), call(name, detail={**call(name)["detail"], "userIdentity": {"invokedBy": "x"}})):
         assert matches(member_calls(context), event)
         assert matches(member_rule(context).pattern, event)
@@ -107,12 +107,12 @@ def test_recorded_samples_start_a_run(context: StackContext, file: str) -> None:
     ids=["a read", "another service", "a refused call", "a call of the management account"],
 )
 def test_anything_else_stays_in_the_member(context: StackContext, event: Event) -> None:
-    """What changed nothing, and what the management account did itself: our own writes must never come back."""
+    """Calls that changed nothing, and those of the management account itself: our own writes must never come back."""
     assert not matches(member_calls(context), event)
 
 
 def test_the_management_account_is_no_member(context: StackContext) -> None:
-    """Whatever arrived on the members' bus, a change of the source has its own rule."""
+    """A change of the source has its own rule, also if its event arrived on the members' bus."""
     assert not matches(member_rule(context).pattern, call(account=MANAGEMENT))
 
 

@@ -107,7 +107,7 @@ def test_a_layer_that_could_not_be_fetched_leaves_nothing(
     ids=lambda file: file.name,
 )
 def test_a_lock_file_holds_hashes_and_names_no_host(lock_file: Path) -> None:
-    """What is installed is what was locked, from whatever index a machine uses."""
+    """Packages are installed as they were locked, from whatever index a machine uses."""
     text = lock_file.read_text()
     assert "://" not in text
     assert "find-links" not in text

@@ -34,7 +34,7 @@ def written_down(source: str) -> list[str]:
 
 
 def test_no_partition_and_no_region_is_written_down() -> None:
-    """What is declared and what runs take them from where they stand."""
+    """Declared resources and running code take them from the stack that they belong to."""
     files = [
         file
         for room in ("components", "handlers", "orgsync/shared", "orgsync/contact_sync")

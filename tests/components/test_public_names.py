@@ -21,17 +21,17 @@ def names() -> dict[str, Any]:
 def test_no_public_name_changes_unseen(names: dict[str, Any], section: str) -> None:
     """Alarms, policies, queries and scripts of others are built on each of them."""
     assert names.get(section) == KNOWN[section], (
-        f"{section}: a public name has changed. Whoever relies on it breaks; if it is meant, "
+        f"{section}: a public name has changed, which breaks those who rely on it. If that is meant, "
         "`make names` (or `python -m tools.public_names`) writes the list anew, and the difference is reviewed"
     )
 
 
 def test_no_section_of_names_is_missing(names: dict[str, Any]) -> None:
-    """A section that the list has not, nobody would compare."""
+    """A section that the list lacks would not be compared."""
     assert list(names) == list(KNOWN), "`make names` (or `python -m tools.public_names`) writes the list anew"
 
 
 def test_every_json_document_names_its_version(names: dict[str, Any]) -> None:
-    """Whoever parses one can refuse a version that they do not know."""
+    """A program that parses one can refuse a version that it does not know."""
     documents = names["documents of --json"]
     assert {command for command, keys in documents.items() if "version" not in keys} == set()

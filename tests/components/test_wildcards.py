@@ -38,7 +38,7 @@ def unexplained(file: Path) -> list[int]:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.name}")
 def test_every_wildcard_has_a_reason(file: Path) -> None:
-    """Whoever reads a policy's statement reads why it is as wide as it is."""
+    """A reader of a policy's statement learns why it is as wide as it is."""
     assert unexplained(file) == []
 
 

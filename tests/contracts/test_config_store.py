@@ -13,7 +13,7 @@ from orgsync.contact_sync.adapters.config_table import ConfigTable
 from orgsync.contact_sync.config import ContactSyncConfig, parse
 from orgsync.contact_sync.core.errors import ConfigurationMissing, ConfigurationUnreadable
 from orgsync.contact_sync.core.stores import ConfigStore
-from orgsync.sandbox.model.stores import MemoryConfigStore
+from orgsync.sandbox.contact_sync.stores import MemoryConfigStore
 from orgsync.shared.configuration import ConfigurationRefused
 from tests.memory import tables
 

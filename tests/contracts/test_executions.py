@@ -9,7 +9,7 @@ from moto.stepfunctions.models import stepfunctions_backends
 
 from orgsync.contact_sync.adapters.state_machine import StateMachine
 from orgsync.contact_sync.core.stores import Executions
-from orgsync.sandbox.model.services import MemoryExecutions
+from orgsync.sandbox.contact_sync.services import MemoryExecutions
 from tests.memory import CLOUD_ACCOUNT, REGION, client
 from tests.sample_events import own_event
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 import pytest
 
 from orgsync.contact_sync.core.stores import Publisher
-from orgsync.sandbox.model.services import MemoryPublisher, PublishedMessage
+from orgsync.sandbox.contact_sync.services import MemoryPublisher, PublishedMessage
 from orgsync.shared.errors import NotificationFailed
 from orgsync.shared.notifications import NotificationPublisher
 from tests.memory import CLOUD_ACCOUNT, REGION, make_topic, read_queue

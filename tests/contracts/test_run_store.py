@@ -10,7 +10,7 @@ from orgsync.contact_sync.adapters.run_bucket import RunBucket
 from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.stores import RunStore
 from orgsync.contact_sync.names import Kind, batch_key, manifest_key, report_key
-from orgsync.sandbox.model.stores import MemoryRunStore
+from orgsync.sandbox.contact_sync.stores import MemoryRunStore
 from orgsync.shared.errors import StoreFailed
 from tests.memory import client
 

@@ -8,7 +8,7 @@ from moto.cloudformation.models import cloudformation_backends
 
 from orgsync.contact_sync.adapters.stacks import CloudFormationStacks
 from orgsync.contact_sync.core.stores import Stacks
-from orgsync.sandbox.model.services import MemoryStacks
+from orgsync.sandbox.contact_sync.services import MemoryStacks
 from orgsync.shared.errors import StoreFailed
 from tests.memory import CLOUD_ACCOUNT, REGION, client
 

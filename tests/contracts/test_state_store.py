@@ -15,7 +15,7 @@ from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.stores import StateStore
 from orgsync.contact_sync.names import Cause, Kind
-from orgsync.sandbox.model.stores import MemoryStateStore
+from orgsync.sandbox.contact_sync.stores import MemoryStateStore
 from tests.memory import tables
 
 AT = "2026-11-01T10:00:00.000+00:00"

@@ -83,7 +83,7 @@ def test_going_back_to_an_earlier_configuration_is_waited_for(cloud: Cloud) -> N
 
 @pytest.mark.parametrize("choice", ["inline", pytest.param("pulumi", marks=pytest.mark.engine)])
 def test_production_refuses_to_be_destroyed(cloud: Cloud, choice: str) -> None:
-    """Whatever is protected is named before anything is removed; the data and the key are still there."""
+    """Protected resources are named before anything is removed; the data and the key are still there."""
     if choice == "pulumi" and find_cli() is None:
         pytest.skip("no Pulumi CLI on PATH or at .engine/pulumi: make engine")
     with open_engine(choice, cloud, ROOT, STACK_KEY) as engine:  # type: ignore[arg-type]

@@ -154,7 +154,7 @@ def test_a_stranger_cannot_forward_a_true_event(cloud: Cloud) -> None:
 
 
 def test_what_a_member_cannot_forward_is_seen(cloud: Cloud) -> None:
-    """Where the bus lets nobody in any more, the event is left in the queue under an alarm."""
+    """An event that the bus does not let in stays in the queue under an alarm."""
     events = cloud.client("events")
     events.remove_permission(EventBusName=BUS.removeprefix("event-bus/"), RemoveAllPermissions=True)
     cloud.edit_member(MEMBER, {"billing": CONTACT})

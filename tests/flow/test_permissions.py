@@ -40,7 +40,7 @@ IN_THEIR_NAME = {
 """Services that a function never calls itself, or not in every rehearsal, and why its role may."""
 
 IAM_NAMES = {"stepfunctions": "states"}
-"""Where a service's prefix in a policy is not botocore's name of it."""
+"""Prefixes of services in policies, which differ from botocore's names."""
 
 pytestmark = pytest.mark.slow
 

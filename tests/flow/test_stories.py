@@ -11,8 +11,8 @@ Rehearsed = Callable[[str], Report]
 
 pytestmark = pytest.mark.slow
 
-playing = pytest.mark.xdist_group
-"""The scenario that a test looks at: all that look at one are run by one worker, which plays it once."""
+looks_at = pytest.mark.xdist_group
+"""The scenario that a test looks at: all that look at one are run by one worker, which runs it once."""
 
 
 def runs_of(report: Report, step: int) -> list[Report]:
@@ -34,7 +34,7 @@ def errors(run: Report) -> Counter[str]:
     return Counter(receipt["error"] for receipt in run["receipts"] if receipt["error"])
 
 
-@playing("one_account")
+@looks_at("one_account")
 def test_a_second_pass_writes_nothing(rehearsed: Rehearsed) -> None:
     """Reading is all that the daily pass does where everything is in sync."""
     report = rehearsed("one_account")
@@ -43,7 +43,7 @@ def test_a_second_pass_writes_nothing(rehearsed: Rehearsed) -> None:
     assert not changed(report["runs"][1])
 
 
-@playing("sixty_accounts")
+@looks_at("sixty_accounts")
 def test_an_edit_concerns_its_own_kind_only(rehearsed: Rehearsed) -> None:
     """A changed operations contact is written to sixty accounts, and nothing else is touched."""
     (run,) = runs_of(rehearsed("sixty_accounts"), 1)
@@ -51,7 +51,7 @@ def test_an_edit_concerns_its_own_kind_only(rehearsed: Rehearsed) -> None:
     assert {kind for _, kind in changed(run)} == {"operations"}
 
 
-@playing("casings")
+@looks_at("casings")
 def test_both_casings_start_runs_and_neither_does_for_a_member(rehearsed: Rehearsed) -> None:
     """The source's own edits start a run in either spelling; edits of members from there start nothing in either."""
     report = rehearsed("casings")
@@ -59,22 +59,22 @@ def test_both_casings_start_runs_and_neither_does_for_a_member(rehearsed: Rehear
     assert changed(runs_of(report, 5)[0]) == {("200000000001", "security"), ("200000000002", "security")}
 
 
-@playing("console")
+@looks_at("console")
 def test_console_edits_start_runs(rehearsed: Rehearsed) -> None:
     """The billing console's own events are matched as well."""
     assert causes(rehearsed("console")) == ["deploy", "source_changed", "source_changed"]
 
 
-@playing("disorder")
+@looks_at("disorder")
 def test_old_and_repeated_events_write_nothing(rehearsed: Rehearsed) -> None:
-    """What is true is read; an older event cannot bring an older contact back, three times over."""
+    """The source itself is read; an older event cannot bring an older contact back, three times over."""
     report = rehearsed("disorder")
     assert not any(changed(run) for run in runs_of(report, 2))
     assert len(runs_of(report, 3)) <= 2
     assert {contacts["security"]["Name"] for contacts in report["contacts"].values()} == {"Last"}
 
 
-@playing("forged")
+@looks_at("forged")
 def test_forgeries_write_nothing(rehearsed: Rehearsed) -> None:
     """Those that get past the rules are refused by name and counted; a run that starts all the same finds nothing."""
     report = rehearsed("forged")
@@ -85,7 +85,7 @@ def test_forgeries_write_nothing(rehearsed: Rehearsed) -> None:
     assert reasons["MalformedEvent"] >= 1
 
 
-@playing("exclusions")
+@looks_at("exclusions")
 def test_exclusions_are_followed_as_they_are_now(rehearsed: Rehearsed) -> None:
     """Accounts that came into or out of an excluded unit or tag since the last run are judged anew."""
     report = rehearsed("exclusions")
@@ -98,9 +98,9 @@ def test_exclusions_are_followed_as_they_are_now(rehearsed: Rehearsed) -> None:
 @pytest.mark.parametrize(
     ("policy", "remain"),
     [
-        pytest.param("ignore", True, marks=playing("source_deletion_ignore")),
-        pytest.param("propagate", False, marks=playing("source_deletion_propagate")),
-        pytest.param("alert", True, marks=playing("source_deletion_alert")),
+        pytest.param("ignore", True, marks=looks_at("source_deletion_ignore")),
+        pytest.param("propagate", False, marks=looks_at("source_deletion_propagate")),
+        pytest.param("alert", True, marks=looks_at("source_deletion_alert")),
     ],
 )
 def test_a_deletion_at_the_source(rehearsed: Rehearsed, policy: str, remain: bool) -> None:
@@ -112,7 +112,7 @@ def test_a_deletion_at_the_source(rehearsed: Rehearsed, policy: str, remain: boo
     assert ("medium" in notified) == (policy == "alert")
 
 
-@playing("refused_source")
+@looks_at("refused_source")
 def test_a_source_that_aws_would_refuse_changes_nothing(rehearsed: Rehearsed) -> None:
     """Every run on it fails as a configuration error before the first write."""
     report = rehearsed("refused_source")
@@ -124,7 +124,7 @@ def test_a_source_that_aws_would_refuse_changes_nothing(rehearsed: Rehearsed) ->
     assert len(report["writes"]) == len(changed(deployed))
 
 
-@playing("refused_first_source")
+@looks_at("refused_first_source")
 def test_a_first_deploy_on_such_a_source_fails_and_says_why(rehearsed: Rehearsed) -> None:
     """The reason names the contact's place, never its value."""
     report = rehearsed("refused_first_source")
@@ -134,7 +134,7 @@ def test_a_first_deploy_on_such_a_source_fails_and_says_why(rehearsed: Rehearsed
     assert "not an address" not in error
 
 
-@playing("closing_account")
+@looks_at("closing_account")
 def test_an_account_that_closes_stops_nobody(rehearsed: Rehearsed) -> None:
     """Its receipts say what it is; the others have the new contact."""
     report = rehearsed("closing_account")
@@ -144,7 +144,7 @@ def test_an_account_that_closes_stops_nobody(rehearsed: Rehearsed) -> None:
     assert {contacts[account]["security"]["Name"] for account in open_accounts} == {"Desk"}
 
 
-@playing("denied_account")
+@looks_at("denied_account")
 def test_one_denied_account_is_notified_of_and_stops_nobody(rehearsed: Rehearsed) -> None:
     """A permission error is of high severity; four accounts are in sync, the fifth keeps what it had."""
     report = rehearsed("denied_account")
@@ -155,7 +155,7 @@ def test_one_denied_account_is_notified_of_and_stops_nobody(rehearsed: Rehearsed
     assert [n["severity"] for n in report["notifications"]] == ["high"]
 
 
-@playing("throttled")
+@looks_at("throttled")
 def test_throttling_is_no_failure(rehearsed: Rehearsed) -> None:
     """A 429 says something of the pace: no retry is spent on it, and no account fails."""
     report = rehearsed("throttled")
@@ -164,7 +164,7 @@ def test_throttling_is_no_failure(rehearsed: Rehearsed) -> None:
     assert {receipt["retries"] for run in report["runs"] for receipt in run["receipts"]} == {0}
 
 
-@playing("unreliable")
+@looks_at("unreliable")
 def test_temporary_failures_are_tried_again(rehearsed: Rehearsed) -> None:
     """With one call in ten failing, most receipts succeed in the first run, some after retries."""
     report = rehearsed("unreliable")
@@ -174,15 +174,15 @@ def test_temporary_failures_are_tried_again(rehearsed: Rehearsed) -> None:
     assert sum(count["failed"] for count in report["calls"].values()) > 5
 
 
-@playing("crashes")
+@looks_at("crashes")
 def test_no_crash_loses_a_change(rehearsed: Rehearsed) -> None:
-    """Whichever function died, and when: after each step every account has the source's contact."""
+    """A function dies before or after its work: after each step every account has the source's contact."""
     report = rehearsed("crashes")
     assert all(step["runs"] for step in report["steps"] if step["step"] in ("deploy", "edit_source", "at_once"))
     assert {contacts["security"]["Name"] for contacts in report["contacts"].values()} == {"Desk D"}
 
 
-@playing("crashes")
+@looks_at("crashes")
 def test_a_crash_loses_no_request_that_waits(rehearsed: Rehearsed) -> None:
     """The run whose report died hands the lease on: each of the three edits was written by one run or the next."""
     report = rehearsed("crashes")
@@ -193,7 +193,7 @@ def test_a_crash_loses_no_request_that_waits(rehearsed: Rehearsed) -> None:
     assert Counter(kind for _, kind in written) == {"security": 3, "operations": 3, "billing": 3}
 
 
-@playing("crashes_for_good")
+@looks_at("crashes_for_good")
 def test_a_run_that_dies_for_good_is_closed_and_holds_nobody_up(rehearsed: Rehearsed) -> None:
     """With every retry used up the failure event ends it as failed and frees the lease: the daily pass repairs."""
     report = rehearsed("crashes_for_good")
@@ -205,13 +205,13 @@ def test_a_run_that_dies_for_good_is_closed_and_holds_nobody_up(rehearsed: Rehea
     assert changed(daily) == {("200000000001", "billing")}
 
 
-@playing("burst")
+@looks_at("burst")
 def test_ten_edits_take_two_runs_at_most(rehearsed: Rehearsed) -> None:
     """The first event starts one, all that come meanwhile are merged into one more."""
     assert 1 <= len(runs_of(rehearsed("burst"), 1)) <= 2
 
 
-@playing("newcomers")
+@looks_at("newcomers")
 def test_newcomers_are_brought_in_sync_and_leavers_skipped(rehearsed: Rehearsed) -> None:
     """A created and a joined account concern nobody else; a closed one is not written any more."""
     report = rehearsed("newcomers")
@@ -223,9 +223,9 @@ def test_newcomers_are_brought_in_sync_and_leavers_skipped(rehearsed: Rehearsed)
     assert not any(one["after"] for one in report["accounts"].values())
 
 
-@playing("wrong_config")
+@looks_at("wrong_config")
 def test_a_wrong_configuration_is_refused_with_its_places(rehearsed: Rehearsed) -> None:
-    """Before anything is made, so that there is nothing to play with; put right, it deploys."""
+    """Nothing is made, so that the schedule has nothing to start; put right, it deploys."""
     report = rehearsed("wrong_config")
     refused, schedule, deployed = report["steps"]
     assert "excluded_accounts.0" in refused["error"]
@@ -234,7 +234,7 @@ def test_a_wrong_configuration_is_refused_with_its_places(rehearsed: Rehearsed) 
     assert deployed["ok"]
 
 
-@playing("one_account")
+@looks_at("one_account")
 def test_destroy_leaves_nothing(rehearsed: Rehearsed) -> None:
     """Nothing of what was declared is left, and the runs are still reported."""
     report = rehearsed("one_account")
@@ -243,7 +243,7 @@ def test_destroy_leaves_nothing(rehearsed: Rehearsed) -> None:
     assert report["runs"]
 
 
-@playing("life_of_a_stack")
+@looks_at("life_of_a_stack")
 def test_a_stack_that_has_not_changed_is_not_touched(rehearsed: Rehearsed) -> None:
     """The second deploy sets nothing off; a change of configuration touches its one resource: a version and a run."""
     report = rehearsed("life_of_a_stack")
