@@ -47,7 +47,7 @@ class System:
     """The pace that the system keeps under the scenario's quotas, in a few words."""
 
     accepts: Callable[[Document], bool]
-    """Whether the system itself accepts a whole configuration."""
+    """The system's own judgement: whether it accepts a whole configuration."""
 
     observe: Callable[[Cloud, Iterable[str]], Observed]
     """The runs that these regions hold now, and the refused events of all executions."""
