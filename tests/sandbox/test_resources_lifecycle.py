@@ -40,7 +40,7 @@ ENCRYPTED = {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "aws:kms"}, 
 
 @dataclass(frozen=True)
 class Life:
-    """What a type is made with, and what is changed then. `$x.y`: output `y` of the thing `x` below."""
+    """The inputs of a type, and what is changed then. `$x.y`: output `y` of the thing `x` below."""
 
     token: str
     inputs: Properties
