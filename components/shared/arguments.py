@@ -79,17 +79,30 @@ PACKAGE = Spelling(camel_case, _property_path)
 
 @dataclass(frozen=True)
 class Mistake:
-    """A mistake in arguments: its path, in our keys, and what is wrong."""
+    """A mistake in arguments.
+
+    Attributes:
+        path: in our own keys.
+        unknown: the key at the end of the path that is none of ours, as it was written.
+    """
 
     path: Path
     sentence: str
+    unknown: str = ""
+
+    @property
+    def full_path(self) -> Path:
+        """Return the path with the unknown key, if there is one."""
+        return (*self.path, self.unknown) if self.unknown else self.path
 
 
 class ArgumentsRefused(ConfigurationRefused):
     """Arguments that cannot be used; every mistake has its path."""
 
     def __init__(self, mistakes: Sequence[Mistake], written: "Written") -> None:
-        self.mistakes = [(written.path(mistake.path), written.sentence(mistake.sentence)) for mistake in mistakes]
+        self.mistakes = [
+            (written.path(mistake.path, mistake.unknown), written.sentence(mistake.sentence)) for mistake in mistakes
+        ]
         super().__init__("\n".join(f"{path}: {sentence}" for path, sentence in self.mistakes))
 
 
@@ -122,14 +135,14 @@ class Written:
     type: type
     spelling: Spelling
 
-    def path(self, path: Path) -> str:
-        """Return a path of ours in the caller's spelling; keys of a map are the caller's own already."""
+    def path(self, path: Path, unknown: str = "") -> str:
+        """Return a path of ours in the caller's spelling; keys of a map are the caller's own, as is an unknown one."""
         kind: Any = self.type
         spelled: list[str | int] = []
         for step in path:
             spelled.append(self.spelling.key(step) if isinstance(step, str) and step in fields(kind) else step)
             kind = _inside(kind, step)
-        return self.spelling.path(tuple(spelled))
+        return self.spelling.path((*spelled, unknown) if unknown else tuple(spelled))
 
     def keys(self) -> dict[str, str]:
         """Return every key at any depth, with its spelling."""
@@ -176,7 +189,7 @@ class Documents:
         try:
             return validate(model, self[name], name, self._outputs)
         except ConfigurationRefused as refused:
-            seen = [mistake.path for mistake in self._mistakes]
+            seen = [mistake.full_path for mistake in self._mistakes]
             for line in str(refused).splitlines():
                 head, _, sentence = line.partition(": ")
                 path = _steps(head)
@@ -223,7 +236,7 @@ class Documents:
         noun = "a key" if path else "an argument"
         for unknown in sorted(map(str, value.keys() - spelled.keys())):
             allowed = ", ".join(sorted(fields(kind)))
-            self._mistakes.append(Mistake((*path, unknown), f"is not {noun} here; allowed: {allowed}"))
+            self._mistakes.append(Mistake(path, f"is not {noun} here; allowed: {allowed}", unknown))
         return {
             name: self._read(fields(kind)[name], value[key], (*path, name))
             for key, name in spelled.items()

@@ -88,8 +88,8 @@ def test_a_program_in_python_imports_it_as_often_as_it_likes(cloud: Cloud) -> No
     """Two systems in one stack, each with its own names; nothing given is everything."""
     with open_engine("inline", cloud, IMPORTING) as engine:
         outputs = engine.up().outputs
-        assert (outputs["whole"]["Status"], outputs["whole"]["Succeeded"]) == ("completed", "12")
-        assert (outputs["billing"]["Status"], outputs["billing"]["Skipped"]) == ("completed", "1")
+        assert (outputs["whole"]["status"], outputs["whole"]["succeeded"]) == ("completed", 12)
+        assert (outputs["billing"]["status"], outputs["billing"]["skipped"]) == ("completed", 1)
         assert len(set(outputs["parameters"])) == 2
         engine.destroy()
     assert cloud.leftovers() == []
@@ -109,8 +109,8 @@ def test_another_program_keeps_its_contacts_in_step(engine: Engine, cloud: Cloud
     """A remote component from first `up` to `destroy`: it converges, changes nothing unasked, leaves nothing."""
     deployed = engine.up()
     cloud.settle()
-    assert deployed.outputs["initial_sync"]["Status"] == "completed"
-    assert deployed.outputs["initial_sync"]["Succeeded"] == "6"
+    assert deployed.outputs["initial_sync"]["status"] == "completed"
+    assert deployed.outputs["initial_sync"]["succeeded"] == 6
     contacts = cloud.account.contacts()
     source = contacts.pop(cloud.organization.management)
     for held in contacts.values():

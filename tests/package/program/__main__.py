@@ -7,7 +7,7 @@ class ContactSync(pulumi.ComponentResource):
     """What a generated SDK holds: the type's name, its arguments and its outputs, as the schema spells them."""
 
     stateMachineArn: pulumi.Output[str]
-    initialSync: pulumi.Output[dict[str, str]]
+    initialSync: pulumi.Output[dict[str, object]]
 
     def __init__(self, name: str, contact_sync: dict[str, object]) -> None:
         properties = {"contactSync": contact_sync, "stateMachineArn": None, "initialSync": None}
