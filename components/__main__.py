@@ -28,7 +28,7 @@ from orgsync import __version__  # noqa: E402
 from orgsync.components.contact_sync import arguments  # noqa: E402
 from orgsync.components.contact_sync.component import ContactSync  # noqa: E402
 from orgsync.components.package_schema import complete  # noqa: E402
-from orgsync.components.shared.arguments import PACKAGE, ArgumentsRefused  # noqa: E402
+from orgsync.components.shared.arguments import PACKAGE, ArgumentsRefused, Refusal  # noqa: E402
 from orgsync.shared.configuration import ConfigurationRefused  # noqa: E402
 
 NAME = "orgsync"
@@ -42,7 +42,9 @@ class Package(ComponentProvider):
     def __init__(self) -> None:
         super().__init__(COMPONENTS, NAME, version=__version__)
         written = arguments.written(PACKAGE)
-        self.schema = json.dumps(complete(json.loads(self.schema or "{}"), arguments.validators(), written.keys()))
+        self.schema = json.dumps(
+            complete(json.loads(self.schema or "{}"), arguments.validators(), written.spelled_keys())
+        )
 
     def construct(
         self, name: str, resource_type: str, inputs: Inputs, options: ResourceOptions | None = None
@@ -55,11 +57,11 @@ class Package(ComponentProvider):
         try:
             return super().construct(name, resource_type, inputs, options)
         except ArgumentsRefused as refused:
-            raise _refused(refused.mistakes) from refused
+            raise _property_errors(refused.refusals) from refused
         except ComponentInitError as error:
             # A mistake of the owner's is no failure of the program: it is said as it stands, without a traceback.
             if isinstance(error.inner, ConfigurationRefused):
-                raise _refused(arguments.written(PACKAGE).lines(str(error.inner))) from error
+                raise _property_errors(arguments.written(PACKAGE).refusals(str(error.inner))) from error
             raise
 
     def map_inputs(self, inputs: Inputs, component_def: ComponentDefinition) -> Inputs:
@@ -81,10 +83,17 @@ class Package(ComponentProvider):
         return super().map_complex_output(instance_val, type_def)
 
 
-def _refused(mistakes: Sequence[tuple[str, str]]) -> InputPropertiesError:
-    """Return the error by which Pulumi says which arguments cannot be used."""
-    details = [InputPropertyErrorDetails(property_path=path, reason=sentence) for path, sentence in mistakes]
-    return InputPropertiesError("", details)
+def _property_errors(refusals: Sequence[Refusal]) -> InputPropertiesError:
+    """Return the error by which Pulumi says which arguments cannot be used.
+
+    The engine prints the value of each property that is named in the error's details. Where that may be an address or a
+    password, and where there is no property, the message itself has the line, in the engine's own form.
+    """
+    shown = [one for one in refusals if one.path and not one.private]
+    lines = [f"property {one.path} has a problem: {one.sentence}" if one.path else one.sentence for one in refusals]
+    hidden = [line for line, one in zip(lines, refusals, strict=True) if one not in shown]
+    details = [InputPropertyErrorDetails(property_path=one.path, reason=one.sentence) for one in shown]
+    return InputPropertiesError("".join(f"\n\t\t- {line}" for line in hidden), details)
 
 
 def schema() -> dict[str, Any]:

@@ -96,14 +96,29 @@ class Mistake:
         return (*self.path, self.unknown) if self.unknown else self.path
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A mistake as its author reads it.
+
+    Attributes:
+        path: in the author's spelling; empty where the mistake is no argument's.
+        private: the value at the path may hold somebody's address or password.
+    """
+
+    path: str
+    sentence: str
+    private: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.sentence}" if self.path else self.sentence
+
+
 class ArgumentsRefused(ConfigurationRefused):
     """Arguments that cannot be used; every mistake has its path."""
 
     def __init__(self, mistakes: Sequence[Mistake], written: "Written") -> None:
-        self.mistakes = [
-            (written.path(mistake.path, mistake.unknown), written.sentence(mistake.sentence)) for mistake in mistakes
-        ]
-        super().__init__("\n".join(f"{path}: {sentence}" for path, sentence in self.mistakes))
+        self.refusals = [written.refusal(mistake) for mistake in mistakes]
+        super().__init__("\n".join(map(str, self.refusals)))
 
 
 @dataclass(frozen=True)
@@ -144,23 +159,31 @@ class Written:
             kind = _inside(kind, step)
         return self.spelling.path((*spelled, unknown) if unknown else tuple(spelled))
 
-    def keys(self) -> dict[str, str]:
+    def spelled_keys(self) -> dict[str, str]:
         """Return every key at any depth, with its spelling."""
         return {key: self.spelling.key(key) for key in _keys(self.type)}
 
     def sentence(self, text: str) -> str:
         """Return a sentence with our keys in it in the caller's spelling."""
-        spelled = self.keys()
+        spelled = self.spelled_keys()
         return re.sub(r"[a-z]+(?:_[a-z]+)+", lambda word: spelled.get(word[0], word[0]), text)
 
-    def lines(self, message: str) -> list[tuple[str, str]]:
-        """Return the lines of a message of ours as path and sentence; the path is empty where there is none."""
+    def refusal(self, mistake: Mistake) -> Refusal:
+        """Return a mistake as its author reads it."""
+        kind: Any = self.type
+        for step in mistake.path:
+            kind = _inside(kind, step)
+        path = self.path(mistake.path, mistake.unknown)
+        return Refusal(path, self.sentence(mistake.sentence), private=not mistake.unknown and _has_input(kind))
+
+    def refusals(self, message: str) -> list[Refusal]:
+        """Return the lines of a message of ours, `path: sentence` or a sentence only, as their author reads them."""
         found = []
         for line in message.splitlines():
             head, colon, rest = line.partition(": ")
             path = _steps(head)
             known = bool(colon) and path[0] in fields(self.type)
-            found.append((self.path(path), self.sentence(rest)) if known else ("", self.sentence(line)))
+            found.append(self.refusal(Mistake(path, rest)) if known else Refusal("", self.sentence(line)))
         return found
 
 
@@ -248,7 +271,7 @@ class Documents:
             self._mistakes.append(Mistake(path, WRITTEN_OUT))
             return None
         text = f"the value of {_dotted(path)}, known later"
-        self._outputs[text] = pulumi.Output.from_input(value)
+        self._outputs[text] = value if isinstance(value, pulumi.Output) else pulumi.Output.from_input(value)
         return text
 
 
@@ -303,6 +326,11 @@ def _inside(kind: Any, step: str | int) -> Any:
 def _is_input(kind: Any) -> bool:
     """Return whether a type is Pulumi's Input of something: a value that may come later."""
     return any(get_origin(inner) is pulumi.Output or "Output[" in str(inner) for inner in get_args(kind))
+
+
+def _has_input(kind: Any) -> bool:
+    """Return whether a type, or anything in it, is an Input: what is passed on is an address of somebody's."""
+    return _is_input(kind) or any(_has_input(inner) for inner in (*fields(kind).values(), *get_args(kind)))
 
 
 def _is_later(value: Any) -> bool:

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,22 @@ class CommandFailed(Exception):
     """A command of the CLI that failed; the message is what it printed."""
 
 
+def run_cli(
+    cli: Path, arguments: Sequence[str], folder: Path | None = None, environment: Mapping[str, str] | None = None
+) -> str:
+    """Run a command of the CLI; return what it printed.
+
+    Raises:
+        CommandFailed: it did not end well.
+    """
+    command = [str(cli), *arguments, "--non-interactive", "--color", "never"]
+    settings = {"PULUMI_SKIP_UPDATE_CHECK": "true", **(environment or os.environ)}
+    done = subprocess.run(command, cwd=folder, env=settings, text=True, capture_output=True, timeout=600, check=False)
+    if done.returncode:
+        raise CommandFailed(done.stdout + done.stderr)
+    return done.stdout
+
+
 @dataclass(frozen=True)
 class PulumiCli:
     """One stack of one program, which stands in a folder of its own."""
@@ -31,7 +47,7 @@ class PulumiCli:
 
     @classmethod
     @contextmanager
-    def opened(cls, cli: Path, program: Path, cloud: Cloud, folder: Path) -> Iterator["PulumiCli"]:
+    def opened(cls, cli: Path, language_host: Path, program: Path, cloud: Cloud, folder: Path) -> Iterator["PulumiCli"]:
         """Open a stack `dev` of a copy of the program; the provider serves as long as the block lasts."""
         for name in ("home", "state"):
             (folder / name).mkdir()
@@ -39,7 +55,7 @@ class PulumiCli:
         with serve_provider(ProviderContext(cloud, folder / "program")) as port:
             environment = {
                 **os.environ,
-                "PATH": os.pathsep.join([str(cli.parent), os.environ["PATH"]]),
+                "PATH": os.pathsep.join([str(language_host.parent), os.environ["PATH"]]),
                 "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
                 "PULUMI_CONFIG_PASSPHRASE": "sandbox",
                 "PULUMI_DEBUG_PROVIDERS": f"aws:{port}",
@@ -57,13 +73,7 @@ class PulumiCli:
         Raises:
             CommandFailed: it did not end well.
         """
-        command = [str(self.cli), *arguments, "--non-interactive", "--color", "never"]
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, text=True, capture_output=True, timeout=600, check=False
-        )
-        if done.returncode:
-            raise CommandFailed(done.stdout + done.stderr)
-        return done.stdout
+        return run_cli(self.cli, arguments, self.folder, self.environment)
 
     def outputs(self) -> dict[str, Any]:
         """Return the stack's outputs."""

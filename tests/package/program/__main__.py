@@ -1,6 +1,7 @@
 """Another team's program: it knows the package by its schema only, and imports nothing of this repository."""
 
 import pulumi
+import pulumi_aws as aws
 
 
 class ContactSync(pulumi.ComponentResource):
@@ -14,6 +15,14 @@ class ContactSync(pulumi.ComponentResource):
         super().__init__("orgsync:index:ContactSync", name, properties, remote=True)
 
 
-contacts = ContactSync("contacts", pulumi.Config("orgsync").get_object("contact_sync") or {})
+# Known only once it is made: the component hands it on.
+fallback = aws.sns.Topic("fallback")
+decisions: dict[str, object] = {
+    "notificationSettings": {"fallbackSnsTopic": fallback.arn},
+    **(pulumi.Config("orgsync").get_object("contact_sync") or {}),
+}
+
+contacts = ContactSync("contacts", decisions)
 pulumi.export("state_machine_arn", contacts.stateMachineArn)
 pulumi.export("initial_sync", contacts.initialSync)
+pulumi.export("fallback", fallback.arn)
