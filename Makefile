@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test bench engine schema release lock clean
+.PHONY: help setup demo test bench engine schema names release lock clean
 
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 PIP := -m pip --quiet --disable-pip-version-check install
@@ -38,6 +38,8 @@ test: setup ## every gate; drives the real Pulumi engine where it can be built
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.prose
+	$(BIN)/python -m tools.reading_path
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST)
 
 bench: setup ## how close a run comes to what AWS's quotas force, as ratios
@@ -75,6 +77,9 @@ schema: setup ## the Pulumi package's schema anew, after its arguments or output
 	$(BIN)/python -c 'import json; from orgsync.components.__main__ import SCHEMA, schema; \
 	  SCHEMA.write_text(json.dumps(schema(), indent=2) + "\n")'
 
+names: setup ## the list of public names anew, after one was changed on purpose
+	$(BIN)/python -m tools.public_names
+
 VERSION = $(shell sed -nE 's/^__version__ = "(.*)"/\1/p' orgsync/__init__.py)
 BILL := .build/release/bin/cyclonedx-py
 BILL_FORMAT := --output-reproducible --output-format JSON --spec-version 1.6
@@ -98,7 +103,7 @@ release: setup ## what is published, in dist/: source, wheel, schema, and a bill
 # The layer keeps to the versions that the tests run with: its lock is made under the other's constraint.
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --generate-hashes --no-emit-index-url --no-emit-find-links
 lock: setup ## the lock files anew, at the newest versions that pyproject.toml allows
-	$(COMPILE) --upgrade --universal --python-version 3.11 --extra dev pyproject.toml -o requirements/requirements.lock
+	$(COMPILE) --upgrade --universal --python-version 3.11 --extra dev --extra sandbox pyproject.toml -o requirements/requirements.lock
 	$(COMPILE) --upgrade --universal --python-version 3.11 requirements/uv.in -o requirements/uv.lock
 	$(COMPILE) --upgrade --universal --python-version 3.11 requirements/go.in -o requirements/go.lock
 	$(COMPILE) --upgrade --universal --python-version 3.11 requirements/release.in -o requirements/release.lock

@@ -1,4 +1,4 @@
-"""How close a run comes to what AWS's quotas force, in one run and as ratios: `make bench`.
+"""Ratios of a run's time to the time that AWS's quotas force: `make bench`.
 
 Virtual time: the numbers say how many seconds a run would take, not how fast this machine
 is. The floor of a run is the slowest operation's calls over its quota, less the burst.
@@ -12,31 +12,31 @@ from rich.table import Table
 
 from orgsync.contact_sync.config import AWS_QUOTAS, parse
 from orgsync.contact_sync.names import Kind, Operation
+from orgsync.sandbox.contact_sync.simulation import reconcile, run, virtual_seconds
 from orgsync.sandbox.model.account import AccountService
 from orgsync.sandbox.model.organization import OrganizationModel, make
 from orgsync.sandbox.model.quotas import AWS
-from orgsync.sandbox.simulation import reconcile, run, virtual_seconds
 
 LATENCY = 0.15
 SIZES = (40, 1_000, 5_000)
 
 
-def in_step(organization: OrganizationModel) -> OrganizationModel:
-    """Every member equal to the source: the daily pass of a quiet day."""
+def in_sync(organization: OrganizationModel) -> OrganizationModel:
+    """Let every member equal the source: the daily pass of a quiet day."""
     for account in organization.accounts:
         account.contacts = {kind: dict(fields) for kind, fields in organization.source.items()}
     return organization
 
 
 def drifted(organization: OrganizationModel, share: int) -> OrganizationModel:
-    """One account in `share` has another security contact."""
-    for account in in_step(organization).accounts[::share]:
+    """Let one account in `share` have another security contact."""
+    for account in in_sync(organization).accounts[::share]:
         account.contacts[Kind.SECURITY]["Name"] = "Drifted"
     return organization
 
 
 def floor(calls: Mapping[str, Mapping[str, int]]) -> float:
-    """Seconds that the quotas force for these calls, whoever makes them."""
+    """Return the seconds that the quotas force for these calls, whoever makes them."""
     return max(
         max(counts["made"] - AWS_QUOTAS[Operation(name)].burst, 0) / AWS_QUOTAS[Operation(name)].rate
         for name, counts in calls.items()
@@ -49,13 +49,13 @@ def main() -> None:
     for size in SIZES:
         states = {
             "all differ": make(1, size),
-            "in step": in_step(make(1, size)),
+            "in sync": in_sync(make(1, size)),
             "1% drifted": drifted(make(1, size), 100),
         }
         for state, organization in states.items():
             service = AccountService(organization, clock=virtual_seconds, quotas=AWS)
             tracemalloc.start()
-            worked = run(reconcile(organization, service, parse({}), latency=LATENCY))
+            result = run(reconcile(organization, service, parse({}), latency=LATENCY))
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
             least = floor(service.calls)
@@ -64,9 +64,9 @@ def main() -> None:
             table.add_row(
                 f"{size:,}",
                 state,
-                f"{worked.seconds:,.1f}",
+                f"{result.seconds:,.1f}",
                 f"{least:,.1f}",
-                f"{worked.seconds / least:.3f}",
+                f"{result.seconds / least:.3f}",
                 f"{made / size:.2f}",
                 str(throttled),
                 f"{peak / size / 1024:.1f}",

@@ -28,7 +28,7 @@ from orgsync import __version__  # noqa: E402
 from orgsync.components.contact_sync import arguments  # noqa: E402
 from orgsync.components.contact_sync.component import ContactSync  # noqa: E402
 from orgsync.components.package_schema import complete  # noqa: E402
-from orgsync.components.shared.arguments import PACKAGE, ArgumentsRefused, Refusal  # noqa: E402
+from orgsync.components.shared.arguments import PACKAGE, ArgumentsRefused, RefusedArgument  # noqa: E402
 from orgsync.shared.configuration import ConfigurationRefused  # noqa: E402
 
 NAME = "orgsync"
@@ -83,7 +83,7 @@ class Package(ComponentProvider):
         return super().map_complex_output(instance_val, type_def)
 
 
-def _property_errors(refusals: Sequence[Refusal]) -> InputPropertiesError:
+def _property_errors(refusals: Sequence[RefusedArgument]) -> InputPropertiesError:
     """Return the error by which Pulumi says which arguments cannot be used.
 
     The engine prints the value of each property that is named in the error's details. Where that may be an address or a

@@ -1,4 +1,4 @@
-"""What all tests share: how many examples a property is shown, and that the real engine is not skipped in CI."""
+"""Settings of all tests: the number of examples of a property, and no skipped engine tests in CI."""
 
 import os
 from collections.abc import Generator
@@ -17,7 +17,7 @@ engine_tests_passed: list[str] = []
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For xdist (`--dist loadgroup`): a file stays whole, but for the tests that name a group of their own."""
+    """Keep a file whole for xdist (`--dist loadgroup`), but for the tests that name a group of their own."""
     for item in items:
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A skipped engine test is a failure where the engine is required."""
+    """Make a failure of a skipped engine test where the engine is required."""
     report = yield
     if ENGINE_REQUIRED and report.skipped and item.get_closest_marker("engine"):
         report.outcome = "failed"
@@ -40,7 +40,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A whole run that never drove the real engine fails where the engine is required."""
+    """Fail a whole run that never drove the real engine where the engine is required."""
     whole = not session.config.option.keyword and not session.config.option.collectonly
     controller = not hasattr(session.config, "workerinput")
     if ENGINE_REQUIRED and whole and controller and not engine_tests_passed and session.exitstatus == 0:

@@ -1,4 +1,4 @@
-"""Others' linters, and what they cannot know."""
+"""Linters of others, without the findings that they make for lack of knowledge."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ NOT_IN_ITS_TABLE = (
 
 
 def policy_mistakes(document: str) -> list[str]:
-    """What parliament finds in a policy, but for what it cannot know."""
+    """Return parliament's findings in a policy, but for those about what it does not know."""
     policy = json.loads(document)
     # It stops at a condition on a list of ARNs, a type that it does not know.
     for statement in policy["Statement"]:
@@ -48,12 +48,12 @@ def _known(finding: Any) -> bool:
 
 
 def template_mistakes(template: str) -> list[str]:
-    """What cfn-lint calls an error or a warning in a template; its notes are about style."""
+    """Return cfn-lint's errors and warnings about a template; its notes are about style."""
     return [str(match) for match in lint_all(template) if match.rule.severity != "informational"]
 
 
 def machine_mistakes(definition: str, folder: Path) -> list[str]:
-    """What cfn-lint finds in a state machine inside a template, and asl-validator in the machine itself."""
+    """Return findings of cfn-lint about a state machine in a template, and of asl-validator about the machine."""
     machine = {"RoleArn": "arn:aws:iam::100000000001:role/any", "Definition": json.loads(definition)}
     template = {"Resources": {"Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": machine}}}
     found = template_mistakes(json.dumps(template))
@@ -67,5 +67,5 @@ def machine_mistakes(definition: str, folder: Path) -> list[str]:
 
 
 def validator_is_there() -> bool:
-    """Whether `make test` could fetch asl-validator: it needs npm."""
+    """Return whether `make test` could fetch asl-validator: it needs npm."""
     return ASL.exists() and shutil.which("node") is not None

@@ -20,7 +20,7 @@ def served(answer: Callable[[str, Mapping[str, str], Any], Answer]) -> Iterator[
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, headers, document = answer(self.path, self.headers, json.loads(body or b"{}"))
+            status, headers, document = answer(self.path, dict(self.headers), json.loads(body or b"{}"))
             if status is None:
                 self.close_connection = True
                 return

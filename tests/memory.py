@@ -1,54 +1,56 @@
-"""AWS in memory for the entry points: moto, its tables and topic, and what makes it quick enough for many worlds."""
+"""AWS in memory for the adapters' tests: moto, the declared tables and a topic, and patches that make it quick."""
 
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from moto import mock_aws
 from moto.core import responses
 from moto.core.serialize import JSONSerializer
-from moto.dynamodb.models import dynamodb_backends
+from moto.core.utils import method_names_from_class
 from moto.dynamodb.responses import DynamoHandler
-from moto.s3.models import s3_backends
-from moto.sns.models import Subscription, sns_backends
-from moto.sqs.models import sqs_backends
+from moto.sns.models import Subscription
 
 from orgsync.shared import aws
 from orgsync.shared.telemetry import metrics
 
 REGION = "us-east-1"
+CLOUD_ACCOUNT = "123456789012"
+"""The account in which moto answers."""
 
 
 @cache
-def client(service):
-    """A client of the tests' own session; making one takes longer than most of its calls."""
+def client(service: str) -> Any:
+    """Return a client of the tests' own session; making one takes longer than most of its calls."""
     return aws.session().client(service)
 
 
 @cache
-def tables():
-    """DynamoDB's tables by name, as the adapters see them."""
+def tables() -> Any:
+    """Return DynamoDB's tables by name, as the adapters see them."""
     return aws.session().resource("dynamodb")
 
 
-def make_tables():
-    """The two tables as they are declared."""
+def make_tables() -> None:
+    """Make the two tables as they are declared."""
     dynamodb = client("dynamodb")
 
-    def text(*names):
+    def text(*names: str) -> list[dict[str, str]]:
         return [{"AttributeName": name, "AttributeType": "S"} for name in names]
 
-    def keys(hash_key, range_key):
+    def keys(hash_key: str, range_key: str) -> list[dict[str, str]]:
         return [
             {"AttributeName": hash_key, "KeyType": "HASH"},
             {"AttributeName": range_key, "KeyType": "RANGE"},
         ]
 
-    def index(name, hash_key, range_key):
+    def index(name: str, hash_key: str, range_key: str) -> dict[str, Any]:
         return {"IndexName": name, "KeySchema": keys(hash_key, range_key), "Projection": {"ProjectionType": "ALL"}}
 
     dynamodb.create_table(
@@ -66,18 +68,19 @@ def make_tables():
     )
 
 
-def make_topic():
-    """A topic and the queue in which its messages can be read."""
-    topic = client("sns").create_topic(Name="notices")["TopicArn"]
-    queue = client("sqs").create_queue(QueueName="notices")["QueueUrl"]
+def make_topic(name: str) -> tuple[str, str]:
+    """Make a topic, and a queue in which its messages can be read; return the topic's ARN and the queue's URL."""
+    topic: str = client("sns").create_topic(Name=name)["TopicArn"]
+    queue: str = client("sqs").create_queue(QueueName=name)["QueueUrl"]
     attributes = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
     client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=attributes["Attributes"]["QueueArn"])
     return topic, queue
 
 
-def read_queue(queue):
-    """All messages of a queue, taken out of it."""
-    sqs, found = client("sqs"), []
+def read_queue(queue: str) -> list[dict[str, Any]]:
+    """Take all messages out of a queue."""
+    sqs = client("sqs")
+    found: list[dict[str, Any]] = []
     while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
         for message in messages:
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
@@ -85,12 +88,21 @@ def read_queue(queue):
     return found
 
 
+@dataclass(frozen=True)
+class DeclaredCloud:
+    """The stores of a stack in the emulated cloud: a state machine's and a topic's ARN, and the topic's queue."""
+
+    machine: str
+    topic: str
+    queue: str
+
+
 @contextmanager
 def aws_in_memory() -> Iterator[None]:
-    """AWS as moto has it, its DynamoDB atomic as the real one is (moto's is not under threads)."""
+    """Answer every call of AWS by moto, its DynamoDB atomic as the real one is (moto's is not under threads)."""
     lock, call = threading.RLock(), DynamoHandler.call_action
 
-    def one_at_a_time(handler):
+    def one_at_a_time(handler: Any) -> Any:
         with lock:
             return call(handler)
 
@@ -104,35 +116,25 @@ def aws_in_memory() -> Iterator[None]:
 
 
 def quicken(patch: pytest.MonkeyPatch) -> None:
-    """Spare moto what takes half of its time and changes no answer.
+    """Spare moto the work that takes half of its time and changes no answer.
 
-    An attribute's value is in AWS's form already when it is answered, yet each is tried for every
+    An attribute's value is in AWS's form already when it is answered, yet moto tries each for every
     type there is; a handler's methods are listed anew for every call; a key is made for every subscription.
     """
     structure = JSONSerializer._serialize_type_structure
 
-    def as_it_is(serializer, serialized, value, shape, key):
+    def as_it_is(serializer: Any, serialized: Any, value: Any, shape: Any, key: Any) -> None:
         if key and shape.name == "AttributeValue":
             serialized[key] = value
         else:
             structure(serializer, serialized, value, shape, key)
 
     patch.setattr(JSONSerializer, "_serialize_type_structure", as_it_is)
-    patch.setattr(responses, "method_names_from_class", cache(responses.method_names_from_class))
+    patch.setattr(responses, "method_names_from_class", cache(method_names_from_class))
     patch.setattr(Subscription, "private_key", lambda subscription: signing_key())
 
 
 @cache
 def signing_key() -> rsa.RSAPrivateKey:
-    """What SNS signs every message with."""
+    """Return the one key with which SNS signs every message."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def empty() -> None:
-    """Away with every table, bucket and message, for the next of many worlds in one `aws_in_memory`.
-
-    Beginning moto anew takes longer than making the few things that a world needs.
-    """
-    for backend in (dynamodb_backends, s3_backends, sns_backends, sqs_backends):
-        backend.reset()
-    metrics.clear_metrics()

@@ -1,27 +1,41 @@
 """Event rules and the schedule: they start the state machine, by roles of their own, with a dead-letter queue."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pulumi
 import pulumi_aws as aws
 
 from orgsync.components.contact_sync import policies
-from orgsync.components.contact_sync.event_patterns import (
-    SCHEDULE_EVENT,
-    InputTransformer,
-    Pattern,
-    input_transformers,
-    patterns,
-    run_died,
-)
+from orgsync.components.contact_sync.event_patterns import EventRule, event_rules
+from orgsync.components.contact_sync.resource_names import state_machine_arn
 from orgsync.components.contact_sync.stores import Stores
 from orgsync.components.shared.resource_policies import trust
 from orgsync.components.shared.stack_context import StackContext
 from orgsync.components.shared.statements import policy_document
 from orgsync.contact_sync.config import ContactSyncConfig
+from orgsync.contact_sync.names import OwnEvent
 from orgsync.shared.configuration import canonical_json
+from orgsync.shared.names import EVENT_SOURCE
 
 RETRY_SECONDS = 24 * 3600
 RETRY_ATTEMPTS = 185
-"""How long a target is tried again: EventBridge's most, written down, because it is not every target's default."""
+"""Retries of a target: EventBridge's most, written down, because it is not every target's default."""
+
+
+def run_died(context: StackContext) -> Mapping[str, Any]:
+    """Return the pattern of a run that ended without a report.
+
+    Children of the Distributed Map carry a machine ARN of their own.
+    """
+    return {
+        "source": ["aws.states"],
+        "detail-type": ["Step Functions Execution Status Change"],
+        "detail": {"stateMachineArn": [state_machine_arn(context)], "status": ["ABORTED", "FAILED", "TIMED_OUT"]},
+    }
+
+
+SCHEDULE_EVENT = canonical_json({"source": EVENT_SOURCE, "detail-type": OwnEvent.SCHEDULE, "detail": {}})
 
 
 class EventRules(pulumi.ComponentResource):
@@ -62,9 +76,8 @@ class EventRules(pulumi.ComponentResource):
             policy=policy_document(policies.start_runs(self.context)),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        shapes = input_transformers()
-        for part, pattern in patterns().items():
-            self._rule(name, part, pattern, state_machine.arn, [permissions], role=self.role, shape=shapes.get(part))
+        for part, rule in event_rules().items():
+            self._rule(name, part, rule, state_machine.arn, [permissions], role=self.role)
 
     def _run_died(self, name: str, report: aws.lambda_.Function) -> None:
         permission = aws.lambda_.Permission(
@@ -76,33 +89,32 @@ class EventRules(pulumi.ComponentResource):
             source_arn=self.context.rule("run-died"),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self._rule(name, "run-died", run_died(self.context), report.arn, [permission])
+        self._rule(name, "run-died", EventRule(run_died(self.context)), report.arn, [permission])
 
     def _rule(
         self,
         name: str,
         part: str,
-        pattern: Pattern,
+        rule: EventRule,
         target: pulumi.Input[str],
         permissions: list[pulumi.Resource],
         *,
         role: aws.iam.Role | None = None,
-        shape: InputTransformer | None = None,
     ) -> None:
-        rule = aws.cloudwatch.EventRule(
+        made = aws.cloudwatch.EventRule(
             f"{name}-{part}",
             name=self.context.name(part),
             description=f"orgsync contact sync: {part.replace('-', ' ')}",
-            event_pattern=canonical_json(pattern),
+            event_pattern=canonical_json(rule.pattern),
             opts=pulumi.ResourceOptions(parent=self),
         )
         aws.cloudwatch.EventTarget(
             f"{name}-{part}",
-            rule=rule.name,
+            rule=made.name,
             target_id=part,
             arn=target,
             role_arn=role.arn if role else None,
-            input_transformer={"input_paths": shape.paths, "input_template": shape.template} if shape else None,
+            input_transformer=rule.input_transformer,
             retry_policy={"maximum_event_age_in_seconds": RETRY_SECONDS, "maximum_retry_attempts": RETRY_ATTEMPTS},
             dead_letter_config={"arn": self.stores.failed_events.arn},
             opts=pulumi.ResourceOptions(parent=self, depends_on=permissions),

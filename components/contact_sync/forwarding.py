@@ -7,12 +7,14 @@ is forwarded too.
 """
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 from orgsync.components.contact_sync import policies
-from orgsync.components.contact_sync.event_patterns import Pattern, patterns
+from orgsync.components.contact_sync.event_patterns import event_rules
 from orgsync.components.contact_sync.event_rules import RETRY_ATTEMPTS, RETRY_SECONDS
 from orgsync.components.contact_sync.resource_policies import failed_events_policy, queue_key_policy
 from orgsync.components.shared.resource_policies import trust
@@ -24,7 +26,7 @@ ALARM_ELSEWHERE = "forwarding-failed"
 """The rule that forwards the alarm of the other region."""
 
 
-def alarm_raised(there: StackContext) -> Pattern:
+def alarm_raised(there: StackContext) -> Mapping[str, Any]:
     """Return the pattern of the alarm over the queue of what could not be forwarded, when it rises."""
     return {
         "source": ["aws.cloudwatch"],
@@ -37,7 +39,8 @@ def alarm_message(there: StackContext) -> str:
     """Return the alarm's text: a JSON string, as an input without paths must be one."""
     return json.dumps(
         f"Account events could not be forwarded from {there.region}. They wait in the queue {there.name(QUEUE)} "
-        "there; the daily pass covers what they reported. Read one for its error, mend the cause, redrive the queue."
+        "there; the daily pass covers what they reported. "
+        "Read one for its error, mend the cause, run `orgsync sync`, then delete them."
     )
 
 
@@ -69,7 +72,8 @@ class Forwarding(pulumi.ComponentResource):
             opts=below,
         )
         queue = self._queue(f"{name}-{QUEUE}")
-        for part, pattern in (patterns() | {ALARM_ELSEWHERE: alarm_raised(self.there)}).items():
+        patterns = {part: rule.pattern for part, rule in event_rules().items()}
+        for part, pattern in (patterns | {ALARM_ELSEWHERE: alarm_raised(self.there)}).items():
             self._rule(f"{name}-forward-{part}", part, pattern, role, queue, permissions)
         self._alarm(name, failed_events)
         self.register_outputs({})
@@ -99,7 +103,7 @@ class Forwarding(pulumi.ComponentResource):
         self,
         name: str,
         part: str,
-        pattern: Pattern,
+        pattern: Mapping[str, Any],
         role: aws.iam.Role,
         queue: aws.sqs.Queue,
         permissions: pulumi.Resource,

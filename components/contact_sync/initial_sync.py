@@ -18,13 +18,13 @@ from orgsync.contact_sync.names import FunctionName
 from orgsync.shared.configuration import ConfigurationRefused, canonical_json
 
 WAIT_SECONDS = 3600
-"""How long CloudFormation waits for a custom resource's answer: its most."""
+"""The most that CloudFormation waits for a custom resource's answer."""
 
 STACK_MINUTES = 2 * WAIT_SECONDS // 60
 """Creating, and taking back what could not be created."""
 
 TEMPLATE_BYTES = 51_200
-"""What CloudFormation takes of a template: some 2,900 excluded accounts."""
+"""The most that CloudFormation takes of a template: some 2,900 excluded accounts."""
 
 ATTRIBUTES = ("RunId", "Status", "Severity", "Scenario", "Error", "Succeeded", "Skipped", "Failed")
 """Attributes of the custom resource."""

@@ -19,9 +19,9 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from orgsync.components.contact_sync.event_patterns import input_transformers, member_calls, member_changed
 from orgsync.components.contact_sync.event_rules import RETRY_ATTEMPTS, RETRY_SECONDS, EventRules
 from orgsync.components.contact_sync.forwarding import QUEUE
+from orgsync.components.contact_sync.member_patterns import member_calls, member_rule
 from orgsync.components.contact_sync.resource_names import FAILED_EVENTS, MEMBER_CHANGED, MEMBERS, members_bus_arn
 from orgsync.components.contact_sync.resource_policies import members_bus_policy
 from orgsync.components.contact_sync.stores import Stores
@@ -30,7 +30,7 @@ from orgsync.components.shared.statements import Statement, allow
 from orgsync.shared.configuration import canonical_json
 
 LONGEST = "180m"
-"""How long the members of a large organization may take."""
+"""The most that the members of a large organization may take."""
 
 ROLE = "member-events"
 
@@ -156,15 +156,15 @@ class MemberEvents(pulumi.ComponentResource):
             policy=members_bus_policy(context),
             opts=below,
         )
+        received = member_rule(context)
         rule = aws.cloudwatch.EventRule(
             f"{name}-{MEMBER_CHANGED}",
             name=context.name(MEMBER_CHANGED),
             event_bus_name=bus.name,
             description="orgsync contact sync: member changed",
-            event_pattern=canonical_json(member_changed(context)),
+            event_pattern=canonical_json(received.pattern),
             opts=below,
         )
-        shape = input_transformers()[MEMBER_CHANGED]
         aws.cloudwatch.EventTarget(
             f"{name}-{MEMBER_CHANGED}",
             rule=rule.name,
@@ -172,7 +172,7 @@ class MemberEvents(pulumi.ComponentResource):
             target_id=MEMBER_CHANGED,
             arn=state_machine.arn,
             role_arn=event_rules.role.arn,
-            input_transformer={"input_paths": shape.paths, "input_template": shape.template},
+            input_transformer=received.input_transformer,
             retry_policy={"maximum_event_age_in_seconds": RETRY_SECONDS, "maximum_retry_attempts": RETRY_ATTEMPTS},
             dead_letter_config={"arn": stores.failed_events.arn},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[event_rules]),

@@ -75,7 +75,9 @@ def _of_functions(context: StackContext, metric: str) -> list[list[str]]:
 
 
 def _dead_letters(context: StackContext) -> list[list[Any]]:
-    """Return the queues here and, where account events happen elsewhere, the one there: a metric may name its own
+    """Return the metrics of the queues here and, where account events happen elsewhere, of the one there.
+
+    A metric may name its own
     region.
     """
     depth, there = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName"], context.of_account_events
@@ -121,7 +123,7 @@ class Monitoring(pulumi.ComponentResource):
         first_run: pulumi.Resource,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("orgsync:contact_sync:Watch", name, None, opts)
+        super().__init__("orgsync:contact_sync:Monitoring", name, None, opts)
         below = pulumi.ResourceOptions(parent=self)
         # An alarm that takes silence for bad news would rise at once where no run has ended yet.
         after_a_run = pulumi.ResourceOptions(parent=self, depends_on=[first_run])

@@ -19,7 +19,9 @@ from orgsync.shared.organization_units import find_unit, is_path
 
 @dataclass(frozen=True)
 class OrganizationScope:
-    """Scope of a declaration: the organization's id, and the ids of the units (or of its root) whose members are
+    """Scope of a declaration: the organization's id, and the ids of units or of its root.
+
+    The members of these units are
     meant.
     """
 
@@ -52,7 +54,7 @@ def check_excluded(management: str, config: ContactSyncConfig, opts: pulumi.Invo
     """See that every excluded account and unit exists, a unit be it named by its path or by its id.
 
     Raises:
-        ConfigurationRefused: one does not. What a unit was to exclude cannot be told, and every run would fail; behind
+        ConfigurationRefused: one does not. What a unit was to exclude is unknown, and every run would fail; behind
             an account's mistyped id stands one that was meant, and it would be written.
     """
     for index, account in enumerate(config.excluded_accounts):

@@ -45,7 +45,9 @@ def plan(context: StackContext, arns: StoreArns) -> list[Statement]:
 
 
 def process(context: StackContext, arns: StoreArns) -> list[Statement]:
-    """Return the permissions of `process`: the only role that writes contacts. The source's values come from the
+    """Return the permissions of `process`, the only role that writes contacts.
+
+    The source's values come from the
     run's header.
     """
     return [
@@ -59,8 +61,9 @@ def process(context: StackContext, arns: StoreArns) -> list[Statement]:
 
 
 def report(context: StackContext, arns: StoreArns) -> list[Statement]:
-    """Return the permissions of `report`: it writes the report, notifies, and hands the lease to the pending request
-    by starting its run.
+    """Return the permissions of `report`.
+
+    It writes the report, notifies, and hands the lease to the pending request by starting its run.
     """
     return [
         policies.configuration(arns.config_table, "GetItem", "Query"),

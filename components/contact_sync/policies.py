@@ -63,7 +63,9 @@ def _organization(context: StackContext) -> str:
 
 
 def _alternates_only() -> _Condition:
-    """Condition a statement on every alternate contact, whichever of them are configured: `contact_types` may change
+    """Condition a statement on every alternate contact, whichever of them are configured.
+
+    `contact_types` may change
     while a run is under way.
 
     A condition on a key with several values must be ForAnyValue or ForAllValues [doc]. AWS's example
@@ -107,8 +109,9 @@ def write_members(context: StackContext) -> list[Statement]:
 
 
 def see_members(context: StackContext, *operations: str) -> Statement:
-    """Allow these operations on one member, such as seeing its state; its ARN names the one organization of this
-    account.
+    """Allow these operations on one member, such as seeing its state.
+
+    Its ARN names the one organization of this account.
     """
     # Members come and go without a deployment.
     members = f"arn:{context.partition}:organizations::{context.account}:account/{_organization(context)}/*"

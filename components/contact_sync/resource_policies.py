@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from orgsync.components.contact_sync.event_patterns import member_calls
+from orgsync.components.contact_sync.member_patterns import member_calls
 from orgsync.components.contact_sync.resource_names import member_rule_arn, members_bus_arn
 from orgsync.components.shared.resource_policies import (
     from_own,
@@ -17,14 +17,17 @@ from orgsync.components.shared.statements import Statement, policy_document
 
 
 def _rules(context: StackContext) -> Mapping[str, Any]:
-    """Condition a statement on our rules: EventBridge names the rule, whose ARN has the account, and no account
-    besides.
+    """Condition a statement on our rules.
+
+    EventBridge names the rule, whose ARN has the account, and no account besides.
     """
     return {"ArnLike": {"aws:SourceArn": context.rule()}}
 
 
 def _members(context: StackContext) -> list[Mapping[str, Any]]:
-    """Return the condition under which members' rules leave here what they could not forward; none where they leave
+    """Return the condition under which members' rules leave here what they could not forward.
+
+    There is none where they leave
     none.
     """
     if not context.organization or context != context.of_account_events:
@@ -37,8 +40,9 @@ def _members(context: StackContext) -> list[Mapping[str, Any]]:
 
 
 def key_policy(context: StackContext, trail: bool = False) -> str:
-    """Return the policy of the system's key: this account's own identities by their policies, and the services that
-    need it.
+    """Return the policy of the system's key.
+
+    It lets in this account's own identities by their policies, and the services that need it.
 
     In a key's policy `"Resource": "*"` means the key itself.
     """
@@ -78,8 +82,9 @@ def _dead_letter_key_use(context: StackContext) -> list[Statement]:
 
 
 def failed_events_policy(context: StackContext, queue: str) -> str:
-    """Return the policy of a queue of events that started no run: our rules may leave them there, and members' own;
-    all by TLS.
+    """Return the policy of a queue of events that started no run.
+
+    Our rules may leave them there, and members' own; all by TLS.
     """
     leave: Statement = {
         "Effect": "Allow",
@@ -95,7 +100,9 @@ def failed_events_policy(context: StackContext, queue: str) -> str:
 
 
 def members_bus_policy(context: StackContext) -> str:
-    """Return the policy of the bus of members' own events: accounts of this organization may put events there, and
+    """Return the policy of the bus of members' own events.
+
+    Accounts of this organization may put events there, and
     AWS's own only.
 
     Nobody can make up an event whose source begins with `aws.` [doc], and what arrives must have been

@@ -16,7 +16,7 @@ from orgsync.shared.configuration import canonical_json
 
 HOUR = 3600
 FUNCTION_SECONDS = 15 * 60
-"""What a function may take: Lambda's limit."""
+"""The most that a function may take: Lambda's limit."""
 
 TASK_SECONDS = FUNCTION_SECONDS + 60
 """A task whose function never answered: Lambda has ended it by then."""
@@ -46,8 +46,9 @@ RETRY: list[dict[str, Any]] = [
 
 
 def definition(context: StackContext) -> dict[str, Any]:
-    """Return the state machine in Amazon States Language: its input is any event, its output the last function's
-    answer.
+    """Return the state machine in Amazon States Language.
+
+    Its input is any event, its output the last function's answer.
     """
     return {
         "Comment": "A run: compare every account that an event concerns with the source, write what differs",

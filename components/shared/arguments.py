@@ -97,7 +97,7 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RefusedArgument:
     """A mistake as its author reads it.
 
     Attributes:
@@ -168,22 +168,22 @@ class Written:
         spelled = self.spelled_keys()
         return re.sub(r"[a-z]+(?:_[a-z]+)+", lambda word: spelled.get(word[0], word[0]), text)
 
-    def refusal(self, mistake: Mistake) -> Refusal:
+    def refusal(self, mistake: Mistake) -> RefusedArgument:
         """Return a mistake as its author reads it."""
         kind: Any = self.type
         for step in mistake.path:
             kind = _inside(kind, step)
         path = self.path(mistake.path, mistake.unknown)
-        return Refusal(path, self.sentence(mistake.sentence), private=not mistake.unknown and _has_input(kind))
+        return RefusedArgument(path, self.sentence(mistake.sentence), private=not mistake.unknown and _has_input(kind))
 
-    def refusals(self, message: str) -> list[Refusal]:
+    def refusals(self, message: str) -> list[RefusedArgument]:
         """Return the lines of a message of ours, `path: sentence` or a sentence only, as their author reads them."""
         found = []
         for line in message.splitlines():
             head, colon, rest = line.partition(": ")
             path = _steps(head)
             known = bool(colon) and path[0] in fields(self.type)
-            found.append(self.refusal(Mistake(path, rest)) if known else Refusal("", self.sentence(line)))
+            found.append(self.refusal(Mistake(path, rest)) if known else RefusedArgument("", self.sentence(line)))
         return found
 
 

@@ -97,7 +97,7 @@ class Function(pulumi.ComponentResource):
         self.function = aws.lambda_.Function(
             name,
             name=context.name(part),
-            description=f"orgsync {system}: {part}",
+            description=f"orgsync {system.replace('_', ' ')}: {part.replace('-', ' ')}",
             role=self.role.arn,
             handler=handler,
             runtime=packaging.RUNTIME,

@@ -1,4 +1,4 @@
-"""What is uploaded: our code as the functions' zip, what it imports as a layer.
+"""Packaging of uploads: our code as the functions' zip, the packages that it imports as a layer.
 
 Two archives, because the dependencies carry compiled wheels for the function's Python and
 processor, which the Python that runs this program cannot import: our code can be run from the

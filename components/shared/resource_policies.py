@@ -11,8 +11,9 @@ _NAMES_NO_SOURCE = ("chatbot.amazonaws.com", "lambda.amazonaws.com")
 
 
 def trust(context: StackContext, service: str, source: str | list[str] | None = None) -> str:
-    """Return the policy that lets one service assume a role, on behalf of this account (and of a source where it
-    names one).
+    """Return the policy that lets one service assume a role.
+
+    The service acts on behalf of this account (and of a source where it names one).
     """
     when: dict[str, Any] = {"StringEquals": {"aws:SourceAccount": context.account}}
     if source:
@@ -53,8 +54,9 @@ def service_key_use(sid: str, service: str, when: Mapping[str, Any]) -> Statemen
 
 
 def trail_key_use(context: StackContext) -> list[Statement]:
-    """Allow CloudTrail to look at the key, and encrypts the own trail's files: its encryption context names the
-    trail.
+    """Allow CloudTrail to look at the key, and to encrypt the own trail's files.
+
+    Its encryption context names the trail.
     """
     when = from_own(context, context.trail)
     like = {**when["ArnLike"], "kms:EncryptionContext:aws:cloudtrail:arn": context.trail}
@@ -75,12 +77,14 @@ def trail_key_use(context: StackContext) -> list[Statement]:
 
 def bucket_policy(bucket: str) -> str:
     """Return the policy of a bucket that only this account's own roles use: TLS only."""
+    # The denial is for the whole service, the bucket and every object in it.
     return policy_document(_tls_only("s3:*", bucket, f"{bucket}/*"))
 
 
 def trail_bucket_policy(context: StackContext) -> str:
-    """Return the policy of the bucket of an own trail: CloudTrail may look at it and write into it, for that trail;
-    all by TLS.
+    """Return the policy of the bucket of an own trail.
+
+    CloudTrail may look at it and write into it, for that trail; all by TLS.
     """
     bucket = f"arn:{context.partition}:s3:::{context.trail_bucket_name}"
     owners = [context.account, *([context.organization] if context.organization else [])]
@@ -97,12 +101,14 @@ def trail_bucket_policy(context: StackContext) -> str:
             "Resource": [f"{bucket}/AWSLogs/{owner}/*" for owner in owners],
             "Condition": {**when, "StringEquals": control},
         },
+        # The denial is for the whole service, the bucket and every object in it.
         _tls_only("s3:*", bucket, f"{bucket}/*"),
     )
 
 
 def queue_policy(queue: str, *statements: Statement) -> str:
     """Return the policy of a queue: whom the statements let in, besides this account's own roles; all by TLS."""
+    # The denial is for the whole service.
     return policy_document(*statements, _tls_only("sqs:*", queue))
 
 

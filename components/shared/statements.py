@@ -50,8 +50,9 @@ def key_use(context: StackContext, key: str, *services: str) -> Statement:
 
 
 def in_own_account(context: StackContext) -> dict[str, dict[str, str]]:
-    """Condition a statement on a bucket, whose ARN names no account: ours, and not one that took the name when ours
-    was gone.
+    """Condition a statement on a bucket of ours.
+
+    A bucket's ARN names no account; another account might take the name when ours was gone.
     """
     return {"StringEquals": {"s3:ResourceAccount": context.account}}
 

@@ -36,8 +36,9 @@ def pattern(alarm: str) -> dict[str, object]:
 
 
 class UserNotifications(pulumi.ComponentResource):
-    """User Notifications: for each severity of which somebody is notified an alarm, a notification configuration, its
-    rule and its channels.
+    """User Notifications, for each severity of which somebody is notified.
+
+    Each has an alarm, a notification configuration, its rule and its channels.
     """
 
     def __init__(

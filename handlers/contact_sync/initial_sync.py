@@ -152,7 +152,7 @@ def progress(properties: Properties, data: dict[str, str], services: Services) -
     """Return the attributes of the run so far; None while CloudFormation should go on waiting.
 
     Raises:
-        DeploySyncFailed: the run ended in a way that the owner lets fail the deployment.
+        InitialSyncFailed: the run ended in a way that the owner lets fail the deployment.
     """
     if data["Status"] != InitialSyncStatus.RUNNING:
         return {"Status": data["Status"]}
@@ -171,8 +171,9 @@ def progress(properties: Properties, data: dict[str, str], services: Services) -
 
 
 def _answering(run_id: str, services: Services) -> tuple[str, Run | None]:
-    """Return the run that answers an initial sync (its own, or the one it was merged into) and its header, if any
-    yet.
+    """Return the run that answers an initial sync, and its header.
+
+    The run is its own, or the one it was merged into; there may be no header yet.
     """
     run = services.states.run(run_id)
     while run and run.status is RunStatus.MERGED and run.into:

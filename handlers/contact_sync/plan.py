@@ -9,7 +9,6 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.errors import (
-    ConfigurationMissing,
     ConfigurationUnreadable,
     KindNotConfigured,
     Paused,
@@ -20,29 +19,27 @@ from orgsync.contact_sync.core.lease import LeasedRun, acquire
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run, RunStatus
-from orgsync.contact_sync.core.selection import Selection, batches, gather, requested_accounts, select
+from orgsync.contact_sync.core.selection import Selection, gather
 from orgsync.contact_sync.core.trigger import parse_trigger
-from orgsync.contact_sync.finalize import finalize, pending_event, release_lease, start_run
-from orgsync.contact_sync.names import Metric, PlanResult, manifest_key
+from orgsync.contact_sync.finalize import check_holder, release_lease
+from orgsync.contact_sync.names import Metric, PlanResult
 from orgsync.contact_sync.services import Services, services
 from orgsync.shared.clock import as_timestamp, timestamp
-from orgsync.shared.telemetry import logger, metrics, tracer
-
-# Accounts a batch. Writing everything of one account takes 0.6 s at quota, so that a batch
-# fits into a function's life, and the few idle seconds between two batches weigh little.
-BATCH_SIZE = 1000
+from orgsync.shared.telemetry import entry_point, logger, metrics
 
 
-@logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False, capture_error=False)
-@metrics.log_metrics
+@entry_point
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer one execution's event; see `plan`."""
     return plan(event["run_id"], event["started"], event["event"], services())
 
 
-def plan(run_id: str, started: str, event: Any, services: Services) -> dict[str, Any]:
+def plan(run_id: str, started: str, event: Any, services: Services, batch_size: int = 1000) -> dict[str, Any]:
     """Plan the run that answers an event. Asked again for the same run it goes on where it was.
+
+    Args:
+        batch_size: accounts a batch. Writing everything of one account takes 0.6 s at quota, so that a batch of
+            the default size fits into a function's life, and the few idle seconds between two weigh little.
 
     Returns:
         `outcome` (`names.PlanResult`) and `run_id`; with `process` where the batches are;
@@ -80,7 +77,7 @@ def plan(run_id: str, started: str, event: Any, services: Services) -> dict[str,
     )
     services.states.save_run(run, while_open=True)
     try:
-        run = asyncio.run(_gather(run, request, config, unreadable, services))
+        run = asyncio.run(_gather(run, request, config, unreadable, batch_size, services))
     except RunError as error:
         run = replace(run, error=error.code, detail=str(error))
     run = replace(run, planned=True)
@@ -95,12 +92,9 @@ def _configuration(
     try:
         if known and known.config_version:
             return known.config_version, services.configs.at(known.config_version), None
-        current = services.configs.current()
+        return *services.configs.current(), None
     except ConfigurationUnreadable as error:
         return 0, ContactSyncConfig(), error
-    if current is None:
-        raise ConfigurationMissing("no version has been written")
-    return *current, None
 
 
 def _configured(request: Request, config: ContactSyncConfig) -> Request:
@@ -124,24 +118,17 @@ def _merge(asking: LeasedRun, started: str, into: str, services: Services) -> di
         into=into,
     )
     services.states.save_run(header)
-    _check_holder(services)
+    check_holder(services)
     return _planned(header, services)
 
 
-def _check_holder(services: Services) -> None:
-    """See that the lease's holder lives: the failure event that frees a dead run's lease may itself be lost."""
-    holder = services.states.lease().holder
-    if holder is None:
-        return
-    status, _ = services.executions.outcome(holder.run_id)
-    if status is None:
-        start_run(holder, services)
-    elif status != "RUNNING":
-        finalize(holder.run_id, services, died=status, event=pending_event(holder))
-
-
 async def _gather(
-    run: Run, request: Request, config: ContactSyncConfig, unreadable: RunError | None, services: Services
+    run: Run,
+    request: Request,
+    config: ContactSyncConfig,
+    unreadable: RunError | None,
+    batch_size: int,
+    services: Services,
 ) -> Run:
     """List the accounts and read the source once; write receipts for the skipped and batches for the rest.
 
@@ -149,26 +136,20 @@ async def _gather(
         RunError: the run ends before any write; where the accounts were known, each has its receipts.
     """
     services.organization.check_management()
-    accounts = requested_accounts(request, services.organization)
-    try:
-        if unreadable:
-            raise unreadable
-        source, selection = await gather(
-            request,
-            accounts,
-            config,
-            management=services.management,
-            contacts=services.contacts,
-            organization=services.organization,
-            limiter=services.limiter(config),
-            clock=services.clock,
-        )
-    except RunError as error:
-        everyone = select(request, accounts, config, management=services.management, in_excluded_units=())
-        _save_skipped(everyone.given_up(type(error)), run, services)
-        raise
+    source, selection, error = await gather(
+        request,
+        config,
+        management=services.management,
+        contacts=services.contacts,
+        organization=services.organization,
+        limiter=services.limiter(config),
+        clock=services.clock,
+        given_up=unreadable,
+    )
     _save_skipped(selection, run, services)
-    parts = batches(selection.targets, BATCH_SIZE)
+    if error:
+        raise error
+    parts = selection.batches(batch_size)
     services.bucket.write_batches(run.run_id, parts)
     return replace(run, source=source, batches=len(parts))
 
@@ -188,7 +169,9 @@ def _planned(run: Run, services: Services) -> dict[str, Any]:
         return _answer(PlanResult.MERGED, run.run_id, into=run.into)
     if run.error or not run.batches or run.closed:
         return _answer(PlanResult.REPORT, run.run_id)
-    return _answer(PlanResult.PROCESS, run.run_id, bucket=services.bucket.name, manifest=manifest_key(run.run_id))
+    return _answer(
+        PlanResult.PROCESS, run.run_id, bucket=services.bucket.name, manifest=services.bucket.manifest(run.run_id)
+    )
 
 
 def _answer(outcome: PlanResult, run_id: str, **more: Any) -> dict[str, Any]:

@@ -17,28 +17,29 @@ from orgsync.contact_sync.finalize import STOP_CHECK_SECONDS
 from orgsync.contact_sync.names import Kind, Metric
 from orgsync.contact_sync.services import Services, services
 from orgsync.shared.clock import timestamp
-from orgsync.shared.telemetry import logger, metrics, tracer
+from orgsync.shared.telemetry import entry_point, logger, metrics
 
-BEGIN_NO_MORE = 60.0
+_BEGIN_NO_MORE = 60.0
 """Seconds before the time limit at which no further account is begun: its retries need 14."""
 
-LET_GO = 10.0
+_LET_GO = 10.0
 """Seconds before the time limit at which what is still under way is left for the next invocation."""
 
 
-@logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False, capture_error=False)
-@metrics.log_metrics
+@entry_point
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Process one batch; see `process`."""
     return process(event["run_id"], event["batch"], lambda: context.get_remaining_time_in_millis() / 1000, services())
 
 
-def process(run_id: str, batch: int, remaining: Callable[[], float], services: Services) -> dict[str, Any]:
+def process(
+    run_id: str, batch: int, remaining: Callable[[], float], services: Services, concurrency: int = 64
+) -> dict[str, Any]:
     """Process one batch. Doing it again works on what has no receipt yet.
 
     Args:
         remaining: seconds until the function is ended.
+        concurrency: accounts under way at once.
 
     Returns:
         `done`: whether every account of the batch has its receipts; if not, hand it in again.
@@ -48,9 +49,9 @@ def process(run_id: str, batch: int, remaining: Callable[[], float], services: S
         return {"done": True}
     config = services.configs.at(run.config_version)
     targets = services.bucket.batch(run_id, batch)
-    intents = services.states.intents(run_id, targets[0].account, targets[-1].account)
+    intents = services.states.intents(run_id, (targets[0].account, targets[-1].account))
     missing = _without_receipts(run_id, targets, services)
-    progress = asyncio.run(_process(run, config, missing, intents, remaining, services))
+    progress = asyncio.run(_process(run, config, missing, intents, remaining, concurrency, services))
     if progress.circuit and not run.circuit:
         services.states.open_circuit(run_id, progress.circuit)
     metrics.add_metric(Metric.THROTTLES, MetricUnit.Count, sum(progress.throttles.values()))
@@ -61,7 +62,7 @@ def process(run_id: str, batch: int, remaining: Callable[[], float], services: S
 def _without_receipts(run_id: str, targets: Sequence[Target], services: Services) -> list[Target]:
     saved = {
         (receipt.account, receipt.kind)
-        for receipt in services.states.receipts(run_id, targets[0].account, targets[-1].account)
+        for receipt in services.states.receipts(run_id, (targets[0].account, targets[-1].account))
     }
     missing = [Target(t.account, tuple(kind for kind in t.kinds if (t.account, kind) not in saved)) for t in targets]
     return [target for target in missing if target.kinds]
@@ -73,6 +74,7 @@ async def _process(
     targets: Sequence[Target],
     intents: Mapping[tuple[str, Kind], tuple[str, ...]],
     remaining: Callable[[], float],
+    concurrency: int,
     services: Services,
 ) -> BatchProgress:
     async def record_intent(account: str, kind: Kind, fields: tuple[str, ...]) -> None:
@@ -101,9 +103,10 @@ async def _process(
             targets,
             context,
             emit,
+            concurrency=concurrency,
             circuit=run.circuit,
-            stop=lambda: remaining() < BEGIN_NO_MORE,
-            patience=max(remaining() - LET_GO, 0),
+            stop=lambda: remaining() < _BEGIN_NO_MORE,
+            patience=max(remaining() - _LET_GO, 0),
         )
     )
     watching = asyncio.ensure_future(watch_for_stop())

@@ -7,12 +7,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from orgsync.contact_sync.finalize import finalize
 from orgsync.contact_sync.services import Services, services
-from orgsync.shared.telemetry import logger, metrics, tracer
+from orgsync.shared.telemetry import entry_point
 
 
-@logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False, capture_error=False)
-@metrics.log_metrics
+@entry_point
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Finalize the run that the state machine, or its failure event, names."""
     return report(event, services())

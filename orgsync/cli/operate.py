@@ -1,6 +1,5 @@
 """`orgsync sync` and `orgsync status`: ask a deployed stack for a run, and look at what runs did."""
 
-import json
 import re
 import sys
 import time
@@ -12,6 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from orgsync.cli.document import print_document
 from orgsync.cli.errors import UsageError
 from orgsync.cli.stack import DeployedStack, find
 from orgsync.contact_sync.core.receipts import Receipt, Status
@@ -65,8 +65,10 @@ def sync(accounts: tuple[str, ...], kinds: tuple[str, ...], wait: bool, stack: s
     detail = {"initiator": found.operator, "accounts": list(checked(accounts)), "kinds": list(kinds)}
     found.executions.start(run_id, {"source": EVENT_SOURCE, "detail-type": OwnEvent.OPERATOR, "detail": detail})
     if not wait:
-        look = f"asked for: orgsync status {run_id} --stack {found.name}"
-        click.echo(json.dumps({"run_id": run_id}) if as_json else look)
+        if as_json:
+            print_document({"run_id": run_id})
+        else:
+            click.echo(f"asked for: orgsync status {run_id} --stack {found.name}")
         return
     run = _wait_for(run_id, found)
     _show(run, list(found.states.receipts(run.run_id)), as_json)
@@ -93,7 +95,7 @@ def status(run_id: str | None, stack: str | None, as_json: bool) -> None:
     days = [(today - timedelta(days=back)).isoformat() for back in reversed(range(DAYS))]
     runs = [run for day in days for run in found.states.runs_of(day)]
     if as_json:
-        click.echo(json.dumps([_document(run) for run in runs], indent=2))
+        print_document({"runs": [_document(run) for run in runs]})
         return
     rows = table("run", "started", "cause", "status", "severity", "in sync", "failed", "skipped")
     for run in runs:
@@ -130,7 +132,7 @@ def _document(run: Run) -> dict[str, Any]:
 
 def _show(run: Run, receipts: list[Receipt], as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({**_document(run), "receipts": [vars(receipt) for receipt in receipts]}, indent=2))
+        print_document({**_document(run), "receipts": [vars(receipt) for receipt in receipts]})
         return
     out = console()
     out.print(f"{run.run_id}: {run.status}, {run.scenario or 'not ended yet'}, asked for by {run.cause}")

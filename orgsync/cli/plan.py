@@ -1,12 +1,11 @@
 """`orgsync plan`: a dry run, which is the run's own code without its writes."""
 
 import asyncio
-import json
 from collections.abc import Sequence
 
 import click
 
-from orgsync.cli.errors import UsageError
+from orgsync.cli.document import print_document
 from orgsync.cli.operate import account_option, checked, console, json_option, kind_option, stack_option, table
 from orgsync.cli.stack import find
 from orgsync.contact_sync.adapters.account_contacts import AccountContacts
@@ -15,7 +14,7 @@ from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.account_sync import SyncContext
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.request import Request
-from orgsync.contact_sync.core.selection import gather, requested_accounts
+from orgsync.contact_sync.core.selection import gather
 from orgsync.contact_sync.core.worker import process_batch
 from orgsync.contact_sync.names import Cause, Kind, Operation
 from orgsync.shared.clock import WallClock
@@ -35,10 +34,7 @@ def plan(accounts: tuple[str, ...], kinds: tuple[str, ...], stack: str | None, a
     compared, whatever differs; 1: some of it could not be compared.
     """
     found = find(stack)
-    current = found.configs.current()
-    if current is None:
-        raise UsageError(f"stack {found.name} has no configuration yet: deploy it first")
-    config = current[1]
+    _, config = found.configs.current()
     wanted = frozenset(Kind(kind) for kind in kinds) or frozenset(Kind)
     chosen = checked(accounts)
     everyone = frozenset() if chosen else wanted
@@ -58,9 +54,8 @@ async def dry_run(management: str, request: Request, config: ContactSyncConfig) 
     organization.check_management()
     paces = {operation: config.pace(operation) for operation in Operation}
     limiter = RateLimiter({one: TokenBucket(pace.rate, pace.burst) for one, pace in paces.items()}, clock)
-    source, selection = await gather(
+    source, selection, error = await gather(
         request,
-        requested_accounts(request, organization),
         config,
         management=management,
         contacts=contacts,
@@ -68,6 +63,8 @@ async def dry_run(management: str, request: Request, config: ContactSyncConfig) 
         limiter=limiter,
         clock=clock,
     )
+    if error:
+        raise error
     receipts: list[Receipt] = []
 
     async def emit(given: Sequence[Receipt]) -> None:
@@ -85,12 +82,11 @@ def _show(receipts: Sequence[Receipt], as_json: bool) -> None:
     in_sync = sum(receipt.status is Status.SUCCESS and not receipt.changed for receipt in receipts)
     if as_json:
         document = {
-            "version": 1,
             "would_write": [{"account": one.account, "kind": one.kind, "fields": list(one.changed)} for one in changes],
             "in_sync": in_sync,
             "unknown": [{"account": one.account, "kind": one.kind, "error": one.error} for one in failed],
         }
-        click.echo(json.dumps(document, indent=2))
+        print_document(document)
         return
     rows = table("account", "kind", "would write")
     for one in changes:

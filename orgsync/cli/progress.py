@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.status import Status
 
 if TYPE_CHECKING:
-    from orgsync.sandbox.rehearsal import Scenario
+    from orgsync.sandbox.rehearsal.model import Scenario
 
 LIVE_S, PLAIN_S = 0.2, 5.0
 """Seconds between two looks at the traffic: on a terminal, and where every look is a line of its own."""

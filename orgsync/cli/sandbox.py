@@ -1,6 +1,5 @@
 """`orgsync sandbox`: rehearsals in an AWS organization that lives in this process and nowhere else."""
 
-import json
 import logging
 import sys
 from collections.abc import Callable
@@ -9,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orgsync.cli.document import print_document
 from orgsync.cli.errors import UsageError
+from orgsync.sandbox.extra import INSTALL, missing_packages
 
 if TYPE_CHECKING:
     from orgsync.sandbox.engines.opener import Choice
-    from orgsync.sandbox.rehearsal import Scenario
+    from orgsync.sandbox.rehearsal.model import Scenario
 
 WIDTH = 120
 """Columns of a report that goes into a file or a pipe."""
@@ -42,6 +43,8 @@ def sandbox() -> None:
     The unmodified Pulumi program is deployed into it and the real functions run. Nothing
     reaches AWS, and no credentials are read.
     """
+    if missing := missing_packages():
+        raise UsageError(f"the sandbox needs {', '.join(missing)}, which are not installed: {INSTALL}")
 
 
 @sandbox.command()
@@ -54,7 +57,7 @@ def run(file: Path, engine: "Choice", as_json: bool) -> None:
     and the end is as the scenario expects; 1: it did not; 2: the file is wrong, and nothing
     was started.
     """
-    from orgsync.sandbox.rehearsal import ScenarioInvalid, load
+    from orgsync.sandbox.rehearsal.load import ScenarioInvalid, load
 
     try:
         scenario = load(file)
@@ -78,8 +81,8 @@ def demo(accounts: int, engine: "Choice", as_json: bool) -> None:
     Ends with a table of before and after and the calls it took. Exit code 0 only if every
     account ended as the policy wants it, and the burst took no more runs than the story says.
     """
-    from orgsync.sandbox.rehearsal.demo import broken_promises
-    from orgsync.sandbox.rehearsal.demo import demo as story
+    from orgsync.sandbox.contact_sync.demo import broken_promises
+    from orgsync.sandbox.contact_sync.demo import demo as story
 
     _rehearse(story(accounts), engine, as_json, broken_promises)
 
@@ -98,8 +101,9 @@ def _rehearse(
 
     from orgsync.cli.progress import Progress
     from orgsync.cli.tables import show
+    from orgsync.sandbox.contact_sync.rehearse import rehearse
     from orgsync.sandbox.engines.opener import EngineMissing
-    from orgsync.sandbox.rehearsal import ScenarioInvalid, rehearse
+    from orgsync.sandbox.rehearsal.load import ScenarioInvalid
 
     # What the emulator's libraries log of failures that were provoked is no news; what matters is reported.
     logging.getLogger().addHandler(logging.NullHandler())
@@ -109,7 +113,7 @@ def _rehearse(
         except (EngineMissing, ScenarioInvalid) as refusal:
             raise UsageError(str(refusal)) from refusal
     if as_json:
-        click.echo(json.dumps(report, indent=2))
+        print_document(report)
     else:
         show(report, Console(width=None if sys.stdout.isatty() else WIDTH))
     broken = broken_promises(report)

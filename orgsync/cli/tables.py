@@ -18,7 +18,7 @@ def show(report: Document, console: Console) -> None:
         ("Runs", _runs(report)),
         ("Accounts" if _few(report) else "Accounts that are not in sync", _accounts(report)),
         ("Calls to the members' contacts", _calls(report)),
-        ("Refused: bells that started no run", _refused(report)),
+        ("Refused: events that started no run", _refused(report)),
         ("Notifications", _notifications(report)),
     ):
         if table.row_count:

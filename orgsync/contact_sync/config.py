@@ -99,6 +99,10 @@ class ContactSyncConfig(StrictModel):
     notification_settings: NotificationSettings = NotificationSettings()
     paused: bool = False
 
+    def excludes(self, tags: Mapping[str, str]) -> bool:
+        """Return whether any tag of an account has an excluded value."""
+        return any(tags.get(key) in values for key, values in self.excluded_tags.items())
+
     def pace(self, operation: Operation) -> Pace:
         """Return the pace of one operation: the owner's, or AWS's quota."""
         return self.pacing.get(operation, AWS_QUOTAS[operation])

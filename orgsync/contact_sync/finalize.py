@@ -14,6 +14,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.errors import (
+    ConfigurationMissing,
     ConfigurationUnreadable,
     Refusal,
     SystemFailure,
@@ -21,8 +22,8 @@ from orgsync.contact_sync.core.errors import (
 )
 from orgsync.contact_sync.core.lease import LeasedRun, release
 from orgsync.contact_sync.core.notification import compose
-from orgsync.contact_sync.core.outcome import RunOutcome, classify
-from orgsync.contact_sync.core.receipts import Receipt, RunSummary, Status
+from orgsync.contact_sync.core.outcome import RunOutcome, RunSummary, classify
+from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.trigger import parse_trigger
 from orgsync.contact_sync.names import Cause, Metric, OwnEvent
@@ -88,15 +89,27 @@ def release_lease(run_id: str, services: Services) -> None:
     """Free the lease, and start the run that waited for it."""
     waiting = services.states.update_lease(lambda lease: release(lease, run_id))
     if waiting:
-        start_run(waiting, services)
+        _start_run(waiting, services)
 
 
-def start_run(run: LeasedRun, services: Services) -> None:
+def _start_run(run: LeasedRun, services: Services) -> None:
     """Start the execution of a run that has been handed the lease; a second time changes nothing."""
-    services.executions.start(run.run_id, pending_event(run))
+    services.executions.start(run.run_id, _pending_event(run))
 
 
-def pending_event(run: LeasedRun) -> dict[str, Any]:
+def check_holder(services: Services) -> None:
+    """See that the lease's holder lives: the failure event that frees a dead run's lease may itself be lost."""
+    holder = services.states.lease().holder
+    if holder is None:
+        return
+    status, _ = services.executions.outcome(holder.run_id)
+    if status is None:
+        _start_run(holder, services)
+    elif status != "RUNNING":
+        finalize(holder.run_id, services, died=status, event=_pending_event(holder))
+
+
+def _pending_event(run: LeasedRun) -> dict[str, Any]:
     """Return the event that triggers a leased run, from its request."""
     return {"source": EVENT_SOURCE, "detail-type": OwnEvent.PENDING, "detail": run.request.to_json()}
 
@@ -120,9 +133,8 @@ def _config(run: Run, services: Services) -> ContactSyncConfig:
     try:
         if run.config_version:
             return services.configs.at(run.config_version)
-        current = services.configs.current()
-        return current[1] if current else ContactSyncConfig()
-    except ConfigurationUnreadable:
+        return services.configs.current()[1]
+    except (ConfigurationMissing, ConfigurationUnreadable):
         return ContactSyncConfig()
 
 
@@ -131,12 +143,12 @@ def _missing_receipts(run: Run, services: Services) -> Iterator[Receipt]:
     at = timestamp(services.clock.now())
     for number in range(run.batches):
         batch = services.bucket.batch(run.run_id, number)
-        bounds = (run.run_id, batch[0].account, batch[-1].account)
-        saved = {(receipt.account, receipt.kind) for receipt in services.states.receipts(*bounds)}
+        between = (batch[0].account, batch[-1].account)
+        saved = {(receipt.account, receipt.kind) for receipt in services.states.receipts(run.run_id, between)}
         missing = [
             (target.account, kind) for target in batch for kind in target.kinds if (target.account, kind) not in saved
         ]
-        intents = services.states.intents(*bounds) if missing else {}
+        intents = services.states.intents(run.run_id, between) if missing else {}
         for account, kind in missing:
             changed = intents.get((account, kind), ())
             yield Receipt(account, kind, Status.FAILED, at, changed, WorkerDied.__name__)

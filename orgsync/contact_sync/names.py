@@ -91,7 +91,7 @@ class PlanResult(StrEnum):
 
 
 class InitialSyncStatus(StrEnum):
-    """What an initial sync came to, besides a run's own `completed` and `failed`.
+    """Outcomes of an initial sync, besides a run's own `completed` and `failed`.
 
     `partial` is a completed run in which accounts failed; `started` was not waited for; `handed_over` goes on
     without CloudFormation, whose hour was over; `paused` and `unchanged` started none.
@@ -178,16 +178,12 @@ CONTACT_CALLS: Mapping[str, ContactCall] = {
 """Every call that changes a contact, by name. The event rules, the parser and the fields that are passed on
 all follow from it."""
 
-ACCOUNT_PARAMETER, KIND_PARAMETER = "accountId", "alternateContactType"
-"""Request parameters of these calls that say whose contact changed, and which."""
+ACCOUNT_PARAMETERS = ("accountId", "AccountId")
+KIND_PARAMETERS = ("alternateContactType", "AlternateContactType")
+"""Request parameters of these calls that say whose contact changed, and which.
 
-
-def spellings(parameter: str) -> tuple[str, str]:
-    """Return a request parameter in camelCase and in PascalCase.
-
-    AWS's samples and a live report contradict each other about the casing in events, so both are expected.
-    """
-    return parameter, parameter[0].upper() + parameter[1:]
+AWS's samples and a live report contradict each other about the casing in events, so both are expected.
+"""
 
 
 class Metric(StrEnum):

@@ -14,16 +14,8 @@ from orgsync.contact_sync.adapters.stacks import CloudFormationStacks
 from orgsync.contact_sync.adapters.state_machine import StateMachine
 from orgsync.contact_sync.adapters.state_table import StateTable
 from orgsync.contact_sync.config import ContactSyncConfig, Pace
-from orgsync.contact_sync.core.protocols import (
-    ConfigStore,
-    Contacts,
-    Executions,
-    Organization,
-    Publisher,
-    RunStore,
-    Stacks,
-    StateStore,
-)
+from orgsync.contact_sync.core.protocols import Contacts, Organization
+from orgsync.contact_sync.core.stores import ConfigStore, Executions, Publisher, RunStore, Stacks, StateStore
 from orgsync.contact_sync.names import Env, Operation
 from orgsync.shared.clock import Clock, WallClock
 from orgsync.shared.notifications import NotificationPublisher

@@ -1,8 +1,5 @@
 """A circuit breaker: stop calling when it is plain that calling does not help."""
 
-LIMIT = 10
-"""Accounts in a row that fail alike before the circuit opens."""
-
 
 class CircuitBreaker:
     """Opens when `limit` accounts in a row fail alike; it stays open for the rest of the run.
@@ -12,11 +9,11 @@ class CircuitBreaker:
     few scattered refusals always come first.
 
     Args:
-        limit: accounts in a row.
+        limit: accounts in a row that fail alike before the circuit opens.
         cause: code of the failure that opened it earlier in the run, or None.
     """
 
-    def __init__(self, limit: int = LIMIT, cause: str | None = None) -> None:
+    def __init__(self, limit: int = 10, cause: str | None = None) -> None:
         self._limit = limit
         self._ends: dict[int, tuple[str | None, bool]] = {}
         self._next = 0

@@ -41,8 +41,8 @@ def timestamp(moment: datetime) -> str:
 
 
 def as_timestamp(text: str | None) -> str | None:
-    """Rewrite any ISO 8601 text as a `timestamp`; None for anything else."""
+    """Rewrite any ISO 8601 text as a `timestamp`; None for anything else, also for a time that UTC's calendar lacks."""
     try:
         return timestamp(datetime.fromisoformat(text or ""))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

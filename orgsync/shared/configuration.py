@@ -37,16 +37,23 @@ def validate(model: type[Model], document: Any, path: str = "", later: Collectio
         ConfigurationRefused: with a line for each mistake; none repeats a value.
     """
     try:
+        lines = [f"{key}: {_UNQUOTED}" for key in _unquoted_keys(document, path)]
         text = json.dumps(whole_numbers(document))
     except TypeError as error:
         raise ConfigurationRefused(
             f"{path or 'the document'}: {error}: use text, numbers, lists and mappings only"
         ) from error
+    except (RecursionError, ValueError) as error:
+        raise ConfigurationRefused(
+            f"{path or 'the document'}: is nested too deeply, or has too large a number"
+        ) from error
     try:
         # As JSON and strictly: text is no number and no truth, but a list may stand for a tuple.
-        return model.model_validate_json(text, context=frozenset(later))
+        found = model.model_validate_json(text, context=frozenset(later))
+        if not lines:
+            return found
     except ValidationError as error:
-        lines = explain(error, model, path)
+        lines += explain(error, model, path)
     # Raised outside the handler: pydantic's own error repeats the input, and the chain is printed.
     raise ConfigurationRefused("\n".join(lines))
 
@@ -72,6 +79,23 @@ def whole_numbers(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: whole_numbers(item) for key, item in value.items()}
     return [whole_numbers(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _unquoted_keys(document: Any, path: str) -> Iterator[str]:
+    """Yield the paths of keys that are no text: YAML makes a truth of `on`, of which JSON would make "true"."""
+    if isinstance(document, Mapping):
+        for key, value in document.items():
+            name = key if isinstance(key, str) else json.dumps(key, default=str)
+            inside = f"{path}.{name}" if path else name
+            if not isinstance(key, str):
+                yield inside
+            yield from _unquoted_keys(value, inside)
+    elif isinstance(document, list | tuple):
+        for index, value in enumerate(document):
+            yield from _unquoted_keys(value, f"{path}.{index}" if path else str(index))
+
+
+_UNQUOTED = "the key must be text: put it in quotes, or YAML makes something else of it"
 
 
 def canonical_json(document: Any) -> str:
@@ -174,38 +198,71 @@ def read_yaml(text: str) -> Any:
     """Read a YAML document as JSON would be understood: a key stands once in a mapping, and dates stay text.
 
     Raises:
-        ConfigurationRefused: the text is no such document; the message has the line and the column.
+        ConfigurationRefused: the text is no such document; the message has the line and the column, and no value.
     """
     # Here, because functions import this module and their layer has no YAML.
     import yaml
 
     try:
         return yaml.load(text, Loader=_strict_loader())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f", in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        reason = f"{error.problem or error.context}{place}"
     except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigurationRefused(f"is not readable YAML: {error}") from error
+        reason = str(error)
+    # Raised outside the handlers: YAML's own error repeats the line, and the chain is printed.
+    raise ConfigurationRefused(f"is not readable YAML: {reason}")
 
 
 def read_json(text: str) -> Any:
     """Read a JSON document in which a key stands once in a mapping.
 
     Raises:
-        ConfigurationRefused: the text is no such document.
+        ConfigurationRefused: the text is no such document; the message has the line and the column, or the path of a
+            mapping in which a key stands twice, and no value.
     """
     try:
-        return json.loads(text, object_pairs_hook=_once)
+        document = json.loads(text, object_pairs_hook=_object)
+        twice = next(_doubled(document, ""), None)
     except (ValueError, RecursionError) as error:
-        raise ConfigurationRefused(f"is not readable JSON: {error}") from error
+        reason = str(error)
+    else:
+        if twice is None:
+            return document
+        reason = f"{_TWICE.format(twice[1])}, in {twice[0] or 'the document'}"
+    # Raised outside the handler: JSON's own error carries the text.
+    raise ConfigurationRefused(f"is not readable JSON: {reason}")
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+class _Doubled(dict[str, Any]):
+    """A JSON object in which a key stood twice; it keeps the last of the values."""
+
+    key = ""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
     keys = [key for key, _ in pairs]
-    twice = sorted({key for key in keys if keys.count(key) > 1})
-    if twice:
-        raise ValueError(_TWICE.format(twice[0]))
-    return dict(pairs)
+    doubled = _Doubled(found)
+    doubled.key = next(key for index, key in enumerate(keys) if key in keys[:index])
+    return doubled
 
 
-_TWICE = "the key {!r} stands twice in one place; the first would be lost"
+def _doubled(document: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield the path of each object in which a key stood twice, and the key."""
+    if isinstance(document, _Doubled):
+        yield path, document.key
+    items = (
+        document.items() if isinstance(document, dict) else enumerate(document if isinstance(document, list) else ())
+    )
+    for step, value in items:
+        yield from _doubled(value, f"{path}.{step}" if path else str(step))
+
+
+_TWICE = "the key {!r} stands twice, and the first would be lost"
 
 
 def _strict_loader() -> type:

@@ -12,7 +12,7 @@ class OrgsyncError(Exception):
     """Root of every error that orgsync names."""
 
     remedy: ClassVar[str] = "Look at the run's report and the function's log."
-    """What to do about it, as a sentence for an operator."""
+    """The next step, as a sentence for an operator."""
 
     @property
     def code(self) -> str:
@@ -53,7 +53,11 @@ class Throttled(CallError):
     remedy = "Another tool shares the quota: lower `pacing`, or move the schedule away from the other tool's time."
 
 
-class AccessDenied(CallError):
+class RefusedCall(CallError):
+    """AWS refused the call for what it asks, or for whose account it is: the same call will be refused again."""
+
+
+class AccessDenied(RefusedCall):
     """AWS refused the call for lack of permission."""
 
     remedy = (

@@ -2,7 +2,7 @@
 
 AWS's quota belongs to the calling account, so other tools use it too. A 429 is how
 we learn of them: it lowers the rate at once, and a time without any raises it back within
-`RECOVERY` seconds.
+`_RECOVERY` seconds.
 """
 
 import asyncio
@@ -10,10 +10,11 @@ from collections.abc import Mapping
 
 from orgsync.shared.clock import Clock
 
-SLOWER = 0.7
-SLOWEST = 0.1
-RECOVERY = 20.0
-"""Seconds without a 429 in which a rate climbs from nothing to its configured value."""
+_SLOWER = 0.7
+_SLOWEST = 0.1
+
+# Seconds without a 429 in which a rate climbs from nothing to its configured value.
+_RECOVERY = 20.0
 
 
 class TokenBucket:
@@ -54,14 +55,14 @@ class TokenBucket:
         self._advance(now)
         if sent <= self._cut_at:
             return
-        self._rate = max(self._rate * SLOWER, self._configured * SLOWEST)
+        self._rate = max(self._rate * _SLOWER, self._configured * _SLOWEST)
         self._tokens = min(self._tokens, 0.0)
         self._cut_at = now
 
     def _advance(self, now: float) -> None:
         elapsed = max(now - self._at, 0.0)
         self._at = now
-        self._rate = min(self._rate + self._configured * elapsed / RECOVERY, self._configured)
+        self._rate = min(self._rate + self._configured * elapsed / _RECOVERY, self._configured)
         self._tokens = min(self._tokens + elapsed * self._rate, self._burst)
 
 

@@ -8,10 +8,7 @@ from orgsync.shared.clock import Clock
 from orgsync.shared.errors import Temporary, Throttled
 from orgsync.shared.rate_limiter import RateLimiter
 
-Answer = TypeVar("Answer")
-
-MAX_THROTTLES = 10
-"""429 answers that one account may meet in a run."""
+_Answer = TypeVar("_Answer")
 
 
 class RetryingCaller:
@@ -24,6 +21,7 @@ class RetryingCaller:
     Args:
         delays: seconds before each retry of a temporary failure.
         throttles: counts 429 answers by operation, for the whole batch.
+        max_throttles: 429 answers that one account may meet in a run.
     """
 
     def __init__(
@@ -32,7 +30,7 @@ class RetryingCaller:
         clock: Clock,
         delays: tuple[float, ...],
         throttles: Counter[str],
-        max_throttles: int = MAX_THROTTLES,
+        max_throttles: int = 10,
     ) -> None:
         self._limiter = limiter
         self._clock = clock
@@ -44,9 +42,9 @@ class RetryingCaller:
     async def call(
         self,
         operation: str,
-        perform: Callable[[], Awaitable[Answer]],
+        perform: Callable[[], Awaitable[_Answer]],
         on_retry: Callable[[], None] = lambda: None,
-    ) -> Answer:
+    ) -> _Answer:
         """Perform a call until it is answered.
 
         Args:

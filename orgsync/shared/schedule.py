@@ -63,7 +63,11 @@ def schedule(value: str) -> str:
 
 
 def _fires(days: set[int], weekday: str, year: int, month: int) -> bool:
-    """Whether a month has one of these days or, with none, the weekday n#k; L, LW, nL and plain ones each month has."""
+    """Return whether a month has one of these days or, with none, the weekday n#k.
+
+    L, LW, nL and plain ones each
+    month has.
+    """
     first, length = monthrange(year, month)
     nth = NTH.fullmatch(weekday)
     if nth:
@@ -111,8 +115,9 @@ def _number(text: str, field: str) -> int:
 
 
 def schedule_period(expression: str) -> int:
-    """Return the seconds between two firings, at most: of a rate exactly, of a cron by its coarsest field that is
-    fixed.
+    """Return the seconds between two firings, at most.
+
+    They are exact for a rate; for a cron they follow from its coarsest field that is fixed.
     """
     rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
     if rate:

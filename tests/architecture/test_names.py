@@ -34,7 +34,7 @@ def shared_names(root: Path, among: str) -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.parametrize("among", ["orgsync/sandbox"])
+@pytest.mark.parametrize("among", ["."])
 def test_no_two_public_classes_share_a_name(among: str) -> None:
     """A name in a message or a document leads to one class."""
     assert shared_names(ROOT, among) == {}

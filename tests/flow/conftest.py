@@ -1,4 +1,4 @@
-"""Each scenario file is played once in a session, whoever looks at its report."""
+"""Rehearsals: each scenario file runs once in a session, whichever tests look at its report."""
 
 import functools
 import shutil
@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from orgsync.sandbox.contact_sync.rehearse import rehearse
 from orgsync.sandbox.engines.program import merge_config
-from orgsync.sandbox.rehearsal import load, rehearse
-from orgsync.shared.notification_settings import Scenario
+from orgsync.sandbox.rehearsal.load import load
+from orgsync.sandbox.rehearsal.model import Scenario
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = ROOT / "tests" / "scenarios"
@@ -31,19 +32,19 @@ def _report(name: str) -> Report:
 
 @pytest.fixture(scope="session")
 def scenario() -> Callable[[str], Scenario]:
-    """A file of `tests/scenarios`, by its name without the ending."""
+    """Return the function that loads a file of `tests/scenarios`, by its name without the ending."""
     return _scenario
 
 
 @pytest.fixture(scope="session")
 def rehearsed() -> Callable[[str], Report]:
-    """The report of a file of `tests/scenarios`, played with the in-process engine."""
+    """Return the function that gives the report of a file of `tests/scenarios`, run with the in-process engine."""
     return _report
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
-    """The program with another `dev` stack file: keys of its `config` laid over."""
+    """Return the function that copies the program with another `dev` stack file: keys of its `config` laid over."""
 
     def made(keys: dict[str, Any]) -> Path:
         for file in ("__main__.py", "Pulumi.yaml"):

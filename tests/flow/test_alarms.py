@@ -1,4 +1,4 @@
-"""Every alarm that the program declares can fire: its metric is one that is really told, and somebody hears."""
+"""Alarms that the program declares: each can fire, its metric is really published, and somebody is notified."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -9,35 +9,36 @@ import pytest
 
 from orgsync.contact_sync.names import Metric
 from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.contact_sync.configuration import STACK_KEY
 from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.model.organization import make
 from orgsync.shared.names import METRIC_NAMESPACE
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "orgsync-dev-contact-sync"
-HEARS = {
+RECIPIENTS = {
     "slack_channels": [{"workspace": "T0123ABCDE", "channel": "C0123ABCDE", "severities": ["high", "medium"]}],
     "user_notifications_config": {"email_contacts": [{"address": "desk@example.com"}]},
 }
 
-TOLD_BY_AWS = {
+AWS_METRICS = {
     ("AWS/Lambda", "Errors"): "FunctionName",
     ("AWS/Lambda", "Throttles"): "FunctionName",
     ("AWS/SNS", "NumberOfNotificationsFailed"): "TopicName",
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): "QueueName",
     ("AWS/States", "ExecutionsFailed"): "StateMachineArn",
 }
-"""AWS's own metrics, each with the dimension under which it is told (CloudWatch's documentation of each service)."""
+"""AWS's own metrics, each with the dimension that it is published with (CloudWatch's documentation of each service)."""
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Cloud]:
-    """The whole system, deployed once."""
+    """Deploy the whole system once."""
     with Cloud(make(seed=3, count=2)) as opened:
-        with open_engine("inline", opened, ROOT) as engine:
-            engine.up("dev", {"notification_settings": HEARS})
+        with open_engine("inline", opened, ROOT, STACK_KEY) as engine:
+            engine.up("dev", {"notification_settings": RECIPIENTS})
             opened.settle()
         yield opened
 
@@ -50,7 +51,10 @@ def alarms(cloud: Cloud) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def rise(cloud: Cloud, alarms: dict[str, dict[str, Any]]) -> Callable[[str], None]:
-    """Feeds an alarm's metric until it must rise: a datum beyond the threshold, or silence where that is bad."""
+    """Return the function that feeds an alarm's metric until it must rise.
+
+    It publishes a datum beyond the threshold, or nothing where silence is bad.
+    """
 
     def feed(name: str) -> None:
         alarm = alarms[name]
@@ -67,18 +71,18 @@ def rise(cloud: Cloud, alarms: dict[str, dict[str, Any]]) -> Callable[[str], Non
     return feed
 
 
-def told_of(cloud: Cloud, name: str, since: int = 0) -> list[str]:
-    """The channels that told of an alarm's rise, in the alphabet's order."""
+def notified_channels(cloud: Cloud, name: str, since: int = 0) -> list[str]:
+    """Return the channels that were notified of an alarm's rise, in the alphabet's order."""
     rise = {
         "sns": f'ALARM: "{PREFIX}-{name}" in us-east-1'[:100],
         "chat": f"{PREFIX}-{name}",
-        "user_notifications": f"Contact sync runs of {name.removeprefix('severity-')} severity",
+        "user_notifications": f"{PREFIX}: runs of {name.removeprefix('severity-')} severity",
     }
     return sorted(
-        str(told["channel"])
-        for told in cloud.notifications[since:]
-        if told["subject"] == rise[str(told["channel"])]
-        and (told["channel"] != "chat" or json.loads(str(told["body"]))["NewStateValue"] == "ALARM")
+        str(sent["channel"])
+        for sent in cloud.notifications[since:]
+        if sent["subject"] == rise[str(sent["channel"])]
+        and (sent["channel"] != "chat" or json.loads(str(sent["body"]))["NewStateValue"] == "ALARM")
     )
 
 
@@ -88,11 +92,11 @@ def state(cloud: Cloud, alarm: dict[str, Any]) -> str:
 
 
 def test_no_alarm_rises_when_all_is_well(cloud: Cloud, alarms: dict[str, dict[str, Any]]) -> None:
-    """A first deployment wakes nobody, but those who asked to hear of success."""
+    """A first deployment notifies nobody but those who asked for news of success."""
     assert [name for name, alarm in alarms.items() if state(cloud, alarm) != "OK"] == ["severity-low"]
 
 
-def test_every_alarm_watches_a_metric_that_is_told(cloud: Cloud, alarms: dict[str, dict[str, Any]]) -> None:
+def test_every_alarm_watches_a_metric_that_is_published(cloud: Cloud, alarms: dict[str, dict[str, Any]]) -> None:
     """AWS's metrics with the dimension that AWS gives them, ours with the one that Powertools gives."""
     named = {
         "FunctionName": {f["FunctionName"] for f in cloud.client("lambda").list_functions()["Functions"]},
@@ -109,13 +113,13 @@ def test_every_alarm_watches_a_metric_that_is_told(cloud: Cloud, alarms: dict[st
         if alarm["Namespace"] == METRIC_NAMESPACE:
             assert alarm["MetricName"] in set(Metric)
         else:
-            assert TOLD_BY_AWS[alarm["Namespace"], alarm["MetricName"]] == dimension["Name"]
+            assert AWS_METRICS[alarm["Namespace"], alarm["MetricName"]] == dimension["Name"]
 
 
-def test_every_alarm_can_fire_and_is_heard(
+def test_every_alarm_can_fire_and_notifies(
     cloud: Cloud, alarms: dict[str, dict[str, Any]], rise: Callable[[str], None]
 ) -> None:
-    """Fed with its metric, each goes to ALARM; its topic and chat hear of it, or User Notifications does."""
+    """Fed with its metric, each goes to ALARM; its topic and chat are notified, or User Notifications is."""
     for name, alarm in alarms.items():
         cloud.pass_time(10**7)
         cloud.settle()
@@ -124,8 +128,8 @@ def test_every_alarm_can_fire_and_is_heard(
         rise(name)
         assert state(cloud, alarm) == "ALARM", name
         if alarm["TreatMissingData"] == "breaching":
-            continue  # rose while time passed, and was heard then
-        hear = ["user_notifications"] if name.startswith("severity") else ["chat", "sns"]
-        assert told_of(cloud, name, before) == hear, name
-    assert told_of(cloud, "no-run") == ["chat", "sns"]
+            continue  # rose while time passed, and notified then
+        channels = ["user_notifications"] if name.startswith("severity") else ["chat", "sns"]
+        assert notified_channels(cloud, name, before) == channels, name
+    assert notified_channels(cloud, "no-run") == ["chat", "sns"]
     assert cloud.undelivered == []

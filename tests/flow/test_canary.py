@@ -3,23 +3,30 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from orgsync.contact_sync.names import FunctionName
 from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.contact_sync.configuration import QUICK, STACK_KEY
 from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.model.organization import make
-from orgsync.sandbox.rehearsal.configuration import QUICK
 
 ROOT = Path(__file__).parents[2]
 CANARY = "Zilpzalp"
-PARTS = ("plan", "process", "report", "deploy")
+EDITS: tuple[tuple[Literal["api", "console"], Literal["camel", "pascal"]], ...] = (
+    ("api", "camel"),
+    ("api", "pascal"),
+    ("console", "camel"),
+)
+"""Ways by which an edit of the source becomes an event."""
 
 pytestmark = pytest.mark.slow
 
 
 def planted(number: int) -> dict[str, str]:
-    """An alternate contact that is full of canaries."""
+    """Return an alternate contact that is full of canaries."""
     return {
         "Name": f"{CANARY} Name {number}",
         "Title": f"{CANARY} Title {number}",
@@ -30,20 +37,20 @@ def planted(number: int) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Cloud]:
-    """A cloud in which everything happened that could carry a value away.
+    """Open a cloud in which everything happened that could carry a value away.
 
     Edits with their values in the event, in both casings and from the console; a member's own
-    change; a refused write whose message repeats the value; a source AWS would not take; a bell that ends as a
-    dead letter.
+    change; a refused write whose message repeats the value; a source AWS would not take; an event that ends as
+    a dead letter.
     """
     organization = make(7, 3)
     organization.source["security"] = planted(1)
     organization.accounts[0].contacts["security"] = planted(2)
-    with Cloud(organization) as cloud, open_engine("inline", cloud, ROOT) as engine:
+    with Cloud(organization) as cloud, open_engine("inline", cloud, ROOT, STACK_KEY) as engine:
         engine.up(stack="dev", config=QUICK)
         member = organization.accounts[0].id
         cloud.faults.add({"operation": "PutAlternateContact", "account": member, "error": "ValidationException"})
-        for number, (via, casing) in enumerate((("api", "camel"), ("api", "pascal"), ("console", "camel")), 3):
+        for number, (via, casing) in enumerate(EDITS, 3):
             cloud.edit_source({"security": planted(number)}, via=via, casing=casing)
             cloud.settle(60)
         cloud.faults.clear()
@@ -59,7 +66,7 @@ def cloud() -> Iterator[Cloud]:
 
 
 def test_the_canaries_are_where_they_belong(cloud: Cloud) -> None:
-    """Else the other tests would find nothing anywhere: they stand in the source and in the headers."""
+    """Without them the other tests would find nothing anywhere: they stand in the source and in the headers."""
     assert CANARY in json.dumps(cloud.account.contacts())
     headers = [item for item in state(cloud) if item["item"] == {"S": "run"}]
     assert any(CANARY in json.dumps(header["source"]) for header in headers)
@@ -84,8 +91,8 @@ def test_no_execution_carries_one(cloud: Cloud) -> None:
 
 def test_no_log_or_metric_has_one(cloud: Cloud) -> None:
     """Logs of every function; metrics are written through them."""
-    for part in PARTS:
-        lines = cloud.logs(f"orgsync-dev-contact-sync-{part}")
+    for function in FunctionName:
+        lines = cloud.logs(f"orgsync-dev-contact-sync-{function}")
         assert CANARY not in json.dumps([str(line) for line in lines])
 
 
@@ -100,13 +107,13 @@ def test_no_object_has_one(cloud: Cloud) -> None:
 
 
 def test_no_message_has_one(cloud: Cloud) -> None:
-    """What people are told."""
+    """Notifications name accounts and fields, never values."""
     assert cloud.notifications
     assert CANARY not in json.dumps(cloud.notifications, default=str)
 
 
 def test_a_dead_letter_is_encrypted_and_expires(cloud: Cloud) -> None:
-    """The one place that EventBridge fills by itself, with the event as it came (docs/decisions.md)."""
+    """EventBridge fills its queue by itself, with the event as it came (docs/decisions.md)."""
     client = cloud.client("sqs")
     holding = []
     for url in client.list_queues()["QueueUrls"]:
@@ -116,18 +123,18 @@ def test_a_dead_letter_is_encrypted_and_expires(cloud: Cloud) -> None:
             holding.append(url.rsplit("/", 1)[-1])
             assert attributes["KmsMasterKeyId"]
             assert int(attributes["MessageRetentionPeriod"]) <= 14 * 24 * 3600
-    assert holding == ["orgsync-dev-contact-sync-dead-bells"]
+    assert holding == ["orgsync-dev-contact-sync-failed-events"]
 
 
 def test_no_stack_and_no_parameter_has_one(cloud: Cloud) -> None:
-    """CloudFormation's reasons and outputs, and what the command finds the stack by."""
+    """CloudFormation's reasons and outputs, and the parameter by which the command finds the stack."""
     stacks = [cloud.cloudformation.describe(name) for name in cloud.cloudformation.names()]
     parameters = cloud.client("ssm").get_parameters_by_path(Path="/orgsync", Recursive=True)["Parameters"]
     assert CANARY not in json.dumps([stacks, parameters], default=str)
 
 
 def state(cloud: Cloud) -> list[dict[str, dict[str, object]]]:
-    """Every item of the state table, as DynamoDB has it."""
+    """Return every item of the state table, as DynamoDB has it."""
     found: list[dict[str, dict[str, object]]] = cloud.client("dynamodb").scan(
         TableName="orgsync-dev-contact-sync-state"
     )["Items"]

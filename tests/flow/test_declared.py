@@ -1,4 +1,4 @@
-"""What others' linters say of every document that the program really declares."""
+"""Documents that the program really declares, as others' linters judge them."""
 
 import json
 from collections.abc import Iterator
@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from orgsync.components.contact_sync.resource_policies import NAMES_NO_SOURCE
 from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.contact_sync.configuration import STACK_KEY
 from orgsync.sandbox.engines.inline import InlineEngine
 from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.model.organization import make
 from tests import linting
 
 ROOT = Path(__file__).parents[2]
-LOUD = {
+RECIPIENTS = {
     "fallback_sns_topic": "arn:aws:sns:us-east-1:100000000001:central",
     "slack_channels": [{"workspace": "T0123ABCDE", "channel": "C0123ABCDE"}],
     "user_notifications_config": {"email_contacts": [{"address": "desk@example.com"}]},
@@ -23,22 +23,25 @@ LOUD = {
 pytestmark = pytest.mark.slow
 
 MANAGEMENT = "100000000001"
+NAMES_NO_SOURCE = ("chatbot.amazonaws.com", "lambda.amazonaws.com")
+"""Services that name neither account nor source when they assume a role, or are not known to."""
+
 Inputs = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
 def declared() -> Iterator[list[tuple[str, str, Inputs]]]:
-    """Type, name and inputs of everything, after a deployment in which every ARN is known; tracing is on in dev."""
-    with Cloud(make(seed=3, count=2)) as cloud, open_engine("inline", cloud, ROOT) as engine:
+    """Yield type, name and inputs of all that was deployed, so that every ARN is known; tracing is on in dev."""
+    with Cloud(make(seed=3, count=2)) as cloud, open_engine("inline", cloud, ROOT, STACK_KEY) as engine:
         assert isinstance(engine, InlineEngine)
-        engine.up("dev", {"notification_settings": LOUD})
+        engine.up("dev", {"notification_settings": RECIPIENTS})
         cloud.settle()
         records = list(engine._stacks["dev"].values())
         yield [(record.type, record.name, record.inputs) for record in records if record.managed]
 
 
 def documents(declared: list[tuple[str, str, Inputs]], *properties: str) -> dict[str, str]:
-    """Every document that stands in one of these inputs, by who has it."""
+    """Return every document that stands in one of these inputs, by the resource that has it."""
     return {
         f"{kind.rsplit(':', 1)[-1]} {name} {key}": inputs[key]
         for kind, name, inputs in declared
@@ -70,7 +73,7 @@ def test_step_functions_accepts_the_machine(declared: list[tuple[str, str, Input
 
 @pytest.mark.skipif(not linting.validator_is_there(), reason="asl-validator is not installed: make test, with npm")
 def test_a_mistake_in_a_machine_is_seen(declared: list[tuple[str, str, Inputs]], tmp_path: Path) -> None:
-    """A state that leads nowhere."""
+    """A state that leads nowhere is a mistake."""
     (definition,) = documents(declared, "definition").values()
     machine = json.loads(definition)
     machine["States"]["Plan"]["Next"] = "Nowhere"
@@ -78,14 +81,14 @@ def test_a_mistake_in_a_machine_is_seen(declared: list[tuple[str, str, Inputs]],
 
 
 def services(statement: dict[str, Any]) -> list[str]:
-    """The services that a statement lets in."""
+    """Return the services that a statement lets in."""
     principal = statement.get("Principal")
     named = principal.get("Service", []) if isinstance(principal, dict) else []
     return [named] if isinstance(named, str) else named
 
 
 def test_a_service_is_let_in_for_our_own_sources_only(declared: list[tuple[str, str, Inputs]]) -> None:
-    """Whoever is a service in a resource's policy is held to our account and to a source of ours."""
+    """A service in a resource's policy is held to our account and to a source of ours."""
     for who, text in documents(declared, "policy", "assumeRolePolicy").items():
         for statement in json.loads(text)["Statement"]:
             when = json.dumps(statement.get("Condition", {}))

@@ -1,13 +1,13 @@
-"""The same scenarios, deployed by the real Pulumi engine."""
+"""Scenarios deployed by the real Pulumi engine end as those of the in-process engine."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from orgsync.sandbox.contact_sync.rehearse import rehearse
 from orgsync.sandbox.engines.opener import find_cli
-from orgsync.sandbox.rehearsal import rehearse
-from orgsync.shared.notification_settings import Scenario
+from orgsync.sandbox.rehearsal.model import Scenario
 
 pytestmark = [
     pytest.mark.engine,
@@ -16,8 +16,8 @@ pytestmark = [
 ]
 
 
-def told(report: dict[str, Any]) -> dict[str, Any]:
-    """What must not depend on the engine: the end of every account, the calls, the writes, the runs."""
+def outcome(report: dict[str, Any]) -> dict[str, Any]:
+    """Return what must not depend on the engine: the end of every account, the calls, the writes, the runs."""
     runs = [(run["cause"], run["status"], run["scenario"], run["counts"]) for run in report["runs"]]
     same = ("ok", "converged", "contacts", "calls", "refused", "leftovers")
     writes = sorted(str(write) for write in report["writes"])
@@ -37,7 +37,7 @@ def test_both_engines_come_to_the_same(
     """The in-process engine is believed because it does, and ends, as the real one does."""
     real, inline = rehearse(scenario(name), engine="pulumi"), rehearsed(name)
     assert real["engine"].startswith("pulumi ")
-    assert told(real) == told(inline)
+    assert outcome(real) == outcome(inline)
     for one, other in zip(real["steps"], inline["steps"], strict=True):
         assert one["resources"] == other["resources"]
         # What refuses says so in the same words, whatever stands around them.

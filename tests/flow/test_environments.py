@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.contact_sync.configuration import QUICK, STACK_KEY
 from orgsync.sandbox.engines.opener import find_cli, open_engine
 from orgsync.sandbox.engines.program import Program
 from orgsync.sandbox.engines.protocol import DeployFailed
 from orgsync.sandbox.model.organization import make
-from orgsync.sandbox.rehearsal.configuration import QUICK
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,12 +28,13 @@ def cloud() -> Iterator[Cloud]:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A second checkout: what is tracked and nothing else, but for the layer, which is built from the net."""
+    """Make a second checkout: what is tracked and nothing else, but for the layer, which is built from the net."""
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     second = tmp_path / "elsewhere" / "checkout"
     for name in filter(None, tracked.split("\0")):
         (second / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, second / name)
+        # The links by which everything is imported are tracked as links.
+        shutil.copyfile(ROOT / name, second / name, follow_symlinks=False)
     (second / ".build").symlink_to(ROOT / ".build")
     return second
 
@@ -45,13 +46,13 @@ def test_another_checkout_changes_nothing_but_what_is_gone(cloud: Cloud, checkou
 
     What was deleted behind its back is made again, and only that.
     """
-    with open_engine("pulumi", cloud, ROOT) as engine:
+    with open_engine("pulumi", cloud, ROOT, STACK_KEY) as engine:
         first = engine.up("dev")
         cloud.settle()
         assert first.resources["create"] > 50
         runs = len(cloud.executions())
         for root in (ROOT, checkout):
-            engine.program = Program(root)
+            engine.program = Program(root, STACK_KEY)
             again = engine.up("dev")
             cloud.settle()
             assert again.changes == 0, again.resources
@@ -70,22 +71,22 @@ def test_going_back_to_an_earlier_configuration_is_waited_for(cloud: Cloud) -> N
     """It looks as a rollback by CloudFormation does, and is none: its run's outcome is the deployment's."""
     member = cloud.organization.accounts[0].id
     desk = {"Name": "Desk", "Title": "Security", "EmailAddress": "desk@example.com", "PhoneNumber": "555 0101"}
-    with open_engine("inline", cloud, ROOT) as engine:
+    with open_engine("inline", cloud, ROOT, STACK_KEY) as engine:
         engine.up("dev", QUICK)
         engine.up("dev", {**QUICK, "excluded_accounts": [member]})
         cloud.edit_source({"security": desk})
         cloud.settle()
         cloud.faults.add({"operation": "PutAlternateContact", "error": "AccessDeniedException"})
         outcome = engine.up("dev", QUICK).outputs["initial_sync"]
-    assert (outcome["Status"], outcome["Scenario"], outcome["Failed"]) == ("partial", "permission_errors", "1")
+    assert (outcome["status"], outcome["scenario"], outcome["failed"]) == ("partial", "permission_errors", 1)
 
 
 @pytest.mark.parametrize("choice", ["inline", pytest.param("pulumi", marks=pytest.mark.engine)])
 def test_production_refuses_to_be_destroyed(cloud: Cloud, choice: str) -> None:
-    """Whatever is protected is named before anything is removed; the data and the key are still there."""
+    """Protected resources are named before anything is removed; the data and the key are still there."""
     if choice == "pulumi" and find_cli() is None:
         pytest.skip("no Pulumi CLI on PATH or at .engine/pulumi: make engine")
-    with open_engine(choice, cloud, ROOT) as engine:  # type: ignore[arg-type]
+    with open_engine(choice, cloud, ROOT, STACK_KEY) as engine:  # type: ignore[arg-type]
         engine.up("prod")
         cloud.settle()
         before = cloud.leftovers()
@@ -101,7 +102,7 @@ def test_production_refuses_to_be_destroyed(cloud: Cloud, choice: str) -> None:
 
 def test_a_trail_of_its_own_comes_and_goes(cloud: Cloud, clone: Callable[[dict[str, Any]], Path]) -> None:
     """With `trail: true` there is one that logs; destroyed, neither it nor its bucket is left."""
-    with open_engine("inline", cloud, clone({"orgsync:deployment": {"trail": True}})) as engine:
+    with open_engine("inline", cloud, clone({"orgsync:deployment": {"trail": True}}), STACK_KEY) as engine:
         engine.up("dev")
         cloud.settle()
         cloudtrail = cloud.client("cloudtrail")

@@ -10,11 +10,11 @@ from botocore.exceptions import ClientError
 
 from orgsync.sandbox.cloud import bus_access
 from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.contact_sync.configuration import QUICK, STACK_KEY
+from orgsync.sandbox.contact_sync.rehearse import rehearse
 from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.model.organization import make
-from orgsync.sandbox.rehearsal import rehearse
-from orgsync.sandbox.rehearsal.configuration import QUICK
-from orgsync.shared.notification_settings import Scenario
+from orgsync.sandbox.rehearsal.model import Scenario
 
 ROOT = Path(__file__).parents[2]
 MEMBER, NEWCOMER, STRANGER = "200000000001", "300000000001", "999999999999"
@@ -64,7 +64,7 @@ def test_without_it_the_daily_pass_covers(clone: Clone) -> None:
     assert report["converged"]
 
 
-def test_a_stack_of_another_region_hears_everything(clone: Clone) -> None:
+def test_a_stack_of_another_region_gets_every_event(clone: Clone) -> None:
     """The source's, the organization's and the members' events travel from where they are recorded."""
     report = rehearsal_of(
         clone({"aws:region": "eu-west-1"}),
@@ -87,19 +87,19 @@ def test_a_stack_of_another_region_hears_everything(clone: Clone) -> None:
         "schedule",
     ]
     assert report["converged"]
-    assert report["dead_letters"]["orgsync-dev-contact-sync-unforwarded"] == 0
+    assert report["dead_letters"]["orgsync-dev-contact-sync-unforwarded-events"] == 0
     assert report["leftovers"] == []
 
 
-def test_a_failure_to_forward_is_heard_of_at_home(clone: Clone) -> None:
-    """The alarm abroad comes home as a bell that nobody took: the alarm over those reaches the topic."""
-    raised = {"alarmName": "orgsync-dev-contact-sync-unforwarded", "state": {"value": "ALARM"}}
+def test_a_failure_to_forward_raises_an_alarm_at_home(clone: Clone) -> None:
+    """The alarm abroad comes home as a failed event: the alarm over those reaches the topic."""
+    raised = {"alarmName": "orgsync-dev-contact-sync-unforwarded-events", "state": {"value": "ALARM"}}
     event = {"source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change", "detail": raised}
     report = rehearsal_of(clone({"aws:region": "eu-west-1"}), {"event": event})
     assert causes(report) == ["deploy"]
-    assert report["dead_letters"]["orgsync-dev-contact-sync-dead-bells"] == 1
-    alarms = [heard["subject"] for heard in report["notifications"] if heard["subject"].startswith("ALARM")]
-    assert alarms == ['ALARM: "orgsync-dev-contact-sync-dead-bells" in eu-west-1']
+    assert report["dead_letters"]["orgsync-dev-contact-sync-failed-events"] == 1
+    alarms = [sent["subject"] for sent in report["notifications"] if sent["subject"].startswith("ALARM")]
+    assert alarms == ['ALARM: "orgsync-dev-contact-sync-failed-events" in eu-west-1']
     assert report["undelivered"] == []
 
 
@@ -109,17 +109,17 @@ def test_an_unknown_unit_is_refused_before_anything_is_made(clone: Clone) -> Non
     repository = clone({"orgsync:deployment": {"member_units": ["ou-abcd-11111111"]}})
     report = rehearse(Scenario.model_validate(document), engine="inline", program=repository)
     error = report["steps"][0]["error"]
-    assert "orgsync:deployment.member_units.0" in error
+    assert "deployment.member_units.0: " in error
     assert "list-organizational-units-for-parent" in error
     assert report["leftovers"] == []
 
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Cloud]:
-    """The program as it stands, deployed."""
+    """Deploy the program as it stands."""
     with (
         Cloud(make(seed=5, count=2)) as opened,
-        open_engine("inline", opened, program=ROOT) as engine,
+        open_engine("inline", opened, ROOT, STACK_KEY) as engine,
     ):
         engine.up("dev", QUICK)
         opened.settle(60)
@@ -154,10 +154,10 @@ def test_a_stranger_cannot_forward_a_true_event(cloud: Cloud) -> None:
 
 
 def test_what_a_member_cannot_forward_is_seen(cloud: Cloud) -> None:
-    """Where the bus lets nobody in any more, the event is left in the queue whose alarm somebody hears."""
+    """An event that the bus does not let in stays in the queue under an alarm."""
     events = cloud.client("events")
     events.remove_permission(EventBusName=BUS.removeprefix("event-bus/"), RemoveAllPermissions=True)
     cloud.edit_member(MEMBER, {"billing": CONTACT})
     cloud.settle(20)
-    assert cloud.dead_letters()["orgsync-dev-contact-sync-dead-bells"] == 1
+    assert cloud.dead_letters()["orgsync-dev-contact-sync-failed-events"] == 1
     assert cloud.undelivered == []

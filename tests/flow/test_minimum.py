@@ -1,4 +1,4 @@
-"""Where nothing goes wrong, not one call too many: counted by the sandbox, foretold by a model of the world."""
+"""Calls where nothing goes wrong: not one too many, as the sandbox counts them and a model of the world predicts."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
+from orgsync.sandbox.contact_sync.configuration import overlay
+from orgsync.sandbox.contact_sync.policy import KINDS, ContactPolicy
 from orgsync.sandbox.rehearsal.accounts import ListedAccount
-from orgsync.sandbox.rehearsal.configuration import overlay
 from orgsync.sandbox.rehearsal.load import organization_of
-from orgsync.sandbox.rehearsal.policy import KINDS, ContactPolicy
+from orgsync.sandbox.rehearsal.model import Scenario
 from orgsync.sandbox.rehearsal.steps import Action
-from orgsync.shared.notification_settings import Scenario
 
-FORETOLD = [
+PREDICTED = [
     pytest.param(name, marks=pytest.mark.xdist_group(name))
     for name in (
         "one_account",
@@ -32,7 +32,7 @@ Write = tuple[str, str, str]
 
 @dataclass
 class World:
-    """What is true of an organization, without anything that runs: contacts, members, and what must be called."""
+    """The truth about an organization, without anything that runs: contacts, members, and the calls that are needed."""
 
     scenario: Scenario
     contacts: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class World:
             )
 
     def happens(self, action: Action) -> None:
-        """Change what is true, then do what a run that hears of it must do."""
+        """Change what is true, then do what the run that it triggers must do."""
         match action.named:
             case "deploy" | "schedule":
                 self.run(KINDS)
@@ -70,7 +70,7 @@ class World:
             case "destroy":
                 pass
             case unforeseen:
-                raise AssertionError(f"{unforeseen} cannot be foretold")
+                raise AssertionError(f"{unforeseen} cannot be predicted")
 
     def run(self, kinds: Iterable[str], requested_accounts: set[str] | None = None) -> None:
         """One read for each account and kind, one write and one verifying read for each difference."""
@@ -81,9 +81,9 @@ class World:
             for kind in sorted(set(kinds) & set(policy.kinds)):
                 unsaid = source.get(kind) is None and policy.config.get("on_source_delete") != "propagate"
                 if policy.skip_reason(member) is None and not unsaid and account in (requested_accounts or {account}):
-                    self._bring_into_step(account, kind, (account, kind) in differ)
+                    self._bring_in_sync(account, kind, (account, kind) in differ)
 
-    def _bring_into_step(self, account: str, kind: str, differs: bool) -> None:
+    def _bring_in_sync(self, account: str, kind: str, differs: bool) -> None:
         noun = "ContactInformation" if kind == "primary" else "AlternateContact"
         self.calls[f"Get{noun}"] += 2 if differs else 1
         if differs:
@@ -98,7 +98,7 @@ class World:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FORETOLD)
+@pytest.mark.parametrize("name", PREDICTED)
 def test_not_one_call_too_many(
     name: str, scenario: Callable[[str], Scenario], rehearsed: Callable[[str], dict[str, Any]]
 ) -> None:
@@ -115,7 +115,7 @@ def test_not_one_call_too_many(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FORETOLD)
+@pytest.mark.parametrize("name", PREDICTED)
 def test_the_report_knows_the_minimum(name: str, rehearsed: Callable[[str], dict[str, Any]]) -> None:
     """`minimum`, which people are shown beside the calls, is what was made where nothing goes wrong."""
     report = rehearsed(name)

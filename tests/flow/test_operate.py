@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from orgsync.sandbox.rehearsal import load, rehearse
+from orgsync.sandbox.contact_sync.rehearse import rehearse
+from orgsync.sandbox.rehearsal.load import load
 
 STORY = """
 name: an operator at work
@@ -22,6 +23,7 @@ steps:
   - command: orgsync plan --json
   - command: orgsync sync --account 200000000002 --kind billing --json
   - command: orgsync status
+  - command: orgsync status --json
   - fault: {operation: GetAlternateContact, account: "200000000001", error: AccessDeniedException}
   - command: orgsync sync
   - command: orgsync sync --account 12
@@ -34,7 +36,7 @@ steps:
 
 @pytest.fixture(scope="module")
 def commands(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """The command steps of the story, as the report has them."""
+    """Return the command steps of the story, as the report has them."""
     file: Path = tmp_path_factory.mktemp("operate") / "story.yaml"
     file.write_text(STORY)
     report = rehearse(load(file), engine="inline")
@@ -47,12 +49,12 @@ def test_without_a_stack_it_says_so(commands: list[dict[str, Any]]) -> None:
     assert "no stack is deployed" in commands[0]["error"]
 
 
-def test_plan_tells_what_differs_and_writes_nothing(commands: list[dict[str, Any]]) -> None:
+def test_plan_shows_what_differs_and_writes_nothing(commands: list[dict[str, Any]]) -> None:
     """Account, kind and fields of the one drifted contact; sync finds it as it was."""
-    told = json.loads(commands[1]["output"])
-    assert [(one["account"], one["kind"]) for one in told["would_write"]] == [("200000000002", "billing")]
-    assert told["would_write"][0]["fields"] == json.loads(commands[2]["output"])["receipts"][0]["changed"]
-    assert (told["in_step"], told["unknown"]) == (11, [])
+    plan = json.loads(commands[1]["output"])
+    assert [(one["account"], one["kind"]) for one in plan["would_write"]] == [("200000000002", "billing")]
+    assert plan["would_write"][0]["fields"] == json.loads(commands[2]["output"])["receipts"][0]["changed"]
+    assert (plan["in_sync"], plan["unknown"]) == (11, [])
 
 
 def test_sync_concerns_what_was_named_and_waits_for_its_end(commands: list[dict[str, Any]]) -> None:
@@ -72,18 +74,25 @@ def test_status_lists_the_runs_with_their_whole_ids(commands: list[dict[str, Any
     assert "deploy-" in commands[3]["output"]
 
 
+def test_every_json_document_names_its_version(commands: list[dict[str, Any]]) -> None:
+    """A list of runs is a document too, with the runs under a key."""
+    documents = [json.loads(commands[number]["output"]) for number in (1, 2, 4)]
+    assert [document["version"] for document in documents] == [1, 1, 1]
+    assert documents[1]["run_id"] in {run["run_id"] for run in documents[2]["runs"]}
+
+
 def test_a_failed_account_ends_with_1_and_with_what_to_do(commands: list[dict[str, Any]]) -> None:
     """The account, the class and its remedy."""
-    assert commands[4]["exit"] == 1
+    assert commands[5]["exit"] == 1
     for said in ("200000000001", "AccessDenied", "trusted access"):
-        assert said in commands[4]["output"]
+        assert said in commands[5]["output"]
 
 
 def test_a_wrong_call_starts_nothing(commands: list[dict[str, Any]]) -> None:
     """A wrong id and an unknown run end with 2 and name what is wrong."""
-    assert [command["exit"] for command in commands[5:7]] == [2, 2]
-    assert "12 digits" in commands[5]["error"]
-    assert "no-such-run" in commands[6]["error"]
+    assert [command["exit"] for command in commands[6:8]] == [2, 2]
+    assert "12 digits" in commands[6]["error"]
+    assert "no-such-run" in commands[7]["error"]
 
 
 def test_what_the_operator_may_not_read_is_named(commands: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Every scenario of ours ends as it says, and what must always hold holds in every one of them."""
+"""Laws of every scenario: it ends as it says, and what must always hold does."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -16,7 +16,7 @@ STEPS_THAT_FAIL = {
 }
 """Scenarios that are about a step which cannot do what it says."""
 CHANGE_SIDES = {"closing_account", "exclusions", "life_of_a_stack", "member_events", "newcomers"}
-"""Scenarios in which accounts that were kept in step are left alone in the end."""
+"""Scenarios in which accounts that were kept in sync are skipped in the end."""
 
 pytestmark = [
     pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in NAMES]),
@@ -36,7 +36,7 @@ def test_it_ends_as_it_says(name: str, report: Report) -> None:
     assert ("converged" if report["converged"] else "diverged") == report["expect"]
 
 
-def test_only_members_that_are_not_left_alone_are_written(name: str, report: Report) -> None:
+def test_only_members_that_are_not_skipped_are_written(name: str, report: Report) -> None:
     """The management account never; an account that is excluded or not ACTIVE to the end, never."""
     written = {write["account"] for write in report["writes"]}
     assert written <= set(report["accounts"])
@@ -51,7 +51,7 @@ def test_every_run_ends(report: Report) -> None:
 
 
 def test_one_run_at_a_time(report: Report) -> None:
-    """No account has its turn before the run that held the lease before has ended."""
+    """No account is written before the run that held the lease before has ended."""
     worked = [run for run in report["runs"] if any(receipt["changed"] for receipt in run["receipts"])]
     worked.sort(key=lambda run: str(run["ended"]))
     for one, other in pairwise(worked):
@@ -69,6 +69,6 @@ def test_one_receipt_per_account_and_kind(report: Report) -> None:
         assert counted == {**dict.fromkeys(counted, 0), **run["counts"]}
 
 
-def test_no_bell_is_lost(name: str, report: Report) -> None:
+def test_no_event_is_lost(name: str, report: Report) -> None:
     """Nothing ends in a dead-letter queue."""
     assert not {queue: messages for queue, messages in report["dead_letters"].items() if messages}

@@ -1,4 +1,4 @@
-"""What each scenario is about, beyond what must hold in all of them."""
+"""The subject of each scenario, beyond what must hold in all of them."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -11,12 +11,12 @@ Rehearsed = Callable[[str], Report]
 
 pytestmark = pytest.mark.slow
 
-playing = pytest.mark.xdist_group
-"""The scenario that a test looks at: all that look at one are run by one worker, which plays it once."""
+looks_at = pytest.mark.xdist_group
+"""The scenario that a test looks at: all that look at one are run by one worker, which runs it once."""
 
 
 def runs_of(report: Report, step: int) -> list[Report]:
-    """The runs that a step (counted from 0) set off."""
+    """Return the runs that a step (counted from 0) set off."""
     ids = report["steps"][step]["runs"]
     return [run for run in report["runs"] if run["run_id"] in ids]
 
@@ -26,7 +26,7 @@ def causes(report: Report) -> list[str]:
 
 
 def changed(run: Report) -> set[tuple[str, str]]:
-    """Account and kind of what a run wrote."""
+    """Return account and kind of what a run wrote."""
     return {(receipt["account"], receipt["kind"]) for receipt in run["receipts"] if receipt["changed"]}
 
 
@@ -34,16 +34,16 @@ def errors(run: Report) -> Counter[str]:
     return Counter(receipt["error"] for receipt in run["receipts"] if receipt["error"])
 
 
-@playing("one_account")
+@looks_at("one_account")
 def test_a_second_pass_writes_nothing(rehearsed: Rehearsed) -> None:
-    """Reading is all that the daily pass does where everything is in step."""
+    """Reading is all that the daily pass does where everything is in sync."""
     report = rehearsed("one_account")
     assert causes(report) == ["deploy", "schedule"]
     assert changed(report["runs"][0])
     assert not changed(report["runs"][1])
 
 
-@playing("sixty_accounts")
+@looks_at("sixty_accounts")
 def test_an_edit_concerns_its_own_kind_only(rehearsed: Rehearsed) -> None:
     """A changed operations contact is written to sixty accounts, and nothing else is touched."""
     (run,) = runs_of(rehearsed("sixty_accounts"), 1)
@@ -51,41 +51,41 @@ def test_an_edit_concerns_its_own_kind_only(rehearsed: Rehearsed) -> None:
     assert {kind for _, kind in changed(run)} == {"operations"}
 
 
-@playing("casings")
-def test_both_casings_ring_and_neither_rings_for_a_member(rehearsed: Rehearsed) -> None:
-    """The source's own edits ring in either spelling; edits of members from there start nothing in either."""
+@looks_at("casings")
+def test_both_casings_start_runs_and_neither_does_for_a_member(rehearsed: Rehearsed) -> None:
+    """The source's own edits start a run in either spelling; edits of members from there start nothing in either."""
     report = rehearsed("casings")
     assert causes(report) == ["deploy", "source_changed", "source_changed", "schedule", "member_changed"]
     assert changed(runs_of(report, 5)[0]) == {("200000000001", "security"), ("200000000002", "security")}
 
 
-@playing("console")
-def test_console_edits_ring(rehearsed: Rehearsed) -> None:
-    """The billing console's own events are listened to as well."""
+@looks_at("console")
+def test_console_edits_start_runs(rehearsed: Rehearsed) -> None:
+    """The billing console's own events are matched as well."""
     assert causes(rehearsed("console")) == ["deploy", "source_changed", "source_changed"]
 
 
-@playing("disorder")
-def test_old_and_repeated_bells_write_nothing(rehearsed: Rehearsed) -> None:
-    """What is true is read; an older event cannot bring an older contact back, three times over."""
+@looks_at("disorder")
+def test_old_and_repeated_events_write_nothing(rehearsed: Rehearsed) -> None:
+    """The source itself is read; an older event cannot bring an older contact back, three times over."""
     report = rehearsed("disorder")
     assert not any(changed(run) for run in runs_of(report, 2))
     assert len(runs_of(report, 3)) <= 2
     assert {contacts["security"]["Name"] for contacts in report["contacts"].values()} == {"Last"}
 
 
-@playing("forged")
+@looks_at("forged")
 def test_forgeries_write_nothing(rehearsed: Rehearsed) -> None:
-    """Those that get past the rules are refused by name and counted; what rings all the same finds no difference."""
+    """Those that get past the rules are refused by name and counted; a run that starts all the same finds nothing."""
     report = rehearsed("forged")
     assert not any(changed(run) for run in report["runs"][1:])
     reasons = Counter(refusal["reason"] for refusal in report["refused"])
-    assert reasons["ForeignBell"] >= 21
-    assert reasons["AccountCreationFailed"] == 1
-    assert reasons["MalformedBell"] >= 1
+    assert reasons["ForeignEvent"] >= 21
+    assert reasons["CallFailed"] >= 1
+    assert reasons["MalformedEvent"] >= 1
 
 
-@playing("exclusions")
+@looks_at("exclusions")
 def test_exclusions_are_followed_as_they_are_now(rehearsed: Rehearsed) -> None:
     """Accounts that came into or out of an excluded unit or tag since the last run are judged anew."""
     report = rehearsed("exclusions")
@@ -98,21 +98,21 @@ def test_exclusions_are_followed_as_they_are_now(rehearsed: Rehearsed) -> None:
 @pytest.mark.parametrize(
     ("policy", "remain"),
     [
-        pytest.param("ignore", True, marks=playing("source_deletion_ignore")),
-        pytest.param("propagate", False, marks=playing("source_deletion_propagate")),
-        pytest.param("alert", True, marks=playing("source_deletion_alert")),
+        pytest.param("ignore", True, marks=looks_at("source_deletion_ignore")),
+        pytest.param("propagate", False, marks=looks_at("source_deletion_propagate")),
+        pytest.param("alert", True, marks=looks_at("source_deletion_alert")),
     ],
 )
 def test_a_deletion_at_the_source(rehearsed: Rehearsed, policy: str, remain: bool) -> None:
-    """Members keep theirs unless the policy is `propagate`; `alert` alone ends as a configuration error, and tells."""
+    """Members keep theirs unless the policy is `propagate`; only `alert` is a configuration error, and notifies."""
     report = rehearsed(f"source_deletion_{policy}")
     held = [report["contacts"][account]["operations"] for account in report["accounts"]]
     assert all(contact is not None for contact in held) if remain else not any(held)
-    told = {notification["severity"] for notification in report["notifications"]}
-    assert ("medium" in told) == (policy == "alert")
+    notified = {notification["severity"] for notification in report["notifications"]}
+    assert ("medium" in notified) == (policy == "alert")
 
 
-@playing("refused_source")
+@looks_at("refused_source")
 def test_a_source_that_aws_would_refuse_changes_nothing(rehearsed: Rehearsed) -> None:
     """Every run on it fails as a configuration error before the first write."""
     report = rehearsed("refused_source")
@@ -124,7 +124,7 @@ def test_a_source_that_aws_would_refuse_changes_nothing(rehearsed: Rehearsed) ->
     assert len(report["writes"]) == len(changed(deployed))
 
 
-@playing("refused_first_source")
+@looks_at("refused_first_source")
 def test_a_first_deploy_on_such_a_source_fails_and_says_why(rehearsed: Rehearsed) -> None:
     """The reason names the contact's place, never its value."""
     report = rehearsed("refused_first_source")
@@ -134,7 +134,7 @@ def test_a_first_deploy_on_such_a_source_fails_and_says_why(rehearsed: Rehearsed
     assert "not an address" not in error
 
 
-@playing("closing_account")
+@looks_at("closing_account")
 def test_an_account_that_closes_stops_nobody(rehearsed: Rehearsed) -> None:
     """Its receipts say what it is; the others have the new contact."""
     report = rehearsed("closing_account")
@@ -144,9 +144,9 @@ def test_an_account_that_closes_stops_nobody(rehearsed: Rehearsed) -> None:
     assert {contacts[account]["security"]["Name"] for account in open_accounts} == {"Desk"}
 
 
-@playing("denied_account")
-def test_one_denied_account_is_heard_of_and_stops_nobody(rehearsed: Rehearsed) -> None:
-    """A permission error is of high severity; four accounts are in step, the fifth keeps what it had."""
+@looks_at("denied_account")
+def test_one_denied_account_is_notified_of_and_stops_nobody(rehearsed: Rehearsed) -> None:
+    """A permission error is of high severity; four accounts are in sync, the fifth keeps what it had."""
     report = rehearsed("denied_account")
     (run,) = report["runs"]
     assert (run["scenario"], run["severity"]) == ("permission_errors", "high")
@@ -155,7 +155,7 @@ def test_one_denied_account_is_heard_of_and_stops_nobody(rehearsed: Rehearsed) -
     assert [n["severity"] for n in report["notifications"]] == ["high"]
 
 
-@playing("throttled")
+@looks_at("throttled")
 def test_throttling_is_no_failure(rehearsed: Rehearsed) -> None:
     """A 429 says something of the pace: no retry is spent on it, and no account fails."""
     report = rehearsed("throttled")
@@ -164,7 +164,7 @@ def test_throttling_is_no_failure(rehearsed: Rehearsed) -> None:
     assert {receipt["retries"] for run in report["runs"] for receipt in run["receipts"]} == {0}
 
 
-@playing("unreliable")
+@looks_at("unreliable")
 def test_temporary_failures_are_tried_again(rehearsed: Rehearsed) -> None:
     """With one call in ten failing, most receipts succeed in the first run, some after retries."""
     report = rehearsed("unreliable")
@@ -174,16 +174,16 @@ def test_temporary_failures_are_tried_again(rehearsed: Rehearsed) -> None:
     assert sum(count["failed"] for count in report["calls"].values()) > 5
 
 
-@playing("crashes")
+@looks_at("crashes")
 def test_no_crash_loses_a_change(rehearsed: Rehearsed) -> None:
-    """Whichever function died, and when: after each step every account has the source's contact."""
+    """A function dies before or after its work: after each step every account has the source's contact."""
     report = rehearsed("crashes")
     assert all(step["runs"] for step in report["steps"] if step["step"] in ("deploy", "edit_source", "at_once"))
     assert {contacts["security"]["Name"] for contacts in report["contacts"].values()} == {"Desk D"}
 
 
-@playing("crashes")
-def test_a_crash_loses_no_bell_that_waits(rehearsed: Rehearsed) -> None:
+@looks_at("crashes")
+def test_a_crash_loses_no_request_that_waits(rehearsed: Rehearsed) -> None:
     """The run whose report died hands the lease on: each of the three edits was written by one run or the next."""
     report = rehearsed("crashes")
     (number,) = [number for number, step in enumerate(report["steps"]) if step["step"] == "at_once"]
@@ -193,7 +193,7 @@ def test_a_crash_loses_no_bell_that_waits(rehearsed: Rehearsed) -> None:
     assert Counter(kind for _, kind in written) == {"security": 3, "operations": 3, "billing": 3}
 
 
-@playing("crashes_for_good")
+@looks_at("crashes_for_good")
 def test_a_run_that_dies_for_good_is_closed_and_holds_nobody_up(rehearsed: Rehearsed) -> None:
     """With every retry used up the failure event ends it as failed and frees the lease: the daily pass repairs."""
     report = rehearsed("crashes_for_good")
@@ -205,14 +205,14 @@ def test_a_run_that_dies_for_good_is_closed_and_holds_nobody_up(rehearsed: Rehea
     assert changed(daily) == {("200000000001", "billing")}
 
 
-@playing("burst")
+@looks_at("burst")
 def test_ten_edits_take_two_runs_at_most(rehearsed: Rehearsed) -> None:
-    """The first bell starts one, all that ring meanwhile are merged into one more."""
+    """The first event starts one, all that come meanwhile are merged into one more."""
     assert 1 <= len(runs_of(rehearsed("burst"), 1)) <= 2
 
 
-@playing("newcomers")
-def test_newcomers_are_brought_into_step_and_leavers_left_alone(rehearsed: Rehearsed) -> None:
+@looks_at("newcomers")
+def test_newcomers_are_brought_in_sync_and_leavers_skipped(rehearsed: Rehearsed) -> None:
     """A created and a joined account concern nobody else; a closed one is not written any more."""
     report = rehearsed("newcomers")
     assert causes(report) == ["deploy", "account_created", "account_joined", "source_changed"]
@@ -223,9 +223,9 @@ def test_newcomers_are_brought_into_step_and_leavers_left_alone(rehearsed: Rehea
     assert not any(one["after"] for one in report["accounts"].values())
 
 
-@playing("wrong_config")
+@looks_at("wrong_config")
 def test_a_wrong_configuration_is_refused_with_its_places(rehearsed: Rehearsed) -> None:
-    """Before anything is made, so that there is nothing to play with; put right, it deploys."""
+    """Nothing is made, so that the schedule has nothing to start; put right, it deploys."""
     report = rehearsed("wrong_config")
     refused, schedule, deployed = report["steps"]
     assert "excluded_accounts.0" in refused["error"]
@@ -234,16 +234,16 @@ def test_a_wrong_configuration_is_refused_with_its_places(rehearsed: Rehearsed) 
     assert deployed["ok"]
 
 
-@playing("one_account")
+@looks_at("one_account")
 def test_destroy_leaves_nothing(rehearsed: Rehearsed) -> None:
-    """Nothing of what was declared is left, and the runs are still told."""
+    """Nothing of what was declared is left, and the runs are still reported."""
     report = rehearsed("one_account")
     assert report["steps"][-1]["resources"]["delete"] > 50
     assert report["leftovers"] == []
     assert report["runs"]
 
 
-@playing("life_of_a_stack")
+@looks_at("life_of_a_stack")
 def test_a_stack_that_has_not_changed_is_not_touched(rehearsed: Rehearsed) -> None:
     """The second deploy sets nothing off; a change of configuration touches its one resource: a version and a run."""
     report = rehearsed("life_of_a_stack")

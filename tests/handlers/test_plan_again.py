@@ -1,73 +1,38 @@
-"""Plan asked again: after a crash at any step the same run goes on where it was."""
+"""Plan called again: after a crash at any step the same run goes on where it was."""
 
-import json
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from orgsync.contact_sync.adapters.run_bucket import RunBucket
-from orgsync.contact_sync.adapters.state_table import StateTable
 from orgsync.sandbox.model.organization import KINDS
-
-EVENTS = Path(__file__).parents[1] / "events"
-
-
-def event(name):
-    return json.loads((EVENTS / f"{name}.json").read_text())
-
-
-def targets(world, run_id="run-1"):
-    """account → kinds of all batches of a run."""
-    items = [
-        item
-        for batch in world.batches(run_id)
-        for item in world.json(f"runs/{run_id}/batches/{batch['batch']:05d}.json")
-    ]
-    assert len({item["account"] for item in items}) == len(items)
-    return {item["account"]: set(item["kinds"]) for item in items}
-
-
-class Crash(Exception):
-    """The function's process was killed."""
-
-
-def crash_once(monkeypatch, owner, method, *, after=False, number=1):
-    """Let the process die at the number-th call of an adapter's method, before or after it took effect."""
-    original, calls = getattr(owner, method), []
-
-    def dying(self, *args, **kwargs):
-        calls.append(1)
-        if len(calls) == number and not after:
-            raise Crash(method)
-        answer = original(self, *args, **kwargs)
-        if len(calls) == number:
-            raise Crash(method)
-        return answer
-
-    monkeypatch.setattr(owner, method, dying)
+from tests.crashes import Crash, crash_once
+from tests.sample_events import sample_event
+from tests.world import World
 
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize(
-    ("owner", "method", "number"),
+    ("part", "method", "call"),
     [
-        (StateTable, "exchange", 1),
-        (StateTable, "save", 1),
-        (StateTable, "keep", 1),
-        (RunBucket, "write_batches", 1),
-        (StateTable, "save", 2),
+        ("states", "update_lease", 1),
+        ("states", "save_run", 1),
+        ("states", "save_receipts", 1),
+        ("bucket", "write_batches", 1),
+        ("states", "save_run", 2),
     ],
 )
-def test_a_plan_killed_anywhere_goes_on_when_asked_again(world, monkeypatch, owner, method, number, after):
-    """Wherever the process dies: asked again, the run has one header, one set of batches, one receipt a pair."""
+def test_a_plan_killed_anywhere_goes_on_when_called_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, part: str, method: str, call: int, after: bool
+) -> None:
+    """A plan that died at any step is called again: one header, one set of batches, one receipt a pair."""
     world.configure(excluded_accounts=world.members[:1])
-    crash_once(monkeypatch, owner, method, after=after, number=number)
+    crash_once(monkeypatch, getattr(world, part), method, after=after, call=call)
     with pytest.raises(Crash):
-        world.ring()
+        world.start()
     answer = world.plan("run-1")
     assert answer["outcome"] == "process"
     assert sorted(world.objects()) == ["runs/run-1/batches.json", "runs/run-1/batches/00000.json"]
-    assert set(targets(world)) == set(world.members[1:])
+    assert set(world.targets()) == set(world.members[1:])
     assert [item["sync_id"] for item in world.items() if item["item"] == "run"] == ["run-1"]
     assert len(world.ends()) == len(KINDS)
     world.work()
@@ -76,22 +41,24 @@ def test_a_plan_killed_anywhere_goes_on_when_asked_again(world, monkeypatch, own
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize(("method", "number"), [("exchange", 1), ("save", 1)])
-def test_a_merging_plan_killed_anywhere_is_merged_once(world, monkeypatch, method, number, after):
-    """A bell that was merging when its function died is merged once, and nothing of it is lost."""
-    world.ring("run-1")
+@pytest.mark.parametrize("method", ["update_lease", "save_run"])
+def test_a_merging_plan_killed_anywhere_is_merged_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, method: str, after: bool
+) -> None:
+    """An event that was merging when its function died is merged once, and nothing of it is lost."""
+    world.start("run-1")
     with monkeypatch.context() as patch:
-        crash_once(patch, StateTable, method, after=after, number=number)
+        crash_once(patch, world.states, method, after=after)
         with pytest.raises(Crash):
-            world.ring("run-2", event("account-created"))
+            world.start("run-2", sample_event("account-created"))
     answer = world.plan("run-2")
-    assert (answer["outcome"], answer["into"]) == ("merged", world.lease().pending.run_id)
-    assert set(world.lease().pending.request.accounts) == {"200000000001"}
+    assert (answer["outcome"], answer["into"]) == ("merged", world.pending().run_id)
+    assert set(world.pending().request.accounts) == {"200000000001"}
 
 
-def test_a_planned_run_is_not_planned_again(world):
-    """Asked again it answers the same from its header alone, though the world has changed meanwhile."""
-    answer = world.ring()
+def test_a_planned_run_is_not_planned_again(world: World) -> None:
+    """Called again it answers the same from its header alone, though the world has changed meanwhile."""
+    answer = world.start()
     before = world.objects(), world.items()
     world.edit("billing", None)
     world.organization.accounts.pop()
@@ -100,29 +67,28 @@ def test_a_planned_run_is_not_planned_again(world):
     assert (world.objects(), world.items()) == before
 
 
-@pytest.mark.parametrize("bell", [event("source-deleted"), {}])
-def test_a_closed_run_is_not_planned_again(world, bell):
-    """A run that has ended goes to its report, whatever it is asked with."""
+@pytest.mark.parametrize("event", [sample_event("source-deleted"), {}])
+def test_a_closed_run_is_not_planned_again(world: World, event: Any) -> None:
+    """A run that has ended goes to its report, whatever its event says."""
     world.run()
-    assert world.plan("run-1", bell)["outcome"] == "report"
-    assert world.lease().holder is None
+    assert world.plan("run-1", event)["outcome"] == "report"
+    assert world.holder() is None
 
 
-def test_a_run_keeps_the_source_it_has_read(world):
-    """The source is read once: what changes later is the next run's."""
-    world.ring()
-    before = world.account.contacts()[world.management]["security"]
+def test_a_run_keeps_the_source_it_has_read(world: World) -> None:
+    """The source is read once: a later change is the next run's."""
+    world.start()
+    before = world.held(world.management, "security")
     world.edit("security", before | {"Name": "Later Person"})
     world.work()
-    held = world.account.contacts()
-    assert all(held[account]["security"]["Name"] == before["Name"] for account in world.members)
+    assert all(world.held(account, "security") == before for account in world.members)
 
 
-def test_a_run_that_began_ends_although_it_is_paused_meanwhile(world, monkeypatch):
-    """Pausing affects later runs: a plan that died and is asked again leaves no run open for ever."""
-    crash_once(monkeypatch, RunBucket, "write_batches")
+def test_a_run_that_began_ends_although_it_was_paused_meanwhile(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pausing affects later runs: a plan that died and is called again leaves no run open for ever."""
+    crash_once(monkeypatch, world.bucket, "write_batches")
     with pytest.raises(Crash):
-        world.ring()
+        world.start()
     world.configure(paused=True)
     answer = world.plan("run-1")
     if answer["outcome"] == "process":
@@ -130,4 +96,4 @@ def test_a_run_that_began_ends_although_it_is_paused_meanwhile(world, monkeypatc
     if answer["outcome"] != "refused":
         world.report()
     assert world.header().closed
-    assert world.lease().holder is None
+    assert world.holder() is None

@@ -1,23 +1,15 @@
-"""Plan: a run that cannot be carried out ends before any write, by name, and tells every account."""
-
-import json
-from pathlib import Path
+"""Plan: a run that cannot be carried out ends before any write, by name, with a receipt for every account."""
 
 import pytest
 
 from orgsync.contact_sync.core.errors import NotManagementAccount
 from orgsync.sandbox.model.organization import KINDS, MANAGEMENT, make_contact
-from orgsync.sandbox.simulation import SimulatedOrganization
-
-EVENTS = Path(__file__).parents[1] / "events"
-
-
-def event(name):
-    return json.loads((EVENTS / f"{name}.json").read_text())
+from tests.sample_events import sample_event
+from tests.world import MakeWorld, World
 
 
 @pytest.fixture
-def old(make_world):
+def old_source(make_world: MakeWorld) -> World:
     """A world whose source has an old primary contact, with a phone number that AWS would no longer take."""
     primary = make_contact(7, MANAGEMENT, "primary") | {"PhoneNumber": "555 0100"}
     made = make_world(primary=primary)
@@ -25,25 +17,25 @@ def old(make_world):
     return made
 
 
-def test_an_unwritable_source_stops_before_any_write(old):
-    """What AWS would refuse everywhere is one clear failure: nothing written, every account told of, medium."""
-    world = old
+def test_an_unwritable_source_stops_before_any_write(old_source: World) -> None:
+    """A contact that every member would refuse is one clear failure: nothing written, a receipt for every account."""
+    world = old_source
     before = world.account.contacts()
     assert world.run()["status"] == "failed"
     assert world.account.contacts() == before
     assert world.ends() == {(a, kind): ("skipped", "SourceUnwritable") for a in world.members for kind in KINDS}
     run = world.header()
     assert (run.error, run.scenario, run.severity) == ("SourceUnwritable", "configuration_errors", "medium")
-    assert "primary.PhoneNumber" in run.detail
-    assert "555 0100" not in run.detail
+    assert "primary.PhoneNumber" in str(run.detail)
+    assert "555 0100" not in str(run.detail)
 
 
-def test_an_unwritable_kind_that_is_not_asked_for_does_not_matter(old):
-    """A flaw of the primary contact stops no change of an alternate."""
-    assert old.run(bell=event("transformed-source-changed"))["status"] == "completed"
+def test_an_unwritable_kind_that_is_not_asked_for_does_not_matter(old_source: World) -> None:
+    """A field error of the primary contact stops no change of an alternate."""
+    assert old_source.run(event=sample_event("transformed-source-changed"))["status"] == "completed"
 
 
-def test_a_source_that_cannot_be_read_ends_the_run(world):
+def test_a_source_that_cannot_be_read_ends_the_run(world: World) -> None:
     """Without the source nothing can be decided: nothing is written, and the run fails loudly."""
     world.refuse("*", world.management, "AccessDeniedException")
     before = world.account.contacts()
@@ -53,14 +45,14 @@ def test_a_source_that_cannot_be_read_ends_the_run(world):
     assert world.account.contacts() == before
 
 
-def test_a_short_trouble_while_reading_the_source_is_lived_with(world):
+def test_a_short_failure_of_the_sources_own_read_is_retried(world: World) -> None:
     """A temporary failure of the source's own read is tried again like any other."""
     world.refuse("GetContactInformation", world.management, "InternalServerException", 2)
     assert world.run()["status"] == "completed"
 
 
-def test_an_unknown_unit_fails_closed(world):
-    """Whom a misspelt unit excludes cannot be told: nobody is written."""
+def test_an_unknown_unit_fails_closed(world: World) -> None:
+    """A misspelt unit excludes nobody knows whom: no account is written."""
     world.configure(excluded_units=["/Sandbax"])
     before = world.account.contacts()
     answer = world.run()
@@ -69,48 +61,41 @@ def test_an_unknown_unit_fails_closed(world):
     assert world.account.contacts() == before
 
 
-def test_a_table_edited_by_hand_ends_as_a_configuration_error(world):
+def test_a_table_edited_by_hand_ends_as_a_configuration_error(world: World) -> None:
     """A newest version that cannot be read is no silent refusal: a run fails, says where, and frees the lease."""
-    item = {
-        "config_key": "default",
-        "version": 2,
-        "contact_types": ["privacy"],
-        "written_at": "x",
-        "written_by": "hand",
-    }
-    world.table("config").put_item(Item=item)
+    world.configs.edit(2, {"contact_types": ["privacy"]})
     before = world.account.contacts()
     answer = world.run()
     assert (answer["status"], answer["severity"]) == ("failed", "medium")
     assert world.header().error == "ConfigurationUnreadable"
-    assert "contact_types.0" in world.header().detail
+    assert "contact_types.0" in str(world.header().detail)
     assert world.account.contacts() == before
-    assert world.lease().holder is None
+    assert world.holder() is None
 
 
-def test_another_account_than_the_management_account_is_a_configuration_error(world):
+def test_another_account_than_the_management_account_is_a_configuration_error(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A stack in a member account could write nobody: it says so."""
 
-    class Elsewhere(SimulatedOrganization):
-        def check_management(self):
-            raise NotManagementAccount("this account is in no organization")
+    def check_management() -> None:
+        raise NotManagementAccount("this account is in no organization")
 
-    world.with_port(organization=Elsewhere(world.organization))
+    monkeypatch.setattr(world.services.organization, "check_management", check_management)
     answer = world.run()
     assert (answer["status"], world.header().error) == ("failed", "NotManagementAccount")
     assert world.differing() == world.members
 
 
 @pytest.mark.parametrize("why", ["UnknownUnit", "SourceUnreadable", "ConfigurationUnreadable"])
-def test_a_run_that_ends_while_planning_leaves_receipts(world, why):
-    """Every account says why it was left alone, and nothing was written."""
+def test_a_run_that_ends_while_planning_leaves_receipts(world: World, why: str) -> None:
+    """Every account has a receipt that says why it was skipped, and nothing was written."""
     if why == "UnknownUnit":
         world.configure(excluded_units=["/Nowhere"])
     elif why == "SourceUnreadable":
         world.refuse("GetContactInformation", world.management, "AccessDeniedException")
     else:
-        item = {"config_key": "default", "version": 9, "contact_types": ["x"], "written_at": "x", "written_by": "hand"}
-        world.table("config").put_item(Item=item)
+        world.configs.edit(9, {"contact_types": ["x"]})
     world.run()
     assert world.header().error == why
     assert set(world.ends().values()) == {("skipped", why)}

@@ -2,42 +2,48 @@
 
 import asyncio
 import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
 from orgsync.contact_sync.core.account_sync import PersistFailed
 from orgsync.contact_sync.core.run import RunStatus
-from orgsync.contact_sync.core.worker import process_batch
-from orgsync.handlers.contact_sync.process import BEGIN_NO_MORE, process
+from orgsync.contact_sync.core.worker import BatchProgress, process_batch
+from orgsync.handlers.contact_sync.process import process
 from orgsync.sandbox.model.organization import KINDS
+from tests.world import MakeWorld, World
 
 
-def batch(world, remaining=lambda: 900.0, number=0):
-    return process("run-1", number, remaining, world.services)
+def batch(
+    world: World, remaining: Callable[[], float] = lambda: 900.0, number: int = 0, concurrency: int = 64
+) -> dict[str, Any]:
+    """Call process for one batch of the run."""
+    return process("run-1", number, remaining, world.services, concurrency)
 
 
-def planned(world):
-    assert world.ring()["outcome"] == "process"
-    return world
+def plan_run(world: World, batch_size: int = 1000) -> None:
+    """Start the run, which has batches to process."""
+    assert world.start(batch_size=batch_size)["outcome"] == "process"
 
 
-def test_a_batch_brings_its_accounts_into_step(world):
+def test_a_batch_brings_its_accounts_in_sync(world: World) -> None:
     """Every account of the batch equals the source and has one receipt of success a kind."""
-    planned(world)
+    plan_run(world)
     assert batch(world) == {"done": True}
     assert world.differing() == []
     assert world.ends() == {(account, kind): ("success", None) for account in world.members for kind in KINDS}
 
 
-def test_a_batch_done_again_works_on_what_lacks_receipts(world):
+def test_a_batch_done_again_works_on_what_lacks_receipts(world: World) -> None:
     """The second time nothing is called for a pair that has its receipt; one that lost it is done again."""
-    planned(world)
+    plan_run(world)
     batch(world)
     receipts, calls = world.receipts(), world.account.calls
     assert batch(world) == {"done": True}
     assert (world.receipts(), world.account.calls) == (receipts, calls)
     (lost,) = [r for r in receipts if (r.account, r.kind) == (world.members[1], "primary")]
-    world.table("state").delete_item(Key={"sync_id": "run-1", "item": f"receipt#{lost.account}#primary"})
+    world.states.forget_receipt("run-1", lost.account, "primary")
     batch(world)
     assert world.ends() == {(r.account, str(r.kind)): ("success", None) for r in receipts}
     made = world.account.calls["GetContactInformation"]["made"]
@@ -45,15 +51,15 @@ def test_a_batch_done_again_works_on_what_lacks_receipts(world):
     assert world.account.calls["GetAlternateContact"] == calls["GetAlternateContact"]
 
 
-def killed_before_its_receipts(world, monkeypatch):
-    """A worker that wrote, and whose receipts were never kept."""
-    planned(world)
+def killed_before_its_receipts(world: World, monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
+    """Let a worker write and die before it saves receipts; return the accounts and kinds that it wrote."""
+    plan_run(world)
     with monkeypatch.context() as patch:
 
-        def die(*_):
+        def die(*_: object) -> None:
             raise ConnectionError
 
-        patch.setattr(world.services.states, "keep", die)
+        patch.setattr(world.services.states, "save_receipts", die)
         with pytest.raises(ConnectionError):
             batch(world)
     written = {(write["account"], write["kind"]) for write in world.account.writes}
@@ -62,8 +68,10 @@ def killed_before_its_receipts(world, monkeypatch):
     return written
 
 
-def test_what_a_dead_worker_wrote_stands_in_its_successors_receipts(world, monkeypatch):
-    """The account is in step when it is looked at again; that this run wrote it, and what, is not lost."""
+def test_what_a_dead_worker_wrote_stands_in_its_successors_receipts(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The account is in sync when it is read again; that this run wrote it, and which fields, is not lost."""
     written = killed_before_its_receipts(world, monkeypatch)
     assert batch(world) == {"done": True}
     changed = {(r.account, str(r.kind)): r.changed for r in world.receipts()}
@@ -74,7 +82,9 @@ def test_what_a_dead_worker_wrote_stands_in_its_successors_receipts(world, monke
     assert len(twice) == len(set(twice))
 
 
-def test_what_a_dead_worker_began_is_told_of_where_nobody_came_after_it(world, monkeypatch):
+def test_a_dead_workers_intents_stand_in_the_receipts_of_a_closed_run(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run that is closed says of each account that it may have been written, and in which fields."""
     written = killed_before_its_receipts(world, monkeypatch)
     world.report(error={"Error": "States.Timeout"})
@@ -82,15 +92,15 @@ def test_what_a_dead_worker_began_is_told_of_where_nobody_came_after_it(world, m
     assert {(r.account, str(r.kind)) for r in world.receipts() if r.changed} >= written
 
 
-def test_nothing_is_written_that_could_not_be_noted(world, monkeypatch):
+def test_nothing_is_written_whose_intent_could_not_be_recorded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The batch fails, and is done again once the table answers."""
-    planned(world)
+    plan_run(world)
     with monkeypatch.context() as patch:
 
-        def refuse(*_):
+        def refuse(*_: object) -> None:
             raise ConnectionError
 
-        patch.setattr(world.services.states, "begin", refuse)
+        patch.setattr(world.services.states, "record_intent", refuse)
         with pytest.raises(PersistFailed):
             batch(world)
     assert world.account.writes == []
@@ -98,9 +108,9 @@ def test_nothing_is_written_that_could_not_be_noted(world, monkeypatch):
     assert world.differing() == []
 
 
-def test_a_closed_run_writes_nothing(world):
+def test_a_closed_run_writes_nothing(world: World) -> None:
     """A run that was closed meanwhile is done: no call is made, no receipt added."""
-    planned(world)
+    plan_run(world)
     world.report(error={"Error": "States.Timeout"})
     receipts = world.receipts()
     assert batch(world) == {"done": True}
@@ -109,53 +119,50 @@ def test_a_closed_run_writes_nothing(world):
     assert world.receipts() == receipts
 
 
-def test_a_run_that_nobody_knows_is_done(world):
-    """A batch of a run without a header has nothing to process_batch with."""
+def test_a_run_without_a_header_is_done(world: World) -> None:
+    """A batch of a run that is gone cannot be processed, and must not be handed in again."""
     assert process("run-none", 0, lambda: 900.0, world.services) == {"done": True}
 
 
-def test_a_run_closed_under_way_stops(make_world, monkeypatch):
+def test_a_run_closed_under_way_stops(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that is still at it when its run is closed begins no further account and does not ask for more."""
-    monkeypatch.setattr("orgsync.contact_sync.core.worker.SIDE_BY_SIDE", 1)
     world = make_world(30)
     world.configure()
-    planned(world)
-    seen = []
+    plan_run(world)
+    seen: list[str] = []
 
-    def close_after_some(operation, account):
+    def close_after_some(operation: str, account: str) -> None:
         if operation.startswith("Put") and account not in seen:
             seen.append(account)
             if len(seen) == 3:
                 closing = threading.Thread(target=world.report, kwargs={"error": {"Error": "States.Timeout"}})
                 closing.start()
                 closing.join()
-        return
 
     world.refuses = close_after_some
-    assert batch(world) == {"done": True}
+    assert batch(world, concurrency=1) == {"done": True}
     assert len(world.differing()) > 10
     assert world.header().status is RunStatus.FAILED
 
 
-@pytest.mark.parametrize("left", [BEGIN_NO_MORE - 1, 5.0, 0.0])
-def test_near_its_time_limit_the_worker_hands_back(world, left):
+@pytest.mark.parametrize("remaining", [59.0, 5.0, 0.0])
+def test_near_its_time_limit_the_worker_hands_back(world: World, remaining: float) -> None:
     """Short of time no account is begun: the batch is not done, and the next call does it."""
-    planned(world)
-    assert batch(world, lambda: left) == {"done": False}
+    plan_run(world)
+    assert batch(world, lambda: remaining) == {"done": False}
     assert world.receipts() == []
     assert world.account.calls == {}
     assert batch(world) == {"done": True}
     assert world.differing() == []
 
 
-def test_what_was_done_before_the_time_limit_stays_done(make_world, monkeypatch):
+def test_what_was_done_before_the_time_limit_stays_done(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """Handed back in the middle: the rest is done by the next call, nobody twice."""
-    monkeypatch.setattr("orgsync.contact_sync.core.worker.SIDE_BY_SIDE", 2)
     world = make_world(12)
     world.configure()
-    planned(world)
-    looks = iter([900.0] * 7 + [1.0] * 100)
-    assert batch(world, lambda: next(looks)) == {"done": False}
+    plan_run(world)
+    seconds = iter([900.0] * 7 + [1.0] * 100)
+    assert batch(world, lambda: next(seconds), concurrency=2) == {"done": False}
     first = world.ends()
     assert 0 < len(first) < 12 * len(KINDS)
     assert batch(world) == {"done": True}
@@ -165,42 +172,41 @@ def test_what_was_done_before_the_time_limit_stays_done(make_world, monkeypatch)
     assert len(set(written)) == len(written)
 
 
-def test_one_accounts_failure_leaves_the_others_alone(world):
-    """A denied account fails by name; the others are in step."""
+def test_one_accounts_failure_is_its_own(world: World) -> None:
+    """A denied account fails by name; the others are in sync."""
     world.refuse("*", world.members[1], "AccessDeniedException")
-    planned(world)
+    plan_run(world)
     batch(world)
     for kind in KINDS:
         assert world.ends()[world.members[1], kind] == ("failed", "AccessDenied")
     assert world.differing() == [world.members[1]]
 
 
-def test_a_configured_count_of_retries_is_kept(world):
+def test_a_configured_count_of_retries_is_kept(world: World) -> None:
     """The run's own configuration says how often; each retry is in the receipt."""
     world.configure(retry_config={"base_delay": 0, "max_attempts": 1})
     world.refuse("PutContactInformation", world.members[0], "InternalServerException")
-    planned(world)
+    plan_run(world)
     batch(world)
     (failed,) = [r for r in world.receipts() if r.status == "failed"]
     assert (failed.account, failed.error, failed.retries) == (world.members[0], "ServiceFailed", 1)
 
 
-def test_an_account_closed_meanwhile_is_skipped(world):
+def test_an_account_closed_meanwhile_is_skipped(world: World) -> None:
     """AWS denies what is no longer active: no failure, but skipped as not active."""
-    planned(world)
+    plan_run(world)
     world.organization.accounts[2].state = "PENDING_CLOSURE"
     batch(world)
     assert {world.ends()[world.members[2], kind] for kind in KINDS} == {("skipped", "NotActive")}
     assert world.report()["severity"] == "low"
 
 
-def test_an_open_circuit_carries_into_the_next_batch(make_world, monkeypatch):
-    """When a batch found out that nothing helps, the next one calls nobody; every account has receipts."""
-    monkeypatch.setattr("orgsync.handlers.contact_sync.plan.BATCH", 12)
+def test_an_open_circuit_carries_into_the_next_batch(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once a batch has opened the circuit, the next one calls nobody; every account has receipts."""
     world = make_world(24)
     world.configure()
     world.refuse("*", "*", "AccessDeniedException")
-    planned(world)
+    plan_run(world, batch_size=12)
     assert batch(world) == {"done": True}
     assert world.header().circuit == "AccessDenied"
     calls = world.account.calls
@@ -211,31 +217,31 @@ def test_an_open_circuit_carries_into_the_next_batch(make_world, monkeypatch):
     assert (answer["status"], answer["severity"]) == ("failed", "high")
 
 
-def test_a_configuration_written_later_does_not_touch_a_run(world):
+def test_a_configuration_written_later_does_not_touch_a_run(world: World) -> None:
     """A run keeps the version that it has read, whatever is written meanwhile."""
-    planned(world)
+    plan_run(world)
     world.configure(contact_types=["primary"], paused=True)
     batch(world)
     assert world.differing() == []
     assert world.header().config_version == 1
 
 
-def test_excluded_tags_are_honoured_batch_by_batch(world):
+def test_excluded_tags_are_honoured_batch_by_batch(world: World) -> None:
     """An account with an excluded tag is skipped, neither read nor written."""
     world.configure(excluded_tags={"keep": ["out", "away"]})
     world.organization.accounts[0].tags = {"keep": "away"}
-    planned(world)
+    plan_run(world)
     batch(world)
     assert {world.ends()[world.members[0], kind] for kind in KINDS} == {("skipped", "Excluded")}
     assert world.differing() == world.members[:1]
 
 
-def test_a_deletion_at_the_source_reaches_the_members(world):
+def test_a_deletion_at_the_source_reaches_the_members(world: World) -> None:
     """With `propagate` an alternate that is gone at the source goes at the members; the receipt names its fields."""
     world.configure(on_source_delete="propagate", contact_types=["billing"])
     world.edit("billing", None)
     before = world.account.contacts()
-    world.ring()
+    world.start()
     batch(world)
     assert all(world.account.contacts()[account]["billing"] is None for account in world.members)
     for receipt in world.receipts():
@@ -243,30 +249,32 @@ def test_a_deletion_at_the_source_reaches_the_members(world):
         assert list(receipt.changed) == sorted(before[receipt.account]["billing"] or {})
 
 
-def test_a_look_that_fails_is_no_end_of_the_run(world, monkeypatch):
-    """Where the header cannot be read the batch is raised and done again; nobody is forgotten for it."""
-    world.ring()
-    looks = iter([OSError("no table"), *[False] * 1000])
+def test_a_failed_check_for_a_stop_is_no_end_of_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The batch fails where the header cannot be read, and is done again; every account has its receipts."""
+    world.start()
+    failures = [OSError("no table")]
 
-    def stopped(_run_id):
-        look = next(looks)
-        if isinstance(look, Exception):
-            raise look
-        return look
+    def is_stopped(_run_id: str) -> bool:
+        if failures:
+            raise failures.pop()
+        return False
 
-    monkeypatch.setattr(world.services.states, "stopped", stopped)
-    monkeypatch.setattr("orgsync.handlers.contact_sync.process.work", slow(process_batch))
+    monkeypatch.setattr(world.services.states, "is_stopped", is_stopped)
+    monkeypatch.setattr("orgsync.handlers.contact_sync.process.process_batch", slow(process_batch))
     with pytest.raises(OSError, match="no table"):
         world.work()
     world.work()
     assert set(world.ends().values()) == {("success", None)}
 
 
-def slow(original):
-    """The worker, begun late enough for a look to come first."""
+Work = Callable[..., Coroutine[Any, Any, BatchProgress]]
 
-    async def worked(*arguments, **named):
+
+def slow(original: Work) -> Work:
+    """Begin the work late enough for a check to come first."""
+
+    async def delayed(*arguments: Any, **named: Any) -> BatchProgress:
         await asyncio.sleep(0.2)
         return await original(*arguments, **named)
 
-    return worked
+    return delayed

@@ -18,7 +18,15 @@ from orgsync.components.contact_sync.arguments import (
     written,
 )
 from orgsync.components.contact_sync.deployment import LogLevel
-from orgsync.components.shared.arguments import PACKAGE, PYTHON, ArgumentsRefused, Path, Refusal, Spelling, fields
+from orgsync.components.shared.arguments import (
+    PACKAGE,
+    PYTHON,
+    ArgumentsRefused,
+    Path,
+    RefusedArgument,
+    Spelling,
+    fields,
+)
 from orgsync.contact_sync.core.run import RunStatus
 from orgsync.contact_sync.names import InitialSyncStatus, Kind
 from orgsync.shared.configuration import ConfigurationRefused
@@ -133,8 +141,8 @@ def test_a_mistake_found_later_is_named_in_the_same_way() -> None:
         "'a-prefix' has 60 characters: shorten project or stack"
     )
     assert said == [
-        Refusal("contactSync.excludedAccounts[3]", "AWS Organizations does not show the account 200000000009"),
-        Refusal("", "'a-prefix' has 60 characters: shorten project or stack"),
+        RefusedArgument("contactSync.excludedAccounts[3]", "AWS Organizations does not show the account 200000000009"),
+        RefusedArgument("", "'a-prefix' has 60 characters: shorten project or stack"),
     ]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.contact_sync.configuration import STACK_KEY
 from orgsync.sandbox.engines.automation import PulumiEngine
 from orgsync.sandbox.engines.opener import open_engine
 from orgsync.sandbox.engines.protocol import DeployFailed, Engine
@@ -18,7 +19,7 @@ PASSWORD = "correct-horse-battery"
 @pytest.mark.slow
 def test_a_program_in_python_imports_it_as_often_as_it_likes(cloud: Cloud) -> None:
     """Two systems in one stack, each with its own names; nothing given is everything."""
-    with open_engine("inline", cloud, HERE / "imported") as engine:
+    with open_engine("inline", cloud, HERE / "imported", STACK_KEY) as engine:
         outputs = engine.up().outputs
         assert (outputs["whole"]["status"], outputs["whole"]["succeeded"]) == ("completed", 12)
         assert (outputs["billing"]["status"], outputs["billing"]["skipped"]) == ("completed", 1)
@@ -29,7 +30,7 @@ def test_a_program_in_python_imports_it_as_often_as_it_likes(cloud: Cloud) -> No
 
 @pytest.fixture
 def engine(cloud: Cloud, cli: Path, on_path: None) -> Iterator[Engine]:
-    with open_engine("pulumi", cloud, HERE / "program") as opened:
+    with open_engine("pulumi", cloud, HERE / "program", STACK_KEY) as opened:
         yield opened
 
 
@@ -84,7 +85,7 @@ def has_problem(said: str, path: str, sentence: str) -> bool:
 @pytest.mark.slow
 def test_a_program_hands_on_what_it_makes(cloud: Cloud, cli: Path) -> None:
     """Outputs as arguments, two systems in two regions, protection, a transform, and tags of each provider's own."""
-    with open_engine("pulumi", cloud, HERE / "outputs") as engine:
+    with open_engine("pulumi", cloud, HERE / "outputs", STACK_KEY) as engine:
         assert isinstance(engine, PulumiEngine)
         outputs = engine.up().outputs
         assert [outputs[name]["status"] for name in ("home", "abroad")] == ["completed", "completed"]

@@ -1,14 +1,13 @@
-"""What the properties are shown: contacts that AWS accepts, organizations, failures."""
+"""Strategies of the properties: contacts that AWS accepts, and organizations that hold them."""
 
 from collections.abc import Mapping
 
 from hypothesis import strategies as st
 
-from orgsync.contact_sync.core.contacts import field_rules
+from orgsync.contact_sync.core.contacts import Contact
 from orgsync.contact_sync.names import ALTERNATES, Kind
-from orgsync.sandbox.model.organization import Fields, MemberAccount, OrganizationModel
+from orgsync.sandbox.model.organization import MANAGEMENT, Fields, MemberAccount, OrganizationModel
 
-MANAGEMENT = "100000000001"
 WORDS = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=12)
 SHAPED = {
     "EmailAddress": st.from_regex(r"[a-z]{1,8}[+.]?[a-z]{1,8}@[a-z]{1,8}\.(com|org)", fullmatch=True),
@@ -19,10 +18,10 @@ SHAPED = {
 
 @st.composite
 def contacts(draw: st.DrawFn, kind: Kind) -> Fields:
-    """A contact of a kind that AWS would accept; optional fields come and go."""
+    """Draw a contact of a kind that AWS would accept; optional fields come and go."""
     fields = {}
-    for name, limit in field_rules(kind).items():
-        wanted = limit.required or name == "StateOrRegion" or draw(st.booleans())
+    for name, rule in Contact.rules(kind).items():
+        wanted = rule.required or name == "StateOrRegion" or draw(st.booleans())
         if wanted:
             fields[name] = draw(SHAPED.get(name, WORDS))
     return fields
@@ -30,7 +29,7 @@ def contacts(draw: st.DrawFn, kind: Kind) -> Fields:
 
 @st.composite
 def holdings(draw: st.DrawFn) -> dict[str, Fields]:
-    """What one account holds: a primary contact, and some of the alternates."""
+    """Draw one account's contacts: a primary contact, and some of the alternates."""
     held = {str(Kind.PRIMARY): draw(contacts(Kind.PRIMARY))}
     for kind in sorted(ALTERNATES):
         if draw(st.booleans()):
@@ -40,7 +39,7 @@ def holdings(draw: st.DrawFn) -> dict[str, Fields]:
 
 @st.composite
 def organizations(draw: st.DrawFn, most: int = 8, least: int = 1) -> OrganizationModel:
-    """A management account that has every contact, and members that hold anything, equal or not."""
+    """Draw a management account that has every contact, and members that hold anything, equal or not."""
     source = {str(kind): draw(contacts(kind)) for kind in Kind}
     # A few distinct holdings, shared out: drawing every account's own would spend the examples on text.
     pool = [source, *draw(st.lists(holdings(), min_size=1, max_size=3))]
@@ -60,5 +59,5 @@ def organizations(draw: st.DrawFn, most: int = 8, least: int = 1) -> Organizatio
 
 
 def normalised(fields: Mapping[str, str] | None) -> dict[str, str] | None:
-    """A contact as a person would compare it: no white space around values, no empty fields."""
+    """Return a contact as a person would compare it: no white space around values, no empty fields."""
     return None if fields is None else {name: value.strip() for name, value in fields.items() if value.strip()}

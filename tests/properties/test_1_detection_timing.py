@@ -9,19 +9,19 @@ from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.trigger import parse_trigger
 from orgsync.contact_sync.names import Kind
-from orgsync.sandbox.model.account import AccountService, ApiError, CallerIdentity
-from orgsync.sandbox.model.organization import OrganizationModel, make
-from orgsync.sandbox.model.quotas import AWS
-from orgsync.sandbox.simulation import (
+from orgsync.sandbox.contact_sync.simulation import (
     EPOCH,
     reconcile,
     run,
     virtual_seconds,
 )
-from tests.properties.strategies import MANAGEMENT
+from orgsync.sandbox.model.account import AccountService, ApiError, CallerIdentity
+from orgsync.sandbox.model.organization import MANAGEMENT, OrganizationModel, make
+from orgsync.sandbox.model.quotas import AWS
 
 
-def bell(kind: Kind, casing: str) -> dict[str, object]:
+def source_event(kind: Kind, casing: str) -> dict[str, object]:
+    """Return the event of a change of the source, its keys in one of two casings."""
     key = "AlternateContactType" if casing == "pascal" else "alternateContactType"
     return {
         "source": "aws.account",
@@ -52,32 +52,32 @@ def test_a_change_is_answered_by_a_first_write_within_five_minutes(
 ) -> None:
     """Feature: aws-contact-sync, Property 1: Contact Change Detection Timing.
 
-    From the bell to the first write, within AWS's quotas, with some latency and beside
-    another tool that drinks from the same quotas: at most five minutes, whatever kind changed and in
-    however many fields. (CloudTrail's own delivery comes before the bell and is AWS's.)
+    From the event to the first write, within AWS's quotas, with some latency and beside
+    another tool that uses the same quotas: at most five minutes, whatever kind changed and in
+    however many fields. (CloudTrail's own delivery comes before the event and is AWS's.)
     """
-    organization = in_step(make(seed, accounts, MANAGEMENT), kind, changed_fields)
+    organization = differing_in(make(seed, accounts, MANAGEMENT), kind, changed_fields)
     writes: list[float] = []
 
-    async def answer() -> None:
+    async def work() -> None:
         service = AccountService(
             organization, clock=virtual_seconds, quotas=AWS, on_write=lambda _write: writes.append(virtual_seconds())
         )
-        request = parse_trigger(bell(kind, casing), run_id="r", management=MANAGEMENT)
+        request = parse_trigger(source_event(kind, casing), run_id="r", management=MANAGEMENT)
         assert request.kinds() == {kind}
         targets = [Target(a.id, tuple(sorted(request.kinds_for(a.id)))) for a in organization.accounts]
-        other_tool = asyncio.ensure_future(drink(service, rival))
+        other_tool = asyncio.ensure_future(use_quotas(service, rival))
         config = parse({"contact_types": [str(kind)]})
         await reconcile(organization, service, config, targets=targets, latency=latency)
         other_tool.cancel()
 
-    run(answer())
+    run(work())
     assert len(writes) == accounts
     assert writes[0] <= timedelta(minutes=5).total_seconds()
 
 
-async def drink(service: AccountService, rate: float) -> None:
-    """Another tool of the management account that reads `rate` times a second from the same quota."""
+async def use_quotas(service: AccountService, rate: float) -> None:
+    """Read `rate` times a second from the same quotas, as another tool of the management account."""
     caller = CallerIdentity(MANAGEMENT, "arn:aws:sts::role/other-tool")
     while True:
         with contextlib.suppress(ApiError):
@@ -86,8 +86,8 @@ async def drink(service: AccountService, rate: float) -> None:
         await asyncio.sleep(1 / rate)
 
 
-def in_step(organization: OrganizationModel, kind: Kind, changed_fields: int) -> OrganizationModel:
-    """Members that equal the source, but for the named number of fields of one kind."""
+def differing_in(organization: OrganizationModel, kind: Kind, changed_fields: int) -> OrganizationModel:
+    """Let the members equal the source, but for so many fields of one kind."""
     for account in organization.accounts:
         account.contacts = {name: dict(fields) for name, fields in organization.source.items()}
         names = [n for n in account.contacts[kind] if n in ("FullName", "City", "PostalCode", "AddressLine1")] or [

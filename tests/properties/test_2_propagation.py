@@ -8,15 +8,15 @@ from orgsync.contact_sync.core.accounts import Account
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.selection import select
 from orgsync.contact_sync.names import Cause, Kind
-from orgsync.sandbox.model.account import AccountService
-from orgsync.sandbox.model.organization import OrganizationModel
-from orgsync.sandbox.simulation import (
+from orgsync.sandbox.contact_sync.simulation import (
     SimulatedOrganization,
     reconcile,
     run,
     virtual_seconds,
 )
-from tests.properties.strategies import MANAGEMENT, normalised, organizations
+from orgsync.sandbox.model.account import AccountService
+from orgsync.sandbox.model.organization import MANAGEMENT, OrganizationModel
+from tests.properties.strategies import normalised, organizations
 
 
 @given(
@@ -35,7 +35,7 @@ def test_every_account_that_is_not_excluded_ends_equal_to_the_source(
 ) -> None:
     """Feature: aws-contact-sync, Property 2: Contact Information Propagation Consistency.
 
-    All fields of all kinds arrive, also where reads answer late what was written; what is
+    All fields of all kinds arrive, also where reads show a write late; a contact that is
     excluded, not ACTIVE or lost at the source stays as the policy says; nothing that was
     equal is written.
     """
@@ -46,7 +46,7 @@ def test_every_account_that_is_not_excluded_ends_equal_to_the_source(
 
     async def one_pass() -> AccountService:
         service = AccountService(organization, clock=virtual_seconds, lag_s=lag)
-        chosen = select(
+        selection = select(
             Request(Cause.SCHEDULE, None, "", frozenset(Kind)),
             [Account(a.id, a.state) for a in SimulatedOrganization(organization).accounts()],
             config,
@@ -54,7 +54,7 @@ def test_every_account_that_is_not_excluded_ends_equal_to_the_source(
             in_excluded_units=(),
             missing_at_source=lost,
         )
-        await reconcile(organization, service, config, targets=chosen.targets)
+        await reconcile(organization, service, config, targets=selection.targets)
         return service
 
     service = run(one_pass())
@@ -66,7 +66,7 @@ def test_every_account_that_is_not_excluded_ends_equal_to_the_source(
             wanted = normalised(organization.source.get(kind))
             had = normalised(before[account.id].get(kind))
             has = normalised(after[account.id][kind])
-            left_alone = account.id in out or account.state != "ACTIVE" or (wanted is None and policy != "propagate")
-            assert has == (had if left_alone else wanted)
+            untouched = account.id in out or account.state != "ACTIVE" or (wanted is None and policy != "propagate")
+            assert has == (had if untouched else wanted)
             assert ((account.id, kind) in written) == (has != had)
     assert after[MANAGEMENT] == {kind: organization.source.get(kind) for kind in map(str, Kind)}

@@ -6,12 +6,11 @@ from hypothesis import strategies as st
 
 from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core.accounts import Target
-from orgsync.contact_sync.core.receipts import Status
+from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.names import Kind
+from orgsync.sandbox.contact_sync.simulation import reconcile, run, virtual_seconds
 from orgsync.sandbox.model.account import AccountService, ApiError
-from orgsync.sandbox.model.organization import make
-from orgsync.sandbox.simulation import reconcile, run, virtual_seconds
-from tests.properties.strategies import MANAGEMENT
+from orgsync.sandbox.model.organization import MANAGEMENT, make
 
 OPERATIONS = ("GetContactInformation", "PutContactInformation", "GetAlternateContact", "PutAlternateContact")
 
@@ -47,12 +46,12 @@ def test_a_temporary_failure_is_tried_again_exactly_three_times_after_2_4_and_8_
     async def one_pass() -> list[tuple[str, Status, int, str | None]]:
         service = AccountService(organization, clock=virtual_seconds, refuse=refuse)
 
-        async def emit(receipt: object) -> None:
-            ended[receipt.account] = virtual_seconds()  # type: ignore[attr-defined]
+        async def emit(receipt: Receipt) -> None:
+            ended[receipt.account] = virtual_seconds()
 
         targets = [Target(account.id, (kind,)) for account in organization.accounts]
-        worked = await reconcile(organization, service, config, targets=targets, emit=emit)
-        return [(r.account, r.status, r.retries, r.error) for r in worked.receipts]
+        result = await reconcile(organization, service, config, targets=targets, emit=emit)
+        return [(r.account, r.status, r.retries, r.error) for r in result.receipts]
 
     receipts = {account: rest for account, *rest in run(one_pass())}
     gaps = [round(later - earlier, 3) for earlier, later in itertools.pairwise(attempts)]

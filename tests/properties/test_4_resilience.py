@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core.receipts import Status
 from orgsync.contact_sync.names import Kind
+from orgsync.sandbox.contact_sync.simulation import reconcile, run, virtual_seconds
 from orgsync.sandbox.model.account import AccountService, ApiError
 from orgsync.sandbox.model.organization import OrganizationModel
-from orgsync.sandbox.simulation import reconcile, run, virtual_seconds
 from tests.properties.strategies import normalised, organizations
 
 PERMANENT = ("AccessDeniedException", "ValidationException")
@@ -14,7 +14,7 @@ TEMPORARY = ("InternalServerException", "TooManyRequestsException")
 
 
 @given(organization=organizations(most=9), data=st.data())
-def test_the_accounts_that_can_be_brought_into_step_are_whatever_happens_to_the_others(
+def test_every_account_that_can_be_brought_in_sync_is_whatever_happens_to_the_others(
     organization: OrganizationModel, data: st.DataObject
 ) -> None:
     """Feature: aws-contact-sync, Property 4: Resilient Processing.
@@ -22,9 +22,9 @@ def test_the_accounts_that_can_be_brought_into_step_are_whatever_happens_to_the_
     Any accounts fail in any way, for good or for a while, on any of their calls: they end
     as failed with a reason, and every other account ends equal to the source.
     """
-    for account in organization.accounts:
-        account.state = "ACTIVE"
-    ids = [account.id for account in organization.accounts]
+    for member in organization.accounts:
+        member.state = "ACTIVE"
+    ids = [member.id for member in organization.accounts]
     broken = data.draw(st.dictionaries(st.sampled_from(ids), st.sampled_from(PERMANENT + TEMPORARY)))
     config = parse({})
 
@@ -33,9 +33,9 @@ def test_the_accounts_that_can_be_brought_into_step_are_whatever_happens_to_the_
 
     async def one_pass() -> tuple[AccountService, list[tuple[str, Kind, Status, str | None]]]:
         service = AccountService(organization, clock=virtual_seconds, refuse=refuse)
-        worked = await reconcile(organization, service, config)
-        assert worked.progress.done
-        return service, [(r.account, r.kind, r.status, r.error) for r in worked.receipts]
+        result = await reconcile(organization, service, config)
+        assert result.progress.done
+        return service, [(r.account, r.kind, r.status, r.error) for r in result.receipts]
 
     service, receipts = run(one_pass())
     assert {(account, kind) for account, kind, _, _ in receipts} == {(i, kind) for i in ids for kind in Kind}

@@ -1,14 +1,10 @@
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orgsync.contact_sync.names import Kind
-from tests.memory import empty
 from tests.world import make_world
 
 UNITS = ("/Sandbox", "/Workloads", "/Workloads/Prod", "/Security")
-
-pytestmark = pytest.mark.usefixtures("aws")
 
 
 @given(
@@ -31,10 +27,9 @@ def test_only_configured_kinds_of_accounts_that_are_not_excluded_are_read_or_wri
 ) -> None:
     """Feature: aws-contact-sync, Property 6: Configuration-Based Filtering.
 
-    Excluded by id, by unit with all below, or by tag: the account is left as it was, not
-    even read, and its receipts say so; kinds that are not configured stay untouched.
+    An account excluded by id, by unit with all below, or by tag stays as it was, is not even
+    read, and its receipts say so; kinds that are not configured stay untouched.
     """
-    empty()
     world = make_world(8)
     for account, ou, tag in zip(world.organization.accounts, (*UNITS, *units[4:]), tags, strict=True):
         account.ou, account.tags = ou, tag

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from orgsync.contact_sync.names import Kind
 from orgsync.shared.configuration import ConfigurationRefused
-from tests.memory import empty
 from tests.world import make_world
 
 SCRAPS = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=8), st.lists(st.text(max_size=4)))
@@ -25,8 +24,6 @@ WRONG = st.one_of(
     st.builds(lambda value: {"notification_settings": {"failure_threshold": value}}, st.integers(max_value=0)),
 )
 
-pytestmark = pytest.mark.usefixtures("aws")
-
 
 @given(wrong=WRONG, kinds=st.lists(st.sampled_from(Kind), min_size=1, unique=True), excluded=st.integers(0, 2))
 def test_a_wrong_configuration_is_refused_and_a_right_one_waits_for_the_next_run(
@@ -34,18 +31,17 @@ def test_a_wrong_configuration_is_refused_and_a_right_one_waits_for_the_next_run
 ) -> None:
     """Feature: aws-contact-sync, Property 7: Configuration Validation and Isolation.
 
-    What is not valid is refused before anything is written, with the place in the message.
-    What is valid and written while a run is under way touches the next run only.
+    A document that is not valid is refused before anything is written, with its path in the
+    message. A version that is written while a run is under way touches the next run only.
     """
-    empty()
     world = make_world(3)
     first = world.configure()
     with pytest.raises(ConfigurationRefused) as refused:
         world.configure(**wrong)
     assert next(iter(wrong)) in str(refused.value)
-    assert world.services.configs.current()[0] == first
+    assert world.configuration()[0] == first
 
-    world.ring("run-1")
+    world.start("run-1")
     second = world.configure(
         contact_types=[str(kind) for kind in kinds], excluded_accounts=sorted(world.members)[: excluded + 1]
     )

@@ -13,10 +13,10 @@ from orgsync.contact_sync.core.errors import ContactRefused
 from orgsync.contact_sync.core.protocols import Contacts
 from orgsync.contact_sync.names import Kind
 from orgsync.sandbox.cloud.cloud import Cloud
+from orgsync.sandbox.contact_sync.simulation import SimulatedContacts
 from orgsync.sandbox.model.account import AccountService, ApiError
 from orgsync.sandbox.model.organization import OrganizationModel, make
 from orgsync.sandbox.model.quotas import parse
-from orgsync.sandbox.simulation import SimulatedContacts
 from orgsync.shared import aws
 from orgsync.shared.errors import AccessDenied, ServiceFailed, Throttled
 

@@ -13,6 +13,8 @@ from orgsync.sandbox.engines.program import Program
 from orgsync.sandbox.engines.protocol import Deployed, DeployFailed, Engine
 
 SAMPLE = Path(__file__).parent / "program"
+STACK_KEY = "orgsync:contact_sync"
+"""The key of the sample's own configuration in its stack file."""
 DECLARED = 11
 """Nine resources, their component and the stack."""
 
@@ -28,7 +30,7 @@ def engine(request: pytest.FixtureRequest, cloud: Cloud, program: Path) -> Itera
     """Each engine in turn: a law of deployments holds for both."""
     if request.param == "pulumi" and find_cli() is None:
         pytest.skip("no Pulumi CLI on PATH or at .engine/pulumi: make engine")
-    with open_engine(request.param, cloud, program) as opened:
+    with open_engine(request.param, cloud, program, STACK_KEY) as opened:
         yield opened
 
 
@@ -69,7 +71,7 @@ def test_unchanged_program_changes_nothing(engine: Engine) -> None:
 def test_another_clone_changes_nothing(engine: Engine, tmp_path: Path) -> None:
     """The path of a clone is no part of its declarations."""
     engine.up()
-    engine.program = Program(Path(shutil.copytree(SAMPLE, tmp_path / "elsewhere" / "clone")))
+    engine.program = Program(Path(shutil.copytree(SAMPLE, tmp_path / "elsewhere" / "clone")), STACK_KEY)
     assert counts(engine.up()) == {"same": DECLARED}
 
 
@@ -223,12 +225,12 @@ def test_failed_deployment_can_be_continued(engine: Engine, program: Path, cloud
 def test_engine_that_is_not_here_is_asked_for(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Choosing the real engine where there is none gives an error that says how to get it."""
     monkeypatch.setattr("orgsync.sandbox.engines.opener.find_cli", lambda: None)
-    with pytest.raises(EngineMissing, match="make engine"), open_engine("pulumi", cloud, SAMPLE):
+    with pytest.raises(EngineMissing, match="make engine"), open_engine("pulumi", cloud, SAMPLE, STACK_KEY):
         pass
 
 
 def test_auto_takes_what_there_is(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a CLI the engine is the one inside, and says so."""
     monkeypatch.setattr("orgsync.sandbox.engines.opener.find_cli", lambda: None)
-    with open_engine("auto", cloud, SAMPLE) as opened:
+    with open_engine("auto", cloud, SAMPLE, STACK_KEY) as opened:
         assert opened.name == "inline"

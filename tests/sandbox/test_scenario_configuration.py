@@ -4,8 +4,8 @@ from typing import Any
 
 from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.names import Operation
-from orgsync.sandbox.rehearsal.configuration import overlay
-from orgsync.shared.configuration import validate
+from orgsync.sandbox.contact_sync.configuration import overlay
+from orgsync.sandbox.rehearsal.load import validate
 
 
 def scenario(**changes: Any) -> Any:

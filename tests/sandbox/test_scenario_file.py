@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from orgsync.sandbox.rehearsal import load, rehearse
-from orgsync.sandbox.rehearsal.load import ScenarioInvalid
-from orgsync.shared.configuration import validate
+from orgsync.sandbox.contact_sync.rehearse import rehearse
+from orgsync.sandbox.rehearsal.load import ScenarioInvalid, load, validate
 
 EVERYTHING: dict[str, Any] = {
     "name": "everything a file may say",
@@ -141,10 +140,6 @@ def test_contacts_that_are_null_and_contacts_that_are_not_mentioned_differ() -> 
         ),
         ({"faults": [{"operation": "PutEverything", "error": "X"}]}, "faults.0: the sandbox knows no operation"),
         ({"faults": [{"operation": "*", "error": "Nonsense"}]}, "faults.0: error must be one of ValidationException"),
-        (
-            {"faults": [{"function": "proces", "crash": "before"}]},
-            "faults.0.function: must be plan, process, report or deploy",
-        ),
         ({"faults": [{"function": "plan", "crash": "during"}]}, "faults.0.crash: must be before or after"),
         ({"faults": [{"operation": "*", "error": "ConflictException", "times": 0}]}, "faults.0.times: "),
         (
@@ -252,6 +247,16 @@ def test_an_unreadable_file_is_refused(tmp_path: Path, name: str, text: str, sai
     (tmp_path / name).write_text(text)
     with pytest.raises(ScenarioInvalid, match=said):
         load(tmp_path / name)
+
+
+def test_a_fault_in_an_unknown_function_is_refused() -> None:
+    """Before anything is started, with its path: at the top, and in a step."""
+    fault = {"function": "proces", "crash": "before"}
+    scenario = validate(SMALL | {"faults": [fault], "steps": [{"deploy": {}}, {"fault": fault}]})
+    with pytest.raises(ScenarioInvalid) as refusal:
+        rehearse(scenario, engine="inline")
+    allowed = "must be plan, process, report or initial_sync"
+    assert str(refusal.value).splitlines() == [f"{path}.function: {allowed}" for path in ("faults.0", "steps.1.fault")]
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from orgsync.sandbox.contact_sync.policy import ContactPolicy
 from orgsync.sandbox.rehearsal.accounts import ListedAccount
-from orgsync.sandbox.rehearsal.policy import ContactPolicy, Contacts
+from orgsync.sandbox.rehearsal.snapshot import Contacts
 
 MANAGEMENT, ACCOUNT = "100000000001", "200000000001"
 DESK = {"Name": "Desk", "EmailAddress": "desk@example.com"}

@@ -8,8 +8,9 @@ from rich.console import Console
 
 from orgsync.cli.progress import Progress
 from orgsync.cli.tables import show
+from orgsync.sandbox.contact_sync.configuration import describe_pace
 from orgsync.sandbox.rehearsal.descriptions import describe_calls, describe_conditions, describe_step
-from orgsync.shared.configuration import validate
+from orgsync.sandbox.rehearsal.load import validate
 
 CALLS = {
     "GetAlternateContact": {"made": 1204, "throttled": 3, "failed": 0},
@@ -147,7 +148,7 @@ def test_terms_and_titles_are_words_without_values() -> None:
         {"name": "x", "organization": {"accounts": 1}, "source": {"billing": {"Name": "Canary"}}, "faults": faults}
         | {"quotas": "aws", "latency_ms": 5, "steps": [step]}
     )
-    assert describe_conditions(scenario) == [
+    assert describe_conditions(scenario, describe_pace(scenario)) == [
         "organization: 1 member account",
         "quotas: as AWS has them; the stack keeps its own pace",
         "latency: 5 ms a call",

@@ -7,12 +7,15 @@ from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
 
+from orgsync.sandbox.contact_sync.configuration import STACK_KEY
+from orgsync.sandbox.contact_sync.observations import observe
+from orgsync.sandbox.contact_sync.rehearse import CONTACT_SYNC
 from orgsync.sandbox.engines.program import Program
 from orgsync.sandbox.engines.protocol import DeployFailed
+from orgsync.sandbox.rehearsal.load import validate
 from orgsync.sandbox.rehearsal.observations import Observations
 from orgsync.sandbox.rehearsal.session import Session
 from orgsync.sandbox.rehearsal.step_runner import NOT_RUN, run_step
-from orgsync.shared.configuration import validate
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -57,6 +60,7 @@ class FakeEngine:
     """An engine that answers one thing, or raises it."""
 
     answer: Any = None
+    program: Program = field(default_factory=lambda: Program(REPOSITORY, STACK_KEY))
 
     def up(self, *_: Any) -> Any:
         if isinstance(self.answer, Exception):
@@ -70,8 +74,8 @@ def run_steps(
     """The report's part for each step."""
     document = {"name": "x", "organization": {"accounts": 3}, "steps": list(steps), **changes}
     scenario, stand_in = validate(document), cloud or FakeCloud()
-    session: Any = Session(scenario, stand_in, engine or FakeEngine({}), Program(REPOSITORY), on_output=print)  # type: ignore[arg-type]
-    observations = Observations(stand_in)  # type: ignore[arg-type]
+    session: Any = Session(scenario, CONTACT_SYNC, stand_in, engine or FakeEngine({}), on_output=print)  # type: ignore[arg-type]
+    observations = Observations(stand_in, observe)  # type: ignore[arg-type]
     return [run_step(session, observations, step, lambda: 0.0) for step in scenario.steps]
 
 

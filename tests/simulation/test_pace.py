@@ -1,44 +1,39 @@
-"""An hour of pacing in a second: what a run costs against what AWS's quotas force."""
+"""The pace of a run against the time that AWS's quotas force: an hour passes in a second."""
 
 import asyncio
 import contextlib
 
 import pytest
 
-from bench.ratios import drifted, floor, in_step
+from bench.ratios import drifted, floor, in_sync
 from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core.receipts import Status
 from orgsync.contact_sync.names import Kind
+from orgsync.sandbox.contact_sync.simulation import SimulatedRun, reconcile, run, virtual_seconds
 from orgsync.sandbox.model.account import AccountService, ApiError, CallerIdentity
 from orgsync.sandbox.model.organization import OrganizationModel, make
 from orgsync.sandbox.model.quotas import AWS
-from orgsync.sandbox.simulation import (
-    SimulatedRun,
-    reconcile,
-    run,
-    virtual_seconds,
-)
 
 FEW_PERCENT = 1.03
 
 
 def simulate(organization: OrganizationModel, lag: float = 0.0) -> tuple[SimulatedRun, AccountService]:
-    """One batch under AWS's quotas, 150 ms a call."""
+    """Process one batch under AWS's quotas, 150 ms a call."""
     service = AccountService(organization, clock=virtual_seconds, quotas=AWS, lag_s=lag)
     return run(reconcile(organization, service, parse({}), latency=0.15)), service
 
 
 @pytest.mark.parametrize("size", [300, 1500])
-@pytest.mark.parametrize("state", ["all differ", "in step", "drifted"])
+@pytest.mark.parametrize("state", ["all differ", "in sync", "drifted"])
 def test_a_run_takes_no_more_than_a_few_percent_longer_than_the_quota_forces(size: int, state: str) -> None:
-    """Whatever there is to do, the slowest operation's quota decides how long it takes."""
+    """For any amount of work the slowest operation's quota decides how long it takes."""
     organization = make(1, size)
     if state != "all differ":
-        in_step(organization)
+        in_sync(organization)
     if state == "drifted":
         drifted(organization, 10)
-    worked, service = simulate(organization)
-    assert worked.seconds <= floor(service.calls) * FEW_PERCENT
+    result, service = simulate(organization)
+    assert result.seconds <= floor(service.calls) * FEW_PERCENT
 
 
 def test_no_call_is_made_in_vain() -> None:
@@ -50,32 +45,32 @@ def test_no_call_is_made_in_vain() -> None:
 
 
 def test_late_reads_cost_looks_and_no_second_write() -> None:
-    """Where AWS shows a write only after five seconds, the worker looks again and writes nothing twice."""
-    worked, service = simulate(make(1, 50), lag=5.0)
-    assert {receipt.status for receipt in worked.receipts} == {Status.SUCCESS}
+    """A write that AWS shows only after five seconds is looked for again and never made twice."""
+    result, service = simulate(make(1, 50), lag=5.0)
+    assert {receipt.status for receipt in result.receipts} == {Status.SUCCESS}
     assert len(service.writes) == 50 * len(Kind)
 
 
 def test_beside_another_tool_everything_still_gets_done() -> None:
-    """Half of the quota is drunk by somebody else: slower, but every account ends in step."""
+    """Half of the quota is used by somebody else: slower, but every account ends in sync."""
     organization = make(1, 100)
 
     async def both() -> tuple[SimulatedRun, AccountService]:
         service = AccountService(organization, clock=virtual_seconds, quotas=AWS)
         rival = CallerIdentity(organization.management, "arn:aws:sts::role/other-tool")
 
-        async def drink() -> None:
+        async def use_quota() -> None:
             while True:
                 for kind in ("BILLING", "SECURITY"):
                     with contextlib.suppress(ApiError):
                         service.call("GetAlternateContact", {"AlternateContactType": kind}, rival)
                 await asyncio.sleep(0.4)
 
-        drinking = asyncio.ensure_future(drink())
-        worked = await reconcile(organization, service, parse({}), latency=0.15)
-        drinking.cancel()
-        return worked, service
+        rival_task = asyncio.ensure_future(use_quota())
+        result = await reconcile(organization, service, parse({}), latency=0.15)
+        rival_task.cancel()
+        return result, service
 
-    worked, service = run(both())
-    assert {receipt.status for receipt in worked.receipts} == {Status.SUCCESS}
-    assert worked.seconds < 3 * floor(service.calls)
+    result, service = run(both())
+    assert {receipt.status for receipt in result.receipts} == {Status.SUCCESS}
+    assert result.seconds < 3 * floor(service.calls)

@@ -1,6 +1,7 @@
-"""The configuration: safe by default, the spec's values, and mistakes that say where and what is allowed."""
+"""Contact sync's configuration: safe by default, the spec's values, mistakes with their place and what is allowed."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,9 +19,13 @@ from orgsync.contact_sync.names import Kind, Operation
 from orgsync.shared.configuration import ConfigurationRefused
 
 # Each of them: a document, the place in it that is wrong, and a word of what is allowed there.
-MISTAKES = {
+MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     "a key that is not one": ({"contact_typ": []}, "contact_typ", "contact_types"),
-    "a kind that is not one": ({"contact_types": ["privacy"]}, "contact_types.0", "'security'"),
+    "a kind that is not one": (
+        {"contact_types": ["privacy"]},
+        "contact_types.0",
+        "primary, billing, operations or security",
+    ),
     "no kind at all": ({"contact_types": []}, "contact_types", "at least 1"),
     "a kind twice": ({"contact_types": ["billing", "billing"]}, "contact_types", "once"),
     "kinds that are no list": ({"contact_types": "billing"}, "contact_types", "a list"),
@@ -30,12 +35,16 @@ MISTAKES = {
     "a unit that is no path": ({"excluded_units": ["Sandbox"]}, "excluded_units.0", "/Sandbox"),
     "a unit path that ends in a slash": ({"excluded_units": ["/Sandbox/"]}, "excluded_units.0", "/Sandbox"),
     "the root itself": ({"excluded_units": ["/"]}, "excluded_units.0", "path from the root"),
-    "a policy that is not one": ({"on_source_delete": "delete"}, "on_source_delete", "'propagate'"),
-    "retries below none": ({"retry_config": {"max_attempts": -1}}, "retry_config.max_attempts", "equal to 0"),
+    "a policy that is not one": ({"on_source_delete": "delete"}, "on_source_delete", "ignore, propagate or alert"),
+    "retries below none": ({"retry_config": {"max_attempts": -1}}, "retry_config.max_attempts", "at least 0"),
     "a key beside retries": ({"retry_config": {"tries": 3}}, "retry_config.tries", "max_attempts"),
     "delays in the wrong order": ({"retry_config": {"base_delay": 9, "max_delay": 3}}, "retry_config", "max_delay"),
-    "no look at all": ({"verify_config": {"max_attempts": 0}}, "verify_config.max_attempts", "equal to 1"),
-    "an operation that is not one": ({"pacing": {"GetContact": {"rate": 1, "burst": 1}}}, "GetContact", "'Get"),
+    "no look at all": ({"verify_config": {"max_attempts": 0}}, "verify_config.max_attempts", "at least 1"),
+    "an operation that is not one": (
+        {"pacing": {"GetContact": {"rate": 1, "burst": 1}}},
+        "pacing.GetContact",
+        "GetContactInformation",
+    ),
     "a pace of nothing": (
         {"pacing": {"PutAlternateContact": {"rate": 0, "burst": 1}}},
         "pacing.PutAlternateContact.rate",
@@ -44,7 +53,7 @@ MISTAKES = {
     "a pace without its burst": (
         {"pacing": {"PutAlternateContact": {"rate": 1}}},
         "pacing.PutAlternateContact.burst",
-        "required",
+        "is missing",
     ),
     "a key beside a pace": (
         {"pacing": {"PutAlternateContact": {"rate": 1, "burst": 1, "bust": 2}}},
@@ -58,7 +67,7 @@ MISTAKES = {
     "a scenario that is not one": (
         {"notification_settings": {"user_notifications_config": {"notification_rules": {"high_priority": ["x"]}}}},
         "notification_settings.user_notifications_config.notification_rules.high_priority.0",
-        "'complete_failure'",
+        "complete_failure, ",
     ),
     "a scenario in two lists": (
         {
@@ -72,7 +81,7 @@ MISTAKES = {
     "a channel that is not one": (
         {"notification_settings": {"user_notifications_config": {"delivery_channels": ["FAX"]}}},
         "notification_settings.user_notifications_config.delivery_channels.0",
-        "'EMAIL'",
+        "EMAIL, SMS, ",
     ),
     "a topic that is no ARN": (
         {"notification_settings": {"fallback_sns_topic": "alerts"}},
@@ -102,14 +111,14 @@ MISTAKES = {
     "a threshold of none": (
         {"notification_settings": {"failure_threshold": 0}},
         "notification_settings.failure_threshold",
-        "equal to 1",
+        "at least 1",
     ),
-    "an empty tag key": ({"excluded_tags": {"": "x"}}, "excluded_tags", "at least 1"),
+    "an empty tag key": ({"excluded_tags": {"": "x"}}, "excluded_tags.", "at least 1"),
     "a tag value without quotes": ({"excluded_tags": {"cost": 42}}, "excluded_tags.cost", "in quotes"),
     "paused in a word of its own": ({"paused": "later"}, "paused", "true or false"),
     "paused as text": ({"paused": "true"}, "paused", "true or false"),
     "a number as text": ({"retry_config": {"max_attempts": "3"}}, "retry_config.max_attempts", "a whole number"),
-    "tag values that exclude nobody": ({"excluded_tags": {"team": []}}, "excluded_tags.team", "list of such values"),
+    "tag values that exclude nobody": ({"excluded_tags": {"team": []}}, "excluded_tags.team", "at least 1 entry"),
     "a cron of letters": ({"schedule": "cron(x x x x x x)"}, "schedule", "rate(1 day)"),
     "a cron with two days": ({"schedule": "cron(0 6 1 * MON *)"}, "schedule", "one day ?"),
     "a minute that no hour has": ({"schedule": "cron(61 6 * * ? *)"}, "schedule", "within 0-59"),
@@ -127,14 +136,16 @@ MISTAKES = {
             }
         },
         "notification_settings.user_notifications_config",
-        "email_contacts hear nothing unless delivery_channels has EMAIL",
+        "email_contacts get nothing unless delivery_channels has EMAIL",
     ),
-    "what JSON does not have": ({"excluded_units": {1, 2}}, "contact_sync", "lists and mappings"),
+    "a tag value in a list without quotes": ({"excluded_tags": {"cost": [42]}}, "excluded_tags.cost", "in quotes"),
+    "a tag key without quotes": ({"excluded_tags": {True: "x"}}, "excluded_tags.true", "in quotes"),
+    "a value that JSON does not have": ({"excluded_units": {1, 2}}, "", "lists and mappings"),
 }
 
 
-def test_an_empty_document_is_the_specs_default():
-    """Who configures nothing gets what the spec says, and deletes nothing."""
+def test_an_empty_document_is_the_specs_default() -> None:
+    """An owner who configures nothing gets what the spec says, and deletes nothing."""
     config = parse({})
     assert config.contact_types == tuple(Kind)
     assert (config.excluded_accounts, config.excluded_units, dict(config.excluded_tags)) == ((), (), {})
@@ -153,7 +164,7 @@ def test_an_empty_document_is_the_specs_default():
     assert settings.user_notifications_config.notification_hub_region is None  # the stack's own region
 
 
-def test_the_specs_own_document_is_valid():
+def test_the_specs_own_document_is_valid() -> None:
     """The configuration that stands in the spec can be used as it is."""
     document = {
         "contact_types": ["primary", "billing", "operations", "security"],
@@ -223,8 +234,8 @@ NO_ADDRESSES = [
 ]
 
 
-def heard_by(address):
-    """The two places where an e-mail address may stand, with their paths."""
+def settings_with(address: str) -> list[tuple[dict[str, Any], str]]:
+    """Return notification settings for the two places where an e-mail address may stand, with their paths."""
     return [
         ({"subscriptions": [{"protocol": "email", "endpoint": address}]}, "subscriptions.0"),
         (
@@ -235,18 +246,18 @@ def heard_by(address):
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_an_address_that_mail_can_reach_is_taken(address):
+def test_an_address_that_mail_can_reach_is_taken(address: str) -> None:
     """Tags, apostrophes and subdomains too, up to the lengths that mail knows; in both places alike."""
-    for settings, _ in heard_by(address):
-        heard = parse({"notification_settings": settings}).notification_settings
-        contacts = heard.user_notifications_config.email_contacts
-        assert [*(one.endpoint for one in heard.subscriptions), *(one.address for one in contacts)] == [address]
+    for document, _ in settings_with(address):
+        settings = parse({"notification_settings": document}).notification_settings
+        contacts = settings.user_notifications_config.email_contacts
+        assert [*(one.endpoint for one in settings.subscriptions), *(one.address for one in contacts)] == [address]
 
 
 @pytest.mark.parametrize("address", NO_ADDRESSES)
-def test_an_address_that_no_mail_can_reach_is_refused(address):
-    """Nobody would hear, and nobody would know; in both places alike."""
-    for settings, place in heard_by(address):
+def test_an_address_that_no_mail_can_reach_is_refused(address: str) -> None:
+    """A notification to it would be lost, and nobody would know; refused in both places alike."""
+    for settings, place in settings_with(address):
         with pytest.raises(ConfigurationRefused, match=rf"{place}: .*an e-mail address such as security@example\.com"):
             parse({"notification_settings": settings})
 
@@ -261,10 +272,10 @@ def test_an_address_that_no_mail_can_reach_is_refused(address):
         "https://desk:secret@example.com/hook",
     ],
 )
-def test_an_https_endpoint_is_a_host_and_what_it_is_asked_for(endpoint):
+def test_an_https_endpoint_is_a_host_and_what_it_is_asked_for(endpoint: str) -> None:
     """Its port, path and query are its owner's, and so is the name and password that SNS signs in with."""
-    told = parse({"notification_settings": {"subscriptions": [{"protocol": "https", "endpoint": endpoint}]}})
-    assert [one.endpoint for one in told.notification_settings.subscriptions] == [endpoint]
+    config = parse({"notification_settings": {"subscriptions": [{"protocol": "https", "endpoint": endpoint}]}})
+    assert [one.endpoint for one in config.notification_settings.subscriptions] == [endpoint]
 
 
 @pytest.mark.parametrize(
@@ -293,30 +304,31 @@ def test_an_https_endpoint_is_a_host_and_what_it_is_asked_for(endpoint):
         f"https://{'.'.join(['a' * 63] * 4)}.com",
     ],
 )
-def test_an_https_endpoint_without_a_host_is_refused(endpoint):
+def test_an_https_endpoint_without_a_host_is_refused(endpoint: str) -> None:
     """SNS would have nobody to call."""
     with pytest.raises(ConfigurationRefused, match=r"subscriptions\.0: .*such as https://example\.com/path"):
         parse({"notification_settings": {"subscriptions": [{"protocol": "https", "endpoint": endpoint}]}})
 
 
 @pytest.mark.parametrize("mistake", sorted(MISTAKES))
-def test_a_mistake_names_its_place_and_what_is_allowed_there(mistake):
-    """Nobody has to guess: the line about a mistake begins with its path and says what may stand there."""
+def test_a_mistake_names_its_place_and_what_is_allowed_there(mistake: str) -> None:
+    """No guessing: the line about a mistake begins with its path and says what may stand there."""
     document, place, allowed = MISTAKES[mistake]
     with pytest.raises(ConfigurationRefused) as refused:
-        parse(document)
-    line = next(line for line in str(refused.value).splitlines() if place in line.split(": ")[0])
+        parse(document, "contact_sync")
+    path = f"contact_sync.{place}" if place else "contact_sync"
+    line = next(line for line in str(refused.value).splitlines() if line.startswith(f"{path}: "))
     assert allowed in line
 
 
-def test_every_mistake_is_named_at_once():
+def test_every_mistake_is_named_at_once() -> None:
     """A document with three mistakes is refused with three lines."""
     with pytest.raises(ConfigurationRefused) as refused:
         parse({"schedule": "daily", "paused": "later", "colour": "red"})
     assert len(str(refused.value).splitlines()) == 3
 
 
-def test_a_refusal_carries_no_chain():
+def test_a_refusal_carries_no_chain() -> None:
     """pydantic's own error repeats what was typed; it does not travel along."""
     with pytest.raises(ConfigurationRefused) as refused:
         parse({"schedule": "daily"})
@@ -325,17 +337,17 @@ def test_a_refusal_carries_no_chain():
 
 
 @pytest.mark.parametrize("document", [[], "paused: true", None, 5])
-def test_what_is_no_mapping_is_refused(document):
-    """Whatever is not a mapping is refused by name, not by a crash."""
-    with pytest.raises(ConfigurationRefused, match="contact_sync"):
-        parse(document)
+def test_a_document_that_is_no_mapping_is_refused(document: Any) -> None:
+    """Any other document is refused by its path, not by a crash."""
+    with pytest.raises(ConfigurationRefused, match=r"^contact_sync: must be a mapping$"):
+        parse(document, "contact_sync")
 
 
 @pytest.mark.parametrize(
     ("place", "value"),
     [("paused", True), ("retry_config", RetryConfig()), ("contact_types", ()), ("schedule", "rate(1 hour)")],
 )
-def test_a_configuration_is_frozen(place, value):
+def test_a_configuration_is_frozen(place: str, value: object) -> None:
     """A run keeps the version that it has read: nothing can change it on the way."""
     with pytest.raises(ValidationError):
         setattr(parse({}), place, value)
@@ -344,7 +356,7 @@ def test_a_configuration_is_frozen(place, value):
 
 
 @pytest.mark.parametrize("unit", ["/Sandbox", "/Sandbox/Team A", "/Équipe 1", "ou-ab12-34cd56ef"])
-def test_units_are_paths_or_ids(unit):
+def test_units_are_paths_or_ids(unit: str) -> None:
     """A unit is named by its path from the root, whatever its letters, or by its id."""
     assert parse({"excluded_units": [unit]}).excluded_units == (unit,)
 
@@ -352,12 +364,12 @@ def test_units_are_paths_or_ids(unit):
 @pytest.mark.parametrize(
     "schedule", ["rate(1 day)", "rate(12 hours)", "cron(0 6 * * ? *)", "cron(0/15 6 ? * MON-FRI *)"]
 )
-def test_schedules_are_eventbridge_schedulers(schedule):
+def test_schedules_are_eventbridge_schedulers(schedule: str) -> None:
     """EventBridge Scheduler's own expressions pass as they stand."""
     assert parse({"schedule": schedule}).schedule == schedule
 
 
-def test_the_default_delays_are_the_specs():
+def test_the_default_delays_are_the_specs() -> None:
     """A temporary failure is tried again after 2, 4 and 8 seconds."""
     assert parse({}).retry_config.delays() == (2, 4, 8)
 
@@ -367,7 +379,7 @@ def test_the_default_delays_are_the_specs():
     base=st.floats(0, 60),
     longest=st.floats(0, 300),
 )
-def test_delays_double_up_to_the_longest(attempts, base, longest):
+def test_delays_double_up_to_the_longest(attempts: int, base: float, longest: float) -> None:
     """As many delays as attempts; each is twice the one before, and none is longer than the longest."""
     if longest < base:
         longest = base
@@ -376,21 +388,21 @@ def test_delays_double_up_to_the_longest(attempts, base, longest):
     assert all(delay == min(base * 2**i, longest) for i, delay in enumerate(delays))
 
 
-def test_verification_looks_at_least_once():
-    """However little patience is configured, a write is read back."""
+def test_verification_looks_at_least_once() -> None:
+    """A write is read back at least once, with the least patience that can be configured."""
     assert len(VerifyConfig(delay=0, max_attempts=1).delays()) == 1
 
 
 @pytest.mark.parametrize("operation", list(Operation))
-def test_a_pace_is_the_owners_or_awss(operation):
+def test_a_pace_is_the_owners_or_awss(operation: Operation) -> None:
     """An operation that the owner does not pace keeps AWS's quota; one that the owner does keeps the owner's."""
     paced = parse({"pacing": {str(operation): {"rate": 0.5, "burst": 1}}})
     assert paced.pace(operation) == Pace(rate=0.5, burst=1)
     assert parse({}).pace(operation) == AWS_QUOTAS[operation]
 
 
-def test_the_document_survives_json():
-    """What a configuration says is the same after it went through a table or a template as JSON."""
+def test_the_document_survives_json() -> None:
+    """A configuration that went through a table or a template as JSON says the same."""
     config = parse(
         {
             "excluded_tags": {"team": ["a", "b"], "env": "test"},

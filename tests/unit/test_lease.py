@@ -1,161 +1,165 @@
-"""One run at a time, and no bell lost: laws of the lease under any order of rings, ends, retries and duplicates."""
+"""The lease: one run at a time and no event lost, in any order of events, ends, retries and duplicates."""
 
 import json
 
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, precondition, rule
 
-from orgsync.contact_sync.core.lease import (
-    Granted,
-    Lease,
-    LeasedRun,
-    Merged,
-    acquire,
-    release,
-)
+from orgsync.contact_sync.core.lease import Lease, LeasedRun, acquire, release
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.names import Cause, Kind
 
+EVERY = frozenset(Kind)
 KINDS = st.frozensets(st.sampled_from(list(Kind)), min_size=1)
 
+Asked = tuple[str, str, frozenset[Kind]]
+"""A run that an event started, the event's id, and the kinds that it asks for."""
 
-def request(bell, kinds=frozenset(Kind)):
-    return Request(Cause.SOURCE_CHANGED, None, "2026-11-01T10:00:00.000+00:00", kinds, event_ids=(bell,))
+
+def request(event_id: str, kinds: frozenset[Kind] = EVERY) -> Request:
+    """Return the request of one event about the source."""
+    return Request(Cause.SOURCE_CHANGED, None, "2026-11-01T10:00:00.000+00:00", kinds, event_ids=(event_id,))
 
 
-class Organization(RuleBasedStateMachine):
-    """Bells ring, runs end, functions die in between and are called again."""
+def stored(lease: Lease) -> Lease:
+    """Return a lease as it comes back from a table."""
+    found = [run.to_json() if run else None for run in (lease.holder, lease.pending)]
+    holder, pending = json.loads(json.dumps(found))
+    return Lease(LeasedRun.from_json(holder), LeasedRun.from_json(pending), lease.previous)
 
-    triggered_at = Bundle("rung")
+
+class LeaseMachine(RuleBasedStateMachine):
+    """Events come, runs end, functions die in between and are called again."""
+
+    started: Bundle[Asked] = Bundle("started")
 
     @initialize()
-    def begin(self):
-        """Nobody holds the lease."""
+    def begin(self) -> None:
+        """Begin with a free lease."""
         self.lease = Lease()
         self.count = 0
-        self.running = set()  # executions that were started and have not ended
-        self.ended = set()
-        self.open = {}  # bell → its kinds, until a run that knew of it ended
+        self.running: set[str] = set()  # executions that were started and have not ended
+        self.ended: set[str] = set()
+        self.open: dict[str, frozenset[Kind]] = {}  # event → its kinds, until a run that knew of it ended
 
-    def _ring(self, run_id, wanted):
+    def _acquire(self, run_id: str, wanted: Request) -> LeasedRun:
         self.count += 1
         # Whatever is decided goes through the state table as JSON.
-        self.lease, verdict = acquire(_stored(self.lease), LeasedRun(run_id, wanted), f"pending-{self.count}")
-        return verdict
+        self.lease, answering = acquire(stored(self.lease), LeasedRun(run_id, wanted), f"pending-{self.count}")
+        return answering
 
-    @rule(target=triggered_at, kinds=KINDS)
-    def acquire(self, kinds):
-        """A new bell rings: its execution asks for the lease."""
+    def _leased(self) -> list[LeasedRun]:
+        return [run for run in (self.lease.holder, self.lease.pending) if run]
+
+    @rule(target=started, kinds=KINDS)
+    def send_event(self, kinds: frozenset[Kind]) -> Asked:
+        """Let a new event's execution ask for the lease."""
         self.count += 1
-        run_id, bell = f"run-{self.count}", f"bell-{self.count}"
-        self.open[bell] = kinds
-        verdict = self._ring(run_id, request(bell, kinds))
-        if isinstance(verdict, Granted):
+        run_id, event_id = f"run-{self.count}", f"event-{self.count}"
+        self.open[event_id] = kinds
+        answering = self._acquire(run_id, request(event_id, kinds))
+        if answering.run_id == run_id:
             assert not self.running, "granted while another runs"
             self.running.add(run_id)
-        else:
-            assert verdict.into in {run.run_id for run in (self.lease.holder, self.lease.pending) if run}
-        return run_id, bell, kinds
+        assert answering in self._leased()
+        return run_id, event_id, kinds
 
-    @rule(which=triggered_at)
-    def ring_again(self, which):
-        """The same event is delivered again: no further run comes of it while one answers it."""
-        run_id, bell, kinds = which
-        answering = [t for t in (self.lease.holder, self.lease.pending) if t and bell in t.request.event_ids]
-        if not answering:
+    @rule(asked=started)
+    def send_event_again(self, asked: Asked) -> None:
+        """Deliver the same event again: no further run comes of it while one answers it."""
+        run_id, event_id, kinds = asked
+        known = [run for run in self._leased() if event_id in run.request.event_ids]
+        if not known:
             return
         before = self.lease
-        verdict = self._ring(f"{run_id}-again-{self.count}", request(bell, kinds))
-        assert verdict == Merged(answering[0].run_id)
+        answering = self._acquire(f"{run_id}-again-{self.count}", request(event_id, kinds))
+        assert answering == known[0]
         assert self.lease == before
 
     @precondition(lambda self: self.running)
     @rule()
-    def plan_again(self):
-        """The holder's plan died after it got the lease and is tried again: it is granted the same."""
+    def plan_again(self) -> None:
+        """Repeat the plan of the holder, which died after it got the lease: it is granted the same."""
         (holder,) = self.running
         before = self.lease
-        verdict = self._ring(holder, request("another-bell"))
-        assert verdict == Granted(before.holder.request)
+        answering = self._acquire(holder, request("another-event"))
+        assert answering.run_id == holder
+        assert answering == before.holder
         assert self.lease == before
 
     @precondition(lambda self: self.running)
     @rule(times=st.integers(1, 3))
-    def end(self, times):
-        """A run ends; its end is repeated while the function that reports it dies and is called again."""
+    def end(self, times: int) -> None:
+        """End a run; its end is repeated while the function that reports it dies and is called again."""
         (run_id,) = self.running
+        assert self.lease.holder
         answered = self.lease.holder.request.event_ids
         waiting = self.lease.pending
         for _ in range(times):
-            self.lease, next_turn = release(_stored(self.lease), run_id)
-            assert next_turn == waiting
+            self.lease, next_run = release(stored(self.lease), run_id)
+            assert next_run == waiting
         self.running = {waiting.run_id} if waiting else set()
         self.ended.add(run_id)
-        for bell in answered:
-            self.open.pop(bell, None)
+        for event_id in answered:
+            self.open.pop(event_id, None)
 
     @precondition(lambda self: self.ended)
     @rule(data=st.data())
-    def end_once_more(self, data):
-        """A run that ended long ago is reported again: nobody loses the lease by it."""
+    def end_once_more(self, data: st.DataObject) -> None:
+        """Report a run again that ended long ago: nobody loses the lease by it."""
         run_id = data.draw(st.sampled_from(sorted(self.ended)))
         before = self.lease
-        self.lease, next_turn = release(_stored(self.lease), run_id)
+        self.lease, next_run = release(stored(self.lease), run_id)
         assert self.lease == before
-        assert next_turn is None or {next_turn.run_id} == self.running
+        assert next_run is None or {next_run.run_id} == self.running
 
-    @rule(which=consumes(triggered_at))
-    def end_of_a_merged_bell(self, which):
-        """An execution that never held the lease cannot free it."""
-        run_id, _, _ = which
+    @rule(asked=consumes(started))
+    def end_of_a_merged_event(self, asked: Asked) -> None:
+        """End an execution that never held the lease: it cannot free it."""
+        run_id, _, _ = asked
         if run_id not in self.running | self.ended:
             assert release(self.lease, run_id) == (self.lease, None)
 
     @invariant()
-    def one_holder(self):
+    def one_holder(self) -> None:
         """The lease's holder is the one run that runs."""
         holder = self.lease.holder
         assert self.running == ({holder.run_id} if holder else set())
 
     @invariant()
-    def nobody_waits_for_nobody(self):
+    def nobody_waits_for_nobody(self) -> None:
         """A request is pending only while a run holds the lease."""
         assert self.lease.holder or not self.lease.pending
 
     @invariant()
-    def every_bell_is_answered(self):
-        """Each open bell stands, with all its kinds, in what the holder or the pending run was asked for."""
-        turns = [run.request for run in (self.lease.holder, self.lease.pending) if run]
-        for bell, kinds in self.open.items():
-            assert any(bell in asked.event_ids and kinds <= asked.everyone for asked in turns)
+    def every_event_is_answered(self) -> None:
+        """Each open event stands, with all its kinds, in what the holder or the pending run was asked for."""
+        requests = [run.request for run in self._leased()]
+        for event_id, kinds in self.open.items():
+            assert any(event_id in one.event_ids and kinds <= one.everyone for one in requests)
 
 
-def _stored(lease):
-    """The lease as it comes back from a table."""
-    there = [run.to_json() if run else None for run in (lease.holder, lease.pending)]
-    holder, pending = json.loads(json.dumps(there))
-    return Lease(LeasedRun.from_json(holder), LeasedRun.from_json(pending), lease.previous)
+TestLease = LeaseMachine.TestCase
+TestLease.__doc__ = "Never two runs at once, every event answered, hand-overs named again when repeated."
 
 
-TestOrganization = Organization.TestCase
-TestOrganization.__doc__ = "Never two runs at once, every bell answered, hand-overs named again when repeated."
-
-
-def test_ten_bells_cost_two_runs():
+def test_ten_events_cost_two_runs() -> None:
     """Ten edits in a minute: one run for the first, one for the rest."""
-    lease, _ = acquire(Lease(), LeasedRun("first", request("bell-0")), "unused")
+    lease, _ = acquire(Lease(), LeasedRun("first", request("event-0")), "unused")
     names = set()
     for number in range(1, 10):
-        lease, verdict = acquire(lease, LeasedRun(f"run-{number}", request(f"bell-{number}")), f"next-{number}")
-        names.add(verdict.into)
+        asking = LeasedRun(f"run-{number}", request(f"event-{number}"))
+        lease, answering = acquire(lease, asking, f"next-{number}")
+        names.add(answering.run_id)
     assert names == {"next-1"}
     lease, run = release(lease, "first")
-    assert set(run.request.event_ids) == {f"bell-{number}" for number in range(1, 10)}
+    assert run
+    assert set(run.request.event_ids) == {f"event-{number}" for number in range(1, 10)}
     assert release(lease, "next-1") == (Lease(), None)
 
 
-def test_a_lease_survives_its_table():
-    """What is stored as JSON is the same lease again."""
-    lease, _ = acquire(Lease(), LeasedRun("first", request("bell-0")), "unused")
-    lease, _ = acquire(lease, LeasedRun("second", request("bell-1", frozenset({Kind.BILLING}))), "next")
-    assert _stored(lease) == lease
+def test_a_lease_survives_its_table() -> None:
+    """A lease that was stored as JSON is the same again."""
+    lease, _ = acquire(Lease(), LeasedRun("first", request("event-0")), "unused")
+    lease, _ = acquire(lease, LeasedRun("second", request("event-1", frozenset({Kind.BILLING}))), "next")
+    assert stored(lease) == lease

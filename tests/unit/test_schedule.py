@@ -1,4 +1,4 @@
-"""Schedules: what EventBridge Scheduler takes and what can fire; the rest is refused with what to write."""
+"""Schedules: expressions that EventBridge Scheduler takes and that can fire; others are refused with what to write."""
 
 from calendar import monthrange
 from datetime import date
@@ -51,27 +51,27 @@ LONGER = ["rate(367 days)", "rate(8785 hours)", "rate(527041 minutes)", "rate(10
 
 
 @pytest.mark.parametrize("expression", FIRE)
-def test_what_fires_on_some_date_is_taken(expression):
+def test_an_expression_that_fires_on_some_date_is_taken(expression: str) -> None:
     """One date in the months and years named is enough, be it long past: a stored version is parsed again later."""
     assert schedule(expression) == expression
 
 
 @pytest.mark.parametrize("expression", NEVER_FIRE)
-def test_what_fires_on_no_date_is_refused(expression):
+def test_an_expression_that_fires_on_no_date_is_refused(expression: str) -> None:
     """No month of the years named has such a day."""
     with pytest.raises(ValueError, match="never fire: name an earlier day, or other months or years"):
         schedule(expression)
 
 
 @pytest.mark.parametrize("day", IN_DAY)
-def test_a_day_has_its_own_forms(day):
+def test_a_day_has_its_own_forms(day: str) -> None:
     """Of L, W and # a day of the month knows L, LW and nW, each by itself."""
     with pytest.raises(ValueError, match=r"^day: .*L, LW or 1W to 31W"):
         schedule(f"cron(0 6 {day} * ? *)")
 
 
 @pytest.mark.parametrize("weekday", IN_WEEKDAY)
-def test_a_weekday_has_its_own_forms(weekday):
+def test_a_weekday_has_its_own_forms(weekday: str) -> None:
     """Of L, W and # a weekday knows L, nL and n#k, each by itself."""
     with pytest.raises(ValueError, match=r"^weekday: .*L, 1L to 7L or one such as MON#1"):
         schedule(f"cron(0 6 ? * {weekday} *)")
@@ -79,7 +79,7 @@ def test_a_weekday_has_its_own_forms(weekday):
 
 @pytest.mark.parametrize("form", ["L", "1W", "1#1"])
 @pytest.mark.parametrize("place", [0, 1, 3, 5])
-def test_no_other_field_has_such_forms(form, place):
+def test_no_other_field_has_such_forms(form: str, place: int) -> None:
     """Only days can be counted from a month's end or by their weekday."""
     fields = ["0", "6", "1", "*", "?", "*"]
     fields[place] = form
@@ -88,14 +88,14 @@ def test_no_other_field_has_such_forms(form, place):
 
 
 @pytest.mark.parametrize("expression", LONGER)
-def test_a_rate_comes_once_a_year_at_least(expression):
+def test_a_rate_comes_once_a_year_at_least(expression: str) -> None:
     """A period that nobody lives to see is a slip of the pen."""
     with pytest.raises(ValueError, match=r"at most 366 days; write rate\(1 day\)"):
         schedule(expression)
 
 
 @pytest.mark.parametrize("expression", ["rate({} days)", "cron({} 6 * * ? *)", "cron(0/{} 6 * * ? *)"])
-def test_a_number_that_python_would_not_read_is_refused_in_our_words(expression):
+def test_a_number_that_python_would_not_read_is_refused_in_our_words(expression: str) -> None:
     """Python refuses to read thousands of digits, in words that help nobody here."""
     with pytest.raises(ValueError, match=r"write rate\(1 day\)"):
         schedule(expression.format("9" * 5000))

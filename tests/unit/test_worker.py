@@ -1,86 +1,103 @@
-"""Accounts worked through side by side under virtual time, against the model of the Account API."""
+"""The worker: accounts of a batch side by side under virtual time, against the model of the Account API."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.config import ContactSyncConfig, parse
 from orgsync.contact_sync.core.account_sync import SyncContext
 from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.receipts import Status
-from orgsync.contact_sync.core.worker import CONCURRENCY, process_batch
+from orgsync.contact_sync.core.receipts import Receipt, Status
+from orgsync.contact_sync.core.worker import BatchProgress, process_batch
 from orgsync.contact_sync.names import Kind, Operation
-from orgsync.sandbox.model.account import AccountService, ApiError
-from orgsync.sandbox.model.organization import MANAGEMENT, make
-from orgsync.sandbox.simulation import (
+from orgsync.sandbox.contact_sync.simulation import (
     SimulatedContacts,
     SimulatedOrganization,
+    SimulatedRun,
     VirtualClock,
     reconcile,
     run,
 )
-from orgsync.shared.breaker import LIMIT
-from orgsync.shared.errors import AccessDenied, UnexpectedAnswer
+from orgsync.sandbox.model.account import WRITES, AccountService, ApiError
+from orgsync.sandbox.model.organization import MANAGEMENT, Fields, OrganizationModel, make
+from orgsync.shared.errors import AccessDenied, CallError, UnexpectedAnswer
 from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
 
 EVERY = tuple(Kind)
+Refuse = Callable[[str, str], ApiError | None]
 
 
-def now():
+def now() -> float:
+    """Return the running loop's virtual seconds."""
     return asyncio.get_running_loop().time()
 
 
 class Refusals:
-    """What AWS refuses about members: (operation or `*`, account or `*`, error name, for so many calls)."""
+    """Refusals of AWS about members: (operation or `*`, account or `*`, error name, for so many calls)."""
 
-    def __init__(self, *rules):
-        self.rules = [list(rule) for rule in rules]
+    def __init__(self, *rules: tuple[str, str, str, int]) -> None:
+        self.rules = rules
+        self.remaining = [times for *_, times in rules]
 
-    def __call__(self, operation, account):
-        for rule in self.rules:
-            where, whom, code, left = rule
+    def __call__(self, operation: str, account: str) -> ApiError | None:
+        for number, (where, whom, code, _) in enumerate(self.rules):
             if account == MANAGEMENT:
                 continue
-            if where in ("*", operation) and whom in ("*", account) and left > 0:
-                rule[3] -= 1
+            if where in ("*", operation) and whom in ("*", account) and self.remaining[number] > 0:
+                self.remaining[number] -= 1
                 return ApiError(code, "no")
         return None
 
 
-def organization(count=3, **contacts):
+def organization(count: int = 3, **contacts: Fields) -> OrganizationModel:
+    """Return an organization of members whose contacts all differ from the source."""
     made = make(7, count)
     made.source |= contacts
     return made
 
 
-def worked(org, config=None, refuse=lambda operation, account: None, lag_s=0.0, **options):
+def reconciled(
+    org: OrganizationModel,
+    config: dict[str, Any] | None = None,
+    refuse: Refuse = lambda operation, account: None,
+    lag_s: float = 0.0,
+    latency: float = 0.0,
+    emit: Callable[[Receipt], Awaitable[None]] | None = None,
+) -> tuple[SimulatedRun, AccountService]:
+    """Process every account as one batch; return the result, and the Account API as it is afterwards."""
     service = AccountService(org, clock=now, refuse=refuse, lag_s=lag_s)
-    result = run(reconcile(org, service, parse(config or {}), **options))
+    result = run(reconcile(org, service, parse(config or {}), latency=latency, emit=emit))
     return result, service
 
 
-def by(result, account, kind=None):
+def receipt_of(result: SimulatedRun, account: str, kind: Kind | None = None) -> Receipt:
+    """Return an account's receipt of a kind; its first of all without."""
     return next(r for r in result.receipts if r.account == account and kind in (None, r.kind))
 
 
-def normal(service, account, kind):
+def normalised(service: AccountService, account: str, kind: Kind) -> Contact | None:
+    """Return a contact as it is held, normalised."""
     held = service.contacts()[account][kind]
-    return Contact.of(Kind(kind), held) if held else None
+    return Contact.of(kind, held) if held else None
 
 
-def test_every_account_becomes_the_source():
+def test_every_account_becomes_the_source() -> None:
     """Afterwards every account equals the source in every kind, with a receipt of success for each."""
     org = organization(5)
-    result, service = worked(org)
+    result, service = reconciled(org)
     for account in (a.id for a in org.accounts):
-        assert all(normal(service, account, kind) == normal(service, org.management, kind) for kind in EVERY)
+        assert all(normalised(service, account, kind) == normalised(service, org.management, kind) for kind in EVERY)
     assert len(result.receipts) == 5 * len(EVERY)
     assert {receipt.status for receipt in result.receipts} == {Status.SUCCESS}
     assert result.progress.done
 
 
-def test_without_a_difference_nothing_is_written():
+def test_without_a_difference_nothing_is_written() -> None:
     """A second pass writes nothing, and says so in its receipts."""
     org = organization(5)
     service = AccountService(org, clock=now)
@@ -91,34 +108,34 @@ def test_without_a_difference_nothing_is_written():
     assert all(receipt.changed == () and receipt.status is Status.SUCCESS for receipt in again.receipts)
 
 
-def test_a_receipt_names_what_was_changed():
+def test_a_receipt_names_the_changed_fields() -> None:
     """The fields that differed are named, sorted, without their values."""
     org = organization(1)
     org.accounts[0].contacts = {kind: dict(fields) for kind, fields in org.source.items()}
     org.accounts[0].contacts["billing"] |= {"Title": "Other", "Name": "Another"}
-    result, _ = worked(org)
-    assert by(result, org.accounts[0].id, Kind.BILLING).changed == ("Name", "Title")
-    assert by(result, org.accounts[0].id, Kind.SECURITY).changed == ()
+    result, _ = reconciled(org)
+    assert receipt_of(result, org.accounts[0].id, Kind.BILLING).changed == ("Name", "Title")
+    assert receipt_of(result, org.accounts[0].id, Kind.SECURITY).changed == ()
 
 
-def test_a_missing_source_contact_is_deleted_at_the_members():
-    """Where deletion is what the targets say, an alternate goes away, and the primary never does."""
+def test_a_missing_source_contact_is_deleted_at_the_members() -> None:
+    """An alternate that is a target and missing at the source is deleted; the primary never is."""
     org = organization(2)
     del org.source["security"]
-    result, service = worked(org, {"on_source_delete": "propagate"})
+    result, service = reconciled(org, {"on_source_delete": "propagate"})
     assert all(service.contacts()[a.id]["security"] is None for a in org.accounts)
     assert all(service.contacts()[a.id]["primary"] for a in org.accounts)
     assert {r.status for r in result.receipts} == {Status.SUCCESS}
 
 
-def test_retries_are_counted_in_the_receipt():
+def test_retries_are_counted_in_the_receipt() -> None:
     """A receipt says how often its own kind had to be tried again."""
     org = organization(2)
     first = org.accounts[0].id
-    result, _ = worked(org, refuse=Refusals(("GetContactInformation", first, "InternalServerException", 2)))
-    assert by(result, first, Kind.PRIMARY).retries == 2
-    assert by(result, first, Kind.BILLING).retries == 0
-    assert by(result, first, Kind.PRIMARY).status is Status.SUCCESS
+    result, _ = reconciled(org, refuse=Refusals(("GetContactInformation", first, "InternalServerException", 2)))
+    assert receipt_of(result, first, Kind.PRIMARY).retries == 2
+    assert receipt_of(result, first, Kind.BILLING).retries == 0
+    assert receipt_of(result, first, Kind.PRIMARY).status is Status.SUCCESS
 
 
 @pytest.mark.parametrize(
@@ -131,219 +148,229 @@ def test_retries_are_counted_in_the_receipt():
         ("TooManyRequestsException", "Throttled", 0),
     ],
 )
-def test_one_accounts_failure_is_its_own(code, error, retries):
-    """An account that fails has a receipt that says why; the others are brought into step."""
+def test_one_accounts_failure_is_its_own(code: str, error: str, retries: int) -> None:
+    """An account that fails has a receipt that says why; the others are brought in sync."""
     org = organization(4)
     bad = org.accounts[1].id
-    result, _service = worked(org, refuse=Refusals(("PutContactInformation", bad, code, 10**6)))
-    receipt = by(result, bad, Kind.PRIMARY)
+    result, _service = reconciled(org, refuse=Refusals(("PutContactInformation", bad, code, 10**6)))
+    receipt = receipt_of(result, bad, Kind.PRIMARY)
     assert (receipt.status, receipt.error, receipt.retries) == (Status.FAILED, error, retries)
     others = [r for r in result.receipts if r is not receipt and r.error != "Throttled"]
     assert {r.status for r in others} == {Status.SUCCESS}
     assert result.progress.done
 
 
-def test_retrying_one_account_holds_up_no_other():
+def test_retrying_one_account_holds_up_no_other() -> None:
     """While one account waits for its retries, the others go on."""
     org = organization(6)
     slow = org.accounts[0].id
-    ends = {}
+    ends: dict[str, float] = {}
 
-    async def note(receipt):
+    async def note(receipt: Receipt) -> None:
         ends[receipt.account] = now()
 
-    worked(org, refuse=Refusals(("GetContactInformation", slow, "InternalServerException", 10**6)), emit=note)
+    reconciled(org, refuse=Refusals(("GetContactInformation", slow, "InternalServerException", 10**6)), emit=note)
     assert ends[slow] >= 14
     assert all(at < 10 for account, at in ends.items() if account != slow)
 
 
-def test_a_write_that_shows_late_is_waited_for():
+def test_a_write_that_shows_late_is_waited_for() -> None:
     """Account Management is eventually consistent: a late reading is no failure."""
-    result, _ = worked(organization(2), lag_s=10)
+    result, _ = reconciled(organization(2), lag_s=10)
     assert {receipt.status for receipt in result.receipts} == {Status.SUCCESS}
 
 
-def test_a_write_that_never_shows_is_not_verified():
+def test_a_write_that_never_shows_is_not_verified() -> None:
     """A write that keeps reading back as something else fails by name."""
     org = organization(1)
-    result, _ = worked(org, {"contact_types": ["primary"]}, lag_s=1000)
+    result, _ = reconciled(org, {"contact_types": ["primary"]}, lag_s=1000)
     assert [(r.status, r.error) for r in result.receipts] == [(Status.FAILED, "NotVerified")]
 
 
-def test_the_circuit_opens_after_ten_accounts_in_a_row():
-    """When ten accounts failed alike, AWS is left alone; every account still gets its receipts."""
+def test_the_circuit_opens_after_ten_accounts_in_a_row() -> None:
+    """After ten accounts that failed alike no further call is made; every account still gets its receipts."""
     org = organization(300)
-    result, _service = worked(org, refuse=Refusals(("*", "*", "AccessDeniedException", 10**6)), latency=0.1)
+    result, _service = reconciled(org, refuse=Refusals(("*", "*", "AccessDeniedException", 10**6)), latency=0.1)
     assert result.progress.circuit == "AccessDenied"
     assert len(result.receipts) == 300 * len(EVERY)
     failed = {r.account for r in result.receipts if r.status is Status.FAILED}
-    assert LIMIT <= len(failed) <= LIMIT + CONCURRENCY
-    left = [r for r in result.receipts if r.status is Status.SKIPPED]
-    assert {r.error for r in left} == {"CircuitOpen"}
+    assert 10 <= len(failed) <= 10 + 64, "ten open the circuit, and 64 were under way"
+    skipped = [r for r in result.receipts if r.status is Status.SKIPPED]
+    assert {r.error for r in skipped} == {"CircuitOpen"}
     assert result.progress.done
 
 
-def test_failures_that_differ_open_no_circuit():
+def test_failures_that_differ_open_no_circuit() -> None:
     """Accounts that fail for different reasons, or among healthy ones, stop nobody."""
     org = organization(60)
     rules = [("*", account.id, "AccessDeniedException", 10**6) for account in org.accounts[::2]]
-    result, _ = worked(org, refuse=Refusals(*rules))
+    result, _ = reconciled(org, refuse=Refusals(*rules))
     assert result.progress.circuit is None
     assert not [r for r in result.receipts if r.error == "CircuitOpen"]
 
 
-def test_an_account_closed_meanwhile_is_no_failure():
+def test_an_account_closed_meanwhile_is_no_failure() -> None:
     """AWS denies access to an account that was closed during the run: it is skipped as not active."""
     org = organization(2)
     closed = org.accounts[0]
 
-    def close(operation, account):
+    def close(operation: str, account: str) -> None:
         if account == closed.id and operation.startswith("Put"):
             closed.state = "PENDING_CLOSURE"
-        return
 
-    result, _ = worked(org, refuse=close)
+    result, _ = reconciled(org, refuse=close)
     receipts = [r for r in result.receipts if r.account == closed.id]
     assert {(r.status, r.error) for r in receipts} == {(Status.SKIPPED, "NotActive")}
     assert {r.status for r in result.receipts if r.account != closed.id} == {Status.SUCCESS}
 
 
 @pytest.mark.parametrize("value", ["web", ["web", "data"]])
-def test_an_excluded_tag_keeps_an_account_untouched(value):
+def test_an_excluded_tag_keeps_an_account_untouched(value: str | list[str]) -> None:
     """An account that carries an excluded tag is neither read nor written, and has receipts that say so."""
     org = organization(3)
     for account in org.accounts:
         account.tags = {"team": "ops"}
     org.accounts[1].tags = {"team": "web"}
-    left = org.accounts[1].id
-    before = AccountService(org, clock=now).contacts()[left]
-    result, service = worked(org, {"excluded_tags": {"team": value}})
-    assert service.contacts()[left] == before
-    assert {(r.status, r.error) for r in result.receipts if r.account == left} == {(Status.SKIPPED, "Excluded")}
-    assert {r.status for r in result.receipts if r.account != left} == {Status.SUCCESS}
+    excluded = org.accounts[1].id
+    before = AccountService(org, clock=now).contacts()[excluded]
+    result, service = reconciled(org, {"excluded_tags": {"team": value}})
+    assert service.contacts()[excluded] == before
+    assert {(r.status, r.error) for r in result.receipts if r.account == excluded} == {(Status.SKIPPED, "Excluded")}
+    assert {r.status for r in result.receipts if r.account != excluded} == {Status.SUCCESS}
 
 
 class Unreadable(SimulatedOrganization):
     """An organization whose tags cannot be read for one account."""
 
-    def __init__(self, org, account, error):
+    def __init__(self, org: OrganizationModel, account: str, error: type[CallError]) -> None:
         super().__init__(org)
-        self.account_without, self.error = account, error
+        self.unreadable, self.error = account, error
 
-    async def tags(self, account):
-        if account == self.account_without:
+    async def tags(self, account: str) -> dict[str, str]:
+        if account == self.unreadable:
             raise self.error(account)
-        return await super().tags(account)
+        return dict(await super().tags(account))
 
 
-def turn_all(org, service, membership, config, **options):
-    """The worker with ports of the test's own; its progress and receipts."""
-    receipts = []
+def process_all(
+    org: OrganizationModel,
+    service: AccountService,
+    members: SimulatedOrganization,
+    config: ContactSyncConfig,
+    *,
+    latency: float = 0.0,
+    emit: Callable[[Sequence[Receipt]], Awaitable[None]] | None = None,
+    **options: Any,
+) -> tuple[BatchProgress, list[Receipt]]:
+    """Process every account as one batch with protocols of the test's own; return its progress and receipts."""
+    receipts: list[Receipt] = []
 
-    async def emit(given):
+    async def collect(given: Sequence[Receipt]) -> None:
         receipts.extend(given)
 
-    async def main():
-        clock, contacts = VirtualClock(), SimulatedContacts(service, options.pop("latency", 0.0))
-        pacer = RateLimiter({operation: TokenBucket(config.pace(operation)) for operation in Operation}, clock)
-        source = {kind: await contacts.read(None, kind) for kind in EVERY}
-        context = SyncContext(contacts, membership, source, config, pacer, clock)
+    async def main() -> BatchProgress:
+        clock, contacts = VirtualClock(), SimulatedContacts(service, latency)
+        paces = {operation: config.pace(operation) for operation in Operation}
+        limiter = RateLimiter({one: TokenBucket(pace.rate, pace.burst) for one, pace in paces.items()}, clock)
+        held = {kind: await contacts.read(None, kind) for kind in EVERY}
+        source = {kind: contact for kind, contact in held.items() if contact is not None}
+        context = SyncContext(contacts, members, source, config, limiter, clock)
         targets = [Target(account.id, EVERY) for account in org.accounts]
-        return await process_batch(targets, context, options.pop("emit", emit), **options)
+        return await process_batch(targets, context, emit or collect, **options)
 
     return run(main()), receipts
 
 
 @pytest.mark.parametrize("error", [AccessDenied, UnexpectedAnswer])
-def test_unknown_tags_fail_closed(error):
-    """Where it cannot be told whether an account is excluded, it is not touched, and it failed."""
+def test_unknown_tags_fail_closed(error: type[CallError]) -> None:
+    """An account whose exclusion cannot be decided is not touched, and it failed."""
     org = organization(3)
     hidden = org.accounts[2].id
     service = AccountService(org, clock=now)
     before = service.contacts()[hidden]
     config = parse({"excluded_tags": {"team": "web-of-nobody"}})
-    _, receipts = turn_all(org, service, Unreadable(org, hidden, error), config)
+    _, receipts = process_all(org, service, Unreadable(org, hidden, error), config)
     assert service.contacts()[hidden] == before
     assert {(r.status, r.error) for r in receipts if r.account == hidden} == {(Status.FAILED, "ExclusionUnknown")}
     assert {r.status for r in receipts if r.account != hidden} == {Status.SUCCESS}
 
 
-def test_stopping_begins_no_further_account():
-    """Told to stop, the worker ends what it began, and says that it is not done."""
+def test_stopping_begins_no_further_account() -> None:
+    """A worker that is to stop ends what it began, and says that it is not done."""
     org = organization(200)
     service = AccountService(org, clock=now)
-    options = {"latency": 0.2, "stop": lambda: now() > 5}
-    progress, receipts = turn_all(org, service, SimulatedOrganization(org), parse({}), **options)
+    members = SimulatedOrganization(org)
+    progress, receipts = process_all(org, service, members, parse({}), latency=0.2, stop=lambda: now() > 5)
     assert not progress.done
     finished = {r.account for r in receipts}
     assert 0 < len(finished) < 200
     assert len(receipts) == len(finished) * len(EVERY), "an account has all its receipts or none"
 
 
-def test_patience_lets_go_of_what_is_under_way():
-    """Out of patience, the worker answers at once; whoever has no receipt is done again later."""
+def test_patience_lets_go_of_accounts_under_way() -> None:
+    """A worker out of patience answers at once; an account without a receipt is done again later."""
     org = organization(80)
     service = AccountService(org, clock=now)
-    progress, receipts = turn_all(org, service, SimulatedOrganization(org), parse({}), latency=30, patience=20)
+    progress, receipts = process_all(org, service, SimulatedOrganization(org), parse({}), latency=30, patience=20)
     assert not progress.done
     assert receipts == []
 
 
-def test_a_receipt_that_cannot_be_kept_ends_the_work():
+def test_a_receipt_that_cannot_be_saved_ends_the_work() -> None:
     """Working on without receipts would be working blind."""
     org = organization(3)
 
-    async def broken(receipts):
+    async def broken(_receipts: Sequence[Receipt]) -> None:
         raise RuntimeError("the table is gone")
 
     with pytest.raises(RuntimeError, match="the table is gone"):
-        turn_all(org, AccountService(org, clock=now), SimulatedOrganization(org), parse({}), emit=broken)
+        process_all(org, AccountService(org, clock=now), SimulatedOrganization(org), parse({}), emit=broken)
 
 
-def test_an_open_circuit_is_carried_on():
-    """A batch that begins with an open circuit calls nobody and leaves a receipt for everyone."""
+def test_an_open_circuit_is_carried_on() -> None:
+    """A batch that begins with an open circuit makes no call and has a receipt for every account."""
     org = organization(3)
     service = AccountService(org, clock=now)
     config = parse({"excluded_tags": {"team": "x"}})
-    progress, receipts = turn_all(org, service, SimulatedOrganization(org), config, circuit="AccessDenied")
+    progress, receipts = process_all(org, service, SimulatedOrganization(org), config, circuit="AccessDenied")
     assert progress.done
     assert {(r.status, r.error) for r in receipts} == {(Status.SKIPPED, "CircuitOpen")}
     assert service.calls == {}
 
 
-def test_no_target_is_no_work():
+def test_no_target_is_no_work() -> None:
     """Nothing to do is done."""
     org = organization(0)
-    progress, receipts = turn_all(org, AccountService(org, clock=now), SimulatedOrganization(org), parse({}))
+    progress, receipts = process_all(org, AccountService(org, clock=now), SimulatedOrganization(org), parse({}))
     assert (progress.done, receipts) == (True, [])
 
 
-def test_another_tools_throttles_are_lived_with():
-    """Where the quota is shared, 429s slow the run down; every account is still brought into step."""
+def test_another_tools_throttles_only_slow_the_run_down() -> None:
+    """A quota that is shared answers with 429s; every account is still brought in sync."""
     org = organization(40)
     rules = Refusals(("GetAlternateContact", "*", "TooManyRequestsException", 30))
-    result, _service = worked(org, refuse=rules, latency=0.05)
+    result, _service = reconciled(org, refuse=rules, latency=0.05)
     assert {receipt.status for receipt in result.receipts} == {Status.SUCCESS}
     assert result.progress.throttles[Operation.GET_ALTERNATE] == 30
 
 
-def test_skips_neither_open_nor_close_the_circuit():
-    """An account left alone says nothing of whether calls help: the row of refusals goes on across it."""
+def test_skips_neither_open_nor_close_the_circuit() -> None:
+    """A skipped account says nothing of whether calls help: the row of refusals goes on across it."""
     org = organization(60)
     for account in org.accounts[::9]:
         account.tags = {"contacts": "own"}
     refuse = Refusals(("*", "*", "AccessDeniedException", 10**6))
-    result, _service = worked(org, {"excluded_tags": {"contacts": "own"}}, refuse=refuse)
+    result, _service = reconciled(org, {"excluded_tags": {"contacts": "own"}}, refuse=refuse)
     assert result.progress.circuit == "AccessDenied"
 
 
-def test_one_accounts_unforeseen_answer_fails_that_account_alone():
-    """What nobody thought of is that account's failure, by name, and the others finish."""
+def test_one_accounts_unforeseen_answer_fails_that_account_alone() -> None:
+    """An exception that nobody thought of is that account's failure, by name, and the others finish."""
     org = organization(4)
     strange = org.accounts[1].id
 
     class Strange(SimulatedContacts):
-        async def read(self, account, kind):
+        async def read(self, account: str | None, kind: Kind) -> Contact | None:
             if account == strange:
                 raise KeyError("AlternateContact")
             return await super().read(account, kind)
@@ -355,21 +382,67 @@ def test_one_accounts_unforeseen_answer_fails_that_account_alone():
     assert ends == {*others, (strange, Status.FAILED, "UnexpectedAnswer")}
 
 
-def test_a_receipt_names_what_was_written_though_reading_back_was_refused():
+def test_a_receipt_names_the_written_fields_though_reading_back_was_refused() -> None:
     """The write happened, whatever came after it."""
     org = organization(1)
     account = org.accounts[0].id
-    reads = []
+    reads: list[str] = []
 
-    def refuse(operation, target):
+    def refuse(operation: str, target: str) -> ApiError | None:
         if operation == "GetAlternateContact" and target == account:
             reads.append(operation)
             if len(reads) > 1:
                 return ApiError("AccessDeniedException", "by the test")
         return None
 
-    result, service = worked(org, {"contact_types": ["security"]}, refuse=refuse)
+    result, service = reconciled(org, {"contact_types": ["security"]}, refuse=refuse)
     assert [write["kind"] for write in service.writes] == ["security"]
-    receipt = by(result, account)
+    receipt = receipt_of(result, account)
     assert (receipt.status, receipt.error) == (Status.FAILED, "AccessDenied")
     assert receipt.changed
+
+
+def write_calls(service: AccountService) -> int:
+    """Return the number of write calls that were made, successful or not."""
+    return sum(calls["made"] for operation, calls in service.calls.items() if operation in WRITES)
+
+
+@st.composite
+def partly_differing(draw: st.DrawFn) -> OrganizationModel:
+    """Draw an organization whose members equal the source but for any fields of any kinds, or lack contacts."""
+    org = organization(draw(st.integers(1, 5)))
+    original = dict(org.source)
+    for kind in draw(st.sets(st.sampled_from([Kind.BILLING, Kind.SECURITY]))):
+        del org.source[kind]
+    for account in org.accounts:
+        held = {kind: dict(fields) for kind, fields in original.items()}
+        for kind in draw(st.sets(st.sampled_from(list(Kind)))):
+            for name in draw(st.sets(st.sampled_from(["Name", "Title", "FullName", "City"]))) & set(
+                Contact.rules(kind)
+            ):
+                held[kind][name] = "Other"
+        gone = draw(st.sets(st.sampled_from([Kind.BILLING, Kind.OPERATIONS, Kind.SECURITY])))
+        account.contacts = {kind: fields for kind, fields in held.items() if kind not in gone}
+    return org
+
+
+@given(org=partly_differing())
+def test_a_dry_run_names_exactly_the_fields_that_applying_writes(org: OrganizationModel) -> None:
+    """Without `apply` no write call is made, and the receipts name what the run that then applies writes."""
+    service = AccountService(org, clock=now)
+    members, config = SimulatedOrganization(org), parse({"on_source_delete": "propagate"})
+    held = service.contacts()
+    _, planned = process_all(org, service, members, config, apply=False)
+    assert write_calls(service) == 0
+    assert service.contacts() == held
+    _, applied = process_all(org, service, members, config, apply=True)
+    changed = {(receipt.account, str(receipt.kind)): receipt.changed for receipt in planned}
+    assert changed == {(receipt.account, str(receipt.kind)): receipt.changed for receipt in applied}
+    assert {receipt.status for receipt in (*planned, *applied)} == {Status.SUCCESS}
+    after = service.contacts()
+    for (account, kind), names in changed.items():
+        before, written = held[account][kind] or {}, after[account][kind] or {}
+        assert names == tuple(sorted(n for n in {*before, *written} if before.get(n) != written.get(n)))
+    writes = [(write["account"], write["kind"]) for write in service.writes]
+    assert sorted(writes) == sorted(pair for pair, names in changed.items() if names)
+    assert write_calls(service) == len(writes)

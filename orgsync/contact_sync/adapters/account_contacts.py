@@ -10,17 +10,10 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import AccountNotFound, ContactNotFound, ContactRefused
+from orgsync.contact_sync.core.errors import CONTACT_ERRORS, ContactNotFound
 from orgsync.contact_sync.names import Kind
 from orgsync.shared import aws
 from orgsync.shared.errors import CallError
-
-CONTACT_ERRORS: Mapping[str, type[CallError]] = {
-    "ValidationException": ContactRefused,
-    "ResourceNotFoundException": ContactNotFound,
-    "AccountNotFoundException": AccountNotFound,
-}
-"""Errors of Account Management by AWS's code, besides those that any service has."""
 
 
 class AccountContacts:

@@ -9,7 +9,7 @@ from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from orgsync.contact_sync.config import ContactSyncConfig, parse
-from orgsync.contact_sync.core.errors import ConfigurationUnreadable
+from orgsync.contact_sync.core.errors import ConfigurationMissing, ConfigurationUnreadable
 from orgsync.contact_sync.names import CONFIG_KEY
 from orgsync.shared import aws
 from orgsync.shared.configuration import ConfigurationRefused
@@ -28,10 +28,12 @@ class ConfigTable:
     def __init__(self, table_name: str) -> None:
         self._table: Any = aws.session().resource("dynamodb", config=aws.PATIENT).Table(table_name)
 
-    def current(self) -> tuple[int, ContactSyncConfig] | None:
+    def current(self) -> tuple[int, ContactSyncConfig]:
         """See `ConfigStore.current`."""
         item = self._newest()
-        return None if item is None else (int(item["version"]), _read(item))
+        if item is None:
+            raise ConfigurationMissing("no version has been written")
+        return int(item["version"]), _read(item)
 
     @aws.store_errors()
     def at(self, version: int) -> ContactSyncConfig:

@@ -56,7 +56,7 @@ class OrganizationsApi:
 
     Raises:
         OrganizationUnreadable: AWS refused; from every method of a run's planning.
-        AccountError: AWS did not answer, or not now; likewise.
+        CallError: AWS did not answer, or not now; likewise.
     """
 
     def __init__(self, management: str) -> None:

@@ -25,6 +25,10 @@ class RunBucket:
         self.name = name
         self._client = aws.client("s3")
 
+    def manifest(self, run_id: str) -> str:
+        """See `RunStore.manifest`."""
+        return manifest_key(run_id)
+
     def write_batches(self, run_id: str, batches: Sequence[Sequence[Target]]) -> None:
         """See `RunStore.write_batches`."""
         for number, batch in enumerate(batches):

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from boto3.dynamodb.conditions import Attr, Key
+from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 from botocore.exceptions import ClientError
 
-from orgsync.contact_sync.core.accounts import LAST_ACCOUNT
 from orgsync.contact_sync.core.contacts import Contact
 from orgsync.contact_sync.core.lease import Lease, LeasedRun
 from orgsync.contact_sync.core.receipts import Receipt, Status
@@ -96,21 +95,12 @@ class StateTable:
     @aws.store_errors()
     def open_circuit(self, run_id: str, cause: str) -> None:
         """See `StateStore.open_circuit`."""
-        self._table.update_item(
-            Key={"sync_id": run_id, "item": _HEADER},
-            UpdateExpression="SET circuit = :cause",
-            ExpressionAttributeValues={":cause": cause},
-        )
+        self._change_header(run_id, "circuit", cause, Attr("status").exists())
 
     @aws.store_errors()
     def stop(self, run_id: str) -> None:
         """See `StateStore.stop`."""
-        self._table.update_item(
-            Key={"sync_id": run_id, "item": _HEADER},
-            UpdateExpression="SET #status = :stopped",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues={":stopped": RunStatus.STOPPED},
-        )
+        self._change_header(run_id, "status", RunStatus.STOPPED, Attr("status").is_in(_OPEN))
 
     @aws.store_errors()
     def is_stopped(self, run_id: str) -> bool:
@@ -139,9 +129,9 @@ class StateTable:
             for receipt in receipts:
                 batch.put_item(Item=self._receipt(receipt, run_id))
 
-    def receipts(self, run_id: str, first: str = "", last: str = LAST_ACCOUNT) -> Iterator[Receipt]:
+    def receipts(self, run_id: str, between: tuple[str, str] | None = None) -> Iterator[Receipt]:
         """See `StateStore.receipts`."""
-        for item in self._by_account(_RECEIPT, run_id, first, last):
+        for item in self._by_account(_RECEIPT, run_id, between):
             yield _as_receipt(item)
 
     @aws.store_errors()
@@ -151,18 +141,31 @@ class StateTable:
         note = {"sync_id": run_id, "item": f"{_INTENT}{account}#{kind}", "changed": list(fields)}
         self._table.put_item(Item={**note, "expires_at": self._expiry(at)})
 
-    def intents(
-        self, run_id: str, first: str = "", last: str = LAST_ACCOUNT
-    ) -> dict[tuple[str, Kind], tuple[str, ...]]:
+    def intents(self, run_id: str, between: tuple[str, str] | None = None) -> dict[tuple[str, Kind], tuple[str, ...]]:
         """See `StateStore.intents`."""
-        notes = ((item["item"].split("#"), item["changed"]) for item in self._by_account(_INTENT, run_id, first, last))
+        notes = ((item["item"].split("#"), item["changed"]) for item in self._by_account(_INTENT, run_id, between))
         return {(account, Kind(kind)): tuple(fields) for (_, account, kind), fields in notes}
 
     # --- items ---------------------------------------------------------------------------
 
-    def _by_account(self, prefix: str, run_id: str, first: str, last: str) -> Iterator[dict[str, Any]]:
-        between = Key("item").between(f"{prefix}{first}", f"{prefix}{last}#~")
-        yield from self._query({"KeyConditionExpression": Key("sync_id").eq(run_id) & between, "ConsistentRead": True})
+    def _by_account(self, prefix: str, run_id: str, between: tuple[str, str] | None) -> Iterator[dict[str, Any]]:
+        first, last = between or ("", "9" * 12)
+        items = Key("item").between(f"{prefix}{first}", f"{prefix}{last}#~")
+        yield from self._query({"KeyConditionExpression": Key("sync_id").eq(run_id) & items, "ConsistentRead": True})
+
+    def _change_header(self, run_id: str, attribute: str, value: str, condition: ConditionBase) -> None:
+        """Change one attribute of a header that meets a condition; leave any other as it is, and add none."""
+        try:
+            self._table.update_item(
+                Key={"sync_id": run_id, "item": _HEADER},
+                UpdateExpression="SET #attribute = :value",
+                ExpressionAttributeNames={"#attribute": attribute},
+                ExpressionAttributeValues={":value": value},
+                ConditionExpression=condition,
+            )
+        except ClientError as error:
+            if aws.error_code(error) != "ConditionalCheckFailedException":
+                raise
 
     def _query(self, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
         while True:

@@ -1,1 +1,1 @@
-"""What is decided: standard library and pydantic only, no clock, network or randomness of its own."""
+"""Decisions: standard library and pydantic only, no clock, network or randomness of its own."""

@@ -9,10 +9,7 @@ from typing import Any, TypeVar
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.contacts import Change, Contact, decide
 from orgsync.contact_sync.core.errors import (
-    AccountNotFound,
     CircuitOpen,
-    ContactNotFound,
-    ContactRefused,
     Excluded,
     ExclusionUnknown,
     NotActive,
@@ -21,11 +18,10 @@ from orgsync.contact_sync.core.errors import (
 )
 from orgsync.contact_sync.core.protocols import Contacts, Organization
 from orgsync.contact_sync.core.receipts import Receipt, Status
-from orgsync.contact_sync.core.selection import excluded_by_tag
 from orgsync.contact_sync.names import Kind, Operation
 from orgsync.shared.breaker import CircuitBreaker
 from orgsync.shared.clock import Clock, timestamp
-from orgsync.shared.errors import AccessDenied, CallError, OrgsyncError, UnexpectedAnswer
+from orgsync.shared.errors import CallError, OrgsyncError, RefusedCall, UnexpectedAnswer
 from orgsync.shared.rate_limiter import RateLimiter
 from orgsync.shared.retries import RetryingCaller
 
@@ -115,17 +111,17 @@ class AccountSync:
 
     async def _check_exclusion(self) -> None:
         """See that no tag excludes the account, before anything is read; unknown tags exclude it too."""
-        excluded = self._context.config.excluded_tags
-        if not excluded:
+        if not self._context.config.excluded_tags:
             return
         self._check_circuit()
         try:
             tags = await self._caller.call(Operation.LIST_TAGS, lambda: self._context.organization.tags(self._account))
-        except AccountNotFound as error:
-            raise NotActive("the account has left the organization") from error
         except CallError as error:
+            failure = await self._unless_inactive(error) if isinstance(error, RefusedCall) else error
+            if isinstance(failure, NotActive):
+                raise failure from error
             raise ExclusionUnknown("the account's tags cannot be read") from error
-        if excluded_by_tag(tags, excluded):
+        if self._context.config.excludes(tags):
             raise Excluded("by tag")
 
     async def _decide(self, kind: Kind) -> Change | None:
@@ -175,7 +171,7 @@ class AccountSync:
             return await step
         except PersistFailed:
             raise
-        except (AccessDenied, AccountNotFound, ContactNotFound, ContactRefused) as error:
+        except RefusedCall as error:
             self._kinds[kind].error = await self._unless_inactive(error)
         except OrgsyncError as error:
             self._kinds[kind].error = error

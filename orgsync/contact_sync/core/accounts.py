@@ -4,9 +4,6 @@ from dataclasses import dataclass
 
 from orgsync.contact_sync.names import Kind
 
-LAST_ACCOUNT = "9" * 12
-"""No account's id comes after it."""
-
 
 @dataclass(frozen=True)
 class Account:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from orgsync.contact_sync.names import ALTERNATES, Kind
 
-STATE_REQUIRED_IN = frozenset({"US", "CA", "GB", "DE", "JP", "IN", "BR"})
+_STATE_REQUIRED_IN = frozenset({"US", "CA", "GB", "DE", "JP", "IN", "BR"})
 
 
 class _FieldRule(NamedTuple):
@@ -46,11 +46,6 @@ _ALTERNATE_FIELDS: Mapping[str, _FieldRule] = {
 }
 
 
-def field_rules(kind: Kind) -> Mapping[str, _FieldRule]:
-    """Return the rule of every field that a contact of this kind has."""
-    return _ALTERNATE_FIELDS if kind in ALTERNATES else _PRIMARY_FIELDS
-
-
 @dataclass(frozen=True, repr=False)
 class Contact:
     """One contact, normalised: no surrounding white space, no empty fields, country in capitals.
@@ -65,49 +60,42 @@ class Contact:
     @classmethod
     def of(cls, kind: Kind, raw: Mapping[str, object]) -> "Contact":
         """Normalise the fields that AWS (or the state table) holds; keys that the kind does not have are dropped."""
-        known = {name: str(raw[name]).strip() for name in field_rules(kind) if raw.get(name) is not None}
+        known = {name: str(raw[name]).strip() for name in cls.rules(kind) if raw.get(name) is not None}
         if "CountryCode" in known:
             known["CountryCode"] = known["CountryCode"].upper()
         return cls(kind, {name: value for name, value in known.items() if value})
+
+    @staticmethod
+    def rules(kind: Kind) -> Mapping[str, _FieldRule]:
+        """Return the rule of every field that a contact of this kind has."""
+        return _ALTERNATE_FIELDS if kind in ALTERNATES else _PRIMARY_FIELDS
 
     def __repr__(self) -> str:
         return f"Contact({self.kind}: {', '.join(sorted(self.fields))})"
 
 
-@dataclass(frozen=True)
-class FieldError:
-    """Reason for which AWS would refuse a contact: the field and the rule, never the value."""
-
-    kind: Kind
-    field: str
-    rule: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}.{self.field} {self.rule}"
-
-
-def field_errors(contact: Contact) -> tuple[FieldError, ...]:
-    """Return every reason for which AWS would refuse this contact; empty when it can be written.
+def field_errors(contact: Contact) -> tuple[str, ...]:
+    """Return the fields that AWS would refuse, each with the rule and never with its value; empty when none.
 
     A contact that Get returns may fail Put (an old phone number without its +): checked once at the
     source, it is one clear error instead of one failure for every member.
     """
-    found: list[FieldError] = []
-    for name, rule in field_rules(contact.kind).items():
+    found: list[str] = []
+    for name, rule in contact.rules(contact.kind).items():
         value = contact.fields.get(name)
         if value is None:
             if rule.required:
-                found.append(FieldError(contact.kind, name, "is required"))
+                found.append(f"{contact.kind}.{name} is required")
         elif len(value) > rule.longest:
-            found.append(FieldError(contact.kind, name, f"is longer than {rule.longest} characters"))
+            found.append(f"{contact.kind}.{name} is longer than {rule.longest} characters")
         elif rule.pattern and not re.fullmatch(rule.pattern, value, re.ASCII):
-            found.append(FieldError(contact.kind, name, f"must be {rule.shape}"))
+            found.append(f"{contact.kind}.{name} must be {rule.shape}")
     if (
         contact.kind is Kind.PRIMARY
-        and contact.fields.get("CountryCode") in STATE_REQUIRED_IN
+        and contact.fields.get("CountryCode") in _STATE_REQUIRED_IN
         and "StateOrRegion" not in contact.fields
     ):
-        found.append(FieldError(contact.kind, "StateOrRegion", "is required in this country"))
+        found.append(f"{contact.kind}.StateOrRegion is required in this country")
     return tuple(found)
 
 

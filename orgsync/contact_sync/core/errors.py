@@ -1,6 +1,8 @@
 """Errors of contact sync: refused events, runs that cannot be carried out, failed and skipped accounts."""
 
-from orgsync.shared.errors import CallError, OrgsyncError
+from collections.abc import Mapping
+
+from orgsync.shared.errors import CallError, OrgsyncError, RefusedCall
 
 # --- events that start no run ------------------------------------------------------------
 
@@ -28,27 +30,15 @@ class ForeignEvent(Refusal):
 
 
 class MemberWrite(Refusal):
-    """A change of a member's contact made from the management account, as our own writes are."""
+    """A change of a member's contact was made from the management account, as our own writes are."""
 
     remedy = "Nothing to do: the daily pass repairs it if it was not ours."
 
 
-class OwnWrite(Refusal):
-    """Our own writer's call came back as an event."""
-
-    remedy = "Nothing to do: answering it would make a loop."
-
-
 class CallFailed(Refusal):
-    """The recorded call was refused by AWS, so nothing changed."""
+    """The recorded call or the creation of an account failed, so nothing changed."""
 
-    remedy = "Nothing to do."
-
-
-class AccountCreationFailed(Refusal):
-    """An account could not be created, so there is none to keep in sync."""
-
-    remedy = "Look at the account's creation in AWS Organizations."
+    remedy = "Nothing to do; AWS Organizations says why an account could not be created."
 
 
 class KindNotConfigured(Refusal):
@@ -87,7 +77,7 @@ class SourceUnwritable(ConfigurationError):
 
 
 class UnknownUnit(ConfigurationError):
-    """An excluded unit does not exist, so what it excludes cannot be told."""
+    """An excluded unit does not exist, so what it excludes is unknown."""
 
     remedy = "Correct excluded_units: a path from the root such as /Sandbox, or a unit id; then deploy."
 
@@ -131,19 +121,19 @@ class InitialSyncFailed(OrgsyncError):
 # --- one account, one kind ---------------------------------------------------------------
 
 
-class ContactRefused(CallError):
+class ContactRefused(RefusedCall):
     """AWS refused the contact's content for this account."""
 
     remedy = "Write the contact once by hand in that account's console to see AWS's reason, then correct the source."
 
 
-class ContactNotFound(CallError):
+class ContactNotFound(RefusedCall):
     """AWS has no such contact for the account."""
 
     remedy = "Nothing to do: the next pass compares it again."
 
 
-class AccountNotFound(CallError):
+class AccountNotFound(RefusedCall):
     """AWS knows no such account in this organization."""
 
     remedy = "Nothing to do if the account has left the organization."
@@ -156,7 +146,7 @@ class NotVerified(CallError):
 
 
 class ExclusionUnknown(CallError):
-    """Whether the account is excluded could not be told, so it was not touched."""
+    """The account's tags could not be read, so it may be excluded and was not touched."""
 
     remedy = "Check the process function's right to organizations:ListTagsForResource."
 
@@ -196,3 +186,11 @@ class CircuitOpen(Skip):
     """Ten accounts in a row failed alike, so the run stopped calling AWS."""
 
     remedy = "Mend what the failed accounts' receipts name, then run `orgsync sync`."
+
+
+CONTACT_ERRORS: Mapping[str, type[CallError]] = {
+    "ValidationException": ContactRefused,
+    "ResourceNotFoundException": ContactNotFound,
+    "AccountNotFoundException": AccountNotFound,
+}
+"""Errors of Account Management by AWS's code, besides those that any service has."""

@@ -5,8 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orgsync.contact_sync.core.outcome import RunOutcome
-from orgsync.contact_sync.core.receipts import RunSummary
+from orgsync.contact_sync.core.outcome import RunOutcome, RunSummary
 from orgsync.contact_sync.core.run import Run
 from orgsync.shared.errors import error_class
 

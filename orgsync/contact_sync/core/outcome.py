@@ -1,12 +1,80 @@
-"""Outcomes: a run's summary folded to a status, a scenario and a severity (spec: notification scenarios)."""
+"""Outcomes: a run's receipts, counted and folded to a status, a scenario and a severity (spec: notification
+scenarios).
+"""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from orgsync.contact_sync.config import ContactSyncConfig
-from orgsync.contact_sync.core.errors import ConfigurationError, WorkerDied
-from orgsync.contact_sync.core.receipts import RunSummary, Status
+from orgsync.contact_sync.core.errors import (
+    CircuitOpen,
+    ConfigurationError,
+    Excluded,
+    NotActive,
+    SourceMissing,
+    WorkerDied,
+)
+from orgsync.contact_sync.core.receipts import Receipt, Status
+from orgsync.contact_sync.names import Kind
 from orgsync.shared.errors import AccessDenied, error_class
 from orgsync.shared.notification_settings import NotificationSettings, RunScenario, Severity
+
+
+@dataclass
+class RunSummary:
+    """A run's receipts, counted as they stream by; of accounts only the ids are kept."""
+
+    receipts: Counter[Status] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    failed_accounts: set[str] = field(default_factory=set)
+    successful_accounts: set[str] = field(default_factory=set)
+    written: int = 0
+    first_write: str | None = None
+    missing_at_source: set[Kind] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, receipts: Iterable[Receipt]) -> "RunSummary":
+        """Count receipts."""
+        summary = cls()
+        for receipt in receipts:
+            summary.add(receipt)
+        return summary
+
+    def add(self, receipt: Receipt) -> None:
+        """Count one more receipt."""
+        self.receipts[receipt.status] += 1
+        if receipt.error:
+            self.errors[receipt.error] += 1
+        if receipt.status is Status.FAILED:
+            self.failed_accounts.add(receipt.account)
+        if receipt.status is Status.SUCCESS:
+            self.successful_accounts.add(receipt.account)
+        if receipt.error == SourceMissing.__name__:
+            self.missing_at_source.add(receipt.kind)
+        if receipt.changed and receipt.status is Status.SUCCESS:
+            self.written += 1
+            self.first_write = min(self.first_write or receipt.at, receipt.at)
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of receipts by status, every status named."""
+        return {str(status): self.receipts[status] for status in Status}
+
+    def in_sync_accounts(self) -> set[str]:
+        """Return the ids of the accounts that are in sync in all that was compared."""
+        return self.successful_accounts - self.failed_accounts
+
+    @property
+    def circuit_opened(self) -> bool:
+        """Return whether the run gave up early."""
+        return self.errors[CircuitOpen.__name__] > 0
+
+    @property
+    def nothing_succeeded(self) -> bool:
+        """Return whether there was something to do and none of it was done."""
+        skipped = sum(self.errors[skip.__name__] for skip in (Excluded, NotActive, SourceMissing))
+        tried = self.receipts.total() - skipped
+        return tried > 0 and self.receipts[Status.SUCCESS] == 0
 
 
 @dataclass(frozen=True)

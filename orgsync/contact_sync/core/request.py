@@ -2,17 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from orgsync.contact_sync.names import Cause, Kind
 from orgsync.shared.clock import as_timestamp
-
-# Ids that a request remembers; older ones fall out, at the price of one run too many.
-MAX_EVENT_IDS = 100
-
-# Accounts that a request names one by one; more of them become everyone, so that the lease
-# stays far below DynamoDB's 400 KB.
-MAX_ACCOUNTS = 1000
 
 
 @dataclass(frozen=True)
@@ -35,6 +28,11 @@ class Request:
     accounts: Mapping[str, frozenset[Kind]] = field(default_factory=dict)
     event_ids: tuple[str, ...] = ()
 
+    # Older ids fall out, at the price of one run too many.
+    MAX_EVENT_IDS: ClassVar[int] = 100
+    # More accounts become everyone, so that the lease stays far below DynamoDB's 400 KB.
+    MAX_ACCOUNTS: ClassVar[int] = 1000
+
     def kinds_for(self, account: str) -> frozenset[Kind]:
         """Return the kinds to compare for one account."""
         return self.everyone | self.accounts.get(account, frozenset())
@@ -56,7 +54,7 @@ class Request:
             account: (self.accounts.get(account, frozenset()) | later.accounts.get(account, frozenset())) - everyone
             for account in (*self.accounts, *later.accounts)
         }
-        if len(accounts) > MAX_ACCOUNTS:
+        if len(accounts) > self.MAX_ACCOUNTS:
             everyone, accounts = everyone.union(*accounts.values()), {}
         return Request(
             self.cause,
@@ -64,7 +62,7 @@ class Request:
             min(filter(None, (self.triggered_at, later.triggered_at)), default=None),
             everyone,
             {account: kinds for account, kinds in accounts.items() if kinds},
-            tuple(dict.fromkeys((*self.event_ids, *later.event_ids)))[-MAX_EVENT_IDS:],
+            tuple(dict.fromkeys((*self.event_ids, *later.event_ids)))[-self.MAX_EVENT_IDS :],
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.accounts import Account, Target
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import Excluded, NotActive, Skip, SourceMissing
+from orgsync.contact_sync.core.errors import Excluded, NotActive, RunError, Skip, SourceMissing
 from orgsync.contact_sync.core.protocols import Contacts, Organization
 from orgsync.contact_sync.core.request import Request
-from orgsync.contact_sync.core.source import check_source, read_source
+from orgsync.contact_sync.core.source import read_source
 from orgsync.contact_sync.names import Kind
 from orgsync.shared.clock import Clock
 from orgsync.shared.errors import OrgsyncError
@@ -28,12 +28,10 @@ class Selection:
         rest = {(target.account, kind): reason for target in self.targets for kind in target.kinds}
         return Selection((), {**self.skipped, **rest})
 
-
-def requested_accounts(request: Request, organization: Organization) -> list[Account]:
-    """Return the accounts that a request is about; a named one that is no member is among them, and not ACTIVE."""
-    if request.everyone:
-        return list(organization.accounts())
-    return [organization.account(account) or Account(account, "NOT_A_MEMBER") for account in request.accounts]
+    def batches(self, size: int) -> list[tuple[Target, ...]]:
+        """Cut the targets, by account id, into batches of at most `size` accounts."""
+        ordered = sorted(self.targets, key=lambda target: target.account)
+        return [tuple(ordered[start : start + size]) for start in range(0, len(ordered), size)]
 
 
 def select(
@@ -79,20 +77,8 @@ def _skip_reason(account: Account, config: ContactSyncConfig, in_excluded_units:
     return None if account.active else NotActive
 
 
-def batches(targets: Iterable[Target], size: int) -> list[tuple[Target, ...]]:
-    """Cut the targets, by account id, into batches of at most `size` accounts."""
-    ordered = sorted(targets, key=lambda target: target.account)
-    return [tuple(ordered[start : start + size]) for start in range(0, len(ordered), size)]
-
-
-def excluded_by_tag(tags: Mapping[str, str], excluded: Mapping[str, tuple[str, ...]]) -> bool:
-    """Return whether any tag of an account has an excluded value."""
-    return any(tags.get(key) in values for key, values in excluded.items())
-
-
 async def gather(
     request: Request,
-    accounts: Iterable[Account],
     config: ContactSyncConfig,
     *,
     management: str,
@@ -100,22 +86,39 @@ async def gather(
     organization: Organization,
     limiter: RateLimiter,
     clock: Clock,
-) -> tuple[Mapping[Kind, Contact], Selection]:
-    """Read the source and where accounts stand; return the source's contacts and what becomes of every account.
+    given_up: RunError | None = None,
+) -> tuple[Mapping[Kind, Contact], Selection, RunError | None]:
+    """List the accounts that a request is about, read the source, and select.
+
+    Args:
+        given_up: why the run can write nothing; the accounts are listed all the same.
+
+    Returns:
+        The source's contacts, what becomes of every account, and why the run ends before any write, if it does:
+        the source cannot be read or written, or what is excluded is unknown. Then every account is skipped.
 
     Raises:
-        RunError: the source cannot be read or written, or what is excluded cannot be told.
+        RunError: the accounts cannot be listed.
     """
-    named = () if request.everyone else request.accounts
-    below = organization.accounts_below(config.excluded_units, named)
-    source = await read_source(contacts, request.kinds(), config, limiter, clock)
-    check_source(source)
+    accounts = _requested_accounts(request, organization)
+    try:
+        if given_up:
+            raise given_up
+        named = () if request.everyone else request.accounts
+        below = organization.accounts_below(config.excluded_units, named)
+        source = await read_source(contacts, request.kinds(), config, limiter, clock)
+    except RunError as error:
+        everyone = select(request, accounts, config, management=management, in_excluded_units=())
+        return {}, everyone.given_up(type(error)), error
+    missing = {kind for kind, contact in source.items() if contact is None}
     selection = select(
-        request,
-        accounts,
-        config,
-        management=management,
-        in_excluded_units=below,
-        missing_at_source={kind for kind, contact in source.items() if contact is None},
+        request, accounts, config, management=management, in_excluded_units=below, missing_at_source=missing
     )
-    return {kind: contact for kind, contact in source.items() if contact is not None}, selection
+    return {kind: contact for kind, contact in source.items() if contact is not None}, selection, None
+
+
+def _requested_accounts(request: Request, organization: Organization) -> list[Account]:
+    """Return the accounts that a request is about; a named one that is no member is among them, and not ACTIVE."""
+    if request.everyone:
+        return list(organization.accounts())
+    return [organization.account(account) or Account(account, "NOT_A_MEMBER") for account in request.accounts]

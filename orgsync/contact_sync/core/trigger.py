@@ -8,27 +8,24 @@ where the event has no such key.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from orgsync.contact_sync.core.errors import (
-    AccountCreationFailed,
     CallFailed,
     ForeignEvent,
     MalformedEvent,
     MemberWrite,
-    OwnWrite,
     UnknownEvent,
 )
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.names import (
-    ACCOUNT_PARAMETER,
+    ACCOUNT_PARAMETERS,
     CONTACT_CALLS,
-    KIND_PARAMETER,
+    KIND_PARAMETERS,
     Cause,
     Kind,
     OwnEvent,
-    spellings,
 )
 from orgsync.shared.clock import as_timestamp
 from orgsync.shared.names import EVENT_SOURCE
@@ -113,13 +110,13 @@ def _contact_call(event: _Detail, detail: _Detail, run_id: str, management: str,
         raise CallFailed("AWS refused the call")
     initiator = _initiator(detail)
     if writer and initiator and f":assumed-role/{writer}/" in initiator:
-        raise OwnWrite("the call was our own worker's")
+        raise MemberWrite("the call was our own worker's")
 
     parameters = _mapping(detail, "requestParameters")
-    member = _parameter(parameters, ACCOUNT_PARAMETER)
+    member = _parameter(parameters, ACCOUNT_PARAMETERS)
     if account == management and member is not None:
         raise MemberWrite("the call names a member, so the source did not change")
-    kind = _parameter(parameters, KIND_PARAMETER)
+    kind = _parameter(parameters, KIND_PARAMETERS)
     if call.names_kind and kind is None:
         # Required by the API, and not sensitive: an event without it is not whole.
         raise MalformedEvent("the event does not say which contact was changed")
@@ -149,7 +146,7 @@ def _organization_event(event: _Detail, detail: _Detail, run_id: str, management
         status = _mapping(_mapping(detail, "serviceEventDetails"), "createAccountStatus")
         state = _text(status, "state")
         if state == "FAILED":
-            raise AccountCreationFailed("the account was not created")
+            raise CallFailed("the account was not created")
         account = _text(status, "accountId")
         if state != "SUCCEEDED" or account in (None, management) or not _ACCOUNT_ID.fullmatch(account or ""):
             raise MalformedEvent("the event does not say which account was created")
@@ -173,12 +170,12 @@ def _organization_event(event: _Detail, detail: _Detail, run_id: str, management
 
 
 def _event_id(event: _Detail, detail: _Detail, run_id: str) -> str:
-    """CloudTrail's id of the call, which a duplicate shares; else the envelope's; else the run's own."""
+    """Return CloudTrail's id of the call, which a duplicate shares; else the envelope's; else the run's own."""
     return _text(detail, "eventID") or _text(event, "id") or run_id
 
 
 def _initiator(detail: _Detail) -> str | None:
-    """Who made the call, as an ARN or not at all: the field is passed on to people."""
+    """Return the caller's ARN, or None: the field is passed on to people."""
     arn = _text(_mapping(detail, "userIdentity"), "arn")
     return arn if arn and arn.startswith("arn:") else None
 
@@ -193,9 +190,9 @@ def _mapping(mapping: _Detail, key: str) -> _Detail:
     return value if isinstance(value, Mapping) else {}
 
 
-def _parameter(parameters: _Detail, key: str) -> str | None:
-    """A request parameter in camelCase or PascalCase, whatever its type: presence is what counts."""
-    for spelling in spellings(key):
+def _parameter(parameters: _Detail, spellings: Iterable[str]) -> str | None:
+    """Return a request parameter in whichever casing, whatever its type: presence is what counts."""
+    for spelling in spellings:
         value = parameters.get(spelling)
         if value not in (None, ""):
             return str(value)

@@ -10,9 +10,6 @@ from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.shared.breaker import CircuitBreaker
 
-CONCURRENCY = 64
-"""Accounts under way at once: enough that pauses and retries never leave a token bucket idle."""
-
 
 @dataclass(frozen=True)
 class BatchProgress:
@@ -35,6 +32,7 @@ async def process_batch(
     emit: Callable[[Sequence[Receipt]], Awaitable[None]],
     *,
     apply: bool = True,
+    concurrency: int = 64,
     circuit: str | None = None,
     stop: Callable[[], bool] = lambda: False,
     patience: float | None = None,
@@ -44,6 +42,8 @@ async def process_batch(
     Args:
         emit: takes the receipts of one account as soon as they are known.
         apply: whether to write; without it the receipts say what would be written.
+        concurrency: accounts under way at once; the default is enough that pauses and retries never leave a
+            token bucket idle.
         circuit: code of the failure that opened the circuit earlier in this run, or None.
         stop: says when no further account may be begun (time is short).
         patience: seconds after which accounts still under way are let go without a
@@ -72,7 +72,7 @@ async def process_batch(
             await emit(receipts)
             finished += 1
 
-    tasks = [asyncio.ensure_future(worker_task()) for _ in range(min(CONCURRENCY, len(targets)))]
+    tasks = [asyncio.ensure_future(worker_task()) for _ in range(min(concurrency, len(targets)))]
     try:
         if tasks:
             await asyncio.wait(tasks, timeout=patience, return_when=asyncio.FIRST_EXCEPTION)

@@ -5,7 +5,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,6 @@ from moto.core.model_instances import reset_model_data
 from moto.sqs.models import sqs_backends
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
-from orgsync.contact_sync.names import FunctionName
 from orgsync.sandbox.cloud import (
     dynamodb,
     leftovers,
@@ -57,7 +56,6 @@ TIME_SCALE = 0.005
 Work itself (functions, their time limits) takes its real time."""
 # A port without a server: a request that is not for loopback ends here at once.
 _NOWHERE = "http://127.0.0.1:9"
-_PRODUCT_FUNCTIONS = frozenset(function.module for function in FunctionName)
 
 _one_at_a_time = threading.Lock()
 
@@ -71,6 +69,7 @@ class Cloud(AccountLifecycle):
         latency_ms: before every answer of the Account API.
         seed: for faults with a rate, and for contacts that are made later.
         time_scale: see `TIME_SCALE`.
+        functions: names that a fault may give to functions before anything is deployed.
 
     moto's state is one for the whole process, so only one cloud can be open at a time.
     """
@@ -82,6 +81,7 @@ class Cloud(AccountLifecycle):
         latency_ms: float = 0,
         seed: int = 0,
         time_scale: float = TIME_SCALE,
+        functions: Iterable[str] = (),
     ) -> None:
         super().__init__(organization, seed)
         self._latency_ms, self._time_scale = latency_ms, time_scale
@@ -89,7 +89,8 @@ class Cloud(AccountLifecycle):
         """Events and messages that reached no target and no dead-letter queue."""
         self.unsupported_resources: dict[str, dict[str, Any]] = {}
         """Resources of services that moto lacks: resource type -> id -> properties; counted by `leftovers`."""
-        self.faults = Faults(seed, lambda: _PRODUCT_FUNCTIONS | function_names())
+        known = frozenset(functions)
+        self.faults = Faults(seed, lambda: known | function_names())
         self.account = AccountService(
             organization,
             clock=time.monotonic,
@@ -103,6 +104,8 @@ class Cloud(AccountLifecycle):
         self._sandbox = CallerIdentity(organization.management, _arn(organization.management, "Sandbox"), sandbox=True)
         self._notifications = NotificationRecorder(self.unsupported_resources, self._record_undelivered)
         self._open = ExitStack()
+        self.patches: Patches
+        """The patches of moto that are applied while the cloud is open."""
 
     def __enter__(self) -> Self:
         if not _one_at_a_time.acquire(blocking=False):
@@ -121,7 +124,7 @@ class Cloud(AccountLifecycle):
         _reset_moto()
         opening.callback(_reset_moto)
         home = Path(opening.enter_context(tempfile.TemporaryDirectory(prefix="orgsync-sandbox-")))
-        patches = Patches()
+        patches = self.patches = Patches()
         opening.callback(patches.close)
         organizations.install(patches)
         dynamodb.install(patches)

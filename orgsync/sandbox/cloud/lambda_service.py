@@ -174,12 +174,13 @@ def spec_of(function: LambdaFunction) -> FunctionSpec:
 
 
 def function_names() -> frozenset[str]:
-    """List every function that is declared now, in all accounts and regions."""
+    """List the names by which a fault may refer to the functions declared now, in all accounts and regions."""
     return frozenset(
-        function.function_name
+        name
         for regions in list(lambda_backends.values())
         for backend in list(regions.values())
         for function in backend.list_functions()
+        for name in spec_of(function).names
     )
 
 

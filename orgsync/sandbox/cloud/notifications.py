@@ -13,7 +13,7 @@ class NotificationRecorder:
     """Publications in the order they came: channel, severity (a message attribute), subject, body.
 
     Args:
-        extras: what was declared of services that moto lacks: chat channels, User Notifications.
+        unsupported_resources: the resources of services that moto lacks: chat channels, User Notifications.
         undelivered: called with each message that a chat channel would not show.
     """
 

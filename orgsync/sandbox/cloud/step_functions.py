@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
-from moto.core.config import default_user_config
+from moto.core import config
 from moto.stepfunctions.parser.api import ExecutionStatus, InvalidName
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
@@ -47,8 +47,9 @@ class StepFunctions:
 
     def install(self, patches: Patches) -> None:
         """Patch moto's interpreter."""
-        config = default_user_config.get("stepfunctions", {})
-        patches.replace_item(default_user_config, "stepfunctions", {**config, "execute_state_machine": True})
+        settings = config.default_user_config.get("stepfunctions", {})
+        running = {**settings, "execute_state_machine": True}
+        patches.replace_item(config, "default_user_config", "stepfunctions", running)
 
         def client_for(region: str, service: str, state_credentials: Any = None) -> Any:
             return self._client(service, region)

@@ -23,15 +23,16 @@ class EngineMissing(Exception):
 
 
 @contextmanager
-def open_engine(choice: Choice, cloud: CloudServices, program: Path) -> Iterator[Engine]:
+def open_engine(choice: Choice, cloud: CloudServices, program: Path, stack_key: str) -> Iterator[Engine]:
     """Open an engine for a program (the directory of its `Pulumi.yaml`); its state lives as long as the block.
 
+    The `config` of its operations is laid over the value of `stack_key` in a stack file.
     `auto` is the real engine where a CLI is found (`find_cli`), else the inline one.
 
     Raises:
         EngineMissing: for `pulumi` without a CLI.
     """
-    source = Program(program.resolve())
+    source = Program(program.resolve(), stack_key)
     cli = find_cli() if choice != "inline" else None
     if choice == "pulumi" and cli is None:
         raise EngineMissing("no Pulumi CLI on PATH or at .engine/pulumi: run `make engine`, or choose --engine inline")

@@ -25,8 +25,8 @@ class Program:
     """The program in a directory, never written to."""
 
     root: Path
-    overlay_key: str = "orgsync:contact_sync"
-    """The configuration value that a rehearsal's `config` is laid over."""
+    stack_key: str
+    """The key in its stack files whose value a deployment's `config` is laid over."""
 
     @property
     def project(self) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class Program:
         document = self._yaml(self.root / f"Pulumi.{stack}.yaml")
         config = dict(document.get("config") or {})
         if overlay:
-            config[self.overlay_key] = merge_config(config.get(self.overlay_key) or {}, overlay)
+            config[self.stack_key] = merge_config(config.get(self.stack_key) or {}, overlay)
         return {**document, "config": config}
 
     def config(self, stack: str, overlay: Mapping[str, Any]) -> dict[str, str]:

@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from orgsync.contact_sync.names import Kind
-
 Fields = dict[str, str]
 """One contact: AWS field name to value."""
 
 MANAGEMENT = "100000000001"
-KINDS = tuple(kind.value for kind in Kind)
+PRIMARY = "primary"
+KINDS = (PRIMARY, "billing", "operations", "security")
 STATES = ("PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED")
 _REQUIRED = ("FullName", "AddressLine1", "City", "PostalCode", "CountryCode", "PhoneNumber")
 _OPTIONAL = ("AddressLine2", "AddressLine3", "StateOrRegion", "DistrictOrCounty", "CompanyName", "WebsiteUrl")
@@ -75,7 +74,7 @@ def make_contact(seed: int, account: str, kind: str) -> Fields:
     draw = random.Random(f"{seed}/{account}/{kind}")
     person = f"{draw.choice(_FIRST)} {draw.choice(_LAST)}"
     phone = f"+1 555-{draw.randrange(100, 1000)}-{draw.randrange(10_000):04d}"
-    if kind != Kind.PRIMARY:
+    if kind != PRIMARY:
         email = f"{kind}.{draw.randrange(1000):03d}@{account}.example.com"
         return {"Name": person, "Title": _TITLES[kind], "EmailAddress": email, "PhoneNumber": phone}
     city, state, country, postal_code = draw.choice(_ADDRESSES)
@@ -124,9 +123,9 @@ def contacts(described: Any, path: str) -> dict[str, Fields | None]:
     """
     result: dict[str, Fields | None] = {}
     for kind, fields in _mapping(described, path, set(KINDS)).items():
-        if fields is None and kind == Kind.PRIMARY:
+        if fields is None and kind == PRIMARY:
             raise OrganizationInvalid(f"{path}.primary: every account has a primary contact; it cannot be null")
-        allowed = PRIMARY_FIELDS if kind == Kind.PRIMARY else ALTERNATE_FIELDS
+        allowed = PRIMARY_FIELDS if kind == PRIMARY else ALTERNATE_FIELDS
         result[kind] = None if fields is None else _strings(fields, f"{path}.{kind}", set(allowed))
     return result
 
@@ -134,7 +133,7 @@ def contacts(described: Any, path: str) -> dict[str, Fields | None]:
 def _account(seed: int, account: str, number: int) -> MemberAccount:
     draw = random.Random(f"{seed}/{account}")
     team = draw.choice(_TEAMS)
-    kinds = [kind for kind in KINDS if kind == Kind.PRIMARY or draw.random() < 0.75]
+    kinds = [kind for kind in KINDS if kind == PRIMARY or draw.random() < 0.75]
     return MemberAccount(
         id=account,
         name=f"{team}-{number}",
@@ -164,7 +163,7 @@ def _listed_account(entry: Any, path: str, seed: int) -> MemberAccount:
         raise OrganizationInvalid(f"{path}.ou: must be a path from the root such as /Workloads/Prod")
     given = contacts(entry.get("contacts", {}), f"{path}.contacts")
     held = {kind: fields for kind, fields in given.items() if fields is not None}
-    held.setdefault(Kind.PRIMARY.value, make_contact(seed, account, Kind.PRIMARY))
+    held.setdefault(PRIMARY, make_contact(seed, account, PRIMARY))
     return MemberAccount(id=account, tags=_strings(entry.get("tags", {}), f"{path}.tags"), contacts=held, **texts)
 
 

@@ -8,15 +8,15 @@ from orgsync.sandbox.rehearsal.parts import CallFault, Fault
 from orgsync.sandbox.rehearsal.steps import Action, Step
 
 
-def describe_conditions(scenario: Scenario) -> list[str]:
-    """Describe the conditions of the rehearsal, one line each."""
+def describe_conditions(scenario: Scenario, pace: str) -> list[str]:
+    """Describe the conditions of the rehearsal, one line each; `pace` describes the system's own."""
     match scenario.quotas:
         case "off":
-            quotas = "off; the stack is deployed with a pace that waits for none (`pacing`, `verify_config`)"
+            quotas = f"off; {pace}"
         case "aws":
-            quotas = "as AWS has them; the stack keeps its own pace"
+            quotas = f"as AWS has them; {pace}"
         case named:
-            quotas = "as the scenario says, and the stack keeps to them: " + ", ".join(
+            quotas = f"as the scenario says, {pace}: " + ", ".join(
                 f"{operation} {quota.rate:g}/s burst {quota.burst:g}" for operation, quota in named.items()
             )
     accounts = scenario.organization.accounts

@@ -1,42 +1,24 @@
-"""Observations of a rehearsal: its runs and dead letters so far, read from outside after every step.
+"""Observations of a rehearsal: its runs, refused events and dead letters so far, read after every step.
 
 They are kept here because `destroy` deletes the tables and queues with everything else.
 """
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-from boto3.dynamodb.types import TypeDeserializer
+from typing import Any
 
 from orgsync.sandbox.cloud.cloud import Cloud
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-RUN_FIELDS = (
-    "run_id",
-    "cause",
-    "initiator",
-    "config_version",
-    "status",
-    "severity",
-    "scenario",
-    "started",
-    "ended",
-    "counts",
-)
-RECEIPT_FIELDS = ("account", "kind", "status", "changed", "error", "retries", "at")
+from orgsync.sandbox.rehearsal.system import Observed
 
 Document = dict[str, Any]
 
 
 @dataclass
 class Observations:
-    """Runs with their receipts by run id, refusals by execution, and the dead letters of each queue."""
+    """Runs by run id, refused events by execution, and the number of dead letters in each queue."""
 
     cloud: Cloud
+    observe: Callable[[Cloud, Iterable[str]], Observed]
     runs: dict[str, Document] = field(default_factory=dict)
     refused: dict[str, Document] = field(default_factory=dict)
     dead_letters: dict[str, int] = field(default_factory=dict)
@@ -44,54 +26,12 @@ class Observations:
     def update(self, regions: Iterable[str]) -> list[str]:
         """Read everything again; returns the ids of runs that were not there before, oldest first."""
         before = set(self.runs)
-        for region in regions:
-            self.runs |= _runs(self.cloud.client("dynamodb", region=region))
+        observed = self.observe(self.cloud, regions)
+        self.runs |= observed.runs
+        self.refused |= observed.refused
         self.dead_letters |= self.cloud.dead_letters()
-        for execution in self.cloud.executions():
-            answer = json.loads(execution["output"] or "null")
-            if isinstance(answer, dict) and answer.get("outcome") == "refused":
-                refusal = answer["refusal"]
-                self.refused[execution["arn"]] = {"reason": refusal["reason"], "source": refusal["source"]}
         return [run["run_id"] for run in self.runs_by_start() if run["run_id"] not in before]
 
     def runs_by_start(self) -> list[Document]:
-        """All runs, oldest first."""
+        """List all runs, oldest first."""
         return sorted(self.runs.values(), key=lambda run: (run["started"], run["run_id"]))
-
-
-def _runs(dynamodb: "DynamoDBClient") -> dict[str, Document]:
-    headers: dict[str, Document] = {}
-    receipts: dict[str, list[Document]] = {}
-    for item in _state_items(dynamodb):
-        if item["item"] == "run" and item["status"] != "merged":  # an event that another run takes up
-            headers[item["sync_id"]] = {name: item.get(name) for name in RUN_FIELDS}
-        elif item["item"].startswith("receipt#"):
-            receipts.setdefault(item["sync_id"], []).append({name: item.get(name) for name in RECEIPT_FIELDS})
-    for run_id, header in headers.items():
-        header["receipts"] = sorted(receipts.get(run_id, ()), key=lambda one: (one["account"], one["kind"]))
-    return headers
-
-
-def _state_items(dynamodb: "DynamoDBClient") -> Iterator[Document]:
-    """Every item of the state table: the one whose keys are `sync_id` and `item`."""
-    read = TypeDeserializer().deserialize
-    for name in dynamodb.list_tables()["TableNames"]:
-        keys = [key["AttributeName"] for key in dynamodb.describe_table(TableName=name)["Table"]["KeySchema"]]
-        if keys == ["sync_id", "item"]:
-            for page in dynamodb.get_paginator("scan").paginate(TableName=name, ConsistentRead=True):
-                yield from ({key: _plain(read(value)) for key, value in item.items()} for item in page["Items"])
-
-
-def _plain(value: Any) -> Any:
-    """DynamoDB's numbers and sets as JSON has them."""
-    match value:
-        case dict():
-            return {key: _plain(inner) for key, inner in value.items()}
-        case list():
-            return [_plain(inner) for inner in value]
-        case set():
-            return sorted(_plain(inner) for inner in value)
-        case _ if hasattr(value, "as_integer_ratio"):
-            return int(value) if value == int(value) else float(value)
-        case _:
-            return value

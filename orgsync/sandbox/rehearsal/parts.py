@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -114,7 +115,8 @@ class CallFault(StrictDocument):
 class CrashFault(StrictDocument):
     """The death of a function's process: before it does anything, or when it has done all but not yet answered."""
 
-    function: Literal["plan", "process", "report", "deploy"]
+    # `deploy` is the former name of the initial sync's function, which older files have.
+    function: Annotated[Text, BeforeValidator(lambda name: "initial_sync" if name == "deploy" else name)]
     crash: Literal["before", "after"]
     rate: float | None = Field(default=None, gt=0, le=1)
     times: int | None = Field(default=None, ge=1)

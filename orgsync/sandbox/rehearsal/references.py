@@ -1,10 +1,10 @@
 """References of a scenario to accounts and stacks that do not exist."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from orgsync.sandbox.rehearsal.model import Scenario
-from orgsync.sandbox.rehearsal.parts import CallFault, Fault
+from orgsync.sandbox.rehearsal.parts import CallFault, CrashFault, Fault
 from orgsync.sandbox.rehearsal.steps import BY_THE_ENGINE, Action, Step
 
 
@@ -27,6 +27,16 @@ def unknown_accounts(scenario: Scenario, members: set[str]) -> list[str]:
         f"{location}: {account} is no {'account' if of_fault else 'member account'} of this organization"
         for location, account, of_fault in named
         if account not in (known if of_fault else members)
+    ]
+
+
+def unknown_functions(scenario: Scenario, functions: Sequence[str]) -> list[str]:
+    """List, one line each, the paths of faults in functions that the system does not have."""
+    allowed = " or ".join(part for part in (", ".join(functions[:-1]), functions[-1]) if part)
+    return [
+        f"{location}.function: must be {allowed}"
+        for location, fault in _located_faults(scenario)
+        if isinstance(fault, CrashFault) and fault.function not in functions
     ]
 
 
@@ -55,6 +65,14 @@ def _located_actions(steps: list[Step]) -> Iterator[tuple[str, Action]]:
         yield f"steps.{number}", step
         for inner, action in enumerate(step.at_once or []):
             yield f"steps.{number}.at_once.{inner}", action
+
+
+def _located_faults(scenario: Scenario) -> Iterator[tuple[str, Fault]]:
+    for number, fault in enumerate(scenario.faults):
+        yield f"faults.{number}", fault
+    for location, action in _located_actions(scenario.steps):
+        if action.named == "fault":
+            yield f"{location}.fault", action.body
 
 
 def _accounts_in_action(location: str, action: Action) -> Iterator[tuple[str, str, bool]]:

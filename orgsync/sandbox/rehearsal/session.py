@@ -4,14 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from orgsync.contact_sync.config import parse
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.engines.program import Program
 from orgsync.sandbox.engines.protocol import Deployed, DeployFailed, Engine
-from orgsync.sandbox.rehearsal.configuration import overlay
 from orgsync.sandbox.rehearsal.model import Scenario
 from orgsync.sandbox.rehearsal.steps import DeployedStackStep, StackStep
-from orgsync.shared.configuration import ConfigurationRefused
+from orgsync.sandbox.rehearsal.system import System
 
 Document = dict[str, Any]
 
@@ -33,9 +30,9 @@ class Session:
     """The cloud, the engine and the deployed stacks that the actions of one rehearsal work on."""
 
     scenario: Scenario
+    system: System
     cloud: Cloud
     engine: Engine
-    program: Program
     on_output: Callable[[str], None]
     stack: str = "dev"
     config: Document | None = None
@@ -49,21 +46,21 @@ class Session:
 
     def deploy(self, body: StackStep) -> ActionResult:
         """Bring the stack up, or update it."""
-        config = overlay(self.scenario, body.config)
-        whole = self.program.stack(body.stack, config)["config"]
+        config = self.system.overlay(self.scenario, body.config)
+        whole = self.engine.program.stack(body.stack, config)["config"]
         self.stack = body.stack
         self.region = whole.get("aws:region", HOME_REGION)
         self.regions.add(self.region)
-        policy = whole.get(self.program.overlay_key) or {}
-        if _is_valid(policy):
-            self.config = policy
+        own = whole.get(self.system.stack_key) or {}
+        if self.system.accepts(own):
+            self.config = own
         result = self._run(lambda: self.engine.up(body.stack, config, self.on_output))
         self.nothing_deployed = result.error is not None and not self.cloud.leftovers()
         return result
 
     def preview(self, body: StackStep) -> ActionResult:
         """Show what a deploy with this configuration would change."""
-        config = overlay(self.scenario, body.config)
+        config = self.system.overlay(self.scenario, body.config)
         return self._run(lambda: self.engine.preview(body.stack, config, self.on_output))
 
     def refresh(self, body: DeployedStackStep) -> ActionResult:
@@ -79,12 +76,3 @@ class Session:
             return ActionResult(resources=operation().resources)
         except DeployFailed as failure:
             return ActionResult(error=str(failure))
-
-
-def _is_valid(config: Document) -> bool:
-    """Ask the product itself: a configuration that it refuses was never deployed."""
-    try:
-        parse(config)
-    except ConfigurationRefused:
-        return False
-    return True

@@ -1,0 +1,1 @@
+"""Contact sync in the sandbox: its rehearsals, its demo, and its simulation in virtual time."""

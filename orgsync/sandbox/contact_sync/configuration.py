@@ -1,0 +1,54 @@
+"""The configuration that a rehearsal lays over the one in the stack file."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.names import Operation
+from orgsync.sandbox.engines.program import merge_config
+from orgsync.sandbox.rehearsal.model import Scenario
+from orgsync.shared.configuration import ConfigurationRefused
+
+Document = dict[str, Any]
+
+STACK_KEY = "orgsync:contact_sync"
+"""The key of contact sync's configuration in a stack file."""
+
+QUICK: Document = {
+    "pacing": {operation.value: {"rate": 500, "burst": 500} for operation in Operation},
+    "verify_config": {"delay": 0.75},
+}
+"""The configuration below the scenario's own `config` while the sandbox has no quotas to wait for."""
+
+
+def overlay(scenario: Scenario, step: Mapping[str, Any]) -> Document:
+    """Merge the pace that fits the quotas, the scenario's `config` over it, and the step's over both."""
+    match scenario.quotas:
+        case "off":
+            pace = QUICK
+        case "aws":
+            pace = {}
+        case quotas:
+            pace = {"pacing": {operation: quota.model_dump() for operation, quota in quotas.items()}}
+    both: Document = merge_config(merge_config(pace, scenario.config), step)
+    return both
+
+
+def describe_pace(scenario: Scenario) -> str:
+    """Describe in a few words how the stack's pace fits the scenario's quotas."""
+    match scenario.quotas:
+        case "off":
+            return "the stack is deployed with a pace that waits for none (`pacing`, `verify_config`)"
+        case "aws":
+            return "the stack keeps its own pace"
+        case _:
+            return "and the stack keeps to them"
+
+
+def accepts(config: Document) -> bool:
+    """Ask the product itself: a configuration that it refuses was never deployed."""
+    try:
+        parse(config)
+    except ConfigurationRefused:
+        return False
+    return True

@@ -1,0 +1,178 @@
+"""The contract of `ConfigStore`: versions are added, never changed, and read as written; on DynamoDB and in memory."""
+
+import threading
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orgsync.contact_sync.adapters.config_table import ConfigTable
+from orgsync.contact_sync.config import ContactSyncConfig, parse
+from orgsync.contact_sync.core.errors import ConfigurationMissing, ConfigurationUnreadable
+from orgsync.contact_sync.core.stores import ConfigStore
+from orgsync.sandbox.contact_sync.stores import MemoryConfigStore
+from orgsync.shared.configuration import ConfigurationRefused
+from tests.memory import tables
+
+AT = "2026-11-01T10:00:00+00:00"
+DOCUMENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "retry_config": st.fixed_dictionaries({"base_delay": st.decimals(0, 50, places=3).map(float)}),
+        "pacing": st.fixed_dictionaries(
+            {
+                "PutAlternateContact": st.fixed_dictionaries(
+                    {"rate": st.decimals("0.001", 900, places=3).map(float), "burst": st.integers(1, 2000)}
+                )
+            }
+        ),
+        "excluded_tags": st.dictionaries(
+            st.text("abc", min_size=1), st.text(max_size=5) | st.lists(st.text(max_size=5), min_size=1)
+        ),
+        "paused": st.booleans(),
+        "notification_settings": st.fixed_dictionaries({"failure_threshold": st.integers(1, 99)}),
+    },
+)
+
+Edit = Callable[[int, Mapping[str, Any]], None]
+
+
+@pytest.fixture
+def config_table(tables_in_cloud: None) -> ConfigTable:
+    """The adapter, on an empty table."""
+    return ConfigTable("config")
+
+
+@pytest.fixture(params=["adapter", "memory"])
+def configs(request: pytest.FixtureRequest) -> ConfigStore:
+    """A store without any version."""
+    if request.param == "memory":
+        return MemoryConfigStore()
+    adapter: ConfigTable = request.getfixturevalue("config_table")
+    return adapter
+
+
+@pytest.fixture
+def edit(configs: ConfigStore) -> Edit:
+    """Puts a document in a version's place by hand."""
+    if isinstance(configs, MemoryConfigStore):
+        return configs.edit
+
+    def put(version: int, document: Mapping[str, Any]) -> None:
+        note = {"written_at": "unknown", "written_by": "hand"}
+        tables().Table("config").put_item(Item={"config_key": "default", "version": version, **note, **document})
+
+    return put
+
+
+def newest(configs: ConfigStore) -> tuple[int, ContactSyncConfig]:
+    """Return the newest version, which there is."""
+    current = configs.current()
+    assert current is not None
+    return current
+
+
+def test_before_the_first_write_there_is_none(configs: ConfigStore) -> None:
+    """No version is not a default version."""
+    with pytest.raises(ConfigurationMissing):
+        configs.current()
+    assert configs.author() is None
+
+
+def test_the_newest_version_is_current_and_the_older_stay(configs: ConfigStore) -> None:
+    """Each different document is a version of its own; a run can read the one it began with."""
+    for number, schedule in enumerate(["rate(1 day)", "rate(2 days)", "rate(3 days)"], start=1):
+        assert configs.write({"schedule": schedule}, at=AT, by="ann") == number
+    version, config = newest(configs)
+    assert (version, config.schedule) == (3, "rate(3 days)")
+    assert configs.at(1).schedule == "rate(1 day)"
+
+
+def test_more_than_nine_versions_are_in_order(configs: ConfigStore) -> None:
+    """Version ten comes after nine."""
+    for number in range(1, 13):
+        configs.write({"schedule": f"rate({number + 1} days)"}, at=AT, by="ann")
+    assert newest(configs)[0] == 12
+
+
+def test_the_same_again_is_no_new_version(configs: ConfigStore) -> None:
+    """A document that is current already adds nothing, however its numbers are written; its author stays."""
+    first = {"pacing": {"PutAlternateContact": {"rate": 2.0, "burst": 3}}}
+    again = {"pacing": {"PutAlternateContact": {"rate": 2, "burst": 3.0}}}
+    assert configs.write(first, at=AT, by="ann") == configs.write(again, at=AT, by="bo") == 1
+    assert configs.author() == "ann"
+
+
+def test_an_earlier_document_again_is_a_new_version(configs: ConfigStore) -> None:
+    """Going back is a change like any other, and has its own author."""
+    for schedule, author in [("rate(1 day)", "ann"), ("rate(2 days)", "bo"), ("rate(1 day)", "cy")]:
+        configs.write({"schedule": schedule}, at=AT, by=author)
+    assert newest(configs)[0] == 3
+    assert configs.author() == "cy"
+
+
+def test_an_invalid_document_is_not_written(configs: ConfigStore) -> None:
+    """Validation comes before the store."""
+    with pytest.raises(ConfigurationRefused):
+        configs.write({"contact_types": ["privacy"]}, at=AT, by="ann")
+    with pytest.raises(ConfigurationMissing):
+        configs.current()
+
+
+@given(document=DOCUMENTS)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_document_comes_back_as_it_was_written(configs: ConfigStore, document: dict[str, Any]) -> None:
+    """Numbers with decimals, lists, texts and flags: what is read is what was written."""
+    version = configs.write(document, at=AT, by="ann")
+    assert configs.at(version) == parse(document)
+
+
+def test_a_stored_document_is_its_own(configs: ConfigStore) -> None:
+    """A document that is changed after it was written changes no version."""
+    document: dict[str, Any] = {"retry_config": {"base_delay": 1}}
+    configs.write(document, at=AT, by="ann")
+    document["retry_config"]["base_delay"] = 5
+    assert configs.at(1).retry_config.base_delay == 1
+
+
+def test_concurrent_writers_get_numbers_of_their_own(configs: ConfigStore) -> None:
+    """Ten writers at once: ten versions, each with the document its writer meant."""
+    written: dict[int, int] = {}
+
+    def write(number: int) -> None:
+        written[number] = configs.write({"schedule": f"rate({number} days)"}, at=AT, by=f"writer-{number}")
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(2, 12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(written.values()) == list(range(1, 11))
+    assert all(configs.at(version).schedule == f"rate({number} days)" for number, version in written.items())
+
+
+@pytest.mark.parametrize("wrong", [{"contact_types": ["privacy"]}, {"surprise": 1}, {"retry_config": "none"}])
+def test_a_version_edited_by_hand_is_named_unreadable(configs: ConfigStore, edit: Edit, wrong: dict[str, Any]) -> None:
+    """A document that is not valid is an error that names the place, in the newest version as in an older one."""
+    edit(1, wrong)
+    for read in (configs.current, lambda: configs.at(1)):
+        with pytest.raises(ConfigurationUnreadable, match=next(iter(wrong))):
+            read()
+
+
+def test_a_version_that_is_gone_is_named_unreadable(configs: ConfigStore) -> None:
+    """A run whose version was removed by hand cannot go on as if nothing were."""
+    with pytest.raises(ConfigurationUnreadable, match="7"):
+        configs.at(7)
+
+
+def test_bookkeeping_stands_beside_the_document(config_table: ConfigTable) -> None:
+    """A version's author and time are in the history, and no part of the configuration."""
+    config_table.write({"paused": True, "retry_config": {"base_delay": 0.5}}, at=AT, by="ann")
+    (item,) = tables().Table("config").scan()["Items"]
+    assert (item["written_at"], item["written_by"], item["version"]) == (AT, "ann", Decimal(1))
+    assert item["retry_config"]["base_delay"] == Decimal("0.5")
+    assert newest(config_table)[1] == parse({"paused": True, "retry_config": {"base_delay": 0.5}})

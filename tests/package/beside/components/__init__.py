@@ -1,0 +1,3 @@
+"""The other team's own components."""
+
+EXCLUDED = ["200000000001"]

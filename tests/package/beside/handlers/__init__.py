@@ -1,0 +1,3 @@
+"""The other team's own handlers."""
+
+KINDS = ["billing", "security"]

@@ -1,0 +1,239 @@
+"""One account: plan reads and decides, apply records, writes and verifies; every kind ends with a receipt."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.core.account_sync import AccountSync, PersistFailed, SyncContext
+from orgsync.contact_sync.core.contacts import Change, Contact, decide
+from orgsync.contact_sync.core.receipts import Receipt, Status
+from orgsync.contact_sync.names import ALTERNATES, Kind, Operation
+from orgsync.sandbox.contact_sync.simulation import SimulatedOrganization, VirtualClock, run
+from orgsync.sandbox.model.organization import Fields, MemberAccount, OrganizationModel, make_contact
+from orgsync.shared.breaker import CircuitBreaker
+from orgsync.shared.errors import AccessDenied, CallError
+from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
+from tests.sample_events import MANAGEMENT, MEMBER
+
+Held = dict[Kind, Contact]
+Step = tuple[str, Kind]
+KINDS = st.lists(st.sampled_from(list(Kind)), unique=True)
+ORGANIZATION = OrganizationModel(MANAGEMENT, [MemberAccount(MEMBER, "member", "member@example.com")], {})
+"""The account is ACTIVE and has no tags."""
+
+
+@dataclass
+class Account:
+    """One account's contacts in memory, and every step that was made on them, in order.
+
+    Attributes:
+        refused: the failure of every call about a kind.
+    """
+
+    held: Held
+    refused: Mapping[Kind, type[CallError]] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+
+    async def read(self, _account: str | None, kind: Kind) -> Contact | None:
+        self._step("read", kind)
+        return self.held.get(kind)
+
+    async def write(self, _account: str, contact: Contact) -> None:
+        self._step("write", contact.kind)
+        self.held[contact.kind] = contact
+
+    async def delete(self, _account: str, kind: Kind) -> None:
+        self._step("delete", kind)
+        self.held.pop(kind, None)
+
+    async def record_intent(self, _account: str, kind: Kind, fields: tuple[str, ...]) -> None:
+        assert fields
+        self.steps.append(("intent", kind))
+
+    def steps_about(self, kind: Kind) -> list[str]:
+        """Return the steps of one kind, in order."""
+        return [step for step, about in self.steps if about is kind]
+
+    def _step(self, step: str, kind: Kind) -> None:
+        self.steps.append((step, kind))
+        if kind in self.refused:
+            raise self.refused[kind](f"{MEMBER}: no")
+
+
+def synced(
+    account: Account,
+    source: Held,
+    work: Callable[[AccountSync], Awaitable[Sequence[Change]]],
+    *,
+    record_intent: Callable[[str, Kind, tuple[str, ...]], Awaitable[None]] | None = None,
+    intents: Mapping[tuple[str, Kind], tuple[str, ...]] | None = None,
+    cause: str | None = None,
+) -> tuple[Sequence[Change], dict[Kind, Receipt]]:
+    """Let a test work with one account's sync; return what the test returned, and the receipts by kind."""
+
+    async def main() -> tuple[Sequence[Change], dict[Kind, Receipt]]:
+        clock = VirtualClock()
+        context = SyncContext(
+            account,
+            SimulatedOrganization(ORGANIZATION),
+            source,
+            parse({}),
+            RateLimiter({operation: TokenBucket(1000, 1000) for operation in Operation}, clock),
+            clock,
+            record_intent or account.record_intent,
+            intents or {},
+        )
+        sync = AccountSync(MEMBER, context, CircuitBreaker(cause=cause), Counter())
+        changes = await work(sync)
+        return changes, {receipt.kind: receipt for receipt in sync.receipts()}
+
+    return run(main())
+
+
+def contact(kind: Kind, **changes: str) -> Contact:
+    """Return the source's contact of a kind, with some of its fields changed."""
+    fields: Fields = make_contact(1, MEMBER, kind)
+    return Contact.of(kind, fields | changes)
+
+
+@st.composite
+def holdings(draw: st.DrawFn) -> Held:
+    """Draw contacts of one account, few of which differ; some are missing."""
+    held = {}
+    for kind in Kind:
+        # The primary contact is never missing: it cannot be deleted.
+        shapes = [contact(kind), contact(kind, PhoneNumber="+1 555-0100")] + [None] * (kind in ALTERNATES)
+        if (drawn := draw(st.sampled_from(shapes))) is not None:
+            held[kind] = drawn
+    return held
+
+
+SOURCE = {kind: contact(kind) for kind in Kind}
+
+
+@given(held=holdings(), source=holdings(), kinds=KINDS)
+def test_plan_decides_every_kind_and_writes_nothing(held: Held, source: Held, kinds: list[Kind]) -> None:
+    """Planning reads each kind once, records and writes nothing, and returns the changes that `decide` makes."""
+    account = Account(dict(held))
+    changes, receipts = synced(account, source, lambda sync: sync.plan(kinds))
+    assert sorted(account.steps) == sorted(("read", kind) for kind in kinds)
+    assert account.held == held
+    decided = [decide(kind, source.get(kind), held.get(kind)) for kind in kinds]
+    assert changes == [change for change in decided if change is not None]
+    assert list(receipts) == kinds
+    fields = {change.kind: change.fields for change in changes}
+    assert {kind: receipt.changed for kind, receipt in receipts.items()} == {k: fields.get(k, ()) for k in kinds}
+
+
+@given(held=holdings(), source=holdings(), kinds=KINDS, data=st.data())
+def test_apply_writes_exactly_the_changes_that_it_is_given(
+    held: Held, source: Held, kinds: list[Kind], data: st.DataObject
+) -> None:
+    """Each given change is recorded, written once and read back; kinds without one are not touched again."""
+    account = Account(dict(held))
+    given_changes: list[Change] = []
+
+    async def plan_and_apply(sync: AccountSync) -> list[Change]:
+        changes = await sync.plan(kinds)
+        given_changes.extend(data.draw(st.lists(st.sampled_from(changes), unique_by=id)) if changes else [])
+        account.steps.clear()
+        await sync.apply(given_changes)
+        return changes
+
+    synced(account, source, plan_and_apply)
+    applied = {change.kind: change for change in given_changes}
+    for kind in Kind:
+        if kind in applied:
+            put = "write" if applied[kind].desired else "delete"
+            assert account.steps_about(kind) == ["intent", put, "read"]
+            assert account.held.get(kind) == source.get(kind)
+        else:
+            assert account.steps_about(kind) == []
+            assert account.held.get(kind) == held.get(kind)
+
+
+@given(held=holdings(), source=holdings())
+def test_a_second_sync_has_nothing_to_do(held: Held, source: Held) -> None:
+    """An account to which every change was applied is in sync."""
+    account = Account(dict(held))
+
+    async def whole(sync: AccountSync) -> list[Change]:
+        changes = await sync.plan(list(Kind))
+        await sync.apply(changes)
+        return changes
+
+    _, receipts = synced(account, source, whole)
+    assert {receipt.status for receipt in receipts.values()} == {Status.SUCCESS}
+    assert synced(account, source, whole)[0] == []
+
+
+def test_an_intent_that_cannot_be_recorded_prevents_the_write() -> None:
+    """To write without its intent would be to write blind: the failure is raised, and nothing was written."""
+    account = Account({kind: contact(kind, PhoneNumber="+1 555-0100") for kind in Kind})
+
+    async def broken(_account: str, _kind: Kind, _fields: tuple[str, ...]) -> None:
+        raise RuntimeError("the table is gone")
+
+    async def whole(sync: AccountSync) -> list[Change]:
+        changes = await sync.plan([Kind.BILLING])
+        with pytest.raises(PersistFailed, match=f"{MEMBER} billing"):
+            await sync.apply(changes)
+        return changes
+
+    synced(account, SOURCE, whole, record_intent=broken)
+    assert account.steps == [("read", Kind.BILLING)]
+
+
+@pytest.mark.parametrize("refused", list(Kind))
+def test_a_kind_that_cannot_be_read_is_no_change_and_stops_no_other(refused: Kind) -> None:
+    """A failed read is that kind's failure, by name; the other kinds are decided."""
+    account = Account({kind: contact(kind, PhoneNumber="+1 555-0100") for kind in Kind}, {refused: AccessDenied})
+    changes, receipts = synced(account, SOURCE, lambda sync: sync.plan(list(Kind)))
+    assert {change.kind for change in changes} == set(Kind) - {refused}
+    assert (receipts[refused].status, receipts[refused].error) == (Status.FAILED, "AccessDenied")
+    assert {receipt.status for kind, receipt in receipts.items() if kind is not refused} == {Status.SUCCESS}
+
+
+def test_a_failed_write_is_no_changed_field() -> None:
+    """A receipt names the fields that were written, not those that were to be."""
+    account = Account({kind: contact(kind, PhoneNumber="+1 555-0100") for kind in Kind})
+
+    async def whole(sync: AccountSync) -> list[Change]:
+        changes = await sync.plan(list(Kind))
+        account.refused = {Kind.BILLING: AccessDenied}
+        await sync.apply(changes)
+        return changes
+
+    _, receipts = synced(account, SOURCE, whole)
+    assert (receipts[Kind.BILLING].status, receipts[Kind.BILLING].changed) == (Status.FAILED, ())
+    assert {r.changed for kind, r in receipts.items() if kind is not Kind.BILLING} == {("PhoneNumber",)}
+
+
+def test_the_write_of_a_worker_that_died_stands_in_the_receipt() -> None:
+    """An intent without a receipt, whose account is in sync by now, was carried out: its fields are named."""
+    account = Account(dict(SOURCE))
+    intents = {(MEMBER, Kind.SECURITY): ("Name", "Title")}
+    changes, receipts = synced(account, SOURCE, lambda sync: sync.plan(list(Kind)), intents=intents)
+    assert changes == []
+    assert receipts[Kind.SECURITY].changed == ("Name", "Title")
+    assert {receipt.changed for kind, receipt in receipts.items() if kind is not Kind.SECURITY} == {()}
+
+
+def test_an_open_circuit_makes_no_call() -> None:
+    """A circuit that opened before is respected by plan and by apply."""
+    account = Account({kind: contact(kind, PhoneNumber="+1 555-0100") for kind in Kind})
+
+    async def whole(sync: AccountSync) -> list[Change]:
+        assert await sync.plan(list(Kind)) == []
+        changes = [Change(kind, SOURCE[kind], ("PhoneNumber",)) for kind in Kind]
+        await sync.apply(changes)
+        return changes
+
+    _, receipts = synced(account, SOURCE, whole, cause="AccessDenied")
+    assert account.steps == []
+    assert {(r.status, r.error, r.changed) for r in receipts.values()} == {(Status.SKIPPED, "CircuitOpen", ())}

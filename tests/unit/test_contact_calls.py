@@ -1,0 +1,108 @@
+"""Calls that change a contact: event rules and parser follow from one table, and agree about every call."""
+
+import json
+from itertools import product
+from typing import Any
+
+import pytest
+from moto.events.models import EventPattern
+
+from orgsync.components.contact_sync.event_patterns import event_rules
+from orgsync.contact_sync.core import errors
+from orgsync.contact_sync.core.trigger import parse_trigger
+from orgsync.contact_sync.names import (
+    ACCOUNT_PARAMETERS,
+    CONTACT_CALLS,
+    KIND_PARAMETERS,
+    Cause,
+    Kind,
+    Operation,
+)
+from tests.sample_events import MANAGEMENT, MEMBER, WRITER, event_names, sample_event
+
+CALLS = sorted(CONTACT_CALLS)
+# As AWS sends them; "transformed-…" have passed a rule already.
+RECORDED = [name for name in event_names() if not name.startswith("transformed-")]
+
+
+def sent(call: str, **parameters: str) -> dict[str, Any]:
+    """Return the event of a call in the management account, as CloudTrail records it."""
+    found = sample_event(
+        "source-deleted",
+        eventName=call,
+        eventSource=CONTACT_CALLS[call].event_source if call in CONTACT_CALLS else "account.amazonaws.com",
+        requestParameters=parameters,
+    )
+    return found | {"source": f"aws.{found['detail']['eventSource'].partition('.')[0]}"}
+
+
+def starts(given: Any) -> list[str]:
+    """Return the rules that an event matches."""
+    patterns = {name: rule.pattern for name, rule in event_rules().items()}
+    loaded = {rule: EventPattern.load(json.dumps(pattern)) for rule, pattern in patterns.items()}
+    return [rule for rule, pattern in loaded.items() if pattern.matches_event(given)]
+
+
+@pytest.mark.parametrize(("call", "kind", "key"), list(product(CALLS, Kind, KIND_PARAMETERS)))
+def test_a_call_matches_one_rule_and_asks_for_what_it_changed(call: str, kind: Kind, key: str) -> None:
+    """Each call, naming any kind in either spelling, starts one run, for a kind that it may have changed."""
+    given = sent(call, **{key: kind.upper()})
+    assert len(starts(given)) == 1
+    request = parse_trigger(given, run_id="run-1", management=MANAGEMENT, writer=WRITER)
+    may_change = CONTACT_CALLS[call].kinds
+    assert (request.cause, request.everyone) == (
+        Cause.SOURCE_CHANGED,
+        frozenset({kind}) if kind in may_change else may_change,
+    )
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_call_without_its_kind_is_whole_only_where_the_api_requires_none(call: str) -> None:
+    """A call that must name its kind is malformed without; any other asks for all that it may have changed."""
+    given = sent(call)
+    assert len(starts(given)) == 1
+    if CONTACT_CALLS[call].names_kind:
+        with pytest.raises(errors.MalformedEvent):
+            parse_trigger(given, run_id="run-1", management=MANAGEMENT)
+    else:
+        request = parse_trigger(given, run_id="run-1", management=MANAGEMENT)
+        assert request.everyone == CONTACT_CALLS[call].kinds
+
+
+@pytest.mark.parametrize(("call", "key"), list(product(CALLS, ACCOUNT_PARAMETERS)))
+def test_a_call_about_a_member_is_no_change_of_the_source(call: str, key: str) -> None:
+    """A member's id in either spelling is refused by the parser, and by the rule of the API that our writes use."""
+    given = sent(call, **{key: MEMBER, KIND_PARAMETERS[0]: "SECURITY"})
+    assert "source-changed" not in starts(given)
+    with pytest.raises(errors.MemberWrite):
+        parse_trigger(given, run_id="run-1", management=MANAGEMENT)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_refused_call_starts_nothing(call: str) -> None:
+    """AWS's refusal changed nothing: neither rule nor parser takes it."""
+    given = sent(call, **{KIND_PARAMETERS[0]: "SECURITY"})
+    given["detail"]["errorCode"] = "AccessDenied"
+    assert starts(given) == []
+    with pytest.raises(errors.CallFailed):
+        parse_trigger(given, run_id="run-1", management=MANAGEMENT)
+
+
+@pytest.mark.parametrize("call", sorted({*Operation, "PutSomethingElse"} - set(CONTACT_CALLS)))
+def test_a_call_that_is_not_in_the_table_starts_nothing(call: str) -> None:
+    """Reading a contact changes none: neither rule nor parser takes it."""
+    given = sent(call, **{KIND_PARAMETERS[0]: "SECURITY"})
+    assert starts(given) == []
+    with pytest.raises(errors.UnknownEvent):
+        parse_trigger(given, run_id="run-1", management=MANAGEMENT)
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_no_recorded_change_of_the_source_is_missed_by_the_rules(name: str) -> None:
+    """An event that the parser takes for a change of the source matches a rule."""
+    given = sample_event(name)
+    try:
+        request = parse_trigger(given, run_id="run-1", management=MANAGEMENT, writer=WRITER)
+    except errors.Refusal:
+        return
+    assert request.cause is not Cause.SOURCE_CHANGED or starts(given)

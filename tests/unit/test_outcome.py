@@ -1,0 +1,240 @@
+"""Outcomes: a run's receipts become one scenario, one severity, and whether anyone is notified."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.core import errors
+from orgsync.contact_sync.core.outcome import RunOutcome, RunSummary, classify
+from orgsync.contact_sync.core.receipts import Receipt, Status
+from orgsync.contact_sync.names import Kind
+from orgsync.shared.errors import error_class
+from orgsync.shared.notification_settings import Severity
+
+AT = "2026-11-01T10:00:00.000+00:00"
+SCENARIOS = [
+    "complete_failure",
+    "permission_errors",
+    "system_errors",
+    "partial_failure",
+    "configuration_errors",
+    "success_completion",
+]
+RUN_ERRORS = sorted(
+    name
+    for name, found in vars(errors).items()
+    if isinstance(found, type) and issubclass(found, errors.RunError) and not found.__subclasses__()
+)
+
+
+def receipt(
+    number: int = 1,
+    status: Status = Status.SUCCESS,
+    error: str | None = None,
+    kind: Kind = Kind.BILLING,
+    changed: tuple[str, ...] = (),
+) -> Receipt:
+    """Return a receipt of the account of a number."""
+    return Receipt(f"{number:012d}", kind, status, AT, changed, error)
+
+
+def failed(error: str, *numbers: int) -> list[Receipt]:
+    """Return receipts of accounts that failed."""
+    return [receipt(number, Status.FAILED, error) for number in numbers]
+
+
+def skipped(error: str, *numbers: int) -> list[Receipt]:
+    """Return receipts of accounts that were skipped."""
+    return [receipt(number, Status.SKIPPED, error) for number in numbers]
+
+
+def outcome(receipts: Sequence[Receipt], error: str | None = None, **config: Any) -> RunOutcome:
+    """Return the outcome of a run under a configuration."""
+    return classify(RunSummary.of(receipts), error, parse(config))
+
+
+# Receipts, the run's own error, and the spec's scenario, severity and status.
+TABLE: dict[str, tuple[list[Receipt], str | None, str, str, str]] = {
+    "all well": ([receipt(1), receipt(2)], None, "success_completion", "low", "completed"),
+    "nothing to do": ([], None, "success_completion", "low", "completed"),
+    "all skipped": (
+        skipped("Excluded", 1) + skipped("NotActive", 2),
+        None,
+        "success_completion",
+        "low",
+        "completed",
+    ),
+    "some failed": ([receipt(1), *failed("ServiceFailed", 2)], None, "partial_failure", "medium", "completed"),
+    "some throttled": ([receipt(1), *failed("Throttled", 2)], None, "partial_failure", "medium", "completed"),
+    "one denied": (
+        [receipt(1), *failed("AccessDenied", 2), *failed("ServiceFailed", 3)],
+        None,
+        "permission_errors",
+        "high",
+        "completed",
+    ),
+    "a worker died": ([receipt(1), *failed("WorkerDied", 2)], None, "system_errors", "high", "completed"),
+    "all failed": (failed("ServiceFailed", 1, 2), None, "complete_failure", "high", "failed"),
+    "all denied": (failed("AccessDenied", 1, 2), None, "complete_failure", "high", "failed"),
+    "all failed but the excluded": (
+        failed("ServiceFailed", 1) + skipped("Excluded", 2),
+        None,
+        "complete_failure",
+        "high",
+        "failed",
+    ),
+    "an open circuit after some": (
+        [receipt(99), *failed("ServiceFailed", *range(10)), *skipped("CircuitOpen", 20)],
+        None,
+        "system_errors",
+        "high",
+        "failed",
+    ),
+    "an open circuit for permissions": (
+        [receipt(99), *failed("AccessDenied", *range(10)), *skipped("CircuitOpen", 20)],
+        None,
+        "permission_errors",
+        "high",
+        "failed",
+    ),
+    "an open circuit and nothing done": (
+        [*failed("ServiceFailed", *range(10)), *skipped("CircuitOpen", 20)],
+        None,
+        "complete_failure",
+        "high",
+        "failed",
+    ),
+    "an alternate missing at the source": (
+        [receipt(1), *skipped("SourceMissing", 1)],
+        None,
+        "configuration_errors",
+        "medium",
+        "completed",
+    ),
+    "missing, and some failed": (
+        [receipt(1), *skipped("SourceMissing", 1), *failed("ServiceFailed", 2)],
+        None,
+        "partial_failure",
+        "medium",
+        "completed",
+    ),
+    "an unwritable source": (
+        skipped("SourceUnwritable", 1, 2),
+        "SourceUnwritable",
+        "configuration_errors",
+        "medium",
+        "failed",
+    ),
+    "a run that died": ([receipt(1)], "SystemFailure", "system_errors", "high", "failed"),
+    "a code of another version": ([], "GoneSince", "system_errors", "high", "failed"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(TABLE))
+def test_the_scenario_of_a_run(case: str) -> None:
+    """Each end of a run is one of the spec's six scenarios, with the spec's severity."""
+    receipts, error, scenario, severity, status = TABLE[case]
+    found = outcome(receipts, error)
+    assert (found.scenario, found.severity_name, found.status) == (scenario, severity, status)
+
+
+@pytest.mark.parametrize("error", RUN_ERRORS)
+def test_an_error_that_ends_a_run_is_the_owners_or_ours(error: str) -> None:
+    """A mistake of the configuration or the source is medium; anything else that ends a run is high."""
+    found = outcome([], error)
+    ours = issubclass(error_class(error), errors.ConfigurationError)
+    assert found.severity is (Severity.MEDIUM if ours else Severity.HIGH)
+    assert found.status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("policy", "scenario"), [("ignore", "success_completion"), ("propagate", "success_completion")]
+)
+def test_a_missing_source_contact_alarms_only_when_asked(policy: str, scenario: str) -> None:
+    """An owner who ignores or propagates a missing contact decided so: that is no mistake."""
+    found = outcome([receipt(1), *skipped("SourceMissing", 1)], on_source_delete=policy)
+    assert found.scenario == scenario
+
+
+@pytest.mark.parametrize("case", sorted(TABLE))
+def test_by_default_success_is_silent_and_all_else_is_notified(case: str) -> None:
+    """The spec's defaults: nobody is notified of success, somebody of everything else."""
+    receipts, error, scenario, *_ = TABLE[case]
+    assert outcome(receipts, error).notify is (scenario != "success_completion")
+
+
+@pytest.mark.parametrize("case", sorted(TABLE))
+@pytest.mark.parametrize("flag", ["notify_on_failure", "notify_on_success", "notify_on_partial_failure"])
+def test_each_flag_decides_over_its_own_scenarios(case: str, flag: str) -> None:
+    """One flag for success, one for partial failure, one for every other scenario."""
+    receipts, error, scenario, *_ = TABLE[case]
+    decides = {"success_completion": "notify_on_success", "partial_failure": "notify_on_partial_failure"}
+    for value in (True, False):
+        settings = {"notify_on_failure": False, "notify_on_success": False, "notify_on_partial_failure": False}
+        found = outcome(receipts, error, notification_settings=settings | {flag: value})
+        assert found.notify is (value and decides.get(scenario, "notify_on_failure") == flag)
+
+
+@given(count=st.integers(1, 12), threshold=st.integers(1, 12))
+def test_the_threshold_counts_failed_accounts(count: int, threshold: int) -> None:
+    """Some failed accounts are news from as many of them on as the owner says; kinds do not count twice."""
+    receipts = [receipt(99)]
+    receipts += [receipt(n, Status.FAILED, "ServiceFailed", kind) for n in range(count) for kind in Kind]
+    found = outcome(receipts, notification_settings={"failure_threshold": threshold})
+    assert found.notify is (count >= threshold)
+
+
+@pytest.mark.parametrize("case", [name for name, row in sorted(TABLE.items()) if row[4] == "failed"])
+def test_no_threshold_silences_a_run_that_failed_as_a_whole(case: str) -> None:
+    """The number of failed accounts does not matter where the run itself did not do what it was asked to."""
+    receipts, error, *_ = TABLE[case]
+    assert outcome(receipts, error, notification_settings={"failure_threshold": 1000}).notify
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("priority", ["high", "medium", "low", None])
+def test_the_owners_rules_decide_the_severity(scenario: str, priority: str | None) -> None:
+    """A scenario is as grave as the list in which the owner put it, and `none` in no list."""
+    rules: dict[str, list[str]] = {"high_priority": [], "medium_priority": [], "low_priority": []}
+    if priority:
+        rules[f"{priority}_priority"] = [scenario]
+    receipts, error = next((row[0], row[1]) for row in TABLE.values() if row[2] == scenario)
+    found = outcome(receipts, error, notification_settings={"user_notifications_config": {"notification_rules": rules}})
+    assert found.severity == (Severity(priority) if priority else None)
+    assert found.severity_name == (priority or "none")
+
+
+RECEIPTS = st.lists(
+    st.builds(
+        receipt,
+        st.integers(1, 6),
+        st.sampled_from(list(Status)),
+        st.sampled_from([None, "AccessDenied", "Excluded", "CircuitOpen"]),
+        st.sampled_from(list(Kind)),
+        st.sampled_from([(), ("City",)]),
+    ),
+    max_size=30,
+)
+
+
+@given(receipts=RECEIPTS, draw=st.randoms())
+def test_the_order_of_receipts_does_not_count(receipts: list[Receipt], draw: Random) -> None:
+    """Receipts stream by in any order: the outcome and the counts are the same."""
+    shuffled = draw.sample(receipts, len(receipts))
+    assert RunSummary.of(receipts) == RunSummary.of(shuffled)
+    assert outcome(receipts) == outcome(shuffled)
+    assert sum(RunSummary.of(receipts).counts().values()) == len(receipts)
+
+
+@given(receipts=RECEIPTS)
+def test_an_account_in_sync_failed_in_nothing(receipts: list[Receipt]) -> None:
+    """An account counts as in sync if something of it succeeded and nothing failed."""
+    summary = RunSummary.of(receipts)
+    for account in {receipt.account for receipt in receipts}:
+        statuses = {receipt.status for receipt in receipts if receipt.account == account}
+        assert (account in summary.in_sync_accounts()) is (Status.SUCCESS in statuses and Status.FAILED not in statuses)
