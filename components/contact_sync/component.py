@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
 from orgsync.components.contact_sync.alarms import severity_alarm
-from orgsync.components.contact_sync.deployment import Deployment
+from orgsync.components.contact_sync.arguments import ContactSyncArgs, InitialSyncResult, settings
 from orgsync.components.contact_sync.event_rules import EventRules
 from orgsync.components.contact_sync.forwarding import Forwarding
 from orgsync.components.contact_sync.functions import declare_functions
@@ -22,32 +21,15 @@ from orgsync.components.contact_sync.stores import Stores
 from orgsync.components.shared.function import Function
 from orgsync.components.shared.notifications import Notifications
 from orgsync.components.shared.stack_context import StackContext
-from orgsync.components.shared.stack_file import arguments
 from orgsync.components.shared.trail import Trail
-from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.names import FunctionName, discovery_parameter
-from orgsync.shared.configuration import validate
 
 DOCUMENTS = ("contact_sync", "deployment")
 """Arguments of the component, which are documents of a stack file too."""
 
 
-class ContactSyncArgs(TypedDict):
-    """Everything is optional: nothing given deploys something safe."""
-
-    contact_sync: NotRequired[dict[str, Any]]
-    """What the owner decides about contacts, in the keys of `orgsync:contact_sync` in a stack file and of a version in
-    the configuration table: `contact_types` (of primary, billing, operations, security; all by default),
-    `excluded_accounts` (ids), `excluded_units` (paths or ids), `excluded_tags` (key to value or values),
-    `on_source_delete` (ignore, propagate or alert), `schedule` (a rate or cron expression), `notification_settings`
-    (who hears of what), `retry_config`, `verify_config`, `pacing` (calls per second by operation) and `paused`. A key
-    that is none of these is refused at preview."""
-    deployment: NotRequired[dict[str, Any]]
-    """How this stack runs, in the keys of `orgsync:deployment` in a stack file: `log_level`, `log_retention_days`,
-    `receipt_retention_days`, `tracing`, `point_in_time_recovery`, `protect`, `trail` (one of its own, where the
-    organization has none), `memory` (MB by function), `initial_sync` (what a deployment waits for and fails on),
-    `member_events` and `member_units` (whether and where members' own changes are forwarded) and
-    `throttles_tolerated`. A key that is none of these is refused at preview."""
+NOTHING_GIVEN: ContactSyncArgs = {}
+"""No argument; as a default, because Pulumi infers no schema from an optional type."""
 
 
 class ContactSync(pulumi.ComponentResource):
@@ -67,27 +49,26 @@ class ContactSync(pulumi.ComponentResource):
     """Address of the dashboard in the console."""
     discovery_parameter: pulumi.Output[str]
     """Name of the SSM parameter by which the `orgsync` command finds this stack."""
-    initial_sync: pulumi.Output[dict[str, str]]
-    """Attributes of the last initial sync: `RunId`, `Status` (`completed`, `partial`, `failed`, `started`,
-    `handed_over`, `paused` or `unchanged`), `Severity`, `Scenario`, `Error` (the class of a run that failed), and the
-    counts `Succeeded`, `Skipped` and `Failed`, of accounts and kinds."""
+    initial_sync: pulumi.Output[InitialSyncResult]
+    """Result of the last initial sync, the run that follows the first deployment and each change of `contact_sync`."""
 
-    def __init__(self, name: str, args: ContactSyncArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: ContactSyncArgs = NOTHING_GIVEN, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("orgsync:index:ContactSync", name, {}, opts)
         below = pulumi.ResourceOptions(parent=self)
-        documents = arguments(args, DOCUMENTS)
-        config = parse(documents["contact_sync"], "contact_sync")
-        deployment = validate(Deployment, documents["deployment"], "deployment")
+        given = settings(args)
+        config, deployment = given.config, given.deployment
         context = self._context(name)
-        settings = config.notification_settings
-        if settings.fallback_sns_topic:
+        notified = config.notification_settings
+        if notified.fallback_sns_topic and notified.fallback_sns_topic not in given.later:
             path = "contact_sync.notification_settings.fallback_sns_topic"
-            context.check_topic(settings.fallback_sns_topic, path)
-        if hub := settings.user_notifications_config.notification_hub_region:
+            context.check_topic(notified.fallback_sns_topic, path)
+        if hub := notified.user_notifications_config.notification_hub_region:
             path = "contact_sync.notification_settings.user_notifications_config.notification_hub_region"
             context.check_region(hub, path)
         # Before AWS is asked about every account that it names.
-        body = template_body(context, documents["contact_sync"], deployment.initial_sync)
+        body = template_body(context, given.document, deployment.initial_sync)
         check_excluded(context.account, config, self._invoke_options)
         scope = None
         if deployment.member_events:
@@ -98,7 +79,8 @@ class ContactSync(pulumi.ComponentResource):
         notifications = Notifications(
             name,
             context,
-            settings,
+            notified,
+            later=given.later,
             key=stores.key.arn,
             severity_alarm=partial(severity_alarm, context),
             opts=below,
@@ -150,7 +132,16 @@ class ContactSync(pulumi.ComponentResource):
             needs=needs,
             opts=below,
         )
-        Monitoring(name, context, deployment, config, topics=notifications.alarm_topics, first_run=sync, opts=below)
+        Monitoring(
+            name,
+            context,
+            deployment,
+            config,
+            topics=notifications.alarm_topics,
+            fallback=notifications.fallback,
+            first_run=sync,
+            opts=below,
+        )
 
         self.state_machine_arn = machine.state_machine.arn
         self.config_table = stores.config_table.name

@@ -4,7 +4,8 @@ The owner's decisions about contacts are another document (`orgsync.contact_sync
 Both are validated before anything is declared, so a mistake fails the preview.
 """
 
-from typing import Annotated, Literal
+from enum import StrEnum
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
@@ -34,6 +35,28 @@ def _units_once(values: tuple[str, ...]) -> tuple[str, ...]:
 Memory = Annotated[int, Field(ge=128, le=10240)]
 
 
+class LogLevel(StrEnum):
+    """Least level of the log lines that functions write."""
+
+    DEBUG = "DEBUG"
+    """Each account and call; for the search of a fault."""
+    INFO = "INFO"
+    """Each run and batch."""
+    WARNING = "WARNING"
+    """What somebody may have to look at."""
+    ERROR = "ERROR"
+    """Failures only."""
+
+
+class InitialSyncWait(StrEnum):
+    """Moment of the initial sync that a deployment waits for."""
+
+    END = "end"
+    """The end of the run."""
+    START = "start"
+    """The start of the run; its outcome is then no output of the deployment."""
+
+
 class MemorySizes(StrictModel):
     """Megabytes of memory by function; processor share grows with them."""
 
@@ -46,14 +69,14 @@ class MemorySizes(StrictModel):
 class InitialSyncSettings(StrictModel):
     """Waiting of a deployment for the initial sync that it starts, and which end of it fails the deployment."""
 
-    wait: Literal["end", "start"] = "end"
+    wait: InitialSyncWait = InitialSyncWait.END
     fail_on: FailOn = FailOn.FAILED
 
 
 class Deployment(StrictModel):
     """Running of one stack; the defaults are production's."""
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: LogLevel = LogLevel.INFO
     log_retention_days: Annotated[int, AfterValidator(_retention)] = 90
     receipt_retention_days: int = Field(default=90, ge=1, le=3653)
     tracing: bool = False

@@ -10,6 +10,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from orgsync.components.contact_sync.arguments import InitialSyncResult, result
 from orgsync.components.contact_sync.deployment import InitialSyncSettings
 from orgsync.components.contact_sync.resource_names import logical_id
 from orgsync.components.shared.stack_context import StackContext
@@ -69,8 +70,8 @@ def template_body(context: StackContext, configuration: Mapping[str, Any], sync:
 class InitialSync(pulumi.ComponentResource):
     """The stack, of a template's text; it depends on everything that a run and the first event after it need."""
 
-    outcome: pulumi.Output[dict[str, str]]
-    """`ATTRIBUTES` of the last run that a deployment started, known when it has ended."""
+    outcome: pulumi.Output[InitialSyncResult]
+    """Result of the last run that a deployment started, known when it has ended."""
 
     def __init__(
         self,
@@ -95,7 +96,5 @@ class InitialSync(pulumi.ComponentResource):
                 custom_timeouts=pulumi.CustomTimeouts(create="130m", update="130m", delete="130m"),
             ),
         )
-        self.outcome = stack.outputs.apply(
-            lambda outputs: {attribute: outputs.get(attribute, "") for attribute in ATTRIBUTES}
-        )
+        self.outcome = stack.outputs.apply(result)
         self.register_outputs({})

@@ -108,7 +108,7 @@ def queries() -> dict[str, str]:
 class Monitoring(pulumi.ComponentResource):
     """Dashboard, alarms and saved queries.
 
-    `topics` get every alarm. One that speaks of a topic also goes to the owner's fallback, where there is one.
+    `topics` get every alarm. One that speaks of a topic also goes to the owner's `fallback`, unless that is empty.
     """
 
     def __init__(
@@ -119,6 +119,7 @@ class Monitoring(pulumi.ComponentResource):
         config: ContactSyncConfig,
         *,
         topics: Sequence[pulumi.Input[str]],
+        fallback: pulumi.Input[str],
         first_run: pulumi.Resource,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -129,12 +130,11 @@ class Monitoring(pulumi.ComponentResource):
         aws.cloudwatch.Dashboard(
             name, dashboard_name=context.prefix, dashboard_body=canonical_json(dashboard(context)), opts=below
         )
-        settings = config.notification_settings
-        fallback = [settings.fallback_sns_topic] if settings.fallback_sns_topic else []
+        elsewhere = [fallback] if fallback != "" else []
         for part, alarm in alarms(
-            context, deployment, config.schedule, config.paused, settings.chat_severities
+            context, deployment, config.schedule, config.paused, config.notification_settings.chat_severities
         ).items():
-            actions = [*topics, *(fallback if alarm.of_topic else [])]
+            actions = [*topics, *(elsewhere if alarm.of_topic else [])]
             aws.cloudwatch.MetricAlarm(
                 f"{name}-{part}",
                 name=context.name(part),

@@ -11,7 +11,8 @@ import pulumi
 import pulumi_aws as aws
 
 from orgsync.components.shared import resource_policies
-from orgsync.components.shared.stack_context import StackContext, short_hash
+from orgsync.components.shared.arguments import LaterValues
+from orgsync.components.shared.stack_context import StackContext
 from orgsync.shared.notification_settings import (
     NotificationSettings,
     Severity,
@@ -46,11 +47,12 @@ class Chat(pulumi.ComponentResource):
         context: StackContext,
         settings: NotificationSettings,
         *,
+        later: LaterValues,
         key: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("orgsync:shared:Chat", name, None, opts)
-        self.context, self.below = context, pulumi.ResourceOptions(parent=self)
+        self.context, self.later, self.below = context, later, pulumi.ResourceOptions(parent=self)
         self.topics = {
             severity: self._topic(f"{name}-chat-{severity}", severity, key) for severity in settings.chat_severities
         }
@@ -65,8 +67,8 @@ class Chat(pulumi.ComponentResource):
         # Without one AWS takes AdministratorAccess for the channel's guardrail.
         self.guardrails = [f"arn:{context.partition}:iam::aws:policy/AWSDenyAll"]
         self.channels = (
-            *(self._slack(name, channel) for channel in settings.slack_channels),
-            *(self._teams(name, channel) for channel in settings.teams_channels),
+            *(self._slack(name, index, channel) for index, channel in enumerate(settings.slack_channels)),
+            *(self._teams(name, index, channel) for index, channel in enumerate(settings.teams_channels)),
         )
         self.register_outputs({})
 
@@ -89,13 +91,13 @@ class Chat(pulumi.ComponentResource):
         )
         return topic.arn
 
-    def _slack(self, name: str, channel: SlackChannel) -> Channel:
-        part = f"slack-{channel.channel}"
+    def _slack(self, name: str, index: int, channel: SlackChannel) -> Channel:
+        part = f"slack-{index if channel.channel in self.later else channel.channel}"
         made = aws.chatbot.SlackChannelConfiguration(
             f"{name}-{part}",
             configuration_name=self.context.name(part),
-            slack_team_id=channel.workspace,
-            slack_channel_id=channel.channel,
+            slack_team_id=self.later.value(channel.workspace),
+            slack_channel_id=self.later.value(channel.channel),
             iam_role_arn=self.role.arn,
             guardrail_policy_arns=self.guardrails,
             logging_level="ERROR",
@@ -104,14 +106,14 @@ class Chat(pulumi.ComponentResource):
         )
         return Channel(part, "SLACK", made.chat_configuration_arn, channel.severities)
 
-    def _teams(self, name: str, channel: TeamsChannel) -> Channel:
-        part = f"teams-{short_hash(channel.team, channel.channel)}"
+    def _teams(self, name: str, index: int, channel: TeamsChannel) -> Channel:
+        part = f"teams-{self.later.name(index, channel.team, channel.channel)}"
         made = aws.chatbot.TeamsChannelConfiguration(
             f"{name}-{part}",
             configuration_name=self.context.name(part),
-            tenant_id=channel.tenant,
-            team_id=channel.team,
-            channel_id=channel.channel,
+            tenant_id=self.later.value(channel.tenant),
+            team_id=self.later.value(channel.team),
+            channel_id=self.later.value(channel.channel),
             iam_role_arn=self.role.arn,
             guardrail_policy_arns=self.guardrails,
             logging_level="ERROR",

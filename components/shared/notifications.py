@@ -7,8 +7,9 @@ import pulumi_aws as aws
 
 from orgsync.components.shared import resource_policies
 from orgsync.components.shared.alarms import Alarm
+from orgsync.components.shared.arguments import LaterValues, has_password
 from orgsync.components.shared.chat import Chat
-from orgsync.components.shared.stack_context import StackContext, short_hash
+from orgsync.components.shared.stack_context import StackContext
 from orgsync.components.shared.user_notifications import UserNotifications
 from orgsync.shared.configuration import canonical_json
 from orgsync.shared.notification_settings import (
@@ -54,7 +55,7 @@ class Notifications(pulumi.ComponentResource):
     chat_topics: pulumi.Output[str]
     """ARNs of the chat topics by severity, as JSON."""
 
-    fallback: str
+    fallback: pulumi.Input[str]
     """ARN of the owner's fallback topic; empty where there is none."""
 
     topics: list[pulumi.Input[str]]
@@ -69,6 +70,7 @@ class Notifications(pulumi.ComponentResource):
         context: StackContext,
         settings: NotificationSettings,
         *,
+        later: LaterValues,
         key: pulumi.Input[str],
         severity_alarm: Callable[[Severity], Alarm],
         opts: pulumi.ResourceOptions | None = None,
@@ -86,27 +88,30 @@ class Notifications(pulumi.ComponentResource):
             policy=resource_policies.topic_policy(context, context.arn("sns", context.name("notifications"))),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        for subscription in settings.subscriptions:
-            self._subscribe(name, subscription)
-        chat = Chat(name, context, settings, key=key, opts=below) if settings.chat_severities else None
+        self._later = later
+        for index, subscription in enumerate(settings.subscriptions):
+            self._subscribe(name, index, subscription)
+        chat = Chat(name, context, settings, later=later, key=key, opts=below) if settings.chat_severities else None
         channels = chat.channels if chat else ()
-        UserNotifications(name, context, settings, channels, severity_alarm=severity_alarm, opts=below)
+        UserNotifications(name, context, settings, channels, later=later, severity_alarm=severity_alarm, opts=below)
 
         chat_topics = chat.topics if chat else {}
-        fallback = settings.fallback_sns_topic
-        self.topics = [self.topic.arn, *chat_topics.values(), *([fallback] if fallback else [])]
+        self.fallback = later.value(settings.fallback_sns_topic or "")
+        fallback = [self.fallback] if settings.fallback_sns_topic else []
+        self.topics = [self.topic.arn, *chat_topics.values(), *fallback]
         self.alarm_topics = [self.topic.arn, *(arn for severity, arn in chat_topics.items() if severity == "high")]
         self.chat_topics = pulumi.Output.json_dumps(chat_topics, sort_keys=True)
-        self.fallback = fallback or ""
         self.register_outputs({})
 
-    def _subscribe(self, name: str, subscription: Subscription) -> None:
+    def _subscribe(self, name: str, index: int, subscription: Subscription) -> None:
         # Named after the endpoint: adding one in the middle of the list leaves the others alone.
+        part = self._later.name(index, subscription.protocol, subscription.endpoint)
+        endpoint = self._later.value(subscription.endpoint)
         aws.sns.TopicSubscription(
-            f"{name}-{subscription.protocol}-{short_hash(subscription.protocol, subscription.endpoint)}",
+            f"{name}-{subscription.protocol}-{part}",
             topic=self.topic.arn,
             protocol=subscription.protocol,
-            endpoint=subscription.endpoint,
+            endpoint=pulumi.Output.secret(endpoint) if has_password(subscription.endpoint) else endpoint,
             filter_policy=filter_policy(subscription.severities),
             opts=pulumi.ResourceOptions(parent=self),
         )

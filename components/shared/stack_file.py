@@ -1,4 +1,4 @@
-"""The project's own documents: as a stack file holds them, and as a component takes them as arguments.
+"""The project's own documents in a stack file.
 
 A key that is misspelt must not pass for one that is not given: without its exclusions a
 system would write where it must not.
@@ -8,14 +8,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pulumi
-
 from orgsync.shared.configuration import ConfigurationRefused
 
 _PROJECT = "orgsync"
 
 
-def stack_file(values: Mapping[str, Any], documents: Sequence[str]) -> dict[str, dict[str, Any]]:
+def stack_file(values: Mapping[str, Any], documents: Sequence[str]) -> dict[str, Any]:
     """Return the project's own documents in a stack's configuration, by their names without `orgsync:`.
 
     Args:
@@ -37,35 +35,6 @@ def stack_file(values: Mapping[str, Any], documents: Sequence[str]) -> dict[str,
     if lines:
         raise ConfigurationRefused("\n".join(lines))
     return {name: document for name, document in found.items() if document is not None}
-
-
-def arguments(given: Mapping[str, Any], documents: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return a component's documents by their names; one that is not given, or None, is empty.
-
-    Raises:
-        ConfigurationRefused: for an argument that is none of them, or no mapping, or holds what is known only once
-            something is made: what is configured must be known before.
-    """
-    unknown = sorted(given.keys() - set(documents))
-    lines = [f"{name}: is not an argument here; allowed: {', '.join(documents)}" for name in unknown]
-    found = {name: given.get(name) for name in documents}
-    for name, document in found.items():
-        if document is not None and not isinstance(document, Mapping):
-            lines.append(f"{name}: must be a mapping")
-        lines += [f"{path}: must be written out: an Output is known only later" for path in _outputs(document, name)]
-    if lines:
-        raise ConfigurationRefused("\n".join(lines))
-    return {name: dict(document or {}) for name, document in found.items()}
-
-
-def _outputs(value: Any, path: str) -> list[str]:
-    """Return where in a document something stands that is known only later."""
-    if isinstance(value, pulumi.Output):
-        return [path]
-    inside = (
-        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
-    )
-    return [found for key, item in inside for found in _outputs(item, f"{path}.{key}")]
 
 
 def _mapping(text: Any) -> dict[str, Any] | None:

@@ -11,8 +11,9 @@ import pulumi
 import pulumi_aws as aws
 
 from orgsync.components.shared.alarms import Alarm
+from orgsync.components.shared.arguments import LaterValues
 from orgsync.components.shared.chat import Channel
-from orgsync.components.shared.stack_context import StackContext, short_hash
+from orgsync.components.shared.stack_context import StackContext
 from orgsync.shared.configuration import canonical_json
 from orgsync.shared.notification_settings import (
     ALL,
@@ -47,16 +48,17 @@ class UserNotifications(pulumi.ComponentResource):
         settings: NotificationSettings,
         chat: Sequence[Channel],
         *,
+        later: LaterValues,
         severity_alarm: Callable[[Severity], Alarm],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("orgsync:shared:UserNotifications", name, None, opts)
-        self.context, self.below = context, pulumi.ResourceOptions(parent=self)
+        self.context, self.later, self.below = context, later, pulumi.ResourceOptions(parent=self)
         self.severity_alarm = severity_alarm
         self.config = settings.user_notifications_config
         chat_channels = [channel for channel in chat if channel.kind in self.config.delivery_channels]
         contacts = self.config.email_contacts if "EMAIL" in self.config.delivery_channels else ()
-        channels = [*(self._contact(name, contact) for contact in contacts), *chat_channels]
+        channels = [*(self._contact(name, index, contact) for index, contact in enumerate(contacts)), *chat_channels]
         hub = self._hub(name) if channels and self.config.register_hub else []
         for severity in ALL:
             recipients = [channel for channel in channels if severity in channel.severities]
@@ -69,10 +71,13 @@ class UserNotifications(pulumi.ComponentResource):
         region = self.config.notification_hub_region or self.context.region
         return [aws.notifications.NotificationHub(f"{name}-{region}", notification_hub_region=region, opts=self.below)]
 
-    def _contact(self, name: str, contact: EmailContact) -> Channel:
-        part = f"email-{short_hash(contact.address)}"
+    def _contact(self, name: str, index: int, contact: EmailContact) -> Channel:
+        part = f"email-{self.later.name(index, contact.address)}"
         made = aws.notifications.ContactsEmailContact(
-            f"{name}-{part}", name=self.context.name(part), email_address=contact.address, opts=self.below
+            f"{name}-{part}",
+            name=self.context.name(part),
+            email_address=self.later.value(contact.address),
+            opts=self.below,
         )
         return Channel(part, "EMAIL", made.arn, contact.severities)
 

@@ -6,11 +6,11 @@ in snake_case. The model is frozen: a run keeps the version it has read to its e
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from orgsync.contact_sync.names import Kind, Operation
+from orgsync.contact_sync.names import Kind, OnSourceDelete, Operation
 from orgsync.shared.configuration import StrictModel, validate
 from orgsync.shared.notification_settings import NotificationSettings
 from orgsync.shared.organization_units import account_id, unit_path_or_id
@@ -91,7 +91,7 @@ class ContactSyncConfig(StrictModel):
     excluded_accounts: Annotated[tuple[AccountId, ...], AfterValidator(_unique)] = ()
     excluded_units: Annotated[tuple[Annotated[str, AfterValidator(unit_path_or_id)], ...], AfterValidator(_unique)] = ()
     excluded_tags: Mapping[Annotated[str, Field(min_length=1, max_length=128)], TagValues] = Field(default_factory=dict)
-    on_source_delete: Literal["ignore", "propagate", "alert"] = "alert"
+    on_source_delete: OnSourceDelete = OnSourceDelete.ALERT
     retry_config: RetryConfig = RetryConfig()
     verify_config: VerifyConfig = VerifyConfig()
     pacing: Mapping[Operation, Pace] = Field(default_factory=dict)

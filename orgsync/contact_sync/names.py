@@ -24,9 +24,13 @@ class Kind(StrEnum):
     """A kind of contact; the three alternates carry AWS's own names in lower case."""
 
     PRIMARY = "primary"
+    """The primary contact: company, postal address and telephone number of the account; it is never deleted."""
     BILLING = "billing"
+    """The alternate contact for invoices and payments."""
     OPERATIONS = "operations"
+    """The alternate contact for the operation of the account, such as planned maintenance."""
     SECURITY = "security"
+    """The alternate contact for security incidents and abuse reports."""
 
 
 ALTERNATES = frozenset(Kind) - {Kind.PRIMARY}
@@ -102,12 +106,27 @@ class InitialSyncStatus(StrEnum):
 
 
 class FailOn(StrEnum):
-    """Ends of the initial sync that fail the deployment: a failed run, or a severity and above."""
+    """End of the initial sync that fails the deployment: a failed run, or a severity and above."""
 
     NEVER = "never"
+    """No end of the initial sync fails the deployment."""
     FAILED = "failed"
+    """A run that did not do what it was asked to fails the deployment."""
     HIGH = "high"
+    """A failed run, and a run of high severity, fail the deployment."""
     MEDIUM = "medium"
+    """A failed run, and a run of medium or high severity, fail the deployment."""
+
+
+class OnSourceDelete(StrEnum):
+    """Treatment of the members' own contact of a kind that the source account does not have."""
+
+    IGNORE = "ignore"
+    """The members' own contacts stay as they are."""
+    PROPAGATE = "propagate"
+    """The contact is deleted in the members too; the primary contact never is."""
+    ALERT = "alert"
+    """The members' own contacts stay as they are, and the run reports a configuration error."""
 
 
 class Operation(StrEnum):

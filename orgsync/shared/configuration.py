@@ -6,10 +6,10 @@ mistake reads the same everywhere: the path of its place, what is wrong, what is
 
 import json
 import types
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Tag, ValidationError
+from pydantic import BaseModel, ConfigDict, Tag, ValidationError, ValidationInfo
 
 
 class StrictModel(BaseModel):
@@ -25,12 +25,13 @@ class ConfigurationRefused(ValueError):
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def validate(model: type[Model], document: Any, path: str = "") -> Model:
+def validate(model: type[Model], document: Any, path: str = "", later: Collection[str] = ()) -> Model:
     """Validate a document.
 
     Args:
         document: mappings, lists, text, numbers, true, false and None only.
         path: where the document stands; every mistake's own path is below it.
+        later: texts that stand for values which are known only later; their shape is not checked.
 
     Raises:
         ConfigurationRefused: with a line for each mistake; none repeats a value.
@@ -48,13 +49,18 @@ def validate(model: type[Model], document: Any, path: str = "") -> Model:
         ) from error
     try:
         # As JSON and strictly: text is no number and no truth, but a list may stand for a tuple.
-        found = model.model_validate_json(text)
+        found = model.model_validate_json(text, context=frozenset(later))
         if not lines:
             return found
     except ValidationError as error:
         lines += explain(error, model, path)
     # Raised outside the handler: pydantic's own error repeats the input, and the chain is printed.
     raise ConfigurationRefused("\n".join(lines))
+
+
+def known_later(value: str, info: ValidationInfo) -> bool:
+    """Return whether a text stands for a value that is known only later, as the caller of `validate` said."""
+    return value in (info.context or ())
 
 
 def explain(error: ValidationError, model: type[BaseModel], path: str = "") -> list[str]:

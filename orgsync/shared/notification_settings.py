@@ -5,38 +5,73 @@ addresses.
 import re
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
-from orgsync.shared.configuration import StrictModel
+from orgsync.shared.configuration import StrictModel, known_later
 
-Scenario = Literal[
-    "complete_failure",
-    "permission_errors",
-    "system_errors",
-    "partial_failure",
-    "configuration_errors",
-    "success_completion",
-]
+
+class RunScenario(StrEnum):
+    """Scenarios that a run may end in (spec: notification scenarios)."""
+
+    COMPLETE_FAILURE = "complete_failure"
+    """Nothing that was compared came out well."""
+    PERMISSION_ERRORS = "permission_errors"
+    """AWS denied access to an account, or to all of them."""
+    SYSTEM_ERRORS = "system_errors"
+    """AWS or one of the functions failed."""
+    PARTIAL_FAILURE = "partial_failure"
+    """Some accounts failed, the others are in sync."""
+    CONFIGURATION_ERRORS = "configuration_errors"
+    """The configuration or the source account cannot be used as it stands."""
+    SUCCESS_COMPLETION = "success_completion"
+    """Every account that was compared is in sync."""
 
 
 class Severity(StrEnum):
     """Severities of a run, the gravest first."""
 
     HIGH = "high"
+    """Somebody has to act; alarms go with it."""
     MEDIUM = "medium"
+    """Somebody has to look."""
     LOW = "low"
+    """Nobody has to do anything."""
+
+
+class DeliveryChannel(StrEnum):
+    """Channels of AWS User Notifications that the stack associates."""
+
+    EMAIL = "EMAIL"
+    """The e-mail contacts."""
+    SMS = "SMS"
+    """No channel of User Notifications; text messages are `subscriptions`. Accepted, and without effect."""
+    SLACK = "SLACK"
+    """The Slack channels, besides the rich text that they get from SNS."""
+    TEAMS = "TEAMS"
+    """The Microsoft Teams channels, besides the rich text that they get from SNS."""
+
+
+class SubscriptionProtocol(StrEnum):
+    """Protocols of a subscription of the topic."""
+
+    EMAIL = "email"
+    """An e-mail address, whose owner confirms the subscription."""
+    SMS = "sms"
+    """A telephone number, which gets text messages."""
+    HTTPS = "https"
+    """A web address, which answers the confirmation itself."""
 
 
 ALL: tuple[Severity, ...] = tuple(Severity)
 
 
-def _shaped(pattern: str, wanted: str) -> Callable[[str], str]:
+def _shaped(pattern: str, wanted: str) -> Callable[[str, ValidationInfo], str]:
     """Make a validator that says what is wanted instead of quoting a pattern."""
 
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
+    def check(value: str, info: ValidationInfo) -> str:
+        if not known_later(value, info) and not re.fullmatch(pattern, value):
             raise ValueError(f"must be {wanted}")
         return value
 
@@ -108,9 +143,13 @@ TeamsChannelId = Annotated[
 class NotificationRules(StrictModel):
     """Priorities of scenarios; each scenario stands in one list at most."""
 
-    high_priority: tuple[Scenario, ...] = ("complete_failure", "permission_errors", "system_errors")
-    medium_priority: tuple[Scenario, ...] = ("partial_failure", "configuration_errors")
-    low_priority: tuple[Scenario, ...] = ("success_completion",)
+    high_priority: tuple[RunScenario, ...] = (
+        RunScenario.COMPLETE_FAILURE,
+        RunScenario.PERMISSION_ERRORS,
+        RunScenario.SYSTEM_ERRORS,
+    )
+    medium_priority: tuple[RunScenario, ...] = (RunScenario.PARTIAL_FAILURE, RunScenario.CONFIGURATION_ERRORS)
+    low_priority: tuple[RunScenario, ...] = (RunScenario.SUCCESS_COMPLETION,)
 
     @model_validator(mode="after")
     def _once(self) -> "NotificationRules":
@@ -120,7 +159,7 @@ class NotificationRules(StrictModel):
             raise ValueError(f"named more than once: {', '.join(twice)}")
         return self
 
-    def severity(self, scenario: Scenario) -> Severity | None:
+    def severity(self, scenario: RunScenario) -> Severity | None:
         """Return the severity of a scenario; None for one that stands in no list."""
         lists = {
             Severity.HIGH: self.high_priority,
@@ -149,7 +188,7 @@ class UserNotificationsConfig(StrictModel):
 
     notification_hub_region: Region | None = None
     register_hub: bool = True
-    delivery_channels: tuple[Literal["EMAIL", "SMS", "SLACK", "TEAMS"], ...] = ("EMAIL",)
+    delivery_channels: tuple[DeliveryChannel, ...] = (DeliveryChannel.EMAIL,)
     email_contacts: tuple[EmailContact, ...] = ()
     notification_rules: NotificationRules = NotificationRules()
 
@@ -163,19 +202,19 @@ class UserNotificationsConfig(StrictModel):
 class Subscription(StrictModel):
     """A subscriber of the SNS topic: an e-mail address, a phone number or an HTTPS address."""
 
-    protocol: Literal["email", "sms", "https"]
+    protocol: SubscriptionProtocol
     endpoint: str
     severities: Severities = ALL
 
     @model_validator(mode="after")
-    def _shape(self) -> "Subscription":
+    def _shape(self, info: ValidationInfo) -> "Subscription":
         shapes = {
-            "email": (_EMAIL, _AN_EMAIL),
-            "sms": (r"\+[1-9]\d{6,14}", "a phone number such as +15550100"),
-            "https": (_HTTPS, "an https:// address such as https://example.com/path"),
+            SubscriptionProtocol.EMAIL: (_EMAIL, _AN_EMAIL),
+            SubscriptionProtocol.SMS: (r"\+[1-9]\d{6,14}", "a phone number such as +15550100"),
+            SubscriptionProtocol.HTTPS: (_HTTPS, "an https:// address such as https://example.com/path"),
         }
         pattern, wanted = shapes[self.protocol]
-        if not re.fullmatch(pattern, self.endpoint):
+        if not known_later(self.endpoint, info) and not re.fullmatch(pattern, self.endpoint):
             raise ValueError(f"endpoint of {self.protocol} must be {wanted}")
         return self
 

@@ -1,15 +1,12 @@
-"""The stack file and the component's arguments: a key that nobody reads must not pass."""
+"""The stack file: a key that nobody reads must not pass."""
 
 import json
-import re
 from pathlib import Path
-from typing import Any
 
-import pulumi
 import pytest
 
 from orgsync.components.contact_sync.component import DOCUMENTS
-from orgsync.components.shared.stack_file import arguments, stack_file
+from orgsync.components.shared.stack_file import stack_file
 from orgsync.sandbox.cloud.cloud import Cloud
 from orgsync.sandbox.contact_sync.configuration import STACK_KEY
 from orgsync.sandbox.engines.inline import InlineEngine
@@ -61,34 +58,3 @@ def test_the_preview_fails_on_a_misspelt_key(key: str) -> None:
         with pytest.raises(DeployFailed, match=f"{key}: is not a key here; allowed: orgsync:contact_sync"):
             engine.preview("dev", EXCLUDING)
         assert cloud.leftovers() == []
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        (
-            {"contactsync": {"excluded_accounts": ["200000000001"]}},
-            "contactsync: is not an argument here; allowed: con",
-        ),
-        ({"contact_sync": ["billing"]}, "contact_sync: must be a mapping"),
-        (
-            {"deployment": {"memory": {"plan": pulumi.Output.from_input(512)}}},
-            "deployment.memory.plan: must be written",
-        ),
-        (
-            {"contact_sync": {"excluded_units": [pulumi.Output.from_input("/A")]}},
-            "contact_sync.excluded_units.0: must be",
-        ),
-    ],
-)
-def test_an_argument_that_cannot_be_meant_is_refused(given: dict[str, Any], said: str) -> None:
-    """Misspelt it would be as if nothing were excluded; what is known only later cannot be judged at preview."""
-    with pytest.raises(ConfigurationRefused, match=re.escape(said)):
-        arguments(given, DOCUMENTS)
-
-
-def test_nothing_given_is_empty() -> None:
-    """None is nothing too: other languages send it."""
-    nothing: dict[str, dict[str, Any]] = {"contact_sync": {}, "deployment": {}}
-    assert arguments({}, DOCUMENTS) == nothing
-    assert arguments({"contact_sync": None, "deployment": None}, DOCUMENTS) == nothing

@@ -78,7 +78,7 @@ def test_going_back_to_an_earlier_configuration_is_waited_for(cloud: Cloud) -> N
         cloud.settle()
         cloud.faults.add({"operation": "PutAlternateContact", "error": "AccessDeniedException"})
         outcome = engine.up("dev", QUICK).outputs["initial_sync"]
-    assert (outcome["Status"], outcome["Scenario"], outcome["Failed"]) == ("partial", "permission_errors", "1")
+    assert (outcome["status"], outcome["scenario"], outcome["failed"]) == ("partial", "permission_errors", 1)
 
 
 @pytest.mark.parametrize("choice", ["inline", pytest.param("pulumi", marks=pytest.mark.engine)])

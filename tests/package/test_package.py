@@ -1,34 +1,48 @@
-"""ContactSync as a Pulumi package: what other programs see of it, and what it does for them."""
+"""ContactSync as a Pulumi package: what other programs see of it."""
 
 import json
-import os
-import sys
+import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pulumi.errors import InputPropertyError
-from pydantic import BaseModel
+from pulumi.errors import InputPropertiesError
 
 import orgsync
-from orgsync import components
 from orgsync.components.__main__ import SCHEMA, Package, schema
+from orgsync.components.contact_sync.arguments import written
 from orgsync.components.contact_sync.deployment import Deployment
+from orgsync.components.shared.arguments import PACKAGE
 from orgsync.contact_sync.config import ContactSyncConfig
-from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.contact_sync.configuration import STACK_KEY
-from orgsync.sandbox.engines.opener import find_cli, open_engine
-from orgsync.sandbox.engines.protocol import DeployFailed, Engine
-from orgsync.sandbox.model.organization import make
+from orgsync.contact_sync.names import FailOn, Operation
+from orgsync.shared.configuration import ConfigurationRefused, validate
+from tests.package.pulumi_cli import run_cli
 
-PROGRAM = Path(__file__).parent / "program"
-IMPORTING = Path(__file__).parent / "imported"
-COMMAND = "pulumi-resource-orgsync"
+ROOT = Path(__file__).parents[2]
+COMPONENT = "orgsync:index:ContactSync"
+
+
+def types() -> dict[str, Any]:
+    """Return the published types by their own names."""
+    return {name.rpartition(":")[2]: value for name, value in schema()["types"].items()}
 
 
 def described(value: dict[str, Any]) -> bool:
     return bool(value.get("description", "").strip())
+
+
+def descriptions(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every description in a part of the schema, with its place."""
+    if isinstance(value, dict):
+        if isinstance(value.get("description"), str):
+            yield path, value["description"]
+        for key, item in value.items():
+            yield from descriptions(item, f"{path}.{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from descriptions(item, f"{path}.{index}")
 
 
 def test_the_committed_schema_is_current() -> None:
@@ -41,94 +55,159 @@ def test_the_version_stands_in_one_place() -> None:
     assert schema()["version"] == orgsync.__version__
 
 
-def test_every_argument_and_output_is_described() -> None:
-    """Nobody has to read the code to know what goes in and what comes out."""
-    (component,) = schema()["resources"].values()
-    properties = {**component["inputProperties"], **component["properties"]}
+def test_the_package_describes_itself() -> None:
+    """The registry and generated SDKs show whose it is and where it comes from, as the project's metadata does."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    published = schema()
+    assert published["description"] == project["description"]
+    assert published["repository"] == project["urls"]["Repository"]
+    assert published["pluginDownloadURL"] == f"git://{published['repository'].removeprefix('https://')}/components"
+    assert published["publisher"]
+    assert {"kind/component", "category/infrastructure", "aws"} <= set(published["keywords"])
+    # The owner's decision: an absent licence is better than a wrong one.
+    assert "license" not in published
+
+
+def test_everything_is_described() -> None:
+    """Nobody has to read the code to know what goes in, what comes out, and what each choice means."""
+    component = schema()["resources"][COMPONENT]
     assert described(component)
+    properties = {**component["inputProperties"], **component["properties"]}
     assert not [name for name, value in properties.items() if not described(value)]
+    for name, value in types().items():
+        assert described(value), name
+        assert not [f"{name}.{key}" for key, item in value.get("properties", {}).items() if not described(item)]
+        assert not [f"{name}.{member['name']}" for member in value.get("enum", []) if not described(member)]
 
 
-@pytest.mark.parametrize(("argument", "model"), [("contactSync", ContactSyncConfig), ("deployment", Deployment)])
-def test_every_key_of_a_document_is_named(argument: str, model: type[BaseModel]) -> None:
-    """An argument is a whole document: what it may hold stands in its description."""
-    (component,) = schema()["resources"].values()
-    description = component["inputProperties"][argument]["description"]
-    assert [key for key in model.model_fields if f"`{key}`" not in description] == []
+def test_nothing_is_of_any_type() -> None:
+    """A map of anything would let misspelt keys and values through to the deployment."""
+    assert "pulumi.json#/Any" not in json.dumps(schema())
 
 
-def test_an_argument_that_is_none_is_refused() -> None:
-    """Pulumi would drop it, and with it an exclusion."""
-    with pytest.raises(InputPropertyError, match="contactSink: is not an argument; allowed: contactSync, deployment"):
-        Package().construct("contacts", "orgsync:index:ContactSync", {"contactSink": {"excluded_units": ["/Sandbox"]}})
+def test_descriptions_spell_keys_as_the_package_does() -> None:
+    """Python's own spelling is no key in any other language."""
+    ours = {key for key in written(PACKAGE).spelled_keys() if "_" in key}
+    found = [place for place, text in descriptions(schema()) for code in re.findall(r"`(\w+)", text) if code in ours]
+    assert found == []
+
+
+def test_descriptions_are_paragraphs() -> None:
+    """Lines of the source and their indentation are no part of them; an example keeps its lines."""
+    texts = [text.partition("```")[0] for _, text in descriptions(schema())]
+    assert [text for text in texts if re.search(r"(?<!\n)\n(?!\n)|  ", text)] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "said"),
+    [
+        ("ContactSyncOptions", "schedule", "Default: `rate(1 day)`."),
+        ("ContactSyncOptions", "contactTypes", "Default: `primary`, `billing`, `operations`, `security`."),
+        ("ContactSyncOptions", "excludedAccounts", "Default: none."),
+        ("ContactSyncOptions", "paused", "Default: `false`."),
+        ("RetryOptions", "maxAttempts", "From 0 to 10. Default: `3`."),
+        ("PaceOptions", "rate", "Above 0, up to 1000."),
+        ("MemoryOptions", "process", "From 128 to 10240. Default: `1024`."),
+        ("InitialSyncOptions", "failOn", "Default: `failed`."),
+    ],
+)
+def test_defaults_and_bounds_are_those_of_the_models(kind: str, key: str, said: str) -> None:
+    """They are written once, where they are validated."""
+    assert types()[kind]["properties"][key]["description"].endswith(f" {said}")
+
+
+def test_what_the_schema_cannot_say_is_described() -> None:
+    """Operations are keys of a map, and days are numbers: their descriptions name every one that there is."""
+    pacing = types()["ContactSyncOptions"]["properties"]["pacing"]["description"]
+    assert [operation for operation in Operation if f"`{operation}`" not in pacing] == []
+    days = types()["DeploymentOptions"]["properties"]["logRetentionDays"]["description"]
+    listed = re.search(r"takes: ([\d, ]+)\.", days)
+    assert listed
+    accepted = {int(number) for number in listed[1].split(", ")}
+    assert accepted == {number for number in range(1, 4000) if _is_retention(number)}
+
+
+def _is_retention(days: int) -> bool:
+    try:
+        validate(Deployment, {"log_retention_days": days})
+    except ConfigurationRefused:
+        return False
+    return True
+
+
+def test_closed_sets_are_enums() -> None:
+    """A choice is named in every language; its members are the models' own."""
+    fail_on = types()["FailOn"]
+    assert [member["value"] for member in fail_on["enum"]] == list(FailOn)
+    enums = {name for name, value in types().items() if "enum" in value}
+    assert enums == {
+        *("ContactType", "OnSourceDelete", "Severity", "SubscriptionProtocol", "DeliveryChannel", "RunScenario"),
+        *("LogLevel", "InitialSyncWait", "FailOn", "InitialSyncOutcome"),
+    }
+    assert types()["ContactType"]["enum"][0]["value"] == ContactSyncConfig().contact_types[0]
+
+
+def test_the_initial_sync_is_an_output_with_types() -> None:
+    """Its counts are numbers, its status is one of a few."""
+    properties = types()["InitialSyncResult"]["properties"]
+    assert {properties[count]["type"] for count in ("succeeded", "skipped", "failed")} == {"integer"}
+    assert properties["status"]["$ref"] == "#/types/orgsync:index:InitialSyncOutcome"
+
+
+def test_only_what_is_passed_on_may_come_later() -> None:
+    """In a language with types an Output where it is refused does not compile."""
+    later = {
+        f"{name}.{key}"
+        for name, value in types().items()
+        for key, item in value.get("properties", {}).items()
+        if name.endswith("Options") and not item.get("plain")
+    }
+    assert later == {
+        *("NotificationOptions.fallbackSnsTopic", "SubscriptionOptions.endpoint", "EmailContactOptions.address"),
+        *("SlackChannelOptions.workspace", "SlackChannelOptions.channel"),
+        *("TeamsChannelOptions.tenant", "TeamsChannelOptions.team", "TeamsChannelOptions.channel"),
+    }
+
+
+def test_what_is_wrong_is_refused_before_pulumi_drops_it() -> None:
+    """Every mistake at once, each at its property's path."""
+    given = {"contactSink": {}, "contactSync": {"excludedUnit": ["/Sandbox"], "contactTypes": ["biling"]}}
+    with pytest.raises(InputPropertiesError) as refused:
+        Package().construct("contacts", COMPONENT, given)
+    found = {error["property_path"]: error["reason"] for error in refused.value.errors or []}
+    assert found.pop("contactSync.excludedUnit").startswith("is not a key here; allowed: contactTypes, excludedAcc")
+    assert found == {
+        "contactSink": "is not an argument here; allowed: contactSync, deployment",
+        "contactSync.contactTypes[0]": "must be primary, billing, operations or security",
+    }
+
+
+def test_an_address_is_not_repeated() -> None:
+    """The engine prints the value of a property that an error names: an address, perhaps with a password in it."""
+    endpoint = "https//name:password@example.com"
+    given = {"notificationSettings": {"subscriptions": [{"protocol": "https", "endpoint": endpoint}]}, "paused": 1}
+    with pytest.raises(InputPropertiesError) as refused:
+        Package().construct("contacts", COMPONENT, {"contactSync": given})
+    assert [error["property_path"] for error in refused.value.errors or []] == ["contactSync.paused"]
+    line = "- property contactSync.notificationSettings.subscriptions[0] has a problem: endpoint of https must be"
+    assert line in refused.value.message
+    assert "password" not in refused.value.message
 
 
 def test_nothing_has_to_be_given() -> None:
     """Every argument has a default."""
-    (component,) = schema()["resources"].values()
-    assert component["requiredInputs"] == []
+    assert schema()["resources"][COMPONENT]["requiredInputs"] == []
 
 
-@pytest.fixture
-def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The package's command where the engine looks for it, as an installation puts it there."""
-    command = tmp_path / COMMAND
-    command.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{Path(components.__file__).parent}' \"$@\"\n")
-    command.chmod(0o755)
-    monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path), os.environ["PATH"]]))
-
-
-@pytest.fixture
-def cloud() -> Iterator[Cloud]:
-    with Cloud(make(seed=4, count=3)) as opened:
-        yield opened
-
-
-@pytest.mark.slow
-def test_a_program_in_python_imports_it_as_often_as_it_likes(cloud: Cloud) -> None:
-    """Two systems in one stack, each with its own names; nothing given is everything."""
-    with open_engine("inline", cloud, IMPORTING, STACK_KEY) as engine:
-        outputs = engine.up().outputs
-        assert (outputs["whole"]["Status"], outputs["whole"]["Succeeded"]) == ("completed", "12")
-        assert (outputs["billing"]["Status"], outputs["billing"]["Skipped"]) == ("completed", "1")
-        assert len(set(outputs["parameters"])) == 2
-        engine.destroy()
-    assert cloud.leftovers() == []
-
-
-@pytest.fixture
-def engine(cloud: Cloud, on_path: None) -> Iterator[Engine]:
-    if find_cli() is None:
-        pytest.skip("no Pulumi CLI on PATH or at .engine/pulumi: make engine")
-    with open_engine("pulumi", cloud, PROGRAM, STACK_KEY) as opened:
-        yield opened
+def test_an_enum_in_an_output_keeps_its_value() -> None:
+    """Pulumi's own mapping of nested outputs makes an empty mapping of it."""
+    package = Package()
+    kind = package._type_defs["InitialSyncResult"]
+    given = {"status": "paused", "succeeded": 0, "skipped": 0, "failed": 0}
+    assert package.map_complex_output(given, kind) == given
 
 
 @pytest.mark.engine
-@pytest.mark.slow
-def test_another_program_keeps_its_contacts_in_step(engine: Engine, cloud: Cloud) -> None:
-    """A remote component from first `up` to `destroy`: it converges, changes nothing unasked, leaves nothing."""
-    deployed = engine.up()
-    cloud.settle()
-    assert deployed.outputs["initial_sync"]["Status"] == "completed"
-    assert deployed.outputs["initial_sync"]["Succeeded"] == "6"
-    contacts = cloud.account.contacts()
-    source = contacts.pop(cloud.organization.management)
-    for held in contacts.values():
-        assert (held["billing"], held["security"]) == (source["billing"], source["security"])
-
-    again = engine.up()
-    assert again.changes == 0, again.resources
-    assert len(cloud.executions()) == len({run["name"] for run in cloud.executions()}) == 1
-
-    engine.destroy()
-    assert cloud.leftovers() == []
-
-
-@pytest.mark.engine
-@pytest.mark.slow
-def test_another_program_is_told_what_is_wrong(engine: Engine, cloud: Cloud) -> None:
-    """A mistake in the arguments fails the preview with its path and its remedy, as in a stack file of ours."""
-    with pytest.raises(DeployFailed, match=r"excluded_accounts\.0: must be an account id of 12 digits"):
-        engine.preview(config={"excluded_accounts": ["12"]})
-    assert cloud.leftovers() == []
+def test_pulumi_accepts_the_schema(cli: Path) -> None:
+    """The engine's own check fails on a schema from which no SDK can be made."""
+    assert run_cli(cli, ["schema", "check", str(SCHEMA)]) == ""

@@ -118,7 +118,7 @@ def test_a_program_with_folders_of_the_same_names_deploys_it(installed: Path, tm
     seen = json.loads(run(installed / "bin" / "python", program / "deploy.py", cwd=tmp_path).splitlines()[-1])
     assert Path(seen["orgsync"]).is_relative_to(site_packages(installed))
     # Two members that are not excluded, two kinds each.
-    assert (seen["initial_sync"]["Status"], seen["initial_sync"]["Succeeded"]) == ("completed", "4")
+    assert (seen["initial_sync"]["status"], seen["initial_sync"]["succeeded"]) == ("completed", 4)
     assert seen["declared"] > 50
     assert seen["leftovers"] == []
 

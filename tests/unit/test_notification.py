@@ -23,7 +23,7 @@ from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run
 from orgsync.contact_sync.names import Cause, Kind
 from orgsync.shared.errors import error_class
-from orgsync.shared.notification_settings import Scenario, Severity
+from orgsync.shared.notification_settings import RunScenario, Severity
 
 AT = "2026-11-01T10:00:00.000+00:00"
 CANARY = "canary-value"
@@ -50,7 +50,7 @@ def failed(error: str, *numbers: int) -> list[Receipt]:
 @pytest.mark.parametrize(
     "environment", ["dev", "an-environment-with-a-name-that-is-much-longer-than-it-had-to-be-" * 2]
 )
-def test_a_subject_is_one_that_sns_takes(scenario: Scenario, severity: Severity, environment: str) -> None:
+def test_a_subject_is_one_that_sns_takes(scenario: RunScenario, severity: Severity, environment: str) -> None:
     """At most 100 characters of ASCII on one line, or SNS refuses the message."""
     run = Run("run-7", Cause.SCHEDULE, AT, AT)
     subject = compose(run, RunOutcome("failed", scenario, severity, True), RunSummary(), environment).subject

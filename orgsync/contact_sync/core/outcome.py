@@ -18,7 +18,7 @@ from orgsync.contact_sync.core.errors import (
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.names import Kind
 from orgsync.shared.errors import AccessDenied, error_class
-from orgsync.shared.notification_settings import NotificationSettings, Scenario, Severity
+from orgsync.shared.notification_settings import NotificationSettings, RunScenario, Severity
 
 
 @dataclass
@@ -89,7 +89,7 @@ class RunOutcome:
     """
 
     status: str
-    scenario: Scenario
+    scenario: RunScenario
     severity: Severity | None
     notify: bool
 
@@ -111,31 +111,31 @@ def classify(summary: RunSummary, error: str | None, config: ContactSyncConfig) 
     return RunOutcome(status, scenario, severity, _notify(scenario, status, summary, settings))
 
 
-def _scenario(summary: RunSummary, error: str | None, config: ContactSyncConfig) -> tuple[Scenario, str]:
+def _scenario(summary: RunSummary, error: str | None, config: ContactSyncConfig) -> tuple[RunScenario, str]:
     if error:
         ours = issubclass(error_class(error), ConfigurationError)
-        return ("configuration_errors" if ours else "system_errors"), "failed"
+        return (RunScenario.CONFIGURATION_ERRORS if ours else RunScenario.SYSTEM_ERRORS), "failed"
     if summary.nothing_succeeded:
-        return "complete_failure", "failed"
+        return RunScenario.COMPLETE_FAILURE, "failed"
     denied = summary.errors[AccessDenied.__name__] > 0
     if summary.circuit_opened:
-        return ("permission_errors" if denied else "system_errors"), "failed"
+        return (RunScenario.PERMISSION_ERRORS if denied else RunScenario.SYSTEM_ERRORS), "failed"
     if denied:
-        return "permission_errors", "completed"
+        return RunScenario.PERMISSION_ERRORS, "completed"
     if summary.errors[WorkerDied.__name__]:
-        return "system_errors", "completed"
+        return RunScenario.SYSTEM_ERRORS, "completed"
     if summary.receipts[Status.FAILED]:
-        return "partial_failure", "completed"
+        return RunScenario.PARTIAL_FAILURE, "completed"
     if summary.missing_at_source and config.on_source_delete == "alert":
-        return "configuration_errors", "completed"
-    return "success_completion", "completed"
+        return RunScenario.CONFIGURATION_ERRORS, "completed"
+    return RunScenario.SUCCESS_COMPLETION, "completed"
 
 
-def _notify(scenario: Scenario, status: str, summary: RunSummary, settings: NotificationSettings) -> bool:
-    if scenario == "success_completion":
+def _notify(scenario: RunScenario, status: str, summary: RunSummary, settings: NotificationSettings) -> bool:
+    if scenario == RunScenario.SUCCESS_COMPLETION:
         return settings.notify_on_success
     # The threshold speaks of accounts that failed in a run that went on; a run that failed as
     # a whole, or a source that lacks a contact, is not a matter of how many.
     if status == "completed" and 0 < len(summary.failed_accounts) < settings.failure_threshold:
         return False
-    return settings.notify_on_partial_failure if scenario == "partial_failure" else settings.notify_on_failure
+    return settings.notify_on_partial_failure if scenario == RunScenario.PARTIAL_FAILURE else settings.notify_on_failure

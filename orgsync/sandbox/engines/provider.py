@@ -48,10 +48,19 @@ def _reporting_errors(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class SandboxProvider(provider_pb2_grpc.ResourceProviderServicer):
-    """The protocol's side of `orgsync.sandbox.resources`, for whatever stack the engine works on."""
+    """The protocol's side of `orgsync.sandbox.resources`, for whatever stack the engine works on.
+
+    A program may declare several AWS providers. A request does not say whose it is, but the engine opens a connection
+    for each, so the caller's address tells them apart.
+    """
 
     def __init__(self, context: ProviderContext) -> None:
-        self.context = context
+        self._engine = context
+        self._contexts: dict[str, ProviderContext] = {}
+
+    def _context_of(self, call: grpc.ServicerContext) -> ProviderContext:
+        """Return the context of the provider that calls."""
+        return self._contexts.setdefault(call.peer(), ProviderContext(self._engine.cloud, self._engine.root))
 
     # Introduction.
 
@@ -77,7 +86,7 @@ class SandboxProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     @_reporting_errors
     def Configure(self, request: Any, call: Any) -> Any:
-        configure(self.context, plain(request.args))
+        configure(self._context_of(call), plain(request.args))
         return provider_pb2.ConfigureResponse(supportsPreview=True, supports_autonaming_configuration=True)
 
     def Cancel(self, request: Any, call: Any) -> Any:
@@ -87,7 +96,7 @@ class SandboxProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     @_reporting_errors
     def Invoke(self, request: Any, call: Any) -> Any:
-        answer = invoke(request.tok, plain(request.args), self.context)
+        answer = invoke(request.tok, plain(request.args), self._context_of(call))
         return provider_pb2.InvokeResponse(**{"return": to_struct(answer)})
 
     # Resources.
@@ -99,7 +108,7 @@ class SandboxProvider(provider_pb2_grpc.ResourceProviderServicer):
             request.name,
             plain(request.olds),
             plain(request.news),
-            self.context,
+            self._context_of(call),
             seed=request.randomSeed,
             proposed=request.autonaming.proposed_name,
         )
@@ -136,13 +145,13 @@ class SandboxProvider(provider_pb2_grpc.ResourceProviderServicer):
         inputs = plain(request.properties)
         if request.preview or has_unknown(inputs):
             return provider_pb2.CreateResponse(properties=to_struct(steps.previewed_outputs(request.type, inputs)))
-        id, state = lookup(request.type).create(inputs, self.context)
+        id, state = lookup(request.type).create(inputs, self._context_of(call))
         return provider_pb2.CreateResponse(id=id, properties=to_struct(state))
 
     @_reporting_errors
     def Read(self, request: Any, call: Any) -> Any:
         inputs, state = plain(request.inputs), plain(request.properties)
-        now = lookup(request.type).read(request.id, state, self.context)
+        now = lookup(request.type).read(request.id, state, self._context_of(call))
         if now is None:
             return provider_pb2.ReadResponse()
         inputs = steps.refreshed_inputs(inputs, now)
@@ -153,12 +162,12 @@ class SandboxProvider(provider_pb2_grpc.ResourceProviderServicer):
         old, inputs = plain(request.olds), plain(request.news)
         if request.preview:
             return provider_pb2.UpdateResponse(properties=to_struct(steps.previewed_outputs(request.type, inputs, old)))
-        state = lookup(request.type).update(request.id, old, inputs, self.context)
+        state = lookup(request.type).update(request.id, old, inputs, self._context_of(call))
         return provider_pb2.UpdateResponse(properties=to_struct(state))
 
     @_reporting_errors
     def Delete(self, request: Any, call: Any) -> Any:
-        lookup(request.type).delete(request.id, plain(request.properties), self.context)
+        lookup(request.type).delete(request.id, plain(request.properties), self._context_of(call))
         return empty_pb2.Empty()
 
 

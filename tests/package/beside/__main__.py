@@ -6,6 +6,7 @@ import components
 import handlers
 from orgsync.components.contact_sync import ContactSync
 
-settings = {"contact_types": handlers.KINDS, "excluded_accounts": components.EXCLUDED}
-contacts = ContactSync("contacts", {"contact_sync": settings})
+contacts = ContactSync(
+    "contacts", {"contact_sync": {"contact_types": handlers.KINDS, "excluded_accounts": components.EXCLUDED}}
+)
 pulumi.export("initial_sync", contacts.initial_sync)

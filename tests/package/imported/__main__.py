@@ -2,6 +2,7 @@
 
 import pulumi
 
+from orgsync.components.contact_sync.arguments import ContactSyncOptions
 from orgsync.components.contact_sync.component import ContactSync
 
 
@@ -11,9 +12,9 @@ class Platform(pulumi.ComponentResource):
     def __init__(self) -> None:
         super().__init__("platform:index:Platform", "platform")
         below = pulumi.ResourceOptions(parent=self)
-        self.whole = ContactSync("whole", {}, below)
-        labs = {"contact_types": ["billing"], "excluded_accounts": ["200000000001"]}
-        self.billing = ContactSync("bills", {"contact_sync": labs, "deployment": None}, below)
+        self.whole = ContactSync("whole", opts=below)
+        labs: ContactSyncOptions = {"contact_types": ["billing"], "excluded_accounts": ["200000000001"]}
+        self.billing = ContactSync("bills", {"contact_sync": labs}, below)
         self.register_outputs({})
 
 
