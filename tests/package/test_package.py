@@ -46,7 +46,7 @@ def descriptions(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def test_the_committed_schema_is_current() -> None:
-    """What is published is what the code says; `make schema` writes it anew."""
+    """The published schema is the code's own; `make schema` writes it anew."""
     assert json.loads(SCHEMA.read_text()) == schema()
 
 
