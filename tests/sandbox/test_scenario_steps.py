@@ -76,7 +76,7 @@ class FakeEngine:
     def up(self, *_: Any) -> Any:
         if isinstance(self.answer, Exception):
             raise self.answer
-        return SimpleNamespace(resources=self.answer)
+        return SimpleNamespace(resources=self.answer, outputs={"dashboard": "address"})
 
 
 def run_steps(
@@ -94,7 +94,14 @@ def test_a_step_that_does_what_it_says_is_ok() -> None:
     """Its part of the report has every field of the contract."""
     (report,) = run_steps({"deploy": {}}, engine=FakeEngine({"create": 61}))
     nothing: dict[str, Any] = dict.fromkeys(("output", "stderr", "exit", "error"))
-    fields: dict[str, Any] = {"seconds": 0.0, "resources": {"create": 61}, "runs": [], "promises": [], **nothing}
+    fields: dict[str, Any] = {
+        "seconds": 0.0,
+        "resources": {"create": 61},
+        "outputs": {"dashboard": "address"},
+        "runs": [],
+        "promises": [],
+        **nothing,
+    }
     assert report == {"step": "deploy", "title": "deploy: stack dev", "ok": True, **fields}
 
 

@@ -20,6 +20,8 @@ class ActionResult:
     """The result of an action; `error` is the reason if it did not do what it says."""
 
     resources: dict[str, int] | None = None
+    outputs: dict[str, Any] | None = None
+    """The stack's outputs after a deployment."""
     output: str | None = None
     exit: int | None = None
     stderr: str | None = None
@@ -82,6 +84,7 @@ class Session:
     def _run(self, operation: Callable[[], Deployed]) -> ActionResult:
         self.on_output("the engine starts")
         try:
-            return ActionResult(resources=operation().resources)
+            deployed = operation()
+            return ActionResult(resources=deployed.resources, outputs=deployed.outputs)
         except DeployFailed as failure:
             return ActionResult(error=str(failure))
