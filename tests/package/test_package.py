@@ -94,7 +94,7 @@ def test_descriptions_spell_keys_as_the_package_does() -> None:
 
 def test_descriptions_are_paragraphs() -> None:
     """Lines of the source and their indentation are no part of them; an example keeps its lines."""
-    texts = [text.partition("```")[0] for _, text in descriptions(schema())]
+    texts = [text.partition("## Example Usage")[0] for _, text in descriptions(schema())]
     assert [text for text in texts if re.search(r"(?<!\n)\n(?!\n)|  ", text)] == []
 
 
