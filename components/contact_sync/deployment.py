@@ -43,7 +43,7 @@ class LogLevel(StrEnum):
     INFO = "INFO"
     """Each run and batch."""
     WARNING = "WARNING"
-    """What somebody may have to look at."""
+    """Events that somebody may have to look at."""
     ERROR = "ERROR"
     """Failures only."""
 

@@ -1,4 +1,4 @@
-"""What programs that use the package need: an organization, and the package's command where the engine looks for it."""
+"""Fixtures for programs that use the package: an organization, and the package's command where the engine looks for it."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""ContactSync as a Pulumi package: what other programs see of it."""
+"""ContactSync as a Pulumi package: the part of it that other programs see."""
 
 import json
 import re
@@ -46,7 +46,7 @@ def descriptions(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def test_the_committed_schema_is_current() -> None:
-    """What is published is what the code says; `make schema` writes it anew."""
+    """The published file says the same as the code; `make schema` writes it anew."""
     assert json.loads(SCHEMA.read_text()) == schema()
 
 
