@@ -28,6 +28,26 @@ KEYWORDS = (
     *("category/infrastructure", "kind/component"),
 )
 
+EXAMPLES = {
+    "ContactSync": """## Example Usage
+
+```yaml
+resources:
+  contacts:
+    type: orgsync:ContactSync
+    properties:
+      contactSync:
+        excludedUnits: [/Sandbox]
+        onSourceDelete: alert
+        notificationSettings:
+          subscriptions:
+            - {protocol: email, endpoint: platform@example.com, severities: [high, medium]}
+outputs:
+  status: ${contacts.initialSync.status}
+```"""
+}
+"""Examples of the components, for the registry and for editors."""
+
 PUBLISHED_NAMES = {"Kind": "ContactType"}
 """Names of types in the schema that differ from the classes' own, which are short beside contact sync's code."""
 
@@ -50,6 +70,8 @@ def complete(
                 field = next(field for own, field in named[name].model_fields.items() if spelled.get(own, own) == key)
                 value["description"] = " ".join([value["description"].strip(), *_limits(field)])
     _tidy(schema, spelled)
+    for name, resource in schema["resources"].items():
+        resource["description"] += f"\n\n{EXAMPLES[name.rpartition(':')[2]]}"
     return {"name": schema.pop("name"), "version": schema.pop("version"), **_about(), **schema}
 
 

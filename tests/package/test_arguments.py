@@ -1,4 +1,4 @@
-"""Arguments of ContactSync: what is accepted, what is refused, and how a refusal names the mistake."""
+"""Arguments of ContactSync: accepted and refused ones, and the names of the mistakes in them."""
 
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +44,7 @@ PASSED_ON = {
     f"{NOTIFIED}.teams_channels.0.channel",
     f"{NOTIFIED}.user_notifications_config.email_contacts.0.address",
 }
-"""Places whose value is only handed to AWS."""
+"""Paths at which a value is only handed to AWS."""
 
 
 def places(kind: Any = ContactSyncArgs, path: Path = ()) -> Iterator[tuple[Path, Any]]:
@@ -135,7 +135,7 @@ def test_every_mistake_is_named_at_once() -> None:
 
 
 def test_a_mistake_found_later_is_named_in_the_same_way() -> None:
-    """A mistake that only AWS can see is refused by the component, in our own keys, and spelled as its caller does."""
+    """A mistake that only AWS can see is found by the component, in our keys; the package spells it as its caller does."""
     said = written(PACKAGE).refusals(
         "contact_sync.excluded_accounts.3: AWS Organizations does not show the account 200000000009\n"
         "'a-prefix' has 60 characters: shorten project or stack"

@@ -61,7 +61,7 @@ def test_another_program_keeps_its_contacts_in_sync(engine: Engine, cloud: Cloud
 
 @pytest.mark.engine
 @pytest.mark.slow
-def test_another_program_is_told_what_is_wrong(engine: Engine, cloud: Cloud) -> None:
+def test_the_mistakes_of_another_program_are_named(engine: Engine, cloud: Cloud) -> None:
     """Mistakes in the arguments fail the preview with their paths and remedies, all at once."""
     with pytest.raises(DeployFailed) as refused:
         engine.preview(config={"excludedAccounts": ["12"], "retryConfig": {"attempts": 3}, "excluded_units": ["/A"]})

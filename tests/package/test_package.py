@@ -1,4 +1,4 @@
-"""ContactSync as a Pulumi package: what other programs see of it."""
+"""ContactSync as a Pulumi package: the part of it that other programs see."""
 
 import json
 import re
@@ -46,7 +46,7 @@ def descriptions(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def test_the_committed_schema_is_current() -> None:
-    """The published schema is the code's own; `make schema` writes it anew."""
+    """The published file says the same as the code; `make schema` writes it anew."""
     assert json.loads(SCHEMA.read_text()) == schema()
 
 
@@ -94,7 +94,7 @@ def test_descriptions_spell_keys_as_the_package_does() -> None:
 
 def test_descriptions_are_paragraphs() -> None:
     """Lines of the source and their indentation are no part of them; an example keeps its lines."""
-    texts = [text.partition("```")[0] for _, text in descriptions(schema())]
+    texts = [text.partition("## Example Usage")[0] for _, text in descriptions(schema())]
     assert [text for text in texts if re.search(r"(?<!\n)\n(?!\n)|  ", text)] == []
 
 

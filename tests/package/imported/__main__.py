@@ -7,7 +7,7 @@ from orgsync.components.contact_sync.component import ContactSync
 
 
 class Platform(pulumi.ComponentResource):
-    """A component of a platform team, which wraps others."""
+    """A component of a platform team's own, around those of others."""
 
     def __init__(self) -> None:
         super().__init__("platform:index:Platform", "platform")

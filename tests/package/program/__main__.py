@@ -5,7 +5,7 @@ import pulumi_aws as aws
 
 
 class ContactSync(pulumi.ComponentResource):
-    """A generated SDK in short: the type's name, its arguments and its outputs, as the schema spells them."""
+    """The content of a generated SDK: the type's name, its arguments and its outputs, as the schema spells them."""
 
     stateMachineArn: pulumi.Output[str]
     initialSync: pulumi.Output[dict[str, object]]
