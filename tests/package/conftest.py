@@ -1,4 +1,4 @@
-"""Fixtures for programs that use the package: an organization, and the package's command where the engine looks for it."""
+"""Fixtures of programs that use the package: an organization, and the command where the engine looks for it."""
 
 import os
 import sys

@@ -135,7 +135,7 @@ def test_every_mistake_is_named_at_once() -> None:
 
 
 def test_a_mistake_found_later_is_named_in_the_same_way() -> None:
-    """A mistake that only AWS can see is found by the component, in our keys; the package spells it as its caller does."""
+    """A mistake that only AWS can see is refused by the component, and spelled as its caller spells it."""
     said = written(PACKAGE).refusals(
         "contact_sync.excluded_accounts.3: AWS Organizations does not show the account 200000000009\n"
         "'a-prefix' has 60 characters: shorten project or stack"
