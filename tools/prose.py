@@ -28,7 +28,8 @@ def files(rooms: list[str]) -> Iterator[Path]:
     for room in rooms:
         path = ROOT / room
         found = [path] if path.is_file() else sorted(path.rglob("*"))
-        yield from (file for file in found if file.suffix in (".py", ".md", ".yaml", ".json") and not file.is_symlink())
+        ours = (file for file in found if "node_modules" not in file.parts and not file.is_symlink())
+        yield from (file for file in ours if file.suffix in (".py", ".md", ".yaml", ".json"))
 
 
 def openings(file: Path) -> Iterator[str]:
