@@ -56,7 +56,7 @@ class Chat(pulumi.ComponentResource):
         self.topics = {
             severity: self._topic(f"{name}-chat-{severity}", severity, key) for severity in settings.chat_severities
         }
-        # A channel must have a role, for commands typed into it. With no rights there is no command that works.
+        # A channel must have a role, for commands typed into it. Without permissions no command works.
         self.role = aws.iam.Role(
             f"{name}-chat",
             name=context.name("chat"),

@@ -115,7 +115,7 @@ class Function(pulumi.ComponentResource):
                 }
             },
             tracing_config={"mode": "Active" if tracing else "PassThrough"},
-            # Without its rights, or its log group, the first invocation fails, or makes a group without an end.
+            # Without its permissions, or its log group, the first invocation fails, or makes a group without an end.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.policy, log_group]),
         )
         if dead_letters is not None:

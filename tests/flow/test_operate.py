@@ -99,5 +99,5 @@ def test_what_the_operator_may_not_read_is_named(commands: list[dict[str, Any]])
     """The call, AWS's word for it and what to do; no traceback."""
     for command in commands[-2:]:
         assert command["exit"] == 1
-        assert "StoreFailed: Query: AccessDeniedException. Check the rights" in command["error"]
+        assert "StoreFailed: Query: AccessDeniedException. Check the permissions" in command["error"]
         assert "Traceback" not in command["error"]

@@ -1,6 +1,6 @@
 """The sandbox as a Pulumi provider: the real engine speaks to it over gRPC, on loopback.
 
-The engine is told to attach to it (`PULUMI_DEBUG_PROVIDERS=aws:<port>`) in place of the AWS
+The engine attaches to it (`PULUMI_DEBUG_PROVIDERS=aws:<port>`) in place of the AWS
 provider's own program. All types live in `orgsync.sandbox.resources`; here is only the protocol.
 """
 
