@@ -75,7 +75,10 @@ class UnexpectedAnswer(CallError):
 class StoreFailed(OrgsyncError):
     """The stack's own tables, bucket or state machine did not answer, or refused."""
 
-    remedy = "Check the permissions of whoever asked, and the key's policy; if AWS failed, ask again: doing anything again is harmless."
+    remedy = (
+        "Check the permissions of whoever asked, and the key's policy; if AWS failed, ask again: "
+        "doing anything again is harmless."
+    )
 
 
 class NotificationFailed(OrgsyncError):
