@@ -111,4 +111,4 @@ lock: setup ## the lock files anew, at the newest versions that pyproject.toml a
 	  -c requirements/requirements.lock handlers/requirements.in -o handlers/requirements.lock
 
 clean: ## away with what was made here, except the engine
-	rm -rf .venv .build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf .venv .build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info dist tools/asl/node_modules

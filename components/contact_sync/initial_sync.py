@@ -85,7 +85,7 @@ class InitialSync(pulumi.ComponentResource):
         super().__init__("orgsync:contact_sync:InitialSync", name, None, opts)
         stack = aws.cloudformation.Stack(
             name,
-            name=context.name("sync"),
+            name=context.name(FunctionName.INITIAL_SYNC),
             template_body=body,
             timeout_in_minutes=STACK_MINUTES,
             # What is left of a failed creation could only be deleted, by hand, before another may begin.

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from orgsync.components.contact_sync.resource_names import execution_arns, logical_id, run_bucket_arn, state_machine_arn
 from orgsync.components.shared.stack_context import StackContext
 from orgsync.components.shared.statements import Statement, allow, dead_letters, in_own_account, key_use
-from orgsync.contact_sync.names import ALTERNATES, Operation, manifest_key, report_key
+from orgsync.contact_sync.names import ALTERNATES, FunctionName, Operation, manifest_key, report_key
 
 _Condition = dict[str, dict[str, list[str]]]
 
@@ -143,10 +143,9 @@ def start_runs(context: StackContext) -> Statement:
 
 def see_stack(context: StackContext) -> Statement:
     """Allow to see whether the stack that holds the custom resource is being rolled back."""
+    stack = context.name(FunctionName.INITIAL_SYNC)
     # CloudFormation ends a stack's ARN with an id of its own.
-    return allow(
-        "SeeStack", ["cloudformation:DescribeStacks"], context.arn("cloudformation", f"stack/{context.name('sync')}/*")
-    )
+    return allow("SeeStack", ["cloudformation:DescribeStacks"], context.arn("cloudformation", f"stack/{stack}/*"))
 
 
 def see_runs(context: StackContext) -> Statement:

@@ -84,7 +84,7 @@ def begin(event: dict[str, Any], services: Services) -> dict[str, str]:
     if event["RequestType"] == "Update" and before and json.loads(before) == document:
         # Only how to wait has changed: there is nothing to reconcile, and what the last run did stands.
         return {**_last(services), "Started": now}
-    run_id = f"deploy-{event['RequestId']}"
+    run_id = f"initial-sync-{event['RequestId']}"
     # Asked before anything is done: it takes no part in what follows, and must not fail half of it.
     going_back = event["RequestType"] == "Update" and _goes_back(event["StackId"], services)
     services.configs.write(document, at=now, by=run_id)

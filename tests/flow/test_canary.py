@@ -113,7 +113,7 @@ def test_no_message_has_one(cloud: Cloud) -> None:
 
 
 def test_a_dead_letter_is_encrypted_and_expires(cloud: Cloud) -> None:
-    """EventBridge fills its queue by itself, with the event as it came (docs/decisions.md)."""
+    """EventBridge fills its queue by itself, with the event as it came (decision 0005)."""
     client = cloud.client("sqs")
     holding = []
     for url in client.list_queues()["QueueUrls"]:

@@ -71,7 +71,7 @@ def test_status_lists_the_runs_with_their_whole_ids(commands: list[dict[str, Any
     """An id can be copied into the next command."""
     run = json.loads(commands[2]["output"])["run_id"]
     assert run in commands[3]["output"]
-    assert "deploy-" in commands[3]["output"]
+    assert "initial-sync-" in commands[3]["output"]
 
 
 def test_every_json_document_names_its_version(commands: list[dict[str, Any]]) -> None:

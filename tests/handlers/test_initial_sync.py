@@ -21,7 +21,7 @@ from tests.invocation import FunctionContext
 from tests.world import MakeWorld, World
 
 STACK = "arn:aws:cloudformation:us-east-1:100000000001:stack/orgsync/1"
-RUN = "deploy-request-1"
+RUN = "initial-sync-request-1"
 AT = "2026-11-01T10:00:00.000+00:00"
 QUICK: dict[str, Any] = {
     "retry_config": {"base_delay": 0},
@@ -134,7 +134,7 @@ def test_an_unchanged_configuration_is_no_new_version_but_a_run(world: World) ->
     begin(request(), world.services)
     begin(request("Update", 2), world.services)
     assert versions(world) == [1]
-    assert world.started_runs() == {RUN, "deploy-request-2"}
+    assert world.started_runs() == {RUN, "initial-sync-request-2"}
 
 
 def test_the_deployment_waits_for_its_run(world: World) -> None:
@@ -161,7 +161,7 @@ def test_a_run_between_plan_and_report_is_waited_for(world: World) -> None:
     event = request()
     data = begin(event, world.services)
     plan(
-        "deploy-request-1",
+        "initial-sync-request-1",
         "2026-11-01T10:00:00Z",
         world.executions.events()[RUN],
         world.services,
@@ -175,7 +175,7 @@ def test_a_deployment_that_was_merged_waits_for_the_run_that_answers_it(world: W
     world.start("run-1")
     event = request(number=2)
     data = begin(event, world.services)
-    waiting = world.plan("deploy-request-2")["into"]
+    waiting = world.plan("initial-sync-request-2")["into"]
     assert poll(world, event, data) is None
     world.work("run-1")
     world.report("run-1")
@@ -234,7 +234,7 @@ def test_a_run_that_brought_no_account_in_sync_names_itself(world: World) -> Non
     with pytest.raises(InitialSyncFailed) as failed:
         poll(world, event, data)
     assert "complete_failure" in str(failed.value)
-    assert "orgsync status deploy-request-1" in str(failed.value)
+    assert "orgsync status initial-sync-request-1" in str(failed.value)
     assert len(str(failed.value)) <= 240
 
 
@@ -286,7 +286,7 @@ def test_a_rollback_does_not_wait(world: World, times: int) -> None:
     assert data["Status"] == "started"
     assert poll(world, back, data) == {"Status": "started"}
     assert world.configuration()[1].schedule == "rate(1 day)"
-    assert "deploy-request-3" in world.started_runs()
+    assert "initial-sync-request-3" in world.started_runs()
     assert versions(world) == [1, 2, 3]
 
 
@@ -303,7 +303,7 @@ def test_a_possible_rollback_is_not_waited_for(world: World) -> None:
     del world.stacks.status[STACK]
     data = begin(request("Update", 2, QUICK | {"schedule": "rate(2 hours)"}), world.services)
     assert data["Status"] == "started"
-    assert "deploy-request-2" in world.started_runs()
+    assert "initial-sync-request-2" in world.started_runs()
 
 
 def test_another_way_of_waiting_keeps_the_last_runs_outcome(world: World) -> None:

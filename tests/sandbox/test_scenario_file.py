@@ -76,7 +76,7 @@ def with_step(step: Any) -> dict[str, Any]:
 
 
 def test_every_key_of_the_contract_is_understood() -> None:
-    """Everything that SCENARIO.md names is accepted."""
+    """Everything that docs/scenario.md names is accepted."""
     scenario = validate(EVERYTHING)
     assert [step.named for step in scenario.steps] == [
         next(key for key in step if key not in ("note", "settle_s")) for step in EVERYTHING["steps"]

@@ -42,7 +42,7 @@ def rehearse(
         program: the folder of the Pulumi program; the packaged one, if none is given.
 
     Returns:
-        the document of SCENARIO.md.
+        the report of docs/scenario.md.
 
     Raises:
         EngineMissing: `pulumi` was chosen, and there is none.

@@ -1,4 +1,4 @@
-"""The report of a rehearsal: the document of SCENARIO.md with a few more keys."""
+"""The report of a rehearsal: the document of docs/scenario.md with a few more keys."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ Document = dict[str, Any]
 def report(session: Session, observations: Observations, before: Snapshot, steps: list[Document]) -> Document:
     """Make the report, once the last step has ended.
 
-    Beside SCENARIO.md's fields: `expect`; `as_expected`, which decides the exit code;
+    Beside docs/scenario.md's fields: `expect`; `as_expected`, which decides the exit code;
     `promises`, what steps were expected to do (a broken one is an error of its step, so it counts into `ok`);
     `undelivered`, events and messages that reached no target and no dead-letter queue; and the details of the
     system's assessment.
