@@ -15,14 +15,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LIMIT = 90
+GOAL = 90
+"""Names that a reader should meet at most; not reached yet."""
+
+LIMIT = 113
+"""Names that a reader meets today: the count may only fall, and this number with it, until it is the goal."""
 
 STARTS = (
+    "orgsync.components.contact_sync.event_rules",
     "orgsync.components.contact_sync.event_patterns",
+    "orgsync.components.contact_sync.state_machine",
     "orgsync.handlers.contact_sync.plan",
     "orgsync.handlers.contact_sync.process",
 )
-"""The rule's pattern, and the functions that the state machine starts for it."""
+"""The rule with its pattern, the state machine that it starts, and the functions that this starts."""
 
 ROOMS = (
     "orgsync.contact_sync.core",
@@ -101,7 +107,7 @@ def main() -> int:
     """Print the count, and fail where it is above the limit."""
     modules = path()
     met = names(modules)
-    print(f"One event, from its rule to its receipt: {len(met)} names in {len(modules)} files (at most {LIMIT}).")
+    print(f"From one event's rule to its receipt: {len(met)} names in {len(modules)} files (goal {GOAL}, now {LIMIT}).")
     if "--list" in sys.argv:
         print(*modules, "", *sorted(met), sep="\n")
     return int(len(met) > LIMIT)
