@@ -1,10 +1,30 @@
 """Alarms of contact sync, each a pure document with the next step in its description."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from orgsync.components.contact_sync.deployment import Deployment
-from orgsync.components.contact_sync.resource_names import FAILED_EVENTS, FAILED_INVOCATIONS, state_machine_arn
-from orgsync.components.shared.alarms import Alarm, custom_metric, dead_letters, failed_deliveries, failed_function
+from orgsync.components.contact_sync.event_patterns import event_rules
+from orgsync.components.contact_sync.functions import ASYNCHRONOUS
+from orgsync.components.contact_sync.resource_names import (
+    FAILED_EVENTS,
+    FAILED_INVOCATIONS,
+    FORWARDING_FAILED,
+    MEMBER_CHANGED,
+    MEMBERS,
+    RUN_DIED,
+    UNFORWARDED,
+    state_machine_arn,
+)
+from orgsync.components.shared.alarms import (
+    Alarm,
+    custom_metric,
+    dead_letters,
+    failed_deliveries,
+    failed_function,
+    lost_events,
+    lost_invocations,
+    lost_schedules,
+)
 from orgsync.components.shared.stack_context import StackContext
 from orgsync.contact_sync.names import FunctionName, Metric
 from orgsync.shared.notification_settings import Severity
@@ -89,14 +109,13 @@ def alarms(
         )
         for severity in chat
     }
-    quiet = 2 * schedule_period(schedule)
-    if quiet <= _LONGEST_LOOK and not paused:
-        hours = max(1, quiet // HOUR)
-        found["no-run"] = custom_metric(
+    found |= lost(context)
+    if not paused and (hours := silent_hours(schedule)):
+        found["silent"] = custom_metric(
             context,
-            Metric.RUNS,
-            f"No run has ended for {hours} h, two periods of the schedule: is it enabled, are there dead letters?",
-            # A deployment counts none at all when it starts one: the clock begins there.
+            Metric.HEARTBEAT,
+            f"No run was planned, worked on or ended for {hours} h, longer than the schedule lets pass: "
+            "is the schedule enabled, are there dead letters, does a run hang?",
             statistic="SampleCount",
             comparison="LessThanThreshold",
             period=HOUR,
@@ -104,6 +123,53 @@ def alarms(
             silence="breaching",
         )
     return found
+
+
+def silent_hours(schedule: str) -> int:
+    """Return after how many hours without a sign of life something is wrong; 0 where CloudWatch cannot look so far.
+
+    A run may last for many hours, and shows its life by each batch; between two runs only the schedule lets time pass.
+    """
+    period = schedule_period(schedule)
+    hours = min(max(2 * period, 2 * HOUR), _LONGEST_LOOK) // HOUR
+    # An hour more than the schedule, as CloudWatch's periods begin with the hour.
+    return hours if hours * HOUR >= period + HOUR else 0
+
+
+def lost(context: StackContext) -> dict[str, Alarm]:
+    """Return alarms over what even a dead-letter queue did not take, of each rule, the schedule and each function."""
+    remedy = f"Afterwards run `{_sync(context)}`"
+    abroad = (FORWARDING_FAILED,) if context.of_account_events != context else ()
+    rules = {part: lost_events(context, part, FAILED_EVENTS, remedy) for part in (*event_rules(), RUN_DIED, *abroad)}
+    if context.organization:
+        rules[MEMBER_CHANGED] = lost_events(context, MEMBER_CHANGED, FAILED_EVENTS, remedy, bus=MEMBERS)
+    functions = {
+        f"{part}-invocations": lost_invocations(context, part, FAILED_INVOCATIONS, remedy) for part in ASYNCHRONOUS
+    }
+    schedule = {"schedule": lost_schedules(context, FAILED_EVENTS, remedy)}
+    return {f"lost-{part}": alarm for part, alarm in (rules | schedule | functions).items()}
+
+
+def forwarding_alarms(context: StackContext) -> Mapping[str, Alarm]:
+    """Return the alarms of the region where account events happen, over what could not be forwarded from there.
+
+    None stands over the rule that brings these alarms home: nobody would hear of it.
+    """
+    there, sync = context.of_account_events, f"run `{_sync(context)}`"
+    found = {
+        UNFORWARDED: dead_letters(
+            there,
+            UNFORWARDED,
+            f"Account events could not be forwarded from {there.region}. They wait in the queue "
+            f"{there.name(UNFORWARDED)} there; the scheduled pass covers what they reported. "
+            f"Read one for its error, mend the cause, {sync}, then delete them",
+        )
+    }
+    lost = {
+        f"lost-unforwarded-{part}": lost_events(there, part, UNFORWARDED, f"Afterwards {sync}")
+        for part in event_rules()
+    }
+    return found | lost
 
 
 def _status(context: StackContext) -> str:

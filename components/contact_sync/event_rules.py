@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from orgsync.components.contact_sync import policies
 from orgsync.components.contact_sync.event_patterns import EventRule, event_rules
-from orgsync.components.contact_sync.resource_names import state_machine_arn
+from orgsync.components.contact_sync.resource_names import RUN_DIED, state_machine_arn
 from orgsync.components.contact_sync.stores import Stores
 from orgsync.components.shared.resource_policies import trust
 from orgsync.components.shared.stack_context import StackContext
@@ -81,15 +81,15 @@ class EventRules(pulumi.ComponentResource):
 
     def _run_died(self, name: str, report: aws.lambda_.Function) -> None:
         permission = aws.lambda_.Permission(
-            f"{name}-run-died",
+            f"{name}-{RUN_DIED}",
             function=report.name,
             action="lambda:InvokeFunction",
             principal="events.amazonaws.com",
             # The rule's ARN names the account; asked for the account besides, EventBridge could not call [doc].
-            source_arn=self.context.rule("run-died"),
+            source_arn=self.context.rule(RUN_DIED),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self._rule(name, "run-died", EventRule(run_died(self.context)), report.arn, [permission])
+        self._rule(name, RUN_DIED, EventRule(run_died(self.context)), report.arn, [permission])
 
     def _rule(
         self,
@@ -121,11 +121,14 @@ class EventRules(pulumi.ComponentResource):
         )
 
     def _schedule(self, name: str, config: ContactSyncConfig, state_machine: aws.sfn.StateMachine) -> None:
+        # A group of its own: what Scheduler could not deliver is counted by group.
+        group = self.context.prefix
+        made = aws.scheduler.ScheduleGroup(name, name=group, opts=pulumi.ResourceOptions(parent=self))
         role = aws.iam.Role(
             f"{name}-schedule",
             name=self.context.name("schedule"),
             assume_role_policy=trust(
-                self.context, "scheduler.amazonaws.com", self.context.arn("scheduler", "schedule-group/default")
+                self.context, "scheduler.amazonaws.com", self.context.arn("scheduler", f"schedule-group/{group}")
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -141,6 +144,7 @@ class EventRules(pulumi.ComponentResource):
         aws.scheduler.Schedule(
             f"{name}-schedule",
             name=self.context.name("schedule"),
+            group_name=made.name,
             description="orgsync contact sync: the pass that finds what no event reported",
             schedule_expression=config.schedule,
             schedule_expression_timezone="UTC",

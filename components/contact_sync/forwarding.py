@@ -14,34 +14,33 @@ import pulumi
 import pulumi_aws as aws
 
 from orgsync.components.contact_sync import policies
+from orgsync.components.contact_sync.alarms import forwarding_alarms
 from orgsync.components.contact_sync.event_patterns import event_rules
 from orgsync.components.contact_sync.event_rules import RETRY_ATTEMPTS, RETRY_SECONDS
+from orgsync.components.contact_sync.resource_names import FORWARDING_FAILED, UNFORWARDED
 from orgsync.components.contact_sync.resource_policies import failed_events_policy, queue_key_policy
 from orgsync.components.shared.resource_policies import trust
 from orgsync.components.shared.stack_context import StackContext
 from orgsync.components.shared.statements import policy_document
 
-QUEUE = "unforwarded-events"
-ALARM_ELSEWHERE = "forwarding-failed"
-"""The rule that forwards the alarm of the other region."""
 
-
-def alarm_raised(there: StackContext) -> Mapping[str, Any]:
-    """Return the pattern of the alarm over the queue of what could not be forwarded, when it rises."""
+def alarm_raised(context: StackContext) -> Mapping[str, Any]:
+    """Return the pattern of the other region's alarms, when one rises."""
+    names = sorted(context.of_account_events.name(part) for part in forwarding_alarms(context))
     return {
         "source": ["aws.cloudwatch"],
+        "region": [context.of_account_events.region],
         "detail-type": ["CloudWatch Alarm State Change"],
-        "detail": {"alarmName": [there.name(QUEUE)], "state": {"value": ["ALARM"]}},
+        "detail": {"alarmName": names, "state": {"value": ["ALARM"]}},
     }
 
 
-def alarm_message(there: StackContext) -> str:
-    """Return the alarm's text: a JSON string, as an input without paths must be one."""
-    return json.dumps(
-        f"Account events could not be forwarded from {there.region}. They wait in the queue {there.name(QUEUE)} "
-        "there; the daily pass covers what they reported. "
-        "Read one for its error, mend the cause, run `orgsync sync`, then delete them."
-    )
+def alarm_message(context: StackContext) -> aws.cloudwatch.EventTargetInputTransformerArgsDict:
+    """Return the transformer that makes a sentence of such an event: a JSON string with the alarm's own text."""
+    return {
+        "input_paths": {"alarm": "$.detail.alarmName", "description": "$.detail.configuration.description"},
+        "input_template": f'"The alarm <alarm> rose in {context.of_account_events.region}: <description>"',
+    }
 
 
 class Forwarding(pulumi.ComponentResource):
@@ -71,11 +70,12 @@ class Forwarding(pulumi.ComponentResource):
             policy=policy_document(policies.forward(context)),
             opts=below,
         )
-        queue = self._queue(f"{name}-{QUEUE}")
+        queue = self._queue(f"{name}-{UNFORWARDED}")
         patterns = {part: rule.pattern for part, rule in event_rules().items()}
-        for part, pattern in (patterns | {ALARM_ELSEWHERE: alarm_raised(self.there)}).items():
+        for part, pattern in (patterns | {FORWARDING_FAILED: alarm_raised(context)}).items():
             self._rule(f"{name}-forward-{part}", part, pattern, role, queue, permissions)
-        self._alarm(name, failed_events)
+        self._alarms(name)
+        self._bring_alarms_home(name, failed_events)
         self.register_outputs({})
 
     def _queue(self, name: str) -> aws.sqs.Queue:
@@ -92,10 +92,10 @@ class Forwarding(pulumi.ComponentResource):
         return aws.sqs.Queue(
             name,
             region=self.there.region,
-            name=self.there.name(QUEUE),
+            name=self.there.name(UNFORWARDED),
             message_retention_seconds=14 * 24 * 3600,
             kms_master_key_id=key.arn,
-            policy=failed_events_policy(self.there, self.there.arn("sqs", self.there.name(QUEUE))),
+            policy=failed_events_policy(self.there, self.there.arn("sqs", self.there.name(UNFORWARDED))),
             opts=pulumi.ResourceOptions(parent=self),
         )
 
@@ -128,38 +128,32 @@ class Forwarding(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permissions]),
         )
 
-    def _alarm(self, name: str, failed_events: pulumi.Input[str]) -> None:
-        aws.cloudwatch.MetricAlarm(
-            f"{name}-{QUEUE}",
-            region=self.there.region,
-            name=self.there.name(QUEUE),
-            alarm_description=json.loads(alarm_message(self.there)),
-            namespace="AWS/SQS",
-            metric_name="ApproximateNumberOfMessagesVisible",
-            dimensions={"QueueName": self.there.name(QUEUE)},
-            statistic="Maximum",
-            comparison_operator="GreaterThanOrEqualToThreshold",
-            threshold=1,
-            period=300,
-            evaluation_periods=1,
-            treat_missing_data="notBreaching",
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+    def _alarms(self, name: str) -> None:
+        for part, alarm in forwarding_alarms(self.context).items():
+            aws.cloudwatch.MetricAlarm(
+                f"{name}-forward-{part}",
+                region=self.there.region,
+                name=self.there.name(part),
+                **alarm.arguments(),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+
+    def _bring_alarms_home(self, name: str, failed_events: pulumi.Input[str]) -> None:
         home = aws.cloudwatch.EventRule(
-            f"{name}-{ALARM_ELSEWHERE}",
-            name=self.context.name(ALARM_ELSEWHERE),
+            f"{name}-{FORWARDING_FAILED}",
+            name=self.context.name(FORWARDING_FAILED),
             description=f"orgsync contact sync: an alarm of {self.there.region}",
-            event_pattern=json.dumps(alarm_raised(self.there), sort_keys=True),
+            event_pattern=json.dumps(alarm_raised(self.context), sort_keys=True),
             opts=pulumi.ResourceOptions(parent=self),
         )
         aws.cloudwatch.EventTarget(
-            f"{name}-{ALARM_ELSEWHERE}",
+            f"{name}-{FORWARDING_FAILED}",
             rule=home.name,
-            target_id=ALARM_ELSEWHERE,
+            target_id=FORWARDING_FAILED,
             # Among the failed events, over which an alarm of this region stands. EventBridge could notify
             # the topic itself only if the topic let every rule of every account in [doc].
             arn=failed_events,
-            input=alarm_message(self.there),
+            input_transformer=alarm_message(self.context),
             retry_policy={"maximum_event_age_in_seconds": RETRY_SECONDS, "maximum_retry_attempts": RETRY_ATTEMPTS},
             dead_letter_config={"arn": failed_events},
             opts=pulumi.ResourceOptions(parent=self),

@@ -36,6 +36,9 @@ _SHAPES: Mapping[FunctionName, _Shape] = {
     FunctionName.INITIAL_SYNC: _Shape(permissions.initial_sync, INITIAL_SYNC_SECONDS, True),
 }
 
+ASYNCHRONOUS = tuple(function for function, shape in _SHAPES.items() if shape.asynchronous)
+"""Functions whose invocations that failed for good go to a queue."""
+
 
 def declare_functions(
     name: str,
@@ -86,6 +89,7 @@ def declare_functions(
             timeout=shape.seconds,
             memory=getattr(deployment.memory, function.module),
             tracing=deployment.tracing,
+            log_level=deployment.log_level,
             log_retention_days=deployment.log_retention_days,
             layer=layer.arn,
             key=stores.key.arn,

@@ -20,9 +20,14 @@ import pulumi
 import pulumi_aws as aws
 
 from orgsync.components.contact_sync.event_rules import RETRY_ATTEMPTS, RETRY_SECONDS, EventRules
-from orgsync.components.contact_sync.forwarding import QUEUE
 from orgsync.components.contact_sync.member_patterns import member_calls, member_rule
-from orgsync.components.contact_sync.resource_names import FAILED_EVENTS, MEMBER_CHANGED, MEMBERS, members_bus_arn
+from orgsync.components.contact_sync.resource_names import (
+    FAILED_EVENTS,
+    MEMBER_CHANGED,
+    MEMBERS,
+    UNFORWARDED,
+    members_bus_arn,
+)
 from orgsync.components.contact_sync.resource_policies import members_bus_policy
 from orgsync.components.contact_sync.stores import Stores
 from orgsync.components.shared.stack_context import StackContext
@@ -97,7 +102,7 @@ def template(context: StackContext) -> Document:
 def undelivered(context: StackContext) -> str:
     """Return the queue for what members could not deliver: EventBridge wants it in the region of the rule [doc]."""
     there = context.of_account_events
-    return there.arn("sqs", there.name(FAILED_EVENTS if there == context else QUEUE))
+    return there.arn("sqs", there.name(FAILED_EVENTS if there == context else UNFORWARDED))
 
 
 def _statement(statement: Statement) -> Document:

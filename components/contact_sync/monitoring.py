@@ -6,9 +6,10 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from orgsync.components.contact_sync.alarms import QUEUES, alarms
+from orgsync.components.contact_sync.alarms import QUEUES, alarms, forwarding_alarms, lost
 from orgsync.components.contact_sync.deployment import Deployment
-from orgsync.components.contact_sync.forwarding import QUEUE as UNFORWARDED
+from orgsync.components.contact_sync.resource_names import UNFORWARDED
+from orgsync.components.shared.alarms import Alarm
 from orgsync.components.shared.stack_context import StackContext
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.names import FunctionName, Metric
@@ -20,7 +21,11 @@ WIDTH, HEIGHT = 8, 6
 
 
 def dashboard(context: StackContext) -> dict[str, Any]:
-    """Return the dashboard: accounts in sync, the work that it took, and failures."""
+    """Return the dashboard: accounts in sync, the work that it took, failures, and the guide's five key metrics.
+
+    The deployment guide asks for the functions' invocations, errors and durations, the tables' operations, and the
+    dead letters.
+    """
     rows = [
         (
             "Accounts in sync",
@@ -40,9 +45,13 @@ def dashboard(context: StackContext) -> dict[str, Any]:
             [_ours(context, Metric.RUN_SECONDS), _ours(context, Metric.TRIGGER_TO_FIRST_WRITE_SECONDS)],
             "Maximum",
         ),
+        ("Signs of life", [_ours(context, Metric.HEARTBEAT)], "Sum"),
+        ("Function invocations", _of_functions(context, "Invocations"), "Sum"),
         ("Function errors", _of_functions(context, "Errors"), "Sum"),
         ("Function durations (ms)", _of_functions(context, "Duration"), "Maximum"),
+        ("Table operations (capacity units)", _of_tables(context), "Sum"),
         ("Dead letters", _dead_letters(context), "Maximum"),
+        ("Lost: not even dead letters", _lost(context), "Sum"),
     ]
     return {
         "widgets": [
@@ -74,6 +83,29 @@ def _of_functions(context: StackContext, metric: str) -> list[list[str]]:
     return [["AWS/Lambda", metric, "FunctionName", context.name(function)] for function in FunctionName]
 
 
+def _of_tables(context: StackContext) -> list[list[str]]:
+    units = ("ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits")
+    return [["AWS/DynamoDB", unit, "TableName", context.name(table)] for table in ("config", "state") for unit in units]
+
+
+def _lost(context: StackContext) -> list[list[Any]]:
+    """Return the metrics of what even a dead-letter queue did not take, as the alarms over it watch them."""
+    here = lost(context).values()
+    abroad = forwarding_alarms(context).values() if context.of_account_events != context else []
+    return [
+        *(_watched(alarm) for alarm in here),
+        *(
+            [*_watched(alarm), {"region": context.of_account_events.region}]
+            for alarm in abroad
+            if alarm.statistic == "Sum"
+        ),
+    ]
+
+
+def _watched(alarm: Alarm) -> list[str]:
+    return [alarm.namespace, alarm.metric, *(word for pair in sorted(alarm.dimensions.items()) for word in pair)]
+
+
 def _dead_letters(context: StackContext) -> list[list[Any]]:
     """Return the metrics of the queues here and, where account events happen elsewhere, of the one there.
 
@@ -92,16 +124,26 @@ def dashboard_address(context: StackContext) -> str:
 
 
 def queries() -> dict[str, str]:
-    """Return saved Logs Insights queries over all functions' logs, by name."""
+    """Return saved Logs Insights queries over all functions' logs, by name.
+
+    A line is the function's own, the runtime's for an uncaught error (`errorType`), or Lambda's report of an
+    invocation (`record`), and is JSON each time.
+    """
     return {
-        "errors": "fields @timestamp, @log, level, message, run_id\n"
-        '| filter level in ["ERROR", "CRITICAL"]\n| sort @timestamp desc\n| limit 100',
-        "one-run": "fields @timestamp, @log, level, message\n"
+        "errors": "fields @timestamp, @log, coalesce(level, record.status) as level, "
+        "coalesce(message, errorMessage, type) as text, run_id, account, kind, error\n"
+        '| filter level in ["ERROR", "CRITICAL"] or ispresent(errorType) '
+        'or record.status in ["error", "failure", "timeout"]\n'
+        "| sort @timestamp desc\n| limit 100",
+        "one-run": "fields @timestamp, @log, level, message, account, kind, status, error\n"
         '| filter run_id = "put the run id here"\n| sort @timestamp asc\n| limit 1000',
+        "one-account": "fields @timestamp, @log, level, message, run_id, kind, status, error, operation, code\n"
+        '| filter account = "put the account id here"\n| sort @timestamp asc\n| limit 1000',
         "refused-events": "fields @timestamp, message, reason, source\n"
-        "| filter ispresent(reason)\n| stats count(*) as events by reason, source\n| sort events desc",
-        "slowest-invocations": "fields @timestamp, @log, @duration, @maxMemoryUsed / 1000000 as megabytes\n"
-        '| filter @type = "REPORT"\n| sort @duration desc\n| limit 25',
+        '| filter message = "event refused"\n| stats count(*) as events by reason, source\n| sort events desc',
+        "slowest-invocations": "fields @timestamp, @log, record.metrics.durationMs as milliseconds, "
+        "record.metrics.maxMemoryUsedMB as megabytes\n"
+        '| filter type = "platform.report"\n| sort milliseconds desc\n| limit 25',
     }
 
 

@@ -13,6 +13,15 @@ MEMBER_CHANGED = "member-changed"
 FAILED_EVENTS = "failed-events"
 """The dead-letter queue of events that started no run."""
 
+UNFORWARDED = "unforwarded-events"
+"""The dead-letter queue of events that could not be forwarded to the system's own region."""
+
+RUN_DIED = "run-died"
+"""The rule that closes a run which ended without a report."""
+
+FORWARDING_FAILED = "forwarding-failed"
+"""The rule that brings the alarms of the other region home."""
+
 FAILED_INVOCATIONS = "failed-invocations"
 """The dead-letter queue of invocations that failed for good."""
 
@@ -56,6 +65,6 @@ def logical_id(context: StackContext) -> str:
     """Return the custom resource's id in its template: letters and digits.
 
     crhelper names its polling rule after it, plus eight random characters, so it is what
-    the initial sync's right to make rules is scoped to, and it differs by stack.
+    the initial sync's permission to make rules is scoped to, and it differs by stack.
     """
     return "".join(word.capitalize() for word in re.split(r"[^A-Za-z0-9]+", context.prefix))

@@ -66,6 +66,47 @@ def dead_letters(context: StackContext, queue: str, description: str) -> Alarm:
     )
 
 
+def _lost(context: StackContext, of: str, queue: str, remedy: str) -> str:
+    return (
+        f"Something of {of} reached neither its target nor the dead letters of {context.name(queue)}, and is lost: "
+        f"do that queue's policy and its key let the sender in? {remedy}"
+    )
+
+
+def lost_events(context: StackContext, rule: str, queue: str, remedy: str, bus: str | None = None) -> Alarm:
+    """Return an alarm over events of a rule that its target refused and then its dead-letter queue too.
+
+    Args:
+        bus: part of the name of the rule's bus; the default bus, of which the metric names the rule alone [doc].
+    """
+    return Alarm(
+        _lost(context, context.name(rule), queue, remedy),
+        "AWS/Events",
+        "InvocationsFailedToBeSentToDlq",
+        {"RuleName": context.name(rule)} | ({"EventBusName": context.name(bus)} if bus else {}),
+    )
+
+
+def lost_schedules(context: StackContext, queue: str, remedy: str) -> Alarm:
+    """Return an alarm over the schedules of the system's group that started nothing and left no dead letter."""
+    return Alarm(
+        _lost(context, f"the schedules {context.prefix}", queue, remedy),
+        "AWS/Scheduler",
+        "InvocationsFailedToBeSentToDeadLetterCount",
+        {"ScheduleGroup": context.prefix},
+    )
+
+
+def lost_invocations(context: StackContext, part: str, queue: str, remedy: str) -> Alarm:
+    """Return an alarm over asynchronous invocations of a function that failed for good and left no dead letter."""
+    return Alarm(
+        _lost(context, context.name(part), queue, remedy),
+        "AWS/Lambda",
+        "DestinationDeliveryFailures",
+        {"FunctionName": context.name(part)},
+    )
+
+
 def failed_deliveries(topic: str, check: str) -> Alarm:
     """Return an alarm over a topic's subscribers that could not be reached; `check` is what to look at."""
     # No delivery status is logged: why SNS failed is known to nobody.

@@ -15,6 +15,17 @@ ASYNC_AGE_SECONDS = 6 * 3600
 """Lambda's own limits for an asynchronous invocation, written down."""
 
 
+def logging_config(level: str) -> aws.lambda_.FunctionLoggingConfigArgsDict:
+    """Return how Lambda writes a function's log: every line JSON, an uncaught error's and Lambda's own too.
+
+    Its filter stands no higher than INFO, whatever the stack's `LOG_LEVEL`: metrics, and an uncaught error's line
+    in some releases of the runtime [field], carry no level and count as INFO [doc]. The function itself writes no
+    line below `LOG_LEVEL`.
+    """
+    passed = "DEBUG" if level == "DEBUG" else "INFO"
+    return {"log_format": "JSON", "application_log_level": passed, "system_log_level": "INFO"}
+
+
 class Layer(pulumi.ComponentResource):
     """The dependencies that functions import."""
 
@@ -43,6 +54,7 @@ class Function(pulumi.ComponentResource):
         system: the folder of its code below `handlers` and the library.
         timeout: seconds.
         memory: megabytes.
+        log_level: least level of its own lines.
         statements: permissions besides writing its log.
         dead_letters: the queue for asynchronous invocations that failed for good, for functions that
             services invoke so.
@@ -63,6 +75,7 @@ class Function(pulumi.ComponentResource):
         timeout: int,
         memory: int,
         tracing: bool,
+        log_level: str,
         log_retention_days: int,
         layer: pulumi.Input[str],
         key: pulumi.Input[str],
@@ -115,6 +128,7 @@ class Function(pulumi.ComponentResource):
                 }
             },
             tracing_config={"mode": "Active" if tracing else "PassThrough"},
+            logging_config=logging_config(log_level),
             # Without its permissions, or its log group, the first invocation fails, or makes a group without an end.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.policy, log_group]),
         )

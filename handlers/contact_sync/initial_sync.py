@@ -22,7 +22,7 @@ from orgsync.contact_sync.services import Services, services
 from orgsync.shared.clock import timestamp
 from orgsync.shared.errors import StoreFailed, error_class
 from orgsync.shared.names import EVENT_SOURCE
-from orgsync.shared.telemetry import logger, metrics
+from orgsync.shared.telemetry import entry_point, logger, metrics, run_lines
 
 _PATIENCE = timedelta(minutes=50)
 """CloudFormation waits an hour at most; a larger organization's run goes on without it."""
@@ -30,7 +30,7 @@ _PATIENCE = timedelta(minutes=50)
 Properties = dict[str, Any]
 
 
-@metrics.log_metrics
+@entry_point
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Answer a request of CloudFormation, or one of crhelper's own polls."""
     _helper()(event, context)
@@ -41,14 +41,17 @@ def _helper() -> Any:
     helper = CfnResource(json_logging=True, log_level="INFO", boto_level="CRITICAL", sleep_on_delete=0)
 
     def begin_or_go_back(event: dict[str, Any], _context: object) -> str:
-        helper.Data.update(begin(event, services()))
+        # crhelper catches what fails, and logs it without the run.
+        with run_lines(_run_id(event)):
+            helper.Data.update(begin(event, services()))
         # crhelper puts the event into a rule's input, which takes 8 KB: a list of exclusions would not fit.
         event["ResourceProperties"].pop("Configuration")
         event.pop("OldResourceProperties", None)
         return _identity(event)
 
     def look(event: dict[str, Any], _context: object) -> str | None:
-        found = progress(event["ResourceProperties"], event["CrHelperData"], services())
+        with run_lines(_run_id(event)):
+            found = progress(event["ResourceProperties"], event["CrHelperData"], services())
         if found is None:
             return None
         helper.Data.update(found)
@@ -61,6 +64,11 @@ def _helper() -> Any:
     # Deleting the stack touches no contact.
     helper.delete(lambda event, _context: _identity(event))
     return helper
+
+
+def _run_id(event: dict[str, Any]) -> str:
+    """Name the run that a request starts."""
+    return f"initial-sync-{event['RequestId']}"
 
 
 def _identity(event: dict[str, Any]) -> str:
@@ -84,14 +92,14 @@ def begin(event: dict[str, Any], services: Services) -> dict[str, str]:
     if event["RequestType"] == "Update" and before and json.loads(before) == document:
         # Only how to wait has changed: there is nothing to reconcile, and what the last run did stands.
         return {**_last(services), "Started": now}
-    run_id = f"initial-sync-{event['RequestId']}"
+    run_id = _run_id(event)
     # Asked before anything is done: it takes no part in what follows, and must not fail half of it.
     going_back = event["RequestType"] == "Update" and _goes_back(event["StackId"], services)
     services.configs.write(document, at=now, by=run_id)
     trigger = {"source": EVENT_SOURCE, "detail-type": OwnEvent.INITIAL_SYNC, "detail": {"initiator": event["StackId"]}}
     services.executions.start(run_id, trigger)
     # From here on silence is bad news, and an alarm takes it for that: nothing has ended yet.
-    metrics.add_metric(Metric.RUNS, MetricUnit.Count, 0)
+    metrics.add_metric(Metric.HEARTBEAT, MetricUnit.Count, 1)
     status = InitialSyncStatus.STARTED if going_back else InitialSyncStatus.RUNNING
     return {**_NOTHING, "RunId": run_id, "Status": status, "Started": now}
 

@@ -55,10 +55,10 @@ def plan(run_id: str, started: str, event: Any, services: Services, batch_size: 
         request = _configured(request, config)
     except Refusal as refusal:
         metrics.add_metric(Metric.TRIGGERS_REFUSED, MetricUnit.Count, 1)
-        logger.info("event refused", run_id=run_id, reason=refusal.code, detail=str(refusal))
+        source = event.get("source") if isinstance(event, dict) else None
+        logger.info("event refused", run_id=run_id, reason=refusal.code, detail=str(refusal), source=source)
         # A run that was handed the lease and is refused (paused meanwhile) must not keep it.
         release_lease(run_id, services)
-        source = event.get("source") if isinstance(event, dict) else None
         return _answer(PlanResult.REFUSED, run_id, refusal={"reason": refusal.code, "source": source or "unknown"})
 
     started = as_timestamp(started) or timestamp(services.clock.now())
@@ -82,6 +82,8 @@ def plan(run_id: str, started: str, event: Any, services: Services, batch_size: 
         run = replace(run, error=error.code, detail=str(error))
     run = replace(run, planned=True)
     services.states.save_run(run, while_open=True)
+    metrics.add_metric(Metric.HEARTBEAT, MetricUnit.Count, 1)
+    logger.info("run planned", run_id=run_id, cause=run.cause, batches=run.batches, error=run.error)
     return _planned(run, services)
 
 
@@ -108,6 +110,7 @@ def _configured(request: Request, config: ContactSyncConfig) -> Request:
 
 def _merge(asking: LeasedRun, started: str, into: str, services: Services) -> dict[str, Any]:
     metrics.add_metric(Metric.TRIGGERS_MERGED, MetricUnit.Count, 1)
+    logger.info("event merged", run_id=asking.run_id, into=into)
     request = asking.request
     header = Run(
         asking.run_id,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -10,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.account_sync import SyncContext
 from orgsync.contact_sync.core.accounts import Target
-from orgsync.contact_sync.core.receipts import Receipt
+from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.worker import BatchProgress, process_batch
 from orgsync.contact_sync.finalize import STOP_CHECK_SECONDS
@@ -54,6 +55,7 @@ def process(
     progress = asyncio.run(_process(run, config, missing, intents, remaining, concurrency, services))
     if progress.circuit and not run.circuit:
         services.states.open_circuit(run_id, progress.circuit)
+    metrics.add_metric(Metric.HEARTBEAT, MetricUnit.Count, 1)
     metrics.add_metric(Metric.THROTTLES, MetricUnit.Count, sum(progress.throttles.values()))
     logger.info("batch processed", run_id=run_id, batch=batch, done=progress.done, circuit=progress.circuit)
     return {"done": progress.done}
@@ -83,6 +85,9 @@ async def _process(
 
     async def emit(receipts: Sequence[Receipt]) -> None:
         await asyncio.to_thread(services.states.save_receipts, receipts, run.run_id)
+        for receipt in receipts:
+            log = logger.warning if receipt.status is Status.FAILED else logger.debug
+            log("account done", **asdict(receipt))
 
     async def watch_for_stop() -> None:
         while not await asyncio.to_thread(services.states.is_stopped, run.run_id):

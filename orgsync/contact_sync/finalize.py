@@ -180,6 +180,7 @@ def _report(run: Run, services: Services) -> Iterator[dict[str, Any]]:
 
 
 def _measure(run: Run, summary: RunSummary, outcome: RunOutcome, now: datetime) -> None:
+    metrics.add_metric(Metric.HEARTBEAT, MetricUnit.Count, 1)
     metrics.add_metric(Metric.RUNS, MetricUnit.Count, 1)
     metrics.add_metric(Metric.RUNS_FAILED, MetricUnit.Count, int(outcome.status == "failed"))
     metrics.add_metric(Metric.ACCOUNTS_IN_SYNC, MetricUnit.Count, len(summary.in_sync_accounts()))

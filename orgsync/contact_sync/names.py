@@ -190,6 +190,7 @@ class Metric(StrEnum):
     """Custom metrics under `shared.names.METRIC_NAMESPACE`."""
 
     TRIGGERS = "Triggers"
+    HEARTBEAT = "Heartbeat"
     RUNS = "Runs"
     RUNS_FAILED = "RunsFailed"
     TRIGGERS_REFUSED = "TriggersRefused"

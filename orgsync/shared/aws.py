@@ -1,5 +1,6 @@
 """boto3 clients, and AWS's failures as errors of ours."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -19,6 +20,8 @@ from orgsync.shared.errors import (
     Throttled,
     UnexpectedAnswer,
 )
+
+_log = logging.getLogger(__name__)
 
 CONNECTIONS = 32
 LONGEST_CALL = 10
@@ -67,8 +70,10 @@ def store_errors() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
+        _log.debug("store failed", extra={"operation": error.operation_name, "code": error_code(error)})
         raise StoreFailed(f"{error.operation_name}: {error_code(error)}") from error
     except BotoCoreError as error:
+        _log.debug("store failed", extra={"code": type(error).__name__})
         raise StoreFailed(type(error).__name__) from error
 
 
@@ -81,12 +86,16 @@ def call_error(
         subject: the account that the call was about; it and AWS's code are the whole message.
         known: errors of the called service by AWS's code, besides those that any service has.
     """
-    if isinstance(error, HTTPClientError | ConnectionError):
-        return NetworkFailed(f"{subject}: {type(error).__name__}")
     if not isinstance(error, ClientError):
-        return UnexpectedAnswer(f"{subject}: {type(error).__name__}")
+        _log.debug("call failed", extra={"account": subject, "code": type(error).__name__})
+        network = isinstance(error, HTTPClientError | ConnectionError)
+        return (NetworkFailed if network else UnexpectedAnswer)(f"{subject}: {type(error).__name__}")
     code = error_code(error)
     http = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    # Each attempt comes here, so a retried call and a 429 have a line each.
+    _log.debug(
+        "call failed", extra={"account": subject, "operation": error.operation_name, "code": code, "http_status": http}
+    )
     kind = {**_COMMON_ERRORS, **(known or {})}.get(code) or _by_status(http)
     return kind(f"{subject}: {code}")
 

@@ -87,6 +87,12 @@ class NotificationFailed(OrgsyncError):
     remedy = "Check the topic's policy and key; the run's report holds everything that the notification said."
 
 
+class UnexpectedError(OrgsyncError):
+    """A function met an error that orgsync does not know; its text is withheld, because it may repeat anything."""
+
+    remedy = "Look for the run's id in the log of the function that died, and report the error's kind and place."
+
+
 def _with_subclasses(error: type[OrgsyncError]) -> list[type[OrgsyncError]]:
     return [error, *(found for child in error.__subclasses__() for found in _with_subclasses(child))]
 

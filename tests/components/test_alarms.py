@@ -12,10 +12,14 @@ import click
 import pulumi
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orgsync.cli.main import main
-from orgsync.components.contact_sync import alarms, forwarding, monitoring
+from orgsync.components.contact_sync import alarms, monitoring
 from orgsync.components.contact_sync.deployment import Deployment
+from orgsync.components.contact_sync.resource_names import UNFORWARDED
+from orgsync.components.contact_sync.state_machine import FUNCTION_SECONDS
 from orgsync.components.shared.notifications import NO_RECIPIENT, has_high_severity_recipient
 from orgsync.components.shared.stack_context import StackContext
 from orgsync.contact_sync.config import parse
@@ -58,18 +62,54 @@ def test_the_longest_silence_of_a_schedule_is_known(expression: str, seconds: in
     assert schedule_period(expression) == seconds
 
 
-def test_two_periods_without_a_run_raise_an_alarm(context: StackContext) -> None:
-    """Missing data is the bad news here: the alarm looks back two periods and takes silence for a breach."""
-    alarm = alarms.alarms(context, Deployment(), "rate(1 day)")["no-run"]
-    assert alarm.period * alarm.periods == 2 * DAY
+@given(minutes=st.integers(1, 60 * 24 * 6))
+def test_silence_is_judged_over_more_than_a_schedule_lets_pass(context: StackContext, minutes: int) -> None:
+    """Missing data is the bad news here: the alarm looks back longer than a period, and two where it can see so far."""
+    period = 60 * minutes
+    alarm = alarms.alarms(context, Deployment(), f"rate({minutes} minutes)")["silent"]
+    assert min(2 * period - HOUR, 7 * DAY) <= alarm.period * alarm.periods <= max(2 * period, 2 * HOUR)
+    assert alarm.period * alarm.periods >= period + HOUR
     assert (alarm.silence, alarm.comparison) == ("breaching", "LessThanThreshold")
+
+
+def test_a_long_run_is_no_silence(context: StackContext) -> None:
+    """A run of any length counts a sign of life with each batch, within the hour that the alarm asks about."""
+    alarm = alarms.alarms(context, Deployment(), "rate(1 day)")["silent"]
+    assert alarm.metric == Metric.HEARTBEAT
+    assert (alarm.statistic, alarm.threshold) == ("SampleCount", 1)
+    assert alarm.period >= FUNCTION_SECONDS
 
 
 @pytest.mark.parametrize("paused", [True, False])
 def test_silence_that_is_meant_raises_no_alarm(context: StackContext, paused: bool) -> None:
     """A paused system, and a schedule beyond CloudWatch's sight, have no such alarm."""
-    schedule = "rate(1 day)" if paused else "rate(30 days)"
-    assert "no-run" not in alarms.alarms(context, Deployment(), schedule, paused)
+    for schedule in ["rate(1 day)"] if paused else ["rate(7 days)", "rate(30 days)"]:
+        assert "silent" not in alarms.alarms(context, Deployment(), schedule, paused)
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])
+@pytest.mark.parametrize("member_events", [True, False])
+def test_what_no_dead_letter_queue_took_raises_an_alarm(declare: Declare, region: str, member_events: bool) -> None:
+    """Every rule, schedule and function with a dead-letter queue has an alarm over what even that did not take."""
+    program = declare("dev", region=region, deployment={"member_events": member_events})
+    watched = {
+        (alarm.inputs["metricName"], alarm.inputs.get("region"), *sorted(alarm.inputs["dimensions"].items()))
+        for alarm in program.of("MetricAlarm")
+    }
+    lost: set[Any] = set()
+    for target in program.of("EventTarget"):
+        bus = target.inputs.get("eventBusName")
+        on_bus = [("EventBusName", bus)] if bus else []
+        rule, abroad = target.inputs["rule"], target.inputs.get("region")
+        if not (abroad and rule.endswith("forwarding-failed")):  # it would have to bring its own alarm home
+            lost.add(("InvocationsFailedToBeSentToDlq", abroad, *on_bus, ("RuleName", rule)))
+    for schedule in program.of("Schedule"):
+        group = schedule.inputs["groupName"]
+        lost.add(("InvocationsFailedToBeSentToDeadLetterCount", None, ("ScheduleGroup", group)))
+    for config in program.of("FunctionEventInvokeConfig"):
+        lost.add(("DestinationDeliveryFailures", None, ("FunctionName", config.inputs["functionName"])))
+    assert len(lost) >= 8
+    assert lost <= watched
 
 
 def test_an_alarm_looks_no_further_back_than_cloudwatch_can(context: StackContext) -> None:
@@ -107,13 +147,63 @@ def test_every_stack_file_is_valid(stack: str) -> None:
     assert validate(Deployment, config["orgsync:deployment"]).protect == (stack == "prod")
 
 
+AWS_METRICS = {
+    ("AWS/DynamoDB", "ConsumedReadCapacityUnits"): "Table",
+    ("AWS/DynamoDB", "ConsumedWriteCapacityUnits"): "Table",
+    ("AWS/Events", "InvocationsFailedToBeSentToDlq"): "EventRule",
+    ("AWS/Lambda", "DestinationDeliveryFailures"): "Function",
+    ("AWS/Lambda", "Duration"): "Function",
+    ("AWS/Lambda", "Errors"): "Function",
+    ("AWS/Lambda", "Invocations"): "Function",
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): "Queue",
+    ("AWS/Scheduler", "InvocationsFailedToBeSentToDeadLetterCount"): "ScheduleGroup",
+}
+"""AWS's own metrics on the dashboard, each with the resource that writes it (CloudWatch's documentation of each)."""
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])
+@pytest.mark.parametrize("member_events", [True, False])
+def test_the_dashboard_shows_only_what_something_writes(declare: Declare, region: str, member_events: bool) -> None:
+    """AWS's metrics are of resources that the stack declares, each in its region; ours are counted by the code."""
+    program = declare("dev", region=region, deployment={"member_events": member_events})
+    (dashboard,) = program.of("Dashboard")
+    source = "".join(
+        file.read_text() for room in ("handlers", "orgsync/contact_sync") for file in (ROOT / room).rglob("*.py")
+    )
+    for widget in json.loads(dashboard.inputs["dashboardBody"])["widgets"]:
+        assert widget["properties"]["region"] == region
+        for namespace, metric, *words in widget["properties"]["metrics"]:
+            where = words.pop()["region"] if len(words) % 2 else region
+            dimensions = dict(zip(words[::2], words[1::2], strict=True))
+            if namespace == METRIC_NAMESPACE:
+                assert f"Metric.{Metric(metric).name}," in source
+                continue
+            name = dimensions.get("RuleName") or next(iter(dimensions.values()))
+            kind = AWS_METRICS[namespace, metric]
+            assert [
+                made
+                for made in program.of(kind)
+                if made.inputs.get("name") == name
+                and made.inputs.get("region", region) == where
+                and made.inputs.get("eventBusName") == dimensions.get("EventBusName")
+            ], (metric, dimensions)
+
+
 def test_the_dashboard_shows_what_owners_ask_for(context: StackContext) -> None:
-    """Runs, accounts in sync, writes, throttles, durations and dead letters, each in the system's own region."""
+    """The guide's five key metrics, and how many accounts are in sync after how much work."""
     widgets = [widget["properties"] for widget in monitoring.dashboard(context)["widgets"]]
     shown = {metric[1] for widget in widgets for metric in widget["metrics"]}
     wanted = {Metric.RUNS, Metric.ACCOUNTS_IN_SYNC, Metric.WRITES, Metric.THROTTLES, Metric.RUN_SECONDS}
-    assert wanted | {"Duration", "ApproximateNumberOfMessagesVisible"} <= shown
+    guide = {"Invocations", "Errors", "Duration", "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"}
+    assert wanted | guide | {"ApproximateNumberOfMessagesVisible"} <= shown
     assert {widget["region"] for widget in widgets} == {context.region}
+
+
+def test_no_two_widgets_of_the_dashboard_overlap(context: StackContext) -> None:
+    """Three stand in a row, each in a place of its own."""
+    places = [(widget["x"], widget["y"]) for widget in monitoring.dashboard(context)["widgets"]]
+    assert len(set(places)) == len(places)
+    assert max(x for x, _ in places) + monitoring.WIDTH == 24
 
 
 @pytest.mark.parametrize("tracing", [True, False])
@@ -133,7 +223,7 @@ def test_the_dashboard_shows_dead_letters_of_the_other_region(context: StackCont
     for region in ("us-east-1", "eu-west-1"):
         widgets = monitoring.dashboard(replace(context, region=region))["widgets"]
         shown[region] = [m for w in widgets for m in w["properties"]["metrics"] if m[0] == "AWS/SQS"]
-    elsewhere = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", context.name(forwarding.QUEUE)]
+    elsewhere = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", context.name(UNFORWARDED)]
     assert shown["eu-west-1"] == [*shown["us-east-1"], [*elsewhere, {"region": "us-east-1"}]]
 
 

@@ -34,19 +34,24 @@ def test_every_account_event_is_forwarded_to_rules_that_match_it(abroad: Program
     assert buses == {f"arn:aws:events:{HOME}:100000000001:event-bus/default"}
 
 
-def test_a_failure_to_forward_raises_an_alarm_at_home(abroad: Program) -> None:
-    """The alarm abroad is known at home by a rule on its change of state: in the queue over which an alarm stands."""
-    (alarm,) = [alarm.inputs for alarm in abroad.of("MetricAlarm") if "region" in alarm.inputs]
+def test_every_alarm_abroad_is_known_at_home(abroad: Program) -> None:
+    """By a rule on its change of state, whose sentence is the alarm's own, in the queue over which an alarm stands."""
+    alarms = [alarm.inputs for alarm in abroad.of("MetricAlarm") if "region" in alarm.inputs]
+    assert len(alarms) == 1 + len(event_rules())
     (home,) = [
         rule.inputs
         for rule in abroad.of("EventRule")
         if "aws.cloudwatch" in rule.inputs["eventPattern"] and "region" not in rule.inputs
     ]
-    assert json.loads(home["eventPattern"])["detail"]["alarmName"] == [alarm["name"]]
+    assert json.loads(home["eventPattern"])["detail"]["alarmName"] == sorted(alarm["name"] for alarm in alarms)
     targets = [target.inputs for target in abroad.of("EventTarget") if target.inputs["rule"] == home["name"]]
     (target,) = [target for target in targets if "region" not in target]
     assert target["arn"] == "arn:aws:any:us-east-1:100000000001:contact-sync-failed-events"
-    assert "unforwarded-events" in json.loads(target["input"])
+    assert "<description>" in json.loads(target["inputTransformer"]["inputTemplate"])
+    for alarm in alarms:
+        # They stand inside a JSON string, into which EventBridge puts them as they are.
+        assert not set('"\\\n') & set(alarm["alarmDescription"])
+        assert "orgsync sync --stack dev" in alarm["alarmDescription"]
 
 
 def test_nothing_is_forwarded_where_the_events_happen(declare: Declare) -> None:

@@ -22,13 +22,19 @@ RECIPIENTS = {
 }
 
 AWS_METRICS = {
-    ("AWS/Lambda", "Errors"): "FunctionName",
-    ("AWS/Lambda", "Throttles"): "FunctionName",
-    ("AWS/SNS", "NumberOfNotificationsFailed"): "TopicName",
-    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): "QueueName",
-    ("AWS/States", "ExecutionsFailed"): "StateMachineArn",
+    ("AWS/Events", "InvocationsFailedToBeSentToDlq"): {"RuleName", "EventBusName"},
+    ("AWS/Lambda", "DestinationDeliveryFailures"): {"FunctionName"},
+    ("AWS/Lambda", "Errors"): {"FunctionName"},
+    ("AWS/Lambda", "Throttles"): {"FunctionName"},
+    ("AWS/SNS", "NumberOfNotificationsFailed"): {"TopicName"},
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): {"QueueName"},
+    ("AWS/Scheduler", "InvocationsFailedToBeSentToDeadLetterCount"): {"ScheduleGroup"},
+    ("AWS/States", "ExecutionsFailed"): {"StateMachineArn"},
 }
-"""AWS's own metrics, each with the dimension that it is published with (CloudWatch's documentation of each service)."""
+"""AWS's own metrics, each with the dimensions that it is published with (CloudWatch's documentation of each service).
+
+The bus is a rule's dimension only where it is not the default one.
+"""
 
 pytestmark = pytest.mark.slow
 
@@ -99,7 +105,14 @@ def test_no_alarm_rises_when_all_is_well(cloud: Cloud, alarms: dict[str, dict[st
 def test_every_alarm_watches_a_metric_that_is_published(cloud: Cloud, alarms: dict[str, dict[str, Any]]) -> None:
     """AWS's metrics with the dimension that AWS gives them, ours with the one that Powertools gives."""
     named = {
+        "EventBusName": {bus["Name"] for bus in cloud.client("events").list_event_buses()["EventBuses"]} - {"default"},
         "FunctionName": {f["FunctionName"] for f in cloud.client("lambda").list_functions()["Functions"]},
+        "RuleName": {
+            rule["Name"]
+            for bus in cloud.client("events").list_event_buses()["EventBuses"]
+            for rule in cloud.client("events").list_rules(EventBusName=bus["Name"])["Rules"]
+        },
+        "ScheduleGroup": {g["Name"] for g in cloud.client("scheduler").list_schedule_groups()["ScheduleGroups"]},
         "QueueName": set(cloud.dead_letters()),
         "StateMachineArn": {
             m["stateMachineArn"] for m in cloud.client("stepfunctions").list_state_machines()["stateMachines"]
@@ -108,12 +121,27 @@ def test_every_alarm_watches_a_metric_that_is_published(cloud: Cloud, alarms: di
         "service": {PREFIX},
     }
     for alarm in alarms.values():
-        (dimension,) = alarm["Dimensions"]
-        assert dimension["Value"] in named[dimension["Name"]], alarm["AlarmName"]
+        for dimension in alarm["Dimensions"]:
+            assert dimension["Value"] in named[dimension["Name"]], alarm["AlarmName"]
+        names = {dimension["Name"] for dimension in alarm["Dimensions"]}
         if alarm["Namespace"] == METRIC_NAMESPACE:
             assert alarm["MetricName"] in set(Metric)
+            assert names == {"service"}
         else:
-            assert AWS_METRICS[alarm["Namespace"], alarm["MetricName"]] == dimension["Name"]
+            assert names - {"EventBusName"} == AWS_METRICS[alarm["Namespace"], alarm["MetricName"]] - {"EventBusName"}
+
+
+def test_an_event_that_no_dead_letter_queue_took_is_known(cloud: Cloud, alarms: dict[str, dict[str, Any]]) -> None:
+    """A rule's target fails and its queue's policy lets nobody in: the alarm of that rule rises, of itself."""
+    url = cloud.client("sqs").get_queue_url(QueueName=f"{PREFIX}-failed-events")["QueueUrl"]
+    cloud.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+    cloud.faults.add({"operation": "StartExecution", "error": "AccessDeniedException"})
+    cloud.edit_source({"security": None})
+    cloud.settle()
+    cloud.faults.clear()
+    assert state(cloud, alarms["lost-source-changed"]) == "ALARM"
+    assert state(cloud, alarms["lost-console-edited"]) == "OK"
+    cloud.undelivered.clear()
 
 
 def test_every_alarm_can_fire_and_notifies(
@@ -131,5 +159,5 @@ def test_every_alarm_can_fire_and_notifies(
             continue  # rose while time passed, and notified then
         channels = ["user_notifications"] if name.startswith("severity") else ["chat", "sns"]
         assert notified_channels(cloud, name, before) == channels, name
-    assert notified_channels(cloud, "no-run") == ["chat", "sns"]
+    assert notified_channels(cloud, "silent") == ["chat", "sns"]
     assert cloud.undelivered == []

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
+from orgsync.sandbox.cloud import metrics
 from orgsync.sandbox.cloud.cloud import Cloud
 from orgsync.sandbox.errors import UnknownAccount, UnknownTarget
 
@@ -204,6 +205,40 @@ def test_a_failure_without_a_dead_letter_queue_is_lost_and_said_so(cloud: Cloud,
     cloud.put_event({"source": "a", "detail-type": "b", "detail": {}})
     cloud.settle(5)
     assert "NO_RESOURCE" in cloud.undelivered[0]
+
+
+def test_what_even_the_dead_letter_queue_refuses_is_counted_by_rule(cloud: Cloud, declare_rule: Declare) -> None:
+    """As EventBridge counts it: by the rule alone, for one of the default bus."""
+    rule = declare_rule(
+        {
+            "Arn": "arn:aws:sqs:us-east-1:100000000001:gone",
+            "DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:100000000001:gone-too"},
+        }
+    )
+    cloud.put_event({"source": "a", "detail-type": "b", "detail": {}})
+    cloud.settle(5)
+    found = cloud.client("cloudwatch").list_metrics(Namespace="AWS/Events")["Metrics"]
+    (lost,) = [metric for metric in found if metric["MetricName"] == "InvocationsFailedToBeSentToDlq"]
+    assert lost["Dimensions"] == [{"Name": "RuleName", "Value": rule.rsplit("/", 1)[-1]}]
+
+
+@pytest.mark.parametrize(
+    ("source", "namespace", "dimensions"),
+    [
+        ("events:r:1:rule/bus/name", "AWS/Events", {"EventBusName": "bus", "RuleName": "name"}),
+        ("scheduler:r:1:schedule/group/name", "AWS/Scheduler", {"ScheduleGroup": "group"}),
+        ("lambda:r:1:function:name", "AWS/Lambda", {"FunctionName": "name"}),
+    ],
+)
+def test_lost_letters_are_counted_as_each_service_does(
+    monkeypatch: pytest.MonkeyPatch, source: str, namespace: str, dimensions: dict[str, str]
+) -> None:
+    """Each sender has a metric of its own, with the dimensions that AWS gives it."""
+    counted: list[Any] = []
+    monkeypatch.setattr(metrics, "put", lambda *args: counted.append(args))
+    metrics.put_lost(f"arn:aws:{source}")
+    ((account, region, *rest),) = counted
+    assert (account, region, rest[0], rest[2]) == ("1", "r", namespace, dimensions)
 
 
 def test_a_function_needs_its_permission(

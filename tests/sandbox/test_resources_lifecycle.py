@@ -203,6 +203,7 @@ LIVES = [
         {**THINGS["machine"].inputs, "tracingConfiguration": {"enabled": True}},
         {"definition": json.dumps({**MACHINE, "Comment": "c"})},
     ),
+    Life("aws:scheduler/scheduleGroup:ScheduleGroup", {"tags": {"a": "b"}}, {"tags": {}}),
     Life("aws:scheduler/schedule:Schedule", SCHEDULE, {"scheduleExpression": "rate(2 days)"}),
     Life(
         "aws:sqs/queue:Queue",

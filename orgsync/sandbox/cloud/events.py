@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from moto.events.models import EventBus, EventsBackend, Rule, events_backends
 
-from orgsync.sandbox.cloud import bus_access
+from orgsync.sandbox.cloud import bus_access, metrics
 from orgsync.sandbox.cloud.input_transformer import TransformFailed, target_input
 from orgsync.sandbox.cloud.patches import Patches
 from orgsync.sandbox.cloud.targets import (
@@ -210,6 +210,7 @@ class EventBuses:
         try:
             self._targets.deliver(dead_letters, delivery.body, delivery.sender, {"MessageAttributes": attributes})
         except (DeliveryFailed, UnknownTarget) as error:
+            metrics.put_lost(delivery.sender.source_arn)
             self._undelivered(f"{why}; its dead-letter queue refused it too: {error}")
 
 

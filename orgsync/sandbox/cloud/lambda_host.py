@@ -158,7 +158,10 @@ class _Pool:
 
 def _lambda_variables(spec: FunctionSpec, stream: str) -> dict[str, str]:
     """Make Lambda's reserved variables, as far as runtimes and libraries read them."""
+    level = spec.logging.get("ApplicationLogLevel")
     return {
+        "AWS_LAMBDA_LOG_FORMAT": spec.logging.get("LogFormat", "Text"),
+        **({"AWS_LAMBDA_LOG_LEVEL": level} if level else {}),
         "_HANDLER": spec.handler,
         "AWS_REGION": spec.region,
         "AWS_DEFAULT_REGION": spec.region,

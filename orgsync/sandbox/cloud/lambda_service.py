@@ -16,6 +16,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.utils import unix_time_millis
 from moto.logs.models import logs_backends
 
+from orgsync.sandbox.cloud import metrics
 from orgsync.sandbox.cloud.lambda_host import ConcurrencyExceeded, FunctionPools
 from orgsync.sandbox.cloud.lambda_process import FunctionSpec, InvocationResult
 from orgsync.sandbox.cloud.patches import Patches
@@ -66,9 +67,9 @@ class LambdaService:
             return service._invoke(function, body, request_headers, response_headers)
 
         patches.replace(LambdaFunction, "invoke", invoke)
-        patches.wrap(LambdaFunction, "__init__", _remember_dead_letters)
-        patches.wrap(LambdaFunction, "update_configuration", _update_dead_letters)
-        patches.wrap(LambdaFunction, "get_configuration", _show_dead_letters)
+        patches.wrap(LambdaFunction, "__init__", _remember_settings)
+        patches.wrap(LambdaFunction, "update_configuration", _update_settings)
+        patches.wrap(LambdaFunction, "get_configuration", _show_settings)
         patches.wrap(LambdaBackend, "put_function_event_invoke_config", _replace_event_invoke_config)
 
     def _invoke(self, function: LambdaFunction, body: Any, request_headers: Any, response_headers: Any) -> Any:
@@ -148,6 +149,7 @@ class LambdaService:
         try:
             self._targets.deliver(arn, text, sender, {"MessageAttributes": attributes})
         except (DeliveryFailed, UnknownTarget) as error:
+            metrics.put_lost(function.function_arn)
             log.warning("%s could not deliver to %s: %s", function.function_name, arn, error)
             return False
         return True
@@ -170,6 +172,7 @@ def spec_of(function: LambdaFunction) -> FunctionSpec:
         code=function.code_bytes,
         code_sha=function.code_sha_256,
         reserved=None if reserved is None else int(reserved),
+        logging=getattr(function, "logging_config", {}),
     )
 
 
@@ -194,21 +197,24 @@ def write_log(spec: FunctionSpec, stream: str, line: str) -> None:
     logs.put_log_events(group, stream, [{"timestamp": int(unix_time_millis()), "message": line}])
 
 
-def _remember_dead_letters(
+def _remember_settings(
     original: Callable[..., None], function: Any, account_id: str, spec: dict[str, Any], *args: Any, **kwargs: Any
 ) -> None:
     function.dead_letter_config = spec.get("DeadLetterConfig") or {}
+    function.logging_config = spec.get("LoggingConfig") or {"LogFormat": "Text"}
     original(function, account_id, spec, *args, **kwargs)
 
 
-def _update_dead_letters(original: Callable[..., Any], function: Any, updates: dict[str, Any]) -> Any:
+def _update_settings(original: Callable[..., Any], function: Any, updates: dict[str, Any]) -> Any:
     function.dead_letter_config = updates.get("DeadLetterConfig", function.dead_letter_config)
+    function.logging_config = updates.get("LoggingConfig", function.logging_config)
     return original(function, updates)
 
 
-def _show_dead_letters(original: Callable[..., Any], function: Any, *args: Any, **kwargs: Any) -> Any:
+def _show_settings(original: Callable[..., Any], function: Any, *args: Any, **kwargs: Any) -> Any:
     shown = {"DeadLetterConfig": function.dead_letter_config} if function.dead_letter_config else {}
-    return original(function, *args, **kwargs) | shown
+    group = {"LogGroup": f"/aws/lambda/{function.function_name}"}
+    return original(function, *args, **kwargs) | shown | {"LoggingConfig": group | function.logging_config}
 
 
 def _replace_event_invoke_config(original: Callable[..., Any], backend: Any, name: str, config: Any) -> Any:

@@ -35,6 +35,7 @@ _HOLDS: tuple[tuple[str, Any, Callable[[Any], Any]], ...] = (
     ("saved query", logs_backends, lambda b: [query.name for query in getattr(b, "query_definitions", {}).values()]),
     ("bucket", s3_backends, lambda b: b.buckets),
     ("schedule", scheduler_backends, lambda b: [s for group in b.schedule_groups.values() for s in group.schedules]),
+    ("schedule group", scheduler_backends, lambda b: set(b.schedule_groups) - {"default"}),
     ("topic", sns_backends, lambda b: [topic.name for topic in b.topics.values()]),
     ("queue", sqs_backends, lambda b: b.queues),
     ("parameter", ssm_backends, lambda b: [versions[-1].name for versions in b._parameters.values() if versions]),

@@ -246,7 +246,7 @@ def _output(name: str, value: Any) -> Any:
     return str(value) if name in _DATES else value
 
 
-_DATES = frozenset({"createDate", "createdDate", "creationDate", "lastModified"})
+_DATES = frozenset({"createDate", "createdDate", "creationDate", "lastModificationDate", "lastModified"})
 
 
 def _merge(first: dict[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """EventBridge Scheduler."""
 
-from orgsync.sandbox.resources.api import ApiResource
+from orgsync.sandbox.resources.api import ApiResource, Tagging
+from orgsync.sandbox.resources.context import ProviderContext
 from orgsync.sandbox.resources.resource import Naming
+from orgsync.sandbox.resources.values import Properties
 
 
 class ScheduleResource(ApiResource):
@@ -18,4 +20,27 @@ class ScheduleResource(ApiResource):
     naming = Naming(longest=64)
 
 
-RESOURCES = (ScheduleResource(),)
+class ScheduleGroupResource(ApiResource):
+    token = "aws:scheduler/scheduleGroup:ScheduleGroup"
+    service = "scheduler"
+    creates, reads, deletes = "CreateScheduleGroup", "GetScheduleGroup", "DeleteScheduleGroup"
+    id_from = "{name}"
+    keys = {"name": "Name"}
+    outputs = {
+        "arn": "Arn",
+        "state": "State",
+        "creationDate": "CreationDate",
+        "lastModificationDate": "LastModificationDate",
+    }
+    replace_on = frozenset({"name", "region"})
+    identity = ("name", "region")
+    naming = Naming(longest=64)
+    tagging = Tagging(by="ResourceArn")
+
+    def delete(self, id: str, state: Properties, context: ProviderContext) -> None:
+        # Asked first: of one that is gone moto fails instead of saying so.
+        if self.read(id, state, context) is not None:
+            super().delete(id, state, context)
+
+
+RESOURCES = (ScheduleResource(), ScheduleGroupResource())
