@@ -11,7 +11,6 @@ from orgsync.components.contact_sync.resource_names import (
     FORWARDING_FAILED,
     MEMBER_CHANGED,
     MEMBERS,
-    RUN_DIED,
     UNFORWARDED,
     state_machine_arn,
 )
@@ -131,7 +130,7 @@ def silent_hours(schedule: str) -> int:
     A run may last for many hours, and shows its life by each batch; between two runs only the schedule lets time pass.
     """
     period = schedule_period(schedule)
-    hours = min(max(2 * period, 2 * HOUR), _LONGEST_LOOK) // HOUR
+    hours = min(max(2 * period, period + 2 * HOUR), _LONGEST_LOOK) // HOUR
     # An hour more than the schedule, as CloudWatch's periods begin with the hour.
     return hours if hours * HOUR >= period + HOUR else 0
 
@@ -140,7 +139,7 @@ def lost(context: StackContext) -> dict[str, Alarm]:
     """Return alarms over what even a dead-letter queue did not take, of each rule, the schedule and each function."""
     remedy = f"Afterwards run `{_sync(context)}`"
     abroad = (FORWARDING_FAILED,) if context.of_account_events != context else ()
-    rules = {part: lost_events(context, part, FAILED_EVENTS, remedy) for part in (*event_rules(), RUN_DIED, *abroad)}
+    rules = {part: lost_events(context, part, FAILED_EVENTS, remedy) for part in (*event_rules(), "run-died", *abroad)}
     if context.organization:
         rules[MEMBER_CHANGED] = lost_events(context, MEMBER_CHANGED, FAILED_EVENTS, remedy, bus=MEMBERS)
     functions = {

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from orgsync.components.contact_sync import policies
 from orgsync.components.contact_sync.event_patterns import EventRule, event_rules
-from orgsync.components.contact_sync.resource_names import RUN_DIED, state_machine_arn
+from orgsync.components.contact_sync.resource_names import state_machine_arn
 from orgsync.components.contact_sync.stores import Stores
 from orgsync.components.shared.resource_policies import trust
 from orgsync.components.shared.stack_context import StackContext
@@ -81,15 +81,15 @@ class EventRules(pulumi.ComponentResource):
 
     def _run_died(self, name: str, report: aws.lambda_.Function) -> None:
         permission = aws.lambda_.Permission(
-            f"{name}-{RUN_DIED}",
+            f"{name}-run-died",
             function=report.name,
             action="lambda:InvokeFunction",
             principal="events.amazonaws.com",
             # The rule's ARN names the account; asked for the account besides, EventBridge could not call [doc].
-            source_arn=self.context.rule(RUN_DIED),
+            source_arn=self.context.rule("run-died"),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self._rule(name, RUN_DIED, EventRule(run_died(self.context)), report.arn, [permission])
+        self._rule(name, "run-died", EventRule(run_died(self.context)), report.arn, [permission])
 
     def _rule(
         self,

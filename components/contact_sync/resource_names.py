@@ -16,9 +16,6 @@ FAILED_EVENTS = "failed-events"
 UNFORWARDED = "unforwarded-events"
 """The dead-letter queue of events that could not be forwarded to the system's own region."""
 
-RUN_DIED = "run-died"
-"""The rule that closes a run which ended without a report."""
-
 FORWARDING_FAILED = "forwarding-failed"
 """The rule that brings the alarms of the other region home."""
 
