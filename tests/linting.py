@@ -14,8 +14,6 @@ ASL = Path(__file__).parents[1] / "tools/asl/node_modules/.bin/asl-validator"
 # Its table wants every kind of execution at once for this one; ours are never express.
 NOT_EXPRESS = ("RESOURCE_MISMATCH", "states:DescribeExecution")
 NOT_IN_ITS_TABLE = (
-    # Of Account Management's whole service, not of single actions (Account Management guide, "Context keys").
-    "Unknown condition account:AccountResourceOrgPaths",
     # A global key newer than the table.
     "Unknown condition aws:SourceOrgID",
     # A key's policy for CloudWatch Logs, as its guide has it, with an ARN in the encryption context.

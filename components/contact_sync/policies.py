@@ -91,10 +91,8 @@ def write_members(context: StackContext) -> list[Statement]:
     # All members of the one organization, wherever in it they stand: units come and go without a deployment,
     # and which of them are skipped is configuration, which a run reads.
     members = f"{_own_account(context)}/{_organization(context)}/*"
-    inside: _Condition = {
-        # Every path in the organization, so that a member of another one is refused twice.
-        "ForAnyValue:StringLike": {"account:AccountResourceOrgPaths": [f"{_organization(context)}/*"]},
-    }
+    # The ARN confines them: no condition on `account:AccountResourceOrgPaths` besides, which AWS lists under no action;
+    # did it not send the key, every write would be refused.
     primary = [_account(Operation.GET_PRIMARY), _account(Operation.PUT_PRIMARY)]
     changes = [_account(Operation.PUT_ALTERNATE), _account(Operation.DELETE_ALTERNATE)]
     alternates = [_account(Operation.GET_ALTERNATE), *changes]
@@ -102,8 +100,8 @@ def write_members(context: StackContext) -> list[Statement]:
     # By itself, and as the member of the organization that it is too.
     source = [_own_account(context), f"{_own_account(context)}/{_organization(context)}/{context.account}"]
     return [
-        allow("SyncMembers", primary, members, inside),
-        allow("SyncMembersAlternates", alternates, members, {**inside, **_alternates_only()}),
+        allow("SyncMembers", primary, members),
+        allow("SyncMembersAlternates", alternates, members, _alternates_only()),
         {"Sid": "NeverTheSource", "Effect": "Deny", "Action": writes, "Resource": source},
     ]
 

@@ -13,15 +13,15 @@ from orgsync.shared.configuration import ConfigurationRefused
 LONGEST_PREFIX = 40
 """Characters: a bucket's name has 63, a role's 64, with room for the longest suffix."""
 
-ACCOUNT_EVENTS = {"aws": "us-east-1", "aws-cn": "cn-northwest-1", "aws-us-gov": "us-gov-west-1"}
-"""The region in which a partition records Account Management and Organizations; the one place that names regions."""
+ACCOUNT_EVENTS = {"aws": "us-east-1"}
+"""The region in which a partition records Account Management and Organizations, for each partition that was proved.
 
-# Patterns of a partition's regions; new ones come every year, so their names are no list.
-_REGIONS = {
-    "aws-cn": r"cn-[a-z]+-\d",
-    "aws-us-gov": r"us-gov-[a-z]+-\d",
-    "aws": r"(af|ap|ca|eu|il|me|mx|sa|us)-(?!gov|iso)[a-z]+-\d",
-}
+The one place that names regions. China and GovCloud have other endpoints, quotas, suffixes of service names and
+consoles, and no rehearsal has played there (decision 0046).
+"""
+
+# Pattern of a partition's regions; new ones come every year, so their names are no list.
+_REGIONS = {"aws": r"(af|ap|ca|eu|il|me|mx|sa|us)-(?!gov|iso)[a-z]+-\d"}
 
 
 def short_hash(*words: str) -> str:
@@ -42,6 +42,11 @@ class StackContext:
     """Its id, where members' own events are wanted; what members may do here is held to it."""
 
     def __post_init__(self) -> None:
+        if self.partition not in ACCOUNT_EVENTS:
+            raise ConfigurationRefused(
+                f"aws:region: {self.region!r} is in the partition {self.partition}, in which orgsync was never proved; "
+                f"deploy from a management account of the partition {', '.join(ACCOUNT_EVENTS)}, with a region of it"
+            )
         if len(self.prefix) > LONGEST_PREFIX:
             raise ConfigurationRefused(
                 f"{self.prefix!r} has {len(self.prefix)} characters, {LONGEST_PREFIX} at most: shorten project or stack"
@@ -59,7 +64,7 @@ class StackContext:
         Raises:
             ConfigurationRefused: with the path at which it stands.
         """
-        if not re.fullmatch(_REGIONS.get(self.partition, ""), region):
+        if not re.fullmatch(_REGIONS[self.partition], region):
             raise ConfigurationRefused(
                 f"{path}: {region!r} is no region of the partition {self.partition}; name one of it"
             )
@@ -78,7 +83,7 @@ class StackContext:
     @property
     def of_account_events(self) -> "StackContext":
         """Return the same system in the region where account events happen; itself, where that is its own region."""
-        return replace(self, region=ACCOUNT_EVENTS.get(self.partition, self.region))
+        return replace(self, region=ACCOUNT_EVENTS[self.partition])
 
     def name(self, part: str) -> str:
         """Return `{project}-{stack}-{component}-{part}`."""

@@ -67,9 +67,13 @@ class UserNotifications(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _hub(self, name: str) -> list[pulumi.Resource]:
-        """Declare the hub where User Notifications keeps notifications; an account has three at most."""
+        """Declare the hub where User Notifications keeps notifications; an account has three at most.
+
+        It is the account's, and stays: another stack may use it, and AWS refuses to deregister the last one [model].
+        """
         region = self.config.notification_hub_region or self.context.region
-        return [aws.notifications.NotificationHub(f"{name}-{region}", notification_hub_region=region, opts=self.below)]
+        kept = pulumi.ResourceOptions(parent=self, retain_on_delete=True)
+        return [aws.notifications.NotificationHub(f"{name}-{region}", notification_hub_region=region, opts=kept)]
 
     def _contact(self, name: str, index: int, contact: EmailContact) -> Channel:
         part = f"email-{self.later.name(index, contact.address)}"

@@ -71,7 +71,6 @@ def test_what_people_read_may_name_one() -> None:
         ("aws", "us-gov-west-1"),
         ("aws", "us-iso-east-1"),
         ("aws", "mars"),
-        ("aws-cn", "eu-west-1"),
     ],
 )
 def test_a_region_outside_the_partition_is_refused_with_its_path(
@@ -80,6 +79,27 @@ def test_a_region_outside_the_partition_is_refused_with_its_path(
     """Before anything is declared, and the message says where it stands."""
     with pytest.raises(ConfigurationRefused, match=f"^aws:region: '{region}'"):
         replace(context, partition=partition, region=region)
+
+
+@pytest.mark.parametrize(
+    ("partition", "region"),
+    [
+        ("aws-cn", "cn-north-1"),
+        ("aws-cn", "cn-northwest-1"),
+        ("aws-us-gov", "us-gov-west-1"),
+        ("aws-iso", "us-iso-east-1"),
+        ("aws-eusc", "eusc-de-east-1"),
+    ],
+)
+def test_a_partition_that_was_not_proved_is_refused(context: StackContext, partition: str, region: str) -> None:
+    """With the path, the reason and what to do, also where its regions are well known."""
+    with pytest.raises(ConfigurationRefused) as refused:
+        replace(context, partition=partition, region=region)
+    path, reason, remedy = re.split(r": |; ", str(refused.value))
+    assert path == "aws:region"
+    assert region in reason
+    assert partition in reason
+    assert remedy.startswith("deploy from a management account of the partition aws,")
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,26 @@ def test_a_notification_says_what_to_do(report: Report) -> None:
             assert part in body
 
 
+def test_the_hub_belongs_to_the_account() -> None:
+    """A second stack uses the hub of the first; no destroy takes it away, and it is none of what is left over."""
+    hub = "aws:notifications/notificationHub:NotificationHub"
+    config = {
+        "notification_settings": {"user_notifications_config": {"email_contacts": [{"address": "a@example.com"}]}}
+    }
+    with Cloud(make(seed=3, count=1)) as cloud, open_engine("inline", cloud, ROOT, STACK_KEY) as engine:
+        for stack in ("dev", "staging"):
+            engine.up(stack, config)
+            cloud.settle()
+        for stack in ("dev", "staging"):
+            engine.destroy(stack)
+            cloud.settle()
+            assert list(cloud.unsupported_resources[hub]) == ["us-east-1"]
+        assert cloud.leftovers() == []
+        engine.up("dev", config)
+        cloud.settle()
+        assert list(cloud.unsupported_resources[hub]) == ["us-east-1"]
+
+
 @pytest.mark.xdist_group("failed_notification")
 def test_a_notification_that_failed_is_seen_and_fails_no_run(rehearsed: Callable[[str], Report]) -> None:
     """The run is completed; User Notifications does not depend on the topic, and an alarm reports the failure."""

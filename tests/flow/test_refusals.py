@@ -68,6 +68,10 @@ MISTAKES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"aws:region": "cn-north-1"},
         ("aws:region", "cn-north-1", "no region of the partition aws;"),
     ),
+    "a region of China": (
+        {"aws:region": "cn-northwest-1"},
+        ("aws:region", "cn-northwest-1", "name one of it"),
+    ),
     "a fallback topic in another region": (
         {CONTACTS: {NOTIFICATIONS: {"fallback_sns_topic": "arn:aws:sns:eu-west-1:100000000001:central"}}},
         (f"contact_sync.{NOTIFICATIONS}.fallback_sns_topic", "eu-west-1", "name a topic there"),

@@ -48,6 +48,7 @@ from orgsync.sandbox.errors import SandboxError, SettleTimeout, UnknownTarget
 from orgsync.sandbox.model.account import AccountService, CallerIdentity
 from orgsync.sandbox.model.organization import OrganizationModel
 from orgsync.sandbox.model.quotas import Quotas, parse
+from orgsync.sandbox.resources.unsupported import ACCOUNT_WIDE
 
 log = logging.getLogger(__name__)
 
@@ -242,8 +243,16 @@ class Cloud(AccountLifecycle):
         }
 
     def leftovers(self) -> list[str]:
-        """List every resource that a program may declare and that still exists; none after a clean destroy."""
-        unsupported_resources = [f"{kind} {name}" for kind, held in self.unsupported_resources.items() for name in held]
+        """List every resource that a program may declare and that still exists; none after a clean destroy.
+
+        What belongs to the account and not to a stack is none.
+        """
+        unsupported_resources = [
+            f"{kind} {name}"
+            for kind, held in self.unsupported_resources.items()
+            if kind not in ACCOUNT_WIDE
+            for name in held
+        ]
         stacks = [f"stack {name}" for name in self.cloudformation.names()]
         stacks += [f"stack set {name}" for name in self.stack_sets.names()]
         return sorted(leftovers.list_leftovers() + stacks + unsupported_resources)

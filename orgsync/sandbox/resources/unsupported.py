@@ -31,6 +31,8 @@ class UnsupportedResource(ApiResource):
 
     arn_output = "arn"
     at_most: int | None = None
+    account_wide = False
+    """It is the account's, whoever declares it: made again it is the same, and a destroy may leave it."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -50,6 +52,8 @@ class UnsupportedResource(ApiResource):
         state = {**inputs, **({self.arn_output: self.arn.format_map(facts)} if self.arn else {})}
         state |= {name: template.format_map(facts) for name, template in self.outputs.items()}
         id = self.id_from.format_map({**facts, **state})
+        if id in stored and self.account_wide:
+            return id, stored[id]
         if id in stored:
             raise ResourceFailed(f"{self.token}: ConflictException: {id} exists already")
         if self.at_most is not None and len(stored) >= self.at_most:
@@ -97,6 +101,7 @@ class NotificationHubResource(UnsupportedResource):
     replace_on = frozenset({"notificationHubRegion"})
     identity = ("notificationHubRegion",)
     at_most = 3
+    account_wide = True
 
 
 class NotificationConfigurationResource(UnsupportedResource):
@@ -184,7 +189,7 @@ class QueryDefinitionResource(UnsupportedResource):
     naming = Naming(longest=255)
 
 
-RESOURCES = (
+RESOURCES: tuple[UnsupportedResource, ...] = (
     NotificationHubResource(),
     NotificationConfigurationResource(),
     NotificationEventRuleResource(),
@@ -194,3 +199,6 @@ RESOURCES = (
     TeamsChannelResource(),
     QueryDefinitionResource(),
 )
+
+ACCOUNT_WIDE = frozenset(resource.token for resource in RESOURCES if resource.account_wide)
+"""Types of which a destroy may leave one behind."""
