@@ -106,8 +106,7 @@ class _Filter:
             return value in self._list()
         if operator not in ("=", "!="):
             raise ValueError(f"an unknown operator: {operator}")
-        same: bool = value == json.loads(self._tokens.pop(0))
-        return same == (operator == "=")
+        return bool((value == json.loads(self._tokens.pop(0))) == (operator == "="))
 
     def _list(self) -> list[Any]:
         self._expect("[")

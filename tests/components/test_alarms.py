@@ -19,7 +19,6 @@ from orgsync.cli.main import main
 from orgsync.components.contact_sync import alarms, monitoring
 from orgsync.components.contact_sync.deployment import Deployment
 from orgsync.components.contact_sync.resource_names import UNFORWARDED
-from orgsync.components.contact_sync.state_machine import FUNCTION_SECONDS
 from orgsync.components.shared.notifications import NO_RECIPIENT, has_high_severity_recipient
 from orgsync.components.shared.stack_context import StackContext
 from orgsync.contact_sync.config import parse
@@ -27,7 +26,7 @@ from orgsync.contact_sync.core.notification import Notification, compose
 from orgsync.contact_sync.core.outcome import RunSummary, classify
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run
-from orgsync.contact_sync.names import Cause, Kind, Metric
+from orgsync.contact_sync.names import Cause, FunctionName, Kind, Metric
 from orgsync.shared.configuration import validate
 from orgsync.shared.errors import OrgsyncError
 from orgsync.shared.names import METRIC_NAMESPACE
@@ -77,7 +76,7 @@ def test_a_long_run_is_no_silence(context: StackContext) -> None:
     alarm = alarms.alarms(context, Deployment(), "rate(1 day)")["silent"]
     assert alarm.metric == Metric.HEARTBEAT
     assert (alarm.statistic, alarm.threshold) == ("SampleCount", 1)
-    assert alarm.period >= FUNCTION_SECONDS
+    assert alarm.period >= FunctionName.longest_life()
 
 
 @pytest.mark.parametrize("paused", [True, False])
