@@ -284,7 +284,13 @@ def _rendered(*command: str) -> list[str]:
     )
     executions = SimpleNamespace(start=lambda _id, _event: None)
     stack = SimpleNamespace(
-        name="dev", management="100000000001", operator="arn", configs=configs, states=states, executions=executions
+        name="dev",
+        management="100000000001",
+        operator="arn",
+        configs=configs,
+        states=states,
+        executions=executions,
+        check_accounts=lambda _ids: None,
     )
     verb = command[0] if command[0] == "plan" else "operate"
     with patch(f"orgsync.cli.{verb}.find", lambda _name: stack):

@@ -50,7 +50,7 @@ class Conflicted(Temporary):
 class Throttled(CallError):
     """AWS asked to slow down more often than one account may wait."""
 
-    remedy = "Another tool shares the quota: lower `pacing`, or move the schedule away from the other tool's time."
+    remedy = "Look for another tool that uses the quota; lower `pacing`, or move the schedule away from its time."
 
 
 class RefusedCall(CallError):

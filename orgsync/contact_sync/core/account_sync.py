@@ -121,8 +121,8 @@ class AccountSync:
             if isinstance(failure, NotActive):
                 raise failure from error
             raise ExclusionUnknown("the account's tags cannot be read") from error
-        if self._context.config.excludes(tags):
-            raise Excluded("by tag")
+        if rules := self._context.config.exclusions(tags=tags):
+            raise Excluded(*rules)
 
     async def _decide(self, kind: Kind) -> Change | None:
         self._check_circuit()
@@ -199,4 +199,5 @@ class AccountSync:
     def _receipt(self, kind: Kind, state: _KindState, at: str) -> Receipt:
         error = state.error
         status = Status.SUCCESS if error is None else Status.SKIPPED if isinstance(error, Skip) else Status.FAILED
-        return Receipt(self._account, kind, status, at, state.fields, error.code if error else None, state.retries)
+        code, rules = error.code if error else None, error.args if isinstance(error, Excluded) else ()
+        return Receipt(self._account, kind, status, at, state.fields, code, state.retries, excluded_by=rules)
