@@ -1,7 +1,7 @@
 """`orgsync plan`: a dry run, which is the run's own code without its writes."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from random import Random
 from typing import Any
 
@@ -118,33 +118,30 @@ async def compare(
     async def emit(given: Sequence[Receipt]) -> None:
         receipts.update({(one.account, one.kind): one for one in given})
 
-    context = SyncContext(contacts, organization, source, config, limiter, clock)
     targets = list(selection.targets)
     while targets:
         # In another order each time: refusals that stand side by side say nothing of the accounts behind them.
         Random(len(targets)).shuffle(targets)
+        context = SyncContext(contacts, organization, source, config, limiter, clock)
         await process_batch(targets, context, emit, apply=False)
-        given_up = _given_up(targets, receipts.values())
-        if not _read_any(targets, receipts.values()):
+        given_up = _given_up(receipts.values())
+        if given_up == sorted(targets, key=lambda target: target.account) or _nothing_read(receipts.values()):
             break  # AWS answers for nobody, so going on would not help.
         targets = given_up
     return list(receipts.values())
 
 
-def _given_up(targets: Sequence[Target], receipts: Collection[Receipt]) -> list[Target]:
-    """Return what was not asked for, because too many accounts had failed before it."""
-    asked = {target.account for target in targets}
+def _given_up(receipts: Collection[Receipt]) -> list[Target]:
+    """Return what was not read, because too many accounts had failed before it."""
     kinds: dict[str, list[Kind]] = {}
     for receipt in receipts:
-        if receipt.error == CircuitOpen.__name__ and receipt.account in asked:
+        if receipt.error == CircuitOpen.__name__:
             kinds.setdefault(receipt.account, []).append(receipt.kind)
-    return [Target(account, tuple(sorted(left))) for account, left in kinds.items()]
+    return [Target(account, tuple(sorted(left))) for account, left in sorted(kinds.items())]
 
 
-def _read_any(targets: Sequence[Target], receipts: Collection[Receipt]) -> bool:
-    """Return whether any contact of these could be compared."""
-    asked = {(target.account, kind) for target in targets for kind in target.kinds}
-    return any(one.status is Status.SUCCESS and (one.account, one.kind) in asked for one in receipts)
+def _nothing_read(receipts: Iterable[Receipt]) -> bool:
+    return all(receipt.status is not Status.SUCCESS for receipt in receipts)
 
 
 def account_totals(receipts: Collection[Receipt]) -> tuple[dict[str, int], dict[str, int]]:

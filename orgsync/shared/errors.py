@@ -13,6 +13,8 @@ class OrgsyncError(Exception):
 
     remedy: ClassVar[str] = "Look at the run's report and the function's log."
     """The next step, as a sentence for an operator."""
+    skips: ClassVar[bool] = False
+    """Whether what has this error was skipped on purpose: it did not fail."""
 
     @property
     def code(self) -> str:

@@ -163,6 +163,8 @@ class WorkerDied(OrgsyncError):
 class Skip(OrgsyncError):
     """An account (or a kind of it) that this run skipped, and why."""
 
+    skips = True
+
 
 class Excluded(Skip):
     """The configuration excludes the account."""
