@@ -125,12 +125,15 @@ class RunSummary:
 
         Of an organization without members nothing is to be compared.
         """
-        in_sync = self.receipts[Status.SUCCESS]
-        return in_sync == self.to_compare() and (in_sync > 0 or (self.everyone and not self.receipts))
+        compared = self.receipts[Status.SUCCESS] > 0
+        return not self.unfinished() and (compared or (self.everyone and not self.receipts))
 
     def to_compare(self) -> int:
-        """Return the number of contacts that were to be compared: all but those that were skipped on purpose."""
-        return self.receipts.total() - sum(self.errors[code] for code in _ON_PURPOSE)
+        """Return the number of contacts that were to be compared.
+
+        That is all but those that were skipped on purpose, and those of ids behind which there is no member.
+        """
+        return self.receipts.total() - sum(self.errors[code] for code in (*_ON_PURPOSE, NotAMember.__name__))
 
     def unfinished(self) -> dict[str, int]:
         """Return the contacts by code that were asked for and are not known to be in sync, most of them first."""
