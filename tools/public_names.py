@@ -93,6 +93,7 @@ RUN = Run("run-1", Cause.SCHEDULE, AT, AT, status=RunStatus.COMPLETED, ended=AT,
 RECEIPTS = [
     Receipt("200000000001", Kind.BILLING, Status.SUCCESS, AT, changed=("Name",)),
     Receipt("200000000002", Kind.BILLING, Status.FAILED, AT, error="AccessDenied"),
+    Receipt("200000000003", Kind.BILLING, Status.SKIPPED, AT, error="Excluded", excluded_by=("tag contacts=own",)),
 ]
 
 

@@ -182,7 +182,7 @@ def _print_document(receipts: Sequence[Receipt], summary: RunSummary, config: Co
         "skipped": [
             {"account": account, "error": error, "excluded_by": list(rules)} for account, error, rules in skipped
         ],
-        "accounts": {
+        "totals": {
             "asked_for": len(summary.accounts()),
             **totals,
             "skipped": [{"error": code, "accounts": count} for code, count in whole.items()],

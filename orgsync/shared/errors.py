@@ -14,7 +14,7 @@ class OrgsyncError(Exception):
     remedy: ClassVar[str] = "Look at the run's report and the function's log."
     """The next step, as a sentence for an operator."""
     skips: ClassVar[bool] = False
-    """Whether what has this error was skipped on purpose: it did not fail."""
+    """A class attribute: an account with such an error was skipped and did not fail."""
 
     @property
     def code(self) -> str:
