@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.errors import (
     ConfigurationUnreadable,
+    Excluded,
     KindNotConfigured,
     Paused,
     Refusal,
@@ -73,6 +74,9 @@ def plan(run_id: str, started: str, event: Any, services: Services, batch_size: 
         started,
         triggered_at=request.triggered_at or started,
         initiator=request.initiator,
+        initiators=request.initiators,
+        source_account=services.management,
+        everyone=bool(request.everyone),
         config_version=version,
     )
     services.states.save_run(run, while_open=True)
@@ -117,6 +121,10 @@ def _merge(asking: LeasedRun, started: str, into: str, services: Services) -> di
         request.cause,
         started,
         triggered_at=request.triggered_at or started,
+        initiator=request.initiator,
+        initiators=request.initiators,
+        source_account=services.management,
+        everyone=bool(request.everyone),
         status=RunStatus.MERGED,
         into=into,
     )
@@ -160,7 +168,14 @@ async def _gather(
 def _save_skipped(selection: Selection, run: Run, services: Services) -> None:
     at = timestamp(services.clock.now())
     receipts = (
-        Receipt(account, kind, Status.SKIPPED, at, error=reason.__name__)
+        Receipt(
+            account,
+            kind,
+            Status.SKIPPED,
+            at,
+            error=reason.__name__,
+            excluded_by=selection.excluded_by.get(account, ()) if reason is Excluded else (),
+        )
         for (account, kind), reason in selection.skipped.items()
     )
     services.states.save_receipts(receipts, run.run_id)

@@ -1,6 +1,5 @@
 """`orgsync sync` and `orgsync status`: ask a deployed stack for a run, and look at what runs did."""
 
-import re
 import sys
 import time
 import uuid
@@ -14,6 +13,9 @@ from rich.table import Table
 from orgsync.cli.document import print_document
 from orgsync.cli.errors import UsageError
 from orgsync.cli.stack import DeployedStack, find
+from orgsync.contact_sync.answering_run import answering_run, refusal
+from orgsync.contact_sync.core.notification import Notification
+from orgsync.contact_sync.core.outcome import RunSummary
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.names import Kind, OwnEvent
@@ -34,18 +36,6 @@ kind_option = click.option(
 )
 
 
-def checked(accounts: tuple[str, ...]) -> tuple[str, ...]:
-    """The account ids that were given.
-
-    Raises:
-        UsageError: one of them is none.
-    """
-    for account in accounts:
-        if not re.fullmatch("[0-9]{12}", account):
-            raise UsageError(f"--account {account}: an account id has 12 digits")
-    return accounts
-
-
 @click.command()
 @account_option
 @kind_option
@@ -56,12 +46,14 @@ def sync(accounts: tuple[str, ...], kinds: tuple[str, ...], wait: bool, stack: s
     """Compare accounts with the source now, and write what differs.
 
     Without options every account and every configured kind. While another run is under
-    way yours waits and joins whatever else was asked for. Exit code 0: every account is in
-    sync or skipped on purpose; 1: something failed.
+    way yours waits and joins whatever else was asked for. Exit code 0: something was compared,
+    and all of it is in sync or was skipped as the configuration says; 1: something was not
+    done; 2: an id is no member of the organization, or the management account's own.
     """
     found = find(stack)
+    found.check_accounts(accounts)
     run_id = f"operator-{uuid.uuid4()}"
-    detail = {"initiator": found.operator, "accounts": list(checked(accounts)), "kinds": list(kinds)}
+    detail = {"initiator": found.operator, "accounts": list(dict.fromkeys(accounts)), "kinds": list(kinds)}
     found.executions.start(run_id, OwnEvent.OPERATOR.document(detail))
     if not wait:
         if as_json:
@@ -70,8 +62,12 @@ def sync(accounts: tuple[str, ...], kinds: tuple[str, ...], wait: bool, stack: s
             click.echo(f"asked for: orgsync status {run_id} --stack {found.name}")
         return
     run = _wait_for(run_id, found)
-    _show(run, list(found.states.receipts(run.run_id)), as_json)
-    raise SystemExit(int(run.status is not RunStatus.COMPLETED or run.counts.get(Status.FAILED, 0) > 0))
+    receipts = list(found.states.receipts(run.run_id))
+    _show(run, receipts, as_json)
+    # A run that answers others too may have failed elsewhere.
+    asked = [one for one in receipts if one.account in (accounts or (one.account,)) and one.kind in (kinds or KINDS)]
+    done = RunSummary.of(asked, everyone=not accounts).all_done() and (accounts or run.status is RunStatus.COMPLETED)
+    raise SystemExit(0 if done else 1)
 
 
 @click.command()
@@ -81,13 +77,21 @@ def sync(accounts: tuple[str, ...], kinds: tuple[str, ...], wait: bool, stack: s
 def status(run_id: str | None, stack: str | None, as_json: bool) -> None:
     """Show one run with its receipts, or the runs of the last days.
 
-    For every account that failed it says what the failure means and what to do.
+    For every account that failed it says what the failure means and what to do. Of a request
+    that was merged it shows the run that answers it.
     """
     found = find(stack)
     if run_id:
-        run = _follow(run_id, found)
+        answering, run = answering_run(run_id, found.states)
         if run is None:
+            code = refusal(answering, found.executions)
+            if code:
+                raise click.ClickException(f"{run_id} started no run. {_meaning(code)}")
+            if answering != run_id:
+                raise click.ClickException(f"{run_id} waits for the run {answering}, which has not begun")
             raise UsageError(f"no run {run_id} in stack {found.name}: runs are kept as long as its receipts")
+        if answering != run_id:
+            click.echo(f"{run_id} is answered by the run {answering}", err=True)
         _show(run, list(found.states.receipts(run.run_id)), as_json)
         return
     today = datetime.now(UTC).date()
@@ -107,21 +111,19 @@ def _wait_for(run_id: str, stack: DeployedStack) -> Run:
     """The run that answers ours, when it has ended; progress goes to stderr."""
     with Console(stderr=True).status("waiting for the run"):
         while True:
-            run = _follow(run_id, stack)
+            answering, run = answering_run(run_id, stack.states)
             if run and run.closed:
                 return run
-            status, answer = stack.executions.outcome(run_id)
-            if run is None and status not in (None, "RUNNING"):
-                refused = answer.get("refusal", {}).get("reason", "SystemFailure")
-                raise click.ClickException(f"{refused}: {error_class(refused).meaning()} {error_class(refused).remedy}")
+            if run is None and (code := refusal(answering, stack.executions)):
+                # Its header may have been written between the two looks.
+                answering, run = answering_run(run_id, stack.states)
+                if run is None:
+                    raise click.ClickException(_meaning(code))
             time.sleep(LOOK_SECONDS)
 
 
-def _follow(run_id: str, stack: DeployedStack) -> Run | None:
-    run = stack.states.run(run_id)
-    while run and run.status is RunStatus.MERGED and run.into:
-        run = stack.states.run(run.into) or None
-    return run
+def _meaning(code: str) -> str:
+    return f"{code}: {error_class(code).meaning()} {error_class(code).remedy}"
 
 
 def _document(run: Run) -> dict[str, Any]:
@@ -134,8 +136,12 @@ def _show(run: Run, receipts: list[Receipt], as_json: bool) -> None:
         print_document({**_document(run), "receipts": [vars(receipt) for receipt in receipts]})
         return
     out = console()
-    out.print(f"{run.run_id}: {run.status}, {run.scenario or 'not ended yet'}, asked for by {run.cause}")
-    out.print(", ".join(f"{count} {status}" for status, count in run.counts.items()))
+    summary = RunSummary.of(receipts, everyone=run.everyone)
+    scenario = run.scenario or ("nothing to report" if run.closed else "not ended yet")
+    out.print(f"{run.run_id}: {run.status}, {scenario}, asked for by {run.cause}")
+    out.print(f"{Notification.headline(run, summary)}.")
+    for line in Notification.exclusions(summary):
+        out.print(line)
     codes = sorted({receipt.error for receipt in receipts if receipt.error} | ({run.error} if run.error else set()))
     rows = table("account", "kind", "status", "why", "retries")
     for receipt in receipts:

@@ -42,18 +42,21 @@ def test_a_new_account_is_planned_alone(world: World) -> None:
 
 
 def test_an_account_that_is_no_member_is_skipped(world: World) -> None:
-    """An account that is not (or no longer) in the organization is skipped by name, and nothing is to be done."""
+    """An account that is not (or no longer) in the organization has an outcome of its own, which is no success."""
     answer = world.start(event=own_event("Operator", accounts=["299999999999"], kinds=["billing"]))
     assert answer["outcome"] == "report"
-    assert world.ends() == {("299999999999", "billing"): ("skipped", "NotActive")}
+    assert world.ends() == {("299999999999", "billing"): ("skipped", "NotAMember")}
+    world.report()
+    assert world.header().scenario == "configuration_errors"
 
 
 def test_the_management_account_is_never_a_target(world: World) -> None:
-    """Not even when it is asked for by its id: there is nothing to work on, and no receipt."""
+    """Not even when it is asked for by its id: that is said, and nothing is done."""
     answer = world.start(event=own_event("Operator", accounts=[world.management]))
     assert answer["outcome"] == "report"
-    assert world.receipts() == []
+    assert world.ends() == {(world.management, kind): ("skipped", "NotAMember") for kind in KINDS}
     assert world.report()["status"] == "completed"
+    assert world.header().scenario == "configuration_errors"
 
 
 def test_batches_are_cut_for_one_functions_life(make_world: MakeWorld) -> None:
@@ -117,11 +120,13 @@ def test_a_contact_missing_at_the_source_follows_the_policy(world: World, policy
 
 
 def test_everything_excluded_is_a_run_without_work(world: World) -> None:
-    """A run that has nothing to do goes straight to its report, and is a success."""
+    """It goes straight to its report; of a whole organization in which nothing was compared that is no success."""
     world.configure(excluded_accounts=world.members)
     assert world.start()["outcome"] == "report"
     answer = world.report()
-    assert (answer["status"], answer["severity"], answer["counts"]["skipped"]) == ("completed", "low", 12)
+    assert (answer["status"], answer["severity"], answer["counts"]["skipped"]) == ("completed", "medium", 12)
+    (message,) = world.messages()
+    assert "no contact compared, 3 accounts left alone" in str(message.subject)
 
 
 # --- refused --------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from orgsync.contact_sync.core.accounts import Account, Target
 from orgsync.contact_sync.core.errors import (
     Excluded,
     NotActive,
+    NotAMember,
     SourceMissing,
     SourceUnwritable,
 )
@@ -73,12 +74,16 @@ def test_every_account_and_kind_is_a_target_or_skipped(
     missing: set[Kind],
     policy: str,
 ) -> None:
-    """All that was asked for is accounted for once: a target, or skipped for a reason; management never."""
+    """All that was asked for is accounted for once: a target, or skipped for a reason.
+
+    The management account is no target, and accounted for where it was asked for by its id.
+    """
     accounts = [Account(MANAGEMENT, "ACTIVE"), *(Account(i, s) for i, s in zip(IDS, states, strict=True))]
     config = {"excluded_accounts": sorted(excluded), "on_source_delete": policy}
     selection = selected(config, accounts, request(everyone, single), below, missing)
     worked = [(target.account, kind) for target in selection.targets for kind in target.kinds]
     asked = [(i, kind) for i in IDS for kind in everyone | single.get(i, frozenset())]
+    asked += [(MANAGEMENT, kind) for kind in single.get(MANAGEMENT, ())]
     assert sorted([*worked, *selection.skipped]) == sorted(asked)
     for account, kind in worked:
         assert account not in excluded | below
@@ -87,11 +92,11 @@ def test_every_account_and_kind_is_a_target_or_skipped(
 
 
 def test_the_management_account_is_never_a_target() -> None:
-    """Not even when it was asked for by its id."""
+    """Not even when it was asked for by its id; then its outcome has a name."""
     wanted = request((), {MANAGEMENT: frozenset(Kind), IDS[0]: frozenset({Kind.BILLING})})
     selection = selected({}, active(MANAGEMENT, IDS[0]), wanted)
     assert selection.targets == (Target(IDS[0], (Kind.BILLING,)),)
-    assert selection.skipped == {}
+    assert selection.skipped == {(MANAGEMENT, kind): NotAMember for kind in Kind}
 
 
 def test_an_account_is_skipped_for_its_exclusion_first() -> None:

@@ -14,7 +14,6 @@ from orgsync.contact_sync.core.errors import (
     ExclusionUnknown,
     NotActive,
     NotVerified,
-    Skip,
 )
 from orgsync.contact_sync.core.protocols import Contacts, Organization
 from orgsync.contact_sync.core.receipts import Receipt, Status
@@ -124,8 +123,8 @@ class AccountSync:
             if isinstance(failure, NotActive):
                 raise failure from error
             raise ExclusionUnknown("the account's tags cannot be read") from error
-        if self._context.config.excludes(tags):
-            raise Excluded("by tag")
+        if rules := self._context.config.exclusions(tags=tags):
+            raise Excluded(*rules)
 
     async def _decide(self, kind: Kind) -> Change | None:
         self._check_circuit()
@@ -195,5 +194,6 @@ class AccountSync:
 
     def _receipt(self, kind: Kind, state: _KindState, at: str) -> Receipt:
         error = state.error
-        status = Status.SUCCESS if error is None else Status.SKIPPED if isinstance(error, Skip) else Status.FAILED
-        return Receipt(self._account, kind, status, at, state.fields, error.code if error else None, state.retries)
+        status = Status.SUCCESS if error is None else Status.SKIPPED if error.skips else Status.FAILED
+        code, rules = error.code if error else None, error.args if isinstance(error, Excluded) else ()
+        return Receipt(self._account, kind, status, at, state.fields, code, state.retries, excluded_by=rules)

@@ -1,7 +1,7 @@
 """Requests: the kinds and accounts that a run is asked for, and how two of them become one."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from orgsync.contact_sync.names import Cause, Kind
@@ -15,6 +15,7 @@ class Request:
     Attributes:
         cause: why the first event asked for a run.
         initiator: ARN of who caused it, where the event says.
+        initiators: ARNs of everybody who asked for a part of it, in their order; the first `MAX_INITIATORS`.
         triggered_at: when the first event happened (see `clock.timestamp`); None where it did not say.
         everyone: kinds to compare for all accounts.
         accounts: account id to the kinds to compare for it besides `everyone`.
@@ -27,11 +28,18 @@ class Request:
     everyone: frozenset[Kind] = frozenset()
     accounts: Mapping[str, frozenset[Kind]] = field(default_factory=dict)
     event_ids: tuple[str, ...] = ()
+    initiators: tuple[str, ...] = ()
 
     # Older ids fall out, at the price of one run too many.
     MAX_EVENT_IDS: ClassVar[int] = 100
     # More accounts become everyone, so that the lease stays far below DynamoDB's 400 KB.
     MAX_ACCOUNTS: ClassVar[int] = 1000
+    # Of the same size for the same reason; the header of each merged event names its own initiator in any case.
+    MAX_INITIATORS: ClassVar[int] = 100
+
+    def __post_init__(self) -> None:
+        known = dict.fromkeys(filter(None, (self.initiator, *self.initiators)))
+        object.__setattr__(self, "initiators", tuple(known)[: self.MAX_INITIATORS])
 
     def kinds_for(self, account: str) -> frozenset[Kind]:
         """Return the kinds to compare for one account."""
@@ -45,7 +53,7 @@ class Request:
         """Return the same request without the kinds that the configuration does not keep in sync."""
         allowed = frozenset(configured)
         accounts = {account: kinds & allowed for account, kinds in self.accounts.items() if kinds & allowed}
-        return Request(self.cause, self.initiator, self.triggered_at, self.everyone & allowed, accounts, self.event_ids)
+        return replace(self, everyone=self.everyone & allowed, accounts=accounts)
 
     def merged(self, later: "Request") -> "Request":
         """Return both requests in one: nothing that either asked for is lost."""
@@ -63,6 +71,7 @@ class Request:
             everyone,
             {account: kinds for account, kinds in accounts.items() if kinds},
             tuple(dict.fromkeys((*self.event_ids, *later.event_ids)))[-self.MAX_EVENT_IDS :],
+            (*self.initiators, *later.initiators),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -74,6 +83,7 @@ class Request:
             "everyone": sorted(self.everyone),
             "accounts": {account: sorted(kinds) for account, kinds in sorted(self.accounts.items())},
             "event_ids": list(self.event_ids),
+            "initiators": list(self.initiators),
         }
 
     @classmethod
@@ -83,9 +93,9 @@ class Request:
         Raises:
             KeyError, ValueError, TypeError, AttributeError: the document is not such a request.
         """
-        initiator = document["initiator"]
-        if not isinstance(initiator, str | None):
-            raise TypeError("the initiator is a text or nothing")
+        initiator, initiators = document["initiator"], document.get("initiators", ())
+        if not isinstance(initiator, str | None) or not all(isinstance(one, str) for one in initiators):
+            raise TypeError("an initiator is a text or nothing")
         return cls(
             cause=Cause(document["cause"]),
             initiator=initiator,
@@ -95,4 +105,5 @@ class Request:
                 account: frozenset(Kind(kind) for kind in kinds) for account, kinds in document["accounts"].items()
             },
             event_ids=tuple(document["event_ids"]),
+            initiators=tuple(initiators),
         )

@@ -28,6 +28,10 @@ class Run:
 
     Attributes:
         triggered_at: when the first event that it answers happened; `started` where the event did not say.
+        initiator: ARN of who caused the first of these events, where it said.
+        initiators: ARNs of everybody who asked for what the run did, the first included (see `Request`).
+        source_account: id of the account whose contacts every other should hold.
+        everyone: every account of the organization was asked for, not only accounts by their ids.
         source: the source's contacts as this run read them; a kind it lacks is absent.
         planned: batches are written; planning again would only repeat it.
         batches: how many batches there are.
@@ -43,6 +47,9 @@ class Run:
     started: str
     triggered_at: str
     initiator: str | None = None
+    initiators: tuple[str, ...] = ()
+    source_account: str = ""
+    everyone: bool = False
     config_version: int = 0
     status: RunStatus = RunStatus.IN_PROGRESS
     severity: str | None = None

@@ -1,12 +1,18 @@
 """Selection: which accounts and kinds a run works on, and which it skips and why."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.accounts import Account, Target
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import Excluded, NotActive, RunError, Skip, SourceMissing
+from orgsync.contact_sync.core.errors import (
+    Excluded,
+    NotActive,
+    NotAMember,
+    RunError,
+    SourceMissing,
+)
 from orgsync.contact_sync.core.protocols import Contacts, Organization
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.source import read_source
@@ -15,13 +21,20 @@ from orgsync.shared.clock import Clock
 from orgsync.shared.errors import OrgsyncError
 from orgsync.shared.rate_limiter import RateLimiter
 
+_NOT_A_MEMBER = "NOT_A_MEMBER"
+
 
 @dataclass(frozen=True)
 class Selection:
-    """Every account of a run: to compare, or skipped with the reason for each account and kind."""
+    """Every account of a run: to compare, or skipped with the reason for each account and kind.
+
+    Attributes:
+        excluded_by: the rules by which each account is excluded (see `ContactSyncConfig.exclusions`).
+    """
 
     targets: tuple[Target, ...]
     skipped: Mapping[tuple[str, Kind], type[OrgsyncError]]
+    excluded_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -36,8 +49,8 @@ class Selection:
     ) -> "Selection":
         """Split the accounts that a request concerns.
 
-        The management account is never in it, whatever was asked for. Tags are looked up
-        later, account by account, where they are paced (see `AccountSync`): an organization of
+        The management account is never worked on: asked for by its id, it is skipped as `NotAMember`. Tags are
+        looked up later, account by account, where they are paced (see `AccountSync`): an organization of
         50,000 would not fit into one function's quarter of an hour.
 
         Args:
@@ -49,10 +62,9 @@ class Selection:
         # Deleting is reading and writing like any other change; skipping needs neither.
         gone = set(missing_at_source) if config.on_source_delete != "propagate" else set()
         for account in accounts:
-            kinds = sorted(request.kinds_for(account.id))
-            if account.id == management or not kinds:
-                continue
-            reason = _skip_reason(account, config, in_excluded_units)
+            own = account.id == management
+            kinds = sorted(request.accounts.get(account.id, ()) if own else request.kinds_for(account.id))
+            reason = NotAMember if own else _skip_reason(account, config, in_excluded_units)
             if reason:
                 skipped |= {(account.id, kind): reason for kind in kinds}
                 continue
@@ -64,7 +76,7 @@ class Selection:
     def given_up(self, reason: type[OrgsyncError]) -> "Selection":
         """Return the same accounts with nothing to compare: the run ends before any write."""
         rest = {(target.account, kind): reason for target in self.targets for kind in target.kinds}
-        return Selection((), {**self.skipped, **rest})
+        return replace(self, targets=(), skipped={**self.skipped, **rest})
 
     def batches(self, size: int) -> list[tuple[Target, ...]]:
         """Cut the targets, by account id, into batches of at most `size` accounts."""
@@ -72,9 +84,13 @@ class Selection:
         return [tuple(ordered[start : start + size]) for start in range(0, len(ordered), size)]
 
 
-def _skip_reason(account: Account, config: ContactSyncConfig, in_excluded_units: Collection[str]) -> type[Skip] | None:
+def _skip_reason(
+    account: Account, config: ContactSyncConfig, in_excluded_units: Collection[str]
+) -> type[OrgsyncError] | None:
     if account.id in config.excluded_accounts or account.id in in_excluded_units:
         return Excluded
+    if account.state == _NOT_A_MEMBER:
+        return NotAMember
     return None if account.active else NotActive
 
 
@@ -106,20 +122,47 @@ async def gather(
         if given_up:
             raise given_up
         named = () if request.everyone else request.accounts
-        below = organization.accounts_below(config.excluded_units, named)
+        units = _excluded_units(config, organization, named)
         source = await read_source(contacts, request.kinds(), config, limiter, clock)
     except RunError as error:
         everyone = Selection.of(request, accounts, config, management=management, in_excluded_units=())
         return {}, everyone.given_up(type(error)), error
     missing = {kind for kind, contact in source.items() if contact is None}
     selection = Selection.of(
-        request, accounts, config, management=management, in_excluded_units=below, missing_at_source=missing
+        request,
+        accounts,
+        config,
+        management=management,
+        in_excluded_units=frozenset[str]().union(*units.values()),
+        missing_at_source=missing,
     )
+    excluded = {account for (account, _), reason in selection.skipped.items() if reason is Excluded}
+    rules = {
+        account: config.exclusions(
+            account=account, units=[unit for unit, below in units.items() if account in below], tags={}
+        )
+        for account in excluded
+    }
+    selection = replace(selection, excluded_by=rules)
     return {kind: contact for kind, contact in source.items() if contact is not None}, selection, None
 
 
+def _excluded_units(
+    config: ContactSyncConfig, organization: Organization, named: Collection[str]
+) -> dict[str, frozenset[str]]:
+    """Return the accounts below each excluded unit; of `named`, where only those matter."""
+    if named:
+        # One look says for most that they are below none; which unit it is matters for the others alone.
+        named = organization.accounts_below(config.excluded_units, named)
+        if not named:
+            return {}
+    return {unit: frozenset(organization.accounts_below([unit], named)) for unit in config.excluded_units}
+
+
 def _requested_accounts(request: Request, organization: Organization) -> list[Account]:
-    """Return the accounts that a request is about; a named one that is no member is among them, and not ACTIVE."""
+    """Return the accounts that a request is about; a named one that is no member is among them, in no state."""
     if request.everyone:
-        return list(organization.accounts())
-    return [organization.account(account) or Account(account, "NOT_A_MEMBER") for account in request.accounts]
+        listed = list(organization.accounts())
+        strangers = request.accounts.keys() - {account.id for account in listed}
+        return [*listed, *(Account(account, _NOT_A_MEMBER) for account in sorted(strangers))]
+    return [organization.account(account) or Account(account, _NOT_A_MEMBER) for account in request.accounts]

@@ -226,13 +226,14 @@ def _as_lease(text: str | None) -> Lease:
 def _as_run(text: str) -> Run:
     stored = json.loads(text)
     source = {Kind(kind): Contact.of(Kind(kind), fields) for kind, fields in stored["source"].items()}
-    return Run(**stored | {"cause": Cause(stored["cause"]), "status": RunStatus(stored["status"]), "source": source})
+    typed = {"cause": Cause(stored["cause"]), "status": RunStatus(stored["status"]), "source": source}
+    return Run(**stored | typed | {"initiators": tuple(stored["initiators"])})
 
 
 def _as_receipt(text: str) -> Receipt:
     stored = json.loads(text)
-    typed = {"kind": Kind(stored["kind"]), "status": Status(stored["status"]), "changed": tuple(stored["changed"])}
-    return Receipt(**stored | typed)
+    typed = {"kind": Kind(stored["kind"]), "status": Status(stored["status"])}
+    return Receipt(**stored | typed | {name: tuple(stored[name]) for name in ("changed", "excluded_by")})
 
 
 class MemoryRunStore:
