@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 
 import pulumi
@@ -57,7 +58,7 @@ class ContactSync(pulumi.ComponentResource):
     ) -> None:
         super().__init__("orgsync:index:ContactSync", name, {}, opts)
         below = pulumi.ResourceOptions(parent=self)
-        given = settings(args)
+        given = settings(args, today=datetime.now(UTC).date())
         config, deployment = given.config, given.deployment
         context = self._context(name)
         notified = config.notification_settings

@@ -221,6 +221,10 @@ class Documents:
                     self._mistakes.append(Mistake(path, sentence))
             return None
 
+    def refuse(self, path: Path, sentence: str) -> None:
+        """Add a mistake that a model alone does not see."""
+        self._mistakes.append(Mistake(path, sentence))
+
     def given(self) -> dict[str, Any]:
         """Return the arguments in our own keys, values that come later among them."""
         given: dict[str, Any] = _restored(self._documents, self._outputs)

@@ -18,6 +18,9 @@ from orgsync.shared.schedule import schedule as schedule_that_fires
 
 AccountId = Annotated[str, BeforeValidator(account_id)]
 
+LONGEST_WAITS = 14 * 60
+"""Seconds that one account may wait in all. A function lives for 15 minutes: the last is left for the calls."""
+
 
 def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(values)) != len(values):
@@ -99,6 +102,17 @@ class ContactSyncConfig(StrictModel):
     notification_settings: NotificationSettings = NotificationSettings()
     paused: bool = False
 
+    @model_validator(mode="after")
+    def _waits(self) -> "ContactSyncConfig":
+        # A life that cannot bring one account to its end would begin the account again and again.
+        seconds = sum(self.retry_config.delays()) + sum(self.verify_config.delays())
+        if seconds > LONGEST_WAITS:
+            raise ValueError(
+                f"the waits of retry_config and verify_config for one account add up to {seconds:.0f} seconds, and "
+                f"{LONGEST_WAITS} at most fit into a function's life; lower their delays or their max_attempts"
+            )
+        return self
+
     def excludes(self, tags: Mapping[str, str]) -> bool:
         """Return whether any tag of an account has an excluded value."""
         return any(tags.get(key) in values for key, values in self.excluded_tags.items())
@@ -106,6 +120,29 @@ class ContactSyncConfig(StrictModel):
     def pace(self, operation: Operation) -> Pace:
         """Return the pace of one operation: the owner's, or AWS's quota."""
         return self.pacing.get(operation, AWS_QUOTAS[operation])
+
+
+DECISIONS = frozenset(
+    {"contact_types", "excluded_accounts", "excluded_units", "excluded_tags", "on_source_delete", "paused"}
+)
+"""Fields that decide what accounts should hold. Every other field says how, when or for whom a run works."""
+
+
+def starts_run(before: ContactSyncConfig, after: ContactSyncConfig) -> bool:
+    """Return whether a change of configuration must be followed by a run: what accounts should hold has changed.
+
+    The order of a list decides nothing. A pause keeps every run from starting; its end starts one, for whatever
+    happened meanwhile.
+    """
+    return not after.paused and any(
+        _unordered(getattr(before, name)) != _unordered(getattr(after, name)) for name in DECISIONS
+    )
+
+
+def _unordered(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _unordered(item) for key, item in value.items()}
+    return frozenset(value) if isinstance(value, tuple) else value
 
 
 def parse(document: Mapping[str, Any], path: str = "") -> ContactSyncConfig:

@@ -152,6 +152,14 @@ def test_subscribers_of_the_stack_file_are_subscribed(declare: Declare) -> None:
             "contact_sync.excluded_accounts.0: must be an account id of 12 digits",
         ),
         ({"contact_sync": {"schedule": "daily"}}, "contact_sync.schedule: write rate"),
+        (
+            {"contact_sync": {"schedule": "cron(0 6 * * ? 2020-2024)"}},
+            "contact_sync.schedule: names days of the past only",
+        ),
+        (
+            {"contact_sync": {"verify_config": {"delay": 60, "max_attempts": 4}}},
+            "contact_sync: the waits of retry_config and verify_config for one account add up to 914 seconds, and 840",
+        ),
         ({"deployment": {"log_level": "LOUD"}}, "deployment.log_level: must be DEBUG"),
         (
             {"deployment": {"memory": {"plans": 1}}},
