@@ -200,7 +200,12 @@ class Documents:
         self._mistakes: list[Mistake] = []
         self._outputs: dict[str, pulumi.Output[str]] = {}
         given = {name: value for name, value in (given or {}).items() if value is not None}
-        self._documents: dict[str, Any] = self._read(written.type, given, ())
+        self._documents: dict[str, Any] = {}
+        for name, value in given.items():
+            try:
+                self._documents |= self._read_fields(written.type, {name: value}, ())
+            except RecursionError:
+                self._mistakes.append(Mistake((), f"{name}: is nested too deeply, or contains itself"))
         self.later = LaterValues(self._outputs)
 
     def __getitem__(self, name: str) -> Any:

@@ -41,6 +41,6 @@ def _mapping(text: Any) -> dict[str, Any] | None:
     """Return the mapping that a configuration value holds; None where it holds anything else."""
     try:
         value = json.loads(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

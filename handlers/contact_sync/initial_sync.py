@@ -126,8 +126,8 @@ def _last(services: Services) -> dict[str, str]:
     A run that failed is left out: where it failed the first deployment, another has been there since with the
     same configuration, which is no new version.
     """
-    author = services.configs.author()
-    run = _answering(author, services)[1] if author else None
+    runs = (_answering(author, services)[1] for author in services.configs.authors())
+    run = next((run for run in runs if run), None)
     completed = run is not None and run.status is RunStatus.COMPLETED
     return _answers(run) if run and completed else {**_NOTHING, "Status": InitialSyncStatus.UNCHANGED}
 

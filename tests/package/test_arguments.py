@@ -254,6 +254,28 @@ def test_numbers_may_come_as_the_engine_sends_them() -> None:
     assert mistakes({"deployment": {"memory": {"plan": 256.5}}}) == {"deployment.memory.plan": "must be a whole number"}
 
 
+def itself() -> dict[str, Any]:
+    """Return a mapping that contains itself."""
+    made: dict[str, Any] = {}
+    made["retry_config"] = made
+    return made
+
+
+def list_of_itself() -> dict[str, Any]:
+    """Return a mapping of a list that contains itself."""
+    made: list[Any] = []
+    made.append(made)
+    return {"excluded_accounts": made}
+
+
+@pytest.mark.parametrize("document", [itself(), list_of_itself()], ids=["mapping", "list"])
+@pytest.mark.parametrize("name", ["contact_sync", "deployment"])
+def test_what_contains_itself_is_refused(name: str, document: dict[str, Any]) -> None:
+    """A program may make such a thing: it is refused by its argument's name like any other mistake."""
+    with pytest.raises(ArgumentsRefused, match=f"{name}"):
+        settings({name: document, "deployment" if name == "contact_sync" else "contact_sync": {}})
+
+
 PAIRS = validators()
 
 

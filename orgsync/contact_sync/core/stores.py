@@ -25,7 +25,8 @@ class ConfigStore(Protocol):
 
         Raises:
             ConfigurationMissing: no version has been written yet.
-            ConfigurationUnreadable: it was edited by hand into something that is not valid.
+            ConfigurationUnreadable: it was edited by hand, or written by another release, into something that is not
+                valid here.
         """
 
     def at(self, version: int) -> ContactSyncConfig:
@@ -35,14 +36,15 @@ class ConfigStore(Protocol):
             ConfigurationUnreadable: there is no such version, or it is not valid.
         """
 
-    def author(self) -> str | None:
-        """Return who wrote the newest version; None before the first deployment."""
+    def authors(self) -> Iterator[str]:
+        """Yield who wrote each version, the newest first; versions that do not say so are passed over."""
 
     def write(self, document: Mapping[str, Any], *, at: str, by: str) -> int:
         """Add a version, unless the newest says the same; return the version's number.
 
         Raises:
             ConfigurationRefused: the document is not valid; nothing was written.
+            ConfigurationUnreadable: the newest version has no number that another could follow; nothing was written.
         """
 
 
