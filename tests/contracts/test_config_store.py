@@ -208,9 +208,7 @@ def test_the_next_version_follows_whatever_a_hand_left(
 
 
 @pytest.mark.parametrize("number", ["2.5", "-3", "0", "1E+30", "9.9E+125"])
-def test_a_number_that_none_can_follow_is_named_unreadable(
-    config_table: ConfigTable, number: str
-) -> None:
+def test_a_number_that_none_can_follow_is_named_unreadable(config_table: ConfigTable, number: str) -> None:
     """A run keeps its version's number to the end, so a number that is none is refused where it is read."""
     tables().Table("config").put_item(Item={"config_key": "default", "version": Decimal(number), "paused": True})
     with pytest.raises(ConfigurationUnreadable, match="number"):

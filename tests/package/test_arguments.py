@@ -190,31 +190,36 @@ def test_where_values_are_passed_on_exists() -> None:
     assert {named(path) for path in VALUES} >= PASSED_ON
 
 
-def test_what_comes_later_is_no_part_of_the_configuration() -> None:
-    """A run needs no destination; an entry that is known later, or has a password, is left out of what it may read."""
-    https = {"protocol": "https"}
+def test_no_destination_is_part_of_what_a_run_may_read() -> None:
+    """A run publishes to topics: of people's addresses, given now or later, as a secret or not, it needs none."""
     notified = {
         "fallback_sns_topic": pulumi.Output.from_input("arn:aws:sns:us-east-1:100000000001:topic"),
         "failure_threshold": 2,
         "subscriptions": [
             {"protocol": "email", "endpoint": "desk@example.com"},
-            {**https, "endpoint": pulumi.Output.secret("https://name:password@example.com")},
-            {**https, "endpoint": "https://name:password@example.com"},
-            {**https, "endpoint": "https://example.com/a@b"},
+            {"protocol": "sms", "endpoint": "+15550100"},
+            {"protocol": "https", "endpoint": pulumi.Output.secret("https://name:password@example.com")},
+            {"protocol": "https", "endpoint": "https://name:password@example.com"},
+            {"protocol": "https", "endpoint": "https://example.com/a?token=b"},
         ],
-        "user_notifications_config": {"email_contacts": [{"address": pulumi.Output.from_input("a@example.com")}]},
+        "slack_channels": [{"workspace": "T0123ABCDE", "channel": "C0123ABCDE"}],
+        "teams_channels": [dict.fromkeys(("tenant", "team", "channel"), pulumi.Output.from_input("later"))],
+        "user_notifications_config": {
+            "delivery_channels": ["EMAIL", "SLACK"],
+            "notification_rules": {"low_priority": []},
+            "email_contacts": [{"address": pulumi.Output.from_input("a@example.com")}, {"address": "b@example.com"}],
+        },
     }
     given = settings({"contact_sync": {"schedule": "rate(1 hour)", "notification_settings": notified}})
-    assert len(given.config.notification_settings.subscriptions) == 4
+    assert len(given.config.notification_settings.subscriptions) == 5
     assert given.document == {
         "schedule": "rate(1 hour)",
         "notification_settings": {
             "failure_threshold": 2,
-            "subscriptions": [
-                {"protocol": "email", "endpoint": "desk@example.com"},
-                {"protocol": "https", "endpoint": "https://example.com/a@b"},
-            ],
-            "user_notifications_config": {"email_contacts": []},
+            "user_notifications_config": {
+                "delivery_channels": ["EMAIL", "SLACK"],
+                "notification_rules": {"low_priority": []},
+            },
         },
     }
     assert settings({"contact_sync": given.document}).config.notification_settings.failure_threshold == 2
