@@ -11,10 +11,13 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from orgsync.contact_sync.names import Kind, OnSourceDelete, Operation
-from orgsync.shared.configuration import StrictModel, validate
+from orgsync.shared.configuration import ConfigurationRefused, StrictModel, canonical_json, validate
 from orgsync.shared.notification_settings import NotificationSettings
 from orgsync.shared.organization_units import account_id, unit_path_or_id
 from orgsync.shared.schedule import schedule as schedule_that_fires
+
+LARGEST_DOCUMENT = 350_000
+"""Bytes of a document as JSON: as an item of DynamoDB, which takes 400 KB, it is smaller."""
 
 AccountId = Annotated[str, BeforeValidator(account_id)]
 
@@ -154,4 +157,11 @@ def parse(document: Mapping[str, Any], path: str = "") -> ContactSyncConfig:
     Raises:
         ConfigurationRefused: with one line a mistake: its path, what is wrong, what is allowed.
     """
-    return validate(ContactSyncConfig, document, path)
+    config = validate(ContactSyncConfig, document, path)
+    size = len(canonical_json(document))
+    if size > LARGEST_DOCUMENT:
+        raise ConfigurationRefused(
+            f"{path or 'the document'}: has {size} bytes as JSON, {LARGEST_DOCUMENT} at most; "
+            "exclude accounts by unit or tag rather than one by one"
+        )
+    return config

@@ -66,6 +66,8 @@ class _Cloud(pulumi.runtime.Mocks):
         self.made.append(Declared(args.typ, args.name, args.inputs))
         arn = f"arn:aws:any:us-east-1:{MANAGEMENT}:{args.name}"
         made = {"arn": arn, "chatConfigurationArn": arn, "outputs": {"Status": "completed"}}
+        if args.typ == "aws:s3/bucketObjectv2:BucketObjectv2":
+            made["versionId"] = f"{args.name}-version"
         return f"{args.name}-id", {**args.inputs, **made}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:

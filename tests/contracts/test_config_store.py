@@ -113,6 +113,16 @@ def test_an_earlier_document_again_is_a_new_version(configs: ConfigStore) -> Non
     assert list(configs.authors()) == ["cy", "bo", "ann"]
 
 
+def test_what_was_in_force_before_an_author_is_the_newest_of_another(configs: ConfigStore) -> None:
+    """However often the author wrote since; nothing where nobody else did."""
+    configs.write({"schedule": "rate(9 days)"}, at=AT, by="ann")
+    assert configs.before("ann") is None
+    for number in range(2, 15):
+        configs.write({"schedule": f"rate({number} days)"}, at=AT, by="bo")
+    assert configs.before("bo") == configs.at(1)
+    assert configs.before("ann") == newest(configs)[1]
+
+
 def test_an_invalid_document_is_not_written(configs: ConfigStore) -> None:
     """Validation comes before the store."""
     with pytest.raises(ConfigurationRefused):

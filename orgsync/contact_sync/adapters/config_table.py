@@ -43,16 +43,14 @@ class ConfigTable:
             raise ConfigurationUnreadable(f"version {version} is gone")
         return _read(item)
 
+    def before(self, author: str) -> ContactSyncConfig | None:
+        """See `ConfigStore.before`."""
+        item = next((item for item in self._newest_first() if item.get("written_by") != author), None)
+        return None if item is None else _read(item)
+
     def authors(self) -> Iterator[str]:
         """See `ConfigStore.authors`."""
-        page: dict[str, Any] = {}
-        while True:
-            with aws.store_errors():
-                answer = self._table.query(**_NEWEST_FIRST, Limit=_PAGE, **page)
-            yield from (author for item in answer["Items"] if isinstance(author := item.get("written_by"), str))
-            if "LastEvaluatedKey" not in answer:
-                return
-            page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        return (author for item in self._newest_first() if isinstance(author := item.get("written_by"), str))
 
     @aws.store_errors()
     def write(self, document: Mapping[str, Any], *, at: str, by: str) -> int:
@@ -74,18 +72,24 @@ class ConfigTable:
                 if aws.error_code(error) != "ConditionalCheckFailedException":
                     raise
 
-    @aws.store_errors()
     def _newest(self) -> dict[str, Any] | None:
-        return next(iter(self._table.query(**_NEWEST_FIRST, Limit=1)["Items"]), None)
+        return next(self._newest_first(), None)
+
+    def _newest_first(self) -> Iterator[dict[str, Any]]:
+        """Yield the items, newest first, each by a query of its own: they are large, and few are looked at."""
+        wanted = Key("config_key").eq(CONFIG_KEY)
+        page: dict[str, Any] = {}
+        while True:
+            with aws.store_errors():
+                answer = self._table.query(
+                    KeyConditionExpression=wanted, ScanIndexForward=False, Limit=1, ConsistentRead=True, **page
+                )
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
-_NEWEST_FIRST: Mapping[str, Any] = {
-    "KeyConditionExpression": Key("config_key").eq(CONFIG_KEY),
-    "ScanIndexForward": False,
-    "ConsistentRead": True,
-}
-
-_PAGE = 20
 _LARGEST_VERSION = 2**53
 """Nobody deploys so often: a larger number was written by hand, and none could follow it."""
 

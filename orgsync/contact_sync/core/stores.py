@@ -36,6 +36,13 @@ class ConfigStore(Protocol):
             ConfigurationUnreadable: there is no such version, or it is not valid.
         """
 
+    def before(self, author: str) -> ContactSyncConfig | None:
+        """Return the newest version that another than this author wrote; None where there is none.
+
+        Raises:
+            ConfigurationUnreadable: it is not valid.
+        """
+
     def authors(self) -> Iterator[str]:
         """Yield who wrote each version, the newest first; versions that do not say so are passed over."""
 
@@ -95,7 +102,7 @@ class StateStore(Protocol):
 
 
 class RunStore(Protocol):
-    """Batches and reports of runs: what is too large for the state machine's payload.
+    """Batches and reports of runs, and configurations: what is too large, or too private, for a payload.
 
     Raises:
         StoreFailed: the store did not answer, or refused; from every method.
@@ -103,6 +110,13 @@ class RunStore(Protocol):
 
     name: str
     """Name of the bucket, for the state machine."""
+
+    def configuration(self, key: str, version: str) -> Any:
+        """Return the document that a deployment handed over, not validated yet.
+
+        Raises:
+            ConfigurationRefused: it is no JSON.
+        """
 
     def manifest(self, run_id: str) -> str:
         """Return the key of a run's list of batches, which the state machine reads."""

@@ -41,7 +41,8 @@ class Gateway:
         request = wire.read(environ)
         caller = self._access_keys.identity_of(request.access_key)
         if request.service and request.operation and not caller.sandbox:
-            self.requests.add((caller.arn, request.service, request.operation, wire.subject(environ, request)))
+            asked = (caller.arn, request.service, wire.action(environ, request), wire.subject(environ, request))
+            self.requests.add(asked)
         if request.service == "account":
             try:
                 return _send(self._account_api.answer(environ, caller), start_response)

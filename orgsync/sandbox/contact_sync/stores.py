@@ -18,7 +18,7 @@ from orgsync.contact_sync.core.lease import Lease, LeasedRun
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.names import Cause, Kind, batch_key, manifest_key, report_key
-from orgsync.shared.configuration import ConfigurationRefused
+from orgsync.shared.configuration import ConfigurationRefused, read_json
 from orgsync.shared.errors import StoreFailed
 
 _Answer = TypeVar("_Answer")
@@ -49,6 +49,12 @@ class MemoryConfigStore:
             return parse(found[0])
         except ConfigurationRefused as error:
             raise ConfigurationUnreadable(str(error)) from error
+
+    def before(self, author: str) -> ContactSyncConfig | None:
+        """See `ConfigStore.before`."""
+        with self._lock:
+            others = [version for version, (_, note) in self._versions.items() if note.get("written_by") != author]
+        return self.at(max(others)) if others else None
 
     def authors(self) -> Iterator[str]:
         """See `ConfigStore.authors`."""
@@ -235,15 +241,24 @@ def _as_receipt(text: str) -> Receipt:
 
 
 class MemoryRunStore:
-    """Batches and reports, as `RunStore`.
+    """Batches, reports and configurations, as `RunStore`.
 
     Attributes:
         objects: text by key, under the keys of the run bucket.
+        configurations: text of each version, by key and version.
     """
 
     def __init__(self, name: str = "runs") -> None:
         self.name = name
         self.objects: dict[str, str] = {}
+        self.configurations: dict[tuple[str, str], str] = {}
+
+    def configuration(self, key: str, version: str) -> Any:
+        """See `RunStore.configuration`."""
+        text = self.configurations.get((key, version))
+        if text is None:
+            raise StoreFailed("GetObject: NoSuchVersion")
+        return read_json(text)
 
     def manifest(self, run_id: str) -> str:
         """See `RunStore.manifest`."""
