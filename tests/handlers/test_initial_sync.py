@@ -229,7 +229,7 @@ def test_a_change_is_judged_by_what_is_in_force(world: World) -> None:
 
 
 def test_an_unreadable_table_is_mended_by_a_deployment_and_its_run(world: World) -> None:
-    """What was in force cannot be read, so nobody knows whether it decided otherwise."""
+    """The version in force cannot be read, so it is taken for one that decided otherwise."""
     begin(request(world), world.services)
     world.configs.edit(2, {"contact_types": {"billing"}})
     data = begin(request(world, "Update", 3, QUICK | {"schedule": "rate(2 days)"}), world.services)
