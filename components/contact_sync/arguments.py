@@ -35,7 +35,8 @@ PAST_ONLY = "names days of the past only, so it would never fire again: name lat
 
 
 class RetryOptions(TypedDict):
-    """Retries of a temporary failure (5xx, network, conflict), for each account and contact type of a run."""
+    """Retries of a temporary failure (5xx, network, conflict), for each account and contact type of a run. With those
+    of `verify_config`, their delays add up to 840 seconds at most."""
 
     max_attempts: NotRequired[int]
     """Number of retries."""
@@ -108,7 +109,7 @@ class MemoryOptions(TypedDict):
 
 
 class InitialSyncOptions(TypedDict):
-    """Waiting of a deployment for the initial sync, the run that follows a change of `contact_sync`."""
+    """Waiting of a deployment for the initial sync, the run that follows a change of what accounts should hold."""
 
     wait: NotRequired[Choice[InitialSyncWait]]
     """Moment of the run that the deployment waits for."""
@@ -175,7 +176,7 @@ class InitialSyncOutcome(StrEnum):
     PAUSED = "paused"
     """There was no run: `paused` is set."""
     UNCHANGED = "unchanged"
-    """There was no run: nothing that decides about contacts has changed."""
+    """There was no run: nothing has changed of what accounts should hold."""
 
 
 class InitialSyncResult(TypedDict):

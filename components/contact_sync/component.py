@@ -52,7 +52,8 @@ class ContactSync(pulumi.ComponentResource):
     discovery_parameter: pulumi.Output[str]
     """Name of the SSM parameter by which the `orgsync` command finds this stack."""
     initial_sync: pulumi.Output[InitialSyncResult]
-    """Result of the last initial sync, the run that follows the first deployment and each change of `contact_sync`."""
+    """Result of the last initial sync, the run that follows the first deployment and each change of what accounts
+    should hold."""
 
     def __init__(
         self, name: str, args: ContactSyncArgs = NOTHING_GIVEN, opts: pulumi.ResourceOptions | None = None
