@@ -61,12 +61,13 @@ class PrivateBucket(pulumi.ComponentResource):
             ],
             opts=below,
         )
-        versions = []
+        versions: list[pulumi.Resource] = []
         if versioned:
-            enabled = {"status": "Enabled"}
-            versions = [
-                aws.s3.BucketVersioning(name, bucket=self.bucket.id, versioning_configuration=enabled, opts=below)
-            ]
+            versions.append(
+                aws.s3.BucketVersioning(
+                    name, bucket=self.bucket.id, versioning_configuration={"status": "Enabled"}, opts=below
+                )
+            )
         aws.s3.BucketLifecycleConfiguration(
             name,
             bucket=self.bucket.id,

@@ -66,10 +66,10 @@ def read(environ: dict[str, Any]) -> AwsRequest:
     return AwsRequest(service, _operation(environ, service), region, key)
 
 
-def action(environ: dict[str, Any], request: AwsRequest) -> str:
+def action(environ: dict[str, Any], operation: str) -> str:
     """Find the action that IAM is asked for: the operation, save where a version of an object is read."""
-    version = request.operation == "GetObject" and "versionId=" in environ.get("QUERY_STRING", "")
-    return "GetObjectVersion" if version else request.operation
+    version = operation == "GetObject" and "versionId=" in environ.get("QUERY_STRING", "")
+    return "GetObjectVersion" if version else operation
 
 
 def subject(environ: dict[str, Any], request: AwsRequest) -> str:
