@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from orgsync.shared.names import EVENT_SOURCE
+from orgsync.contact_sync.names import OwnEvent
 
 _FOLDER = Path(__file__).parent / "events"
 
@@ -34,4 +34,4 @@ def sample_event(name: str, **detail: object) -> dict[str, Any]:
 
 def own_event(detail_type: str | None, **detail: Any) -> dict[str, Any]:
     """Make an event of our own."""
-    return {"source": EVENT_SOURCE, "detail-type": detail_type, "detail": detail}
+    return {"source": OwnEvent.source(), "detail-type": detail_type, "detail": detail}

@@ -92,8 +92,9 @@ class ContactSync(pulumi.ComponentResource):
         machine = SyncStateMachine(
             name,
             context,
-            deployment,
             key=stores.key.arn,
+            tracing=deployment.tracing,
+            log_retention_days=deployment.log_retention_days,
             functions=[
                 functions[part].function for part in (FunctionName.PLAN, FunctionName.PROCESS, FunctionName.REPORT)
             ],
@@ -103,7 +104,8 @@ class ContactSync(pulumi.ComponentResource):
             name,
             context,
             config,
-            stores=stores,
+            key=stores.key.arn,
+            failed_events=stores.failed_events.arn,
             state_machine=machine.state_machine,
             report=functions[FunctionName.REPORT].function,
             opts=below,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pulumi_aws as aws
 
-from orgsync.contact_sync.names import ACCOUNT_PARAMETERS, CONTACT_CALLS, KIND_PARAMETERS
+from orgsync.contact_sync.names import ContactCall
 
 _ABSENT = [{"exists": False}]
 
@@ -42,7 +42,7 @@ class EventRule:
         Args:
             envelope, detail: what else the pattern asks for, of the event and of its `detail`.
         """
-        names = [str(name) for name, call in CONTACT_CALLS.items() if call.event_source == event_source]
+        names = [str(name) for name, call in ContactCall.by_name().items() if call.event_source == event_source]
         calls = {"eventSource": [event_source], "eventName": names, "errorCode": _ABSENT}
         return cls.picking({**envelope, "detail": {**calls, **(detail or {})}}, _CONTACT_FIELDS)
 
@@ -71,7 +71,8 @@ class EventRule:
 _CONTACT_FIELDS = {
     "userIdentity": {"arn": "$.detail.userIdentity.arn"},
     "requestParameters": {
-        parameter: f"$.detail.requestParameters.{parameter}" for parameter in (*ACCOUNT_PARAMETERS, *KIND_PARAMETERS)
+        parameter: f"$.detail.requestParameters.{parameter}"
+        for parameter in (*ContactCall.ACCOUNT_PARAMETERS, *ContactCall.KIND_PARAMETERS)
     },
 }
 
@@ -91,7 +92,7 @@ def event_rules() -> dict[str, EventRule]:
     `exists` works on leaf keys only.
     """
     by_api = {"source": ["aws.account"], "detail-type": ["AWS API Call via CloudTrail"]}
-    no_member = {"requestParameters": dict.fromkeys(ACCOUNT_PARAMETERS, _ABSENT)}
+    no_member = {"requestParameters": dict.fromkeys(ContactCall.ACCOUNT_PARAMETERS, _ABSENT)}
     created = {
         "source": ["aws.organizations"],
         "detail-type": ["AWS Service Event via CloudTrail"],

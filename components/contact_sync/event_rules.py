@@ -9,17 +9,16 @@ import pulumi_aws as aws
 from orgsync.components.contact_sync import policies
 from orgsync.components.contact_sync.event_patterns import EventRule, event_rules
 from orgsync.components.contact_sync.resource_names import state_machine_arn
-from orgsync.components.contact_sync.stores import Stores
-from orgsync.components.shared.resource_policies import trust
+from orgsync.components.shared.service_role import service_role
 from orgsync.components.shared.stack_context import StackContext
-from orgsync.components.shared.statements import policy_document
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.names import OwnEvent
 from orgsync.shared.configuration import canonical_json
-from orgsync.shared.names import EVENT_SOURCE
 
-RETRY_SECONDS = 24 * 3600
-RETRY_ATTEMPTS = 185
+TARGET_RETRIES: aws.cloudwatch.EventTargetRetryPolicyArgsDict = {
+    "maximum_event_age_in_seconds": 24 * 3600,
+    "maximum_retry_attempts": 185,
+}
 """Retries of a target: EventBridge's most, written down, because it is not every target's default."""
 
 
@@ -35,9 +34,6 @@ def run_died(context: StackContext) -> Mapping[str, Any]:
     }
 
 
-SCHEDULE_EVENT = canonical_json({"source": EVENT_SOURCE, "detail-type": OwnEvent.SCHEDULE, "detail": {}})
-
-
 class EventRules(pulumi.ComponentResource):
     """The rules and the schedule that start runs, and the roles by which they do."""
 
@@ -50,30 +46,27 @@ class EventRules(pulumi.ComponentResource):
         context: StackContext,
         config: ContactSyncConfig,
         *,
-        stores: Stores,
+        key: pulumi.Input[str],
+        failed_events: pulumi.Input[str],
         state_machine: aws.sfn.StateMachine,
         report: aws.lambda_.Function,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("orgsync:contact_sync:EventRules", name, None, opts)
-        self.context, self.stores = context, stores
+        self.context, self.failed_events = context, failed_events
         self._start_rules(name, state_machine)
         self._run_died(name, report)
-        self._schedule(name, config, state_machine)
+        self._schedule(name, config, state_machine, key)
         self.register_outputs({})
 
     def _start_rules(self, name: str, state_machine: aws.sfn.StateMachine) -> None:
-        self.role = aws.iam.Role(
+        self.role, permissions = service_role(
             f"{name}-events",
-            name=self.context.name("events"),
-            assume_role_policy=trust(self.context, "events.amazonaws.com", self.context.rule()),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        permissions = aws.iam.RolePolicy(
-            f"{name}-events",
-            name="permissions",
-            role=self.role.name,
-            policy=policy_document(policies.start_runs(self.context)),
+            "events",
+            self.context,
+            "events.amazonaws.com",
+            [policies.start_runs(self.context)],
+            source=self.context.rule(),
             opts=pulumi.ResourceOptions(parent=self),
         )
         for part, rule in event_rules().items():
@@ -115,27 +108,21 @@ class EventRules(pulumi.ComponentResource):
             arn=target,
             role_arn=role.arn if role else None,
             input_transformer=rule.input_transformer,
-            retry_policy={"maximum_event_age_in_seconds": RETRY_SECONDS, "maximum_retry_attempts": RETRY_ATTEMPTS},
-            dead_letter_config={"arn": self.stores.failed_events.arn},
+            retry_policy={**TARGET_RETRIES},
+            dead_letter_config={"arn": self.failed_events},
             opts=pulumi.ResourceOptions(parent=self, depends_on=permissions),
         )
 
-    def _schedule(self, name: str, config: ContactSyncConfig, state_machine: aws.sfn.StateMachine) -> None:
-        role = aws.iam.Role(
+    def _schedule(
+        self, name: str, config: ContactSyncConfig, state_machine: aws.sfn.StateMachine, key: pulumi.Input[str]
+    ) -> None:
+        role, permissions = service_role(
             f"{name}-schedule",
-            name=self.context.name("schedule"),
-            assume_role_policy=trust(
-                self.context, "scheduler.amazonaws.com", self.context.arn("scheduler", "schedule-group/default")
-            ),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        permissions = aws.iam.RolePolicy(
-            f"{name}-schedule",
-            name="permissions",
-            role=role.name,
-            policy=pulumi.Output.all(self.stores.key.arn, self.stores.failed_events.arn).apply(
-                lambda arns: policy_document(*policies.schedule(self.context, *arns))
-            ),
+            "schedule",
+            self.context,
+            "scheduler.amazonaws.com",
+            pulumi.Output.all(key, self.failed_events).apply(lambda arns: policies.schedule(self.context, *arns)),
+            source=self.context.arn("scheduler", "schedule-group/default"),
             opts=pulumi.ResourceOptions(parent=self),
         )
         aws.scheduler.Schedule(
@@ -148,12 +135,9 @@ class EventRules(pulumi.ComponentResource):
             target={
                 "arn": state_machine.arn,
                 "role_arn": role.arn,
-                "input": SCHEDULE_EVENT,
-                "retry_policy": {
-                    "maximum_event_age_in_seconds": RETRY_SECONDS,
-                    "maximum_retry_attempts": RETRY_ATTEMPTS,
-                },
-                "dead_letter_config": {"arn": self.stores.failed_events.arn},
+                "input": canonical_json(OwnEvent.SCHEDULE.document({})),
+                "retry_policy": {**TARGET_RETRIES},
+                "dead_letter_config": {"arn": self.failed_events},
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permissions]),
         )

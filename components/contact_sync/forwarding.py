@@ -15,11 +15,10 @@ import pulumi_aws as aws
 
 from orgsync.components.contact_sync import policies
 from orgsync.components.contact_sync.event_patterns import event_rules
-from orgsync.components.contact_sync.event_rules import RETRY_ATTEMPTS, RETRY_SECONDS
+from orgsync.components.contact_sync.event_rules import TARGET_RETRIES
 from orgsync.components.contact_sync.resource_policies import failed_events_policy, queue_key_policy
-from orgsync.components.shared.resource_policies import trust
+from orgsync.components.shared.service_role import service_role
 from orgsync.components.shared.stack_context import StackContext
-from orgsync.components.shared.statements import policy_document
 
 QUEUE = "unforwarded-events"
 ALARM_ELSEWHERE = "forwarding-failed"
@@ -57,19 +56,14 @@ class Forwarding(pulumi.ComponentResource):
     ) -> None:
         super().__init__("orgsync:contact_sync:Forwarding", name, None, opts)
         self.context, self.there = context, context.of_account_events
-        below = pulumi.ResourceOptions(parent=self)
-        role = aws.iam.Role(
+        role, permissions = service_role(
             f"{name}-forward",
-            name=context.name("forward"),
-            assume_role_policy=trust(context, "events.amazonaws.com", self.there.rule()),
-            opts=below,
-        )
-        permissions = aws.iam.RolePolicy(
-            f"{name}-forward",
-            name="permissions",
-            role=role.name,
-            policy=policy_document(policies.forward(context)),
-            opts=below,
+            "forward",
+            context,
+            "events.amazonaws.com",
+            [policies.forward(context)],
+            source=self.there.rule(),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         queue = self._queue(f"{name}-{QUEUE}")
         patterns = {part: rule.pattern for part, rule in event_rules().items()}
@@ -123,7 +117,7 @@ class Forwarding(pulumi.ComponentResource):
             target_id=part,
             arn=self.context.bus,
             role_arn=role.arn,
-            retry_policy={"maximum_event_age_in_seconds": RETRY_SECONDS, "maximum_retry_attempts": RETRY_ATTEMPTS},
+            retry_policy={**TARGET_RETRIES},
             dead_letter_config={"arn": queue.arn},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permissions]),
         )
@@ -160,7 +154,7 @@ class Forwarding(pulumi.ComponentResource):
             # the topic itself only if the topic let every rule of every account in [doc].
             arn=failed_events,
             input=alarm_message(self.there),
-            retry_policy={"maximum_event_age_in_seconds": RETRY_SECONDS, "maximum_retry_attempts": RETRY_ATTEMPTS},
+            retry_policy={**TARGET_RETRIES},
             dead_letter_config={"arn": failed_events},
             opts=pulumi.ResourceOptions(parent=self),
         )

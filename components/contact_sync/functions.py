@@ -9,7 +9,6 @@ import pulumi
 from orgsync.components.contact_sync import permissions
 from orgsync.components.contact_sync.deployment import Deployment
 from orgsync.components.contact_sync.resource_names import state_machine_arn
-from orgsync.components.contact_sync.state_machine import FUNCTION_SECONDS
 from orgsync.components.contact_sync.stores import Stores
 from orgsync.components.shared.function import Function, Layer
 from orgsync.components.shared.notifications import Notifications
@@ -30,9 +29,9 @@ class _Shape(NamedTuple):
 
 
 _SHAPES: Mapping[FunctionName, _Shape] = {
-    FunctionName.PLAN: _Shape(permissions.plan, FUNCTION_SECONDS, False),
-    FunctionName.PROCESS: _Shape(permissions.process, FUNCTION_SECONDS, False),
-    FunctionName.REPORT: _Shape(permissions.report, FUNCTION_SECONDS, True),
+    FunctionName.PLAN: _Shape(permissions.plan, FunctionName.longest_life(), False),
+    FunctionName.PROCESS: _Shape(permissions.process, FunctionName.longest_life(), False),
+    FunctionName.REPORT: _Shape(permissions.report, FunctionName.longest_life(), True),
     FunctionName.INITIAL_SYNC: _Shape(permissions.initial_sync, INITIAL_SYNC_SECONDS, True),
 }
 

@@ -19,7 +19,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from orgsync.components.contact_sync.event_rules import RETRY_ATTEMPTS, RETRY_SECONDS, EventRules
+from orgsync.components.contact_sync.event_rules import TARGET_RETRIES, EventRules
 from orgsync.components.contact_sync.forwarding import QUEUE
 from orgsync.components.contact_sync.member_patterns import member_calls, member_rule
 from orgsync.components.contact_sync.resource_names import FAILED_EVENTS, MEMBER_CHANGED, MEMBERS, members_bus_arn
@@ -77,8 +77,8 @@ def template(context: StackContext) -> Document:
                 "Arn": members_bus_arn(context),
                 "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
                 "RetryPolicy": {
-                    "MaximumEventAgeInSeconds": RETRY_SECONDS,
-                    "MaximumRetryAttempts": RETRY_ATTEMPTS,
+                    "MaximumEventAgeInSeconds": TARGET_RETRIES["maximum_event_age_in_seconds"],
+                    "MaximumRetryAttempts": TARGET_RETRIES["maximum_retry_attempts"],
                 },
                 "DeadLetterConfig": {"Arn": undelivered(context)},
             }
@@ -173,7 +173,7 @@ class MemberEvents(pulumi.ComponentResource):
             arn=state_machine.arn,
             role_arn=event_rules.role.arn,
             input_transformer=received.input_transformer,
-            retry_policy={"maximum_event_age_in_seconds": RETRY_SECONDS, "maximum_retry_attempts": RETRY_ATTEMPTS},
+            retry_policy={**TARGET_RETRIES},
             dead_letter_config={"arn": stores.failed_events.arn},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[event_rules]),
         )

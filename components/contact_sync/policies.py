@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from orgsync.components.contact_sync.resource_names import execution_arns, logical_id, run_bucket_arn, state_machine_arn
 from orgsync.components.shared.stack_context import StackContext
-from orgsync.components.shared.statements import Statement, allow, dead_letters, in_own_account, key_use
+from orgsync.components.shared.statements import Statement, allow, dead_letters, in_own_account, key_use, traces
 from orgsync.contact_sync.names import (
     ALTERNATES,
     CONFIGURATION_OBJECT,
@@ -191,8 +191,8 @@ def polling(context: StackContext, function: str) -> list[Statement]:
     ]
 
 
-def state_machine_role(context: StackContext, key: str, functions: Iterable[str]) -> list[Statement]:
-    """Allow what the state machine does: its functions, the batches' list, and its own Distributed Map."""
+def state_machine_role(context: StackContext, key: str, functions: Iterable[str], *, tracing: bool) -> list[Statement]:
+    """Allow what the state machine does: its functions, the batches' list, its own Distributed Map, its traces."""
     return [
         allow("Functions", ["lambda:InvokeFunction"], [context.function(function) for function in functions]),
         # Runs name themselves as they start.
@@ -216,6 +216,7 @@ def state_machine_role(context: StackContext, key: str, functions: Iterable[str]
             ],
             "*",  # As said above.
         ),
+        *([traces(sampling=True)] if tracing else []),
     ]
 
 

@@ -6,30 +6,24 @@ import pulumi
 import pulumi_aws as aws
 
 from orgsync.components.contact_sync import policies
-from orgsync.components.contact_sync.deployment import Deployment
 from orgsync.components.contact_sync.resource_names import state_machine_arn
-from orgsync.components.shared.resource_policies import trust
+from orgsync.components.shared.service_role import service_role
 from orgsync.components.shared.stack_context import StackContext
-from orgsync.components.shared.statements import policy_document, traces
 from orgsync.contact_sync.names import FunctionName, PlanResult
 from orgsync.shared.configuration import canonical_json
 
-HOUR = 3600
-FUNCTION_SECONDS = 15 * 60
-"""The most that a function may take: Lambda's limit."""
-
-TASK_SECONDS = FUNCTION_SECONDS + 60
+_TASK_SECONDS = FunctionName.longest_life() + 60
 """A task whose function never answered: Lambda has ended it by then."""
 
-RUN_SECONDS = 7 * 24 * HOUR
+_RUN_SECONDS = 7 * 24 * 3600
 """A run. Of AWS's quotas the slowest decide: writing three alternates at 5/s takes 8.3 hours for 50,000 accounts,
 deleting at 1/s takes 13.9 hours a kind, 41.7 for all three. Four times that leaves room for throttling and for a
 `pacing` below the quotas; AWS would let a standard execution run for a year. It is the last bound only: every task
 has a time-out of its own, so a week without an end means that nothing else could end it. A run that is ended by it is
-closed by the rule on the machine's own failures (`event_patterns.run_died`); a Map knows no time-out of its own."""
+closed by the rule on the machine's own failures (`run-died`); a Map knows no time-out of its own."""
 
 # Lambda itself could not start the function; it was never ours to fail.
-LAMBDA_UNAVAILABLE = [
+_LAMBDA_UNAVAILABLE = [
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
@@ -39,8 +33,8 @@ LAMBDA_UNAVAILABLE = [
 
 # What the owner got wrong never raises: `plan` answers it. So anything else, also a killed process
 # or a time-out, is worth doing again; every function is harmless to repeat.
-RETRY: list[dict[str, Any]] = [
-    {"ErrorEquals": LAMBDA_UNAVAILABLE, "IntervalSeconds": 2, "BackoffRate": 2, "MaxAttempts": 6},
+_RETRY: list[dict[str, Any]] = [
+    {"ErrorEquals": _LAMBDA_UNAVAILABLE, "IntervalSeconds": 2, "BackoffRate": 2, "MaxAttempts": 6},
     {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 5, "BackoffRate": 2, "MaxAttempts": 2},
 ]
 
@@ -52,7 +46,7 @@ def definition(context: StackContext) -> dict[str, Any]:
     """
     return {
         "Comment": "A run: compare every account that an event concerns with the source, write what differs",
-        "TimeoutSeconds": RUN_SECONDS,
+        "TimeoutSeconds": _RUN_SECONDS,
         "StartAt": "Plan",
         "States": {
             "Plan": _invoke(
@@ -132,7 +126,7 @@ def _process(context: StackContext) -> dict[str, Any]:
         },
         "ResultPath": None,
         # A list of batches that could not be read once; batches that are done cost little again.
-        "Retry": RETRY,
+        "Retry": _RETRY,
         "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Report Failure"}],
         "Next": "Report",
     }
@@ -143,8 +137,8 @@ def _invoke(context: StackContext, function: str, payload: dict[str, Any]) -> di
         "Type": "Task",
         "Resource": context.integration("lambda:invoke"),
         "Parameters": {"FunctionName": context.function(function), "Payload": payload},
-        "TimeoutSeconds": TASK_SECONDS,
-        "Retry": RETRY,
+        "TimeoutSeconds": _TASK_SECONDS,
+        "Retry": _RETRY,
     }
 
 
@@ -157,43 +151,33 @@ class SyncStateMachine(pulumi.ComponentResource):
         self,
         name: str,
         context: StackContext,
-        settings: Deployment,
         *,
         key: pulumi.Input[str],
+        tracing: bool,
+        log_retention_days: int,
         functions: list[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("orgsync:contact_sync:SyncStateMachine", name, None, opts)
         below = pulumi.ResourceOptions(parent=self)
-        role = aws.iam.Role(
+        functions_used = [FunctionName.PLAN, FunctionName.PROCESS, FunctionName.REPORT]
+        role, permissions = service_role(
             name,
-            name=context.name("state-machine"),
+            "state-machine",
+            context,
+            "states.amazonaws.com",
+            pulumi.Output.from_input(key).apply(
+                lambda arn: policies.state_machine_role(context, arn, functions_used, tracing=tracing)
+            ),
             # A Distributed Map's children run as a machine of their own: its name, and their label.
-            assume_role_policy=trust(
-                context, "states.amazonaws.com", [state_machine_arn(context), f"{state_machine_arn(context)}/*"]
-            ),
-            opts=below,
-        )
-        tracing = [traces(sampling=True)] if settings.tracing else []
-        permissions = aws.iam.RolePolicy(
-            name,
-            name="permissions",
-            role=role.name,
-            policy=pulumi.Output.from_input(key).apply(
-                lambda arn: policy_document(
-                    *policies.state_machine_role(
-                        context, arn, [FunctionName.PLAN, FunctionName.PROCESS, FunctionName.REPORT]
-                    ),
-                    *tracing,
-                )
-            ),
-            opts=below,
+            source=[state_machine_arn(context), f"{state_machine_arn(context)}/*"],
+            opts=pulumi.ResourceOptions(parent=self),
         )
         # AWS asks for this prefix: log delivery's resource policy would grow beyond its limit without it.
         log_group = aws.cloudwatch.LogGroup(
             name,
             name=f"/aws/vendedlogs/states/{context.prefix}",
-            retention_in_days=settings.log_retention_days,
+            retention_in_days=log_retention_days,
             kms_key_id=key,
             opts=below,
         )
@@ -208,7 +192,7 @@ class SyncStateMachine(pulumi.ComponentResource):
                 "include_execution_data": False,
                 "log_destination": log_group.arn.apply(lambda arn: f"{arn}:*"),
             },
-            tracing_configuration={"enabled": settings.tracing},
+            tracing_configuration={"enabled": tracing},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permissions, *functions]),
         )
         self.register_outputs({})

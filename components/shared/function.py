@@ -6,9 +6,9 @@ import pulumi
 import pulumi_aws as aws
 
 from orgsync.components.shared import packaging
-from orgsync.components.shared.resource_policies import trust
+from orgsync.components.shared.service_role import service_role
 from orgsync.components.shared.stack_context import StackContext
-from orgsync.components.shared.statements import Statement, logs, policy_document, traces
+from orgsync.components.shared.statements import Statement, logs, traces
 
 ASYNC_RETRIES = 2
 ASYNC_AGE_SECONDS = 6 * 3600
@@ -74,18 +74,13 @@ class Function(pulumi.ComponentResource):
         super().__init__("orgsync:shared:Function", name, None, opts)
         below = pulumi.ResourceOptions(parent=self)
         own = [logs(context, part), *([traces()] if tracing else [])]
-        self.role = aws.iam.Role(
+        self.role, self.policy = service_role(
             name,
-            name=context.name(part),
-            assume_role_policy=trust(context, "lambda.amazonaws.com"),
-            opts=below,
-        )
-        self.policy = aws.iam.RolePolicy(
-            name,
-            name="permissions",
-            role=self.role.name,
-            policy=pulumi.Output.from_input(statements).apply(lambda more: policy_document(*own, *more)),
-            opts=below,
+            part,
+            context,
+            "lambda.amazonaws.com",
+            pulumi.Output.from_input(statements).apply(lambda more: [*own, *more]),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         log_group = aws.cloudwatch.LogGroup(
             name,

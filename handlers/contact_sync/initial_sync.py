@@ -17,10 +17,9 @@ from orgsync.contact_sync.config import ContactSyncConfig, parse, starts_run
 from orgsync.contact_sync.core.errors import ConfigurationUnreadable, InitialSyncFailed, Paused, SystemFailure
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.names import FailOn, InitialSyncStatus, Metric, OwnEvent
-from orgsync.contact_sync.services import Services, services
+from orgsync.contact_sync.services import Services
 from orgsync.shared.clock import timestamp
 from orgsync.shared.errors import StoreFailed, error_class
-from orgsync.shared.names import EVENT_SOURCE
 from orgsync.shared.telemetry import logger, metrics
 
 _PATIENCE = timedelta(minutes=50)
@@ -40,11 +39,11 @@ def _helper() -> Any:
     helper = CfnResource(json_logging=True, log_level="INFO", boto_level="CRITICAL", sleep_on_delete=0)
 
     def begin_or_go_back(event: dict[str, Any], _context: object) -> str:
-        helper.Data.update(begin(event, services()))
+        helper.Data.update(begin(event, Services.of_environment()))
         return _identity(event)
 
     def look(event: dict[str, Any], _context: object) -> str | None:
-        found = progress(event["ResourceProperties"], event["CrHelperData"], services())
+        found = progress(event["ResourceProperties"], event["CrHelperData"], Services.of_environment())
         if found is None:
             return None
         helper.Data.update(found)
@@ -90,7 +89,7 @@ def begin(event: dict[str, Any], services: Services) -> dict[str, str]:
         return {**_NOTHING, "Status": InitialSyncStatus.PAUSED, "Started": now}
     if not needed:
         return {**_last(services), "Started": now}
-    trigger = {"source": EVENT_SOURCE, "detail-type": OwnEvent.INITIAL_SYNC, "detail": {"initiator": event["StackId"]}}
+    trigger = OwnEvent.INITIAL_SYNC.document({"initiator": event["StackId"]})
     services.executions.start(run_id, trigger)
     # From here on silence is bad news, and an alarm takes it for that: nothing has ended yet.
     metrics.add_metric(Metric.RUNS, MetricUnit.Count, 0)

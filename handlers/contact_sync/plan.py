@@ -15,7 +15,7 @@ from orgsync.contact_sync.core.errors import (
     Refusal,
     RunError,
 )
-from orgsync.contact_sync.core.lease import LeasedRun, acquire
+from orgsync.contact_sync.core.lease import LeasedRun
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run, RunStatus
@@ -23,7 +23,7 @@ from orgsync.contact_sync.core.selection import Selection, gather
 from orgsync.contact_sync.core.trigger import parse_trigger
 from orgsync.contact_sync.finalize import check_holder, release_lease
 from orgsync.contact_sync.names import Metric, PlanResult
-from orgsync.contact_sync.services import Services, services
+from orgsync.contact_sync.services import Services
 from orgsync.shared.clock import as_timestamp, timestamp
 from orgsync.shared.telemetry import entry_point, logger, metrics
 
@@ -31,7 +31,7 @@ from orgsync.shared.telemetry import entry_point, logger, metrics
 @entry_point
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer one execution's event; see `plan`."""
-    return plan(event["run_id"], event["started"], event["event"], services())
+    return plan(event["run_id"], event["started"], event["event"], Services.of_environment())
 
 
 def plan(run_id: str, started: str, event: Any, services: Services, batch_size: int = 1000) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def plan(run_id: str, started: str, event: Any, services: Services, batch_size: 
 
     started = as_timestamp(started) or timestamp(services.clock.now())
     asking = LeasedRun(run_id, replace(request, triggered_at=request.triggered_at or started))
-    leased = services.states.update_lease(lambda lease: acquire(lease, asking, services.new_id()))
+    leased = services.states.update_lease(lambda lease: lease.acquire(asking, services.new_id()))
     if leased.run_id != run_id:
         return _merge(asking, started, leased.run_id, services)
     request = leased.request.only(config.contact_types)

@@ -1,6 +1,7 @@
 """Entry point `process`: one batch of accounts is compared and written, and leaves its receipts."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,10 +13,11 @@ from orgsync.contact_sync.core.account_sync import SyncContext
 from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.run import Run, RunStatus
-from orgsync.contact_sync.core.worker import BatchProgress, process_batch
+from orgsync.contact_sync.core.worker import process_batch
 from orgsync.contact_sync.finalize import STOP_CHECK_SECONDS
 from orgsync.contact_sync.names import Kind, Metric
-from orgsync.contact_sync.services import Services, services
+from orgsync.contact_sync.services import Services
+from orgsync.shared.breaker import CircuitBreaker
 from orgsync.shared.clock import timestamp
 from orgsync.shared.telemetry import entry_point, logger, metrics
 
@@ -29,7 +31,12 @@ _LET_GO = 10.0
 @entry_point
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Process one batch; see `process`."""
-    return process(event["run_id"], event["batch"], lambda: context.get_remaining_time_in_millis() / 1000, services())
+    return process(
+        event["run_id"],
+        event["batch"],
+        lambda: context.get_remaining_time_in_millis() / 1000,
+        Services.of_environment(),
+    )
 
 
 def process(
@@ -51,12 +58,13 @@ def process(
     targets = services.bucket.batch(run_id, batch)
     intents = services.states.intents(run_id, (targets[0].account, targets[-1].account))
     missing = _without_receipts(run_id, targets, services)
-    progress = asyncio.run(_process(run, config, missing, intents, remaining, concurrency, services))
-    if progress.circuit and not run.circuit:
-        services.states.open_circuit(run_id, progress.circuit)
-    metrics.add_metric(Metric.THROTTLES, MetricUnit.Count, sum(progress.throttles.values()))
-    logger.info("batch processed", run_id=run_id, batch=batch, done=progress.done, circuit=progress.circuit)
-    return {"done": progress.done}
+    breaker, throttles = CircuitBreaker(cause=run.circuit), Counter[str]()
+    done = asyncio.run(_process(run, config, missing, intents, breaker, throttles, remaining, concurrency, services))
+    if breaker.cause and not run.circuit:
+        services.states.open_circuit(run_id, breaker.cause)
+    metrics.add_metric(Metric.THROTTLES, MetricUnit.Count, throttles.total())
+    logger.info("batch processed", run_id=run_id, batch=batch, done=done, circuit=breaker.cause)
+    return {"done": done}
 
 
 def _without_receipts(run_id: str, targets: Sequence[Target], services: Services) -> list[Target]:
@@ -73,13 +81,15 @@ async def _process(
     config: ContactSyncConfig,
     targets: Sequence[Target],
     intents: Mapping[tuple[str, Kind], tuple[str, ...]],
+    breaker: CircuitBreaker,
+    throttles: Counter[str],
     remaining: Callable[[], float],
     concurrency: int,
     services: Services,
-) -> BatchProgress:
-    async def record_intent(account: str, kind: Kind, fields: tuple[str, ...]) -> None:
+) -> bool:
+    async def record_intents(account: str, fields: Mapping[Kind, tuple[str, ...]]) -> None:
         at = timestamp(services.clock.now())
-        await asyncio.to_thread(services.states.record_intent, account, kind, fields, run.run_id, at)
+        await asyncio.to_thread(services.states.record_intents, account, fields, run.run_id, at)
 
     async def emit(receipts: Sequence[Receipt]) -> None:
         await asyncio.to_thread(services.states.save_receipts, receipts, run.run_id)
@@ -95,8 +105,10 @@ async def _process(
         config,
         services.limiter(config),
         services.clock,
-        record_intent,
+        record_intents,
         intents,
+        breaker,
+        throttles,
     )
     working = asyncio.ensure_future(
         process_batch(
@@ -104,7 +116,6 @@ async def _process(
             context,
             emit,
             concurrency=concurrency,
-            circuit=run.circuit,
             stop=lambda: remaining() < _BEGIN_NO_MORE,
             patience=max(remaining() - _LET_GO, 0),
         )
@@ -117,4 +128,4 @@ async def _process(
     working.cancel()
     await asyncio.wait((working,))
     watching.result()  # a look that failed says nothing of the run: raised, the batch is done again
-    return BatchProgress(done=True, circuit=None, throttles={})
+    return True

@@ -6,14 +6,14 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from orgsync.contact_sync.finalize import finalize
-from orgsync.contact_sync.services import Services, services
+from orgsync.contact_sync.services import Services
 from orgsync.shared.telemetry import entry_point
 
 
 @entry_point
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Finalize the run that the state machine, or its failure event, names."""
-    return report(event, services())
+    return report(event, Services.of_environment())
 
 
 def report(event: dict[str, Any], services: Services) -> dict[str, Any]:

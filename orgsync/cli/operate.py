@@ -18,7 +18,6 @@ from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.names import Kind, OwnEvent
 from orgsync.shared.errors import error_class
-from orgsync.shared.names import EVENT_SOURCE
 
 LOOK_SECONDS = 2.0
 DAYS = 7
@@ -63,7 +62,7 @@ def sync(accounts: tuple[str, ...], kinds: tuple[str, ...], wait: bool, stack: s
     found = find(stack)
     run_id = f"operator-{uuid.uuid4()}"
     detail = {"initiator": found.operator, "accounts": list(checked(accounts)), "kinds": list(kinds)}
-    found.executions.start(run_id, {"source": EVENT_SOURCE, "detail-type": OwnEvent.OPERATOR, "detail": detail})
+    found.executions.start(run_id, OwnEvent.OPERATOR.document(detail))
     if not wait:
         if as_json:
             print_document({"run_id": run_id})

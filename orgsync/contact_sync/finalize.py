@@ -20,7 +20,7 @@ from orgsync.contact_sync.core.errors import (
     SystemFailure,
     WorkerDied,
 )
-from orgsync.contact_sync.core.lease import LeasedRun, release
+from orgsync.contact_sync.core.lease import LeasedRun
 from orgsync.contact_sync.core.notification import compose
 from orgsync.contact_sync.core.outcome import RunOutcome, RunSummary, classify
 from orgsync.contact_sync.core.receipts import Receipt, Status
@@ -31,7 +31,6 @@ from orgsync.contact_sync.services import Services
 from orgsync.shared.aws import LONGEST_CALL
 from orgsync.shared.clock import as_timestamp, timestamp
 from orgsync.shared.errors import NotificationFailed
-from orgsync.shared.names import EVENT_SOURCE
 from orgsync.shared.notification_settings import Severity
 from orgsync.shared.telemetry import logger, metrics
 
@@ -87,7 +86,7 @@ def finalize(
 
 def release_lease(run_id: str, services: Services) -> None:
     """Free the lease, and start the run that waited for it."""
-    waiting = services.states.update_lease(lambda lease: release(lease, run_id))
+    waiting = services.states.update_lease(lambda lease: lease.release(run_id))
     if waiting:
         _start_run(waiting, services)
 
@@ -111,7 +110,7 @@ def check_holder(services: Services) -> None:
 
 def _pending_event(run: LeasedRun) -> dict[str, Any]:
     """Return the event that triggers a leased run, from its request."""
-    return {"source": EVENT_SOURCE, "detail-type": OwnEvent.PENDING, "detail": run.request.to_json()}
+    return OwnEvent.PENDING.document(run.request.to_json())
 
 
 def _unplanned_run(run_id: str, event: Any, started: str | None, services: Services) -> Run | None:

@@ -6,6 +6,9 @@ Standard library only: both sides import it, and every function does when it sta
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, ClassVar
+
+from orgsync.shared.names import EVENT_SOURCE
 
 SYSTEM = "contact-sync"
 """The system's name: in resource names, tags and the path of its SSM parameter."""
@@ -44,6 +47,11 @@ class FunctionName(StrEnum):
     REPORT = "report"
     INITIAL_SYNC = "initial-sync"
 
+    @staticmethod
+    def longest_life() -> int:
+        """Return the seconds that Lambda lets an invocation take at most."""
+        return 15 * 60
+
     @property
     def module(self) -> str:
         """Return the entry point's module, and the function's key in `memory`."""
@@ -73,12 +81,21 @@ class Env(StrEnum):
 
 
 class OwnEvent(StrEnum):
-    """`detail-type` of our own events (`source` is `shared.names.EVENT_SOURCE`)."""
+    """Types of our own events: their `detail-type`."""
 
     SCHEDULE = "Schedule"
     INITIAL_SYNC = "Initial Sync"
     OPERATOR = "Operator"
     PENDING = "Pending Request"
+
+    @staticmethod
+    def source() -> str:
+        """Return the `source` of all of them."""
+        return EVENT_SOURCE
+
+    def document(self, detail: Mapping[str, Any]) -> dict[str, Any]:
+        """Return an event of this type, as the state machine's input."""
+        return {"source": EVENT_SOURCE, "detail-type": str(self), "detail": detail}
 
 
 class PlanResult(StrEnum):
@@ -154,6 +171,8 @@ class Operation(StrEnum):
 class ContactCall:
     """A call by which a contact changes, as CloudTrail records it.
 
+    The event rules, the parser and the fields that are passed on all follow from `ContactCall.by_name`.
+
     Attributes:
         event_source: the service's name in the event.
         kinds: what the call may change.
@@ -164,10 +183,22 @@ class ContactCall:
     kinds: frozenset[Kind]
     names_kind: bool = False
 
+    ACCOUNT_PARAMETERS: ClassVar = ("accountId", "AccountId")
+    KIND_PARAMETERS: ClassVar = ("alternateContactType", "AlternateContactType")
+    """Request parameters of these calls that say whose contact changed, and which.
+
+    AWS's samples and a live report contradict each other about the casing in events, so both are expected.
+    """
+
+    @staticmethod
+    def by_name() -> Mapping[str, "ContactCall"]:
+        """Return every call that changes a contact, by its name in events."""
+        return _CONTACT_CALLS
+
 
 _ACCOUNT_API, _CONSOLE = "account.amazonaws.com", "billingconsole.amazonaws.com"
 
-CONTACT_CALLS: Mapping[str, ContactCall] = {
+_CONTACT_CALLS: Mapping[str, ContactCall] = {
     Operation.PUT_PRIMARY: ContactCall(_ACCOUNT_API, frozenset({Kind.PRIMARY})),
     Operation.PUT_ALTERNATE: ContactCall(_ACCOUNT_API, ALTERNATES, names_kind=True),
     Operation.DELETE_ALTERNATE: ContactCall(_ACCOUNT_API, ALTERNATES, names_kind=True),
@@ -175,15 +206,6 @@ CONTACT_CALLS: Mapping[str, ContactCall] = {
     "SetContactAddress": ContactCall(_CONSOLE, frozenset({Kind.PRIMARY})),
     "SetAdditionalContacts": ContactCall(_CONSOLE, ALTERNATES),
 }
-"""Every call that changes a contact, by name. The event rules, the parser and the fields that are passed on
-all follow from it."""
-
-ACCOUNT_PARAMETERS = ("accountId", "AccountId")
-KIND_PARAMETERS = ("alternateContactType", "AlternateContactType")
-"""Request parameters of these calls that say whose contact changed, and which.
-
-AWS's samples and a live report contradict each other about the casing in events, so both are expected.
-"""
 
 
 class Metric(StrEnum):

@@ -40,6 +40,34 @@ class Services:
     publisher: Publisher
     stacks: Stacks
 
+    @classmethod
+    @cache
+    def of_environment(cls) -> "Services":
+        """Return the services that this function's environment names.
+
+        Raises:
+            KeyError: the environment lacks a variable of `names.Env`.
+        """
+        env = os.environ
+        management = env[Env.MANAGEMENT_ACCOUNT_ID]
+        return cls(
+            management=management,
+            environment=env[Env.ENVIRONMENT],
+            writer=env.get(Env.WRITER_ROLE_NAME),
+            clock=WallClock(),
+            new_id=lambda: str(uuid.uuid4()),
+            contacts=AccountContacts(management),
+            organization=OrganizationsApi(management),
+            configs=ConfigTable(env[Env.CONFIG_TABLE_NAME]),
+            states=StateTable(env[Env.STATE_TABLE_NAME], int(env[Env.RECEIPT_RETENTION_DAYS])),
+            bucket=RunBucket(env[Env.RUN_BUCKET_NAME]),
+            executions=StateMachine(env[Env.STATE_MACHINE_ARN]),
+            publisher=NotificationPublisher.of(
+                env[Env.TOPIC_ARN], env.get(Env.CHAT_TOPIC_ARNS, ""), env.get(Env.FALLBACK_TOPIC_ARN, "")
+            ),
+            stacks=CloudFormationStacks(),
+        )
+
     def limiter(self, config: ContactSyncConfig) -> RateLimiter:
         """Make a rate limiter for a configuration's paces; a warm function goes on with the rates it has learned."""
         return RateLimiter(_token_buckets(tuple((one, config.pace(one)) for one in Operation)), self.clock)
@@ -48,31 +76,3 @@ class Services:
 @cache
 def _token_buckets(paces: tuple[tuple[Operation, Pace], ...]) -> Mapping[str, TokenBucket]:
     return {operation: TokenBucket(pace.rate, pace.burst) for operation, pace in paces}
-
-
-@cache
-def services() -> Services:
-    """Return the services that this function's environment names.
-
-    Raises:
-        KeyError: the environment lacks a variable of `names.Env`.
-    """
-    env = os.environ
-    management = env[Env.MANAGEMENT_ACCOUNT_ID]
-    return Services(
-        management=management,
-        environment=env[Env.ENVIRONMENT],
-        writer=env.get(Env.WRITER_ROLE_NAME),
-        clock=WallClock(),
-        new_id=lambda: str(uuid.uuid4()),
-        contacts=AccountContacts(management),
-        organization=OrganizationsApi(management),
-        configs=ConfigTable(env[Env.CONFIG_TABLE_NAME]),
-        states=StateTable(env[Env.STATE_TABLE_NAME], int(env[Env.RECEIPT_RETENTION_DAYS])),
-        bucket=RunBucket(env[Env.RUN_BUCKET_NAME]),
-        executions=StateMachine(env[Env.STATE_MACHINE_ARN]),
-        publisher=NotificationPublisher.of(
-            env[Env.TOPIC_ARN], env.get(Env.CHAT_TOPIC_ARNS, ""), env.get(Env.FALLBACK_TOPIC_ARN, "")
-        ),
-        stacks=CloudFormationStacks(),
-    )

@@ -44,7 +44,7 @@ def identities(context: StackContext, arns: permissions.StoreArns) -> Identities
     """Return every identity's statements, by role."""
     functions = {function.module: getattr(permissions, function.module)(context, arns) for function in FunctionName}
     return functions | {
-        "state_machine": policies.state_machine_role(context, KEY, ["plan", "process", "report"]),
+        "state_machine": policies.state_machine_role(context, KEY, ["plan", "process", "report"], tracing=False),
         "events": [policies.start_runs(context)],
         "forward": [policies.forward(context)],
         "schedule": policies.schedule(context, KEY, arns.failed_invocations),
@@ -176,12 +176,12 @@ def test_every_task_is_done_again_after_a_killed_process(context: StackContext) 
     assert len(tasks) == 4
     for task in tasks:
         assert task["Retry"][-1]["ErrorEquals"] == ["States.ALL"]
-        assert task["TimeoutSeconds"] > state_machine.FUNCTION_SECONDS
+        assert task["TimeoutSeconds"] > FunctionName.longest_life()
 
 
 def test_a_minute_of_a_life_is_left_for_calls() -> None:
     """The waits that a configuration may ask for are shorter than the life in which they are waited."""
-    assert state_machine.FUNCTION_SECONDS - LONGEST_WAITS == 60
+    assert FunctionName.PROCESS.seconds - LONGEST_WAITS == 60
 
 
 def test_whatever_fails_is_reported(context: StackContext) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from orgsync.contact_sync.names import Env
-from orgsync.contact_sync.services import services
+from orgsync.contact_sync.services import Services
 from tests.account_endpoint import AccountEndpoint
 from tests.loopback import served
 from tests.memory import CLOUD_ACCOUNT, DeclaredCloud, aws_in_memory, client, make_tables, make_topic
@@ -62,6 +62,6 @@ def declared_cloud(
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    services.cache_clear()
+    Services.of_environment.cache_clear()
     yield DeclaredCloud(state_machine, topic, queue)
-    services.cache_clear()
+    Services.of_environment.cache_clear()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orgsync.contact_sync.services import services
+from orgsync.contact_sync.services import Services
 from orgsync.sandbox.model.account import AccountService
 from tests import canary
 from tests.account_endpoint import AccountEndpoint
@@ -22,7 +22,7 @@ def members(declared_cloud: DeclaredCloud, account_endpoint: AccountEndpoint) ->
     """Five members of an organization in moto; the configuration is written through services with every endpoint."""
     organizations = client("organizations")
     organizations.create_organization(FeatureSet="ALL")
-    services().configs.write(CONFIG, at="2026-11-01T10:00:00+00:00", by="test")
+    Services.of_environment().configs.write(CONFIG, at="2026-11-01T10:00:00+00:00", by="test")
     answers = [organizations.create_account(AccountName=f"m{n}", Email=f"m{n}@example.com") for n in range(5)]
     return [answer["CreateAccountStatus"]["AccountId"] for answer in answers]
 
@@ -69,13 +69,15 @@ def test_no_value_leaves_its_places(
 ) -> None:
     """A run, well or badly ended, leaves values in the accounts and in its header's `source`, and in no other place."""
     serve(account_endpoint, members, case)
-    canary.check_that_nothing_is_spilled(services(), case, lambda: stored(declared_cloud), monkeypatch, capsys, caplog)
+    canary.check_that_nothing_is_spilled(
+        Services.of_environment(), case, lambda: stored(declared_cloud), monkeypatch, capsys, caplog
+    )
 
 
 def test_the_canary_can_be_seen(members: list[str], account_endpoint: AccountEndpoint) -> None:
     """Values are where they belong, in the header's `source` and in the accounts, so that the search can fail."""
     service = serve(account_endpoint, members, "all well")
-    canary.carry_out(services())
+    canary.carry_out(Services.of_environment())
     (header,) = [item for item in items("state") if (item["sync_id"], item["item"]) == (RUN_ID, "run")]
     assert all(trace in json.dumps(header["source"]) for trace in TRACES)
     held = service.contacts()

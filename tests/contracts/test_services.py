@@ -11,7 +11,7 @@ from orgsync.contact_sync.adapters.state_machine import StateMachine
 from orgsync.contact_sync.adapters.state_table import StateTable
 from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.names import Env, Kind
-from orgsync.contact_sync.services import services
+from orgsync.contact_sync.services import Services
 from orgsync.shared.errors import StoreFailed
 from tests.memory import CLOUD_ACCOUNT, DeclaredCloud, client, read_queue, tables
 
@@ -20,7 +20,7 @@ AT = "2026-11-01T10:00:00.000+00:00"
 
 def test_services_are_made_of_the_environment(declared_cloud: DeclaredCloud) -> None:
     """A function's environment is all it needs: every service stands where it says."""
-    made = services()
+    made = Services.of_environment()
     assert (made.management, made.environment, made.writer) == (CLOUD_ACCOUNT, "test", None)
     assert made.configs.write({}, at=AT, by="test") == 1
     assert tables().Table("config").scan()["Count"] == 1
@@ -39,9 +39,9 @@ def test_a_missing_variable_is_named(aws_cloud: None, monkeypatch: pytest.Monkey
     for name in Env:
         monkeypatch.setenv(name, "90")
     monkeypatch.delenv(missing)
-    services.cache_clear()
+    Services.of_environment.cache_clear()
     with pytest.raises(KeyError, match=str(missing)):
-        services()
+        Services.of_environment()
 
 
 MACHINE = f"arn:aws:states:us-east-1:{CLOUD_ACCOUNT}:stateMachine:nowhere"

@@ -9,7 +9,7 @@ import pytest
 
 from orgsync.contact_sync.adapters.state_table import StateTable
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.lease import Lease, LeasedRun, acquire, release
+from orgsync.contact_sync.core.lease import Lease, LeasedRun
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run, RunStatus
@@ -232,7 +232,7 @@ def test_everything_but_the_lease_expires(state_table: StateTable) -> None:
     """Headers and receipts carry the second in which they go, 90 days on; the lease never goes."""
     state_table.save_run(run())
     state_table.save_receipts([receipt(1)], "run-1")
-    state_table.update_lease(lambda lease: acquire(lease, leased("run-1"), "next"))
+    state_table.update_lease(lambda lease: lease.acquire(leased("run-1"), "next"))
     expected = int((datetime.fromisoformat(AT) + timedelta(days=90)).timestamp())
     expiries = {item["item"]: item.get("expires_at") for item in items()}
     assert expiries == {"run": expected, f"receipt#{1:012d}#billing": expected, "organization": None}
@@ -260,9 +260,9 @@ def test_an_accounts_history_is_in_its_index(state_table: StateTable) -> None:
 
 def test_intents_are_found_again_and_are_no_receipts(states: StateStore) -> None:
     """By account and kind, within the bounds that are asked for."""
-    states.record_intent("000000000001", Kind.BILLING, ("Name", "Title"), "run-1", AT)
-    states.record_intent("000000000002", Kind.PRIMARY, ("City",), "run-1", AT)
-    states.record_intent("000000000003", Kind.PRIMARY, ("City",), "run-2", AT)
+    states.record_intents("000000000001", {Kind.BILLING: ("Name", "Title")}, "run-1", AT)
+    states.record_intents("000000000002", {Kind.PRIMARY: ("City",)}, "run-1", AT)
+    states.record_intents("000000000003", {Kind.PRIMARY: ("City",)}, "run-2", AT)
     states.save_receipts([receipt(1)], "run-1")
     assert states.intents("run-1") == {
         ("000000000001", Kind.BILLING): ("Name", "Title"),
@@ -274,7 +274,7 @@ def test_intents_are_found_again_and_are_no_receipts(states: StateStore) -> None
 
 def test_an_intent_expires_and_stands_in_no_index(state_table: StateTable) -> None:
     """It is of use to its own run alone."""
-    state_table.record_intent("000000000001", Kind.BILLING, ("Name", "Title"), "run-1", AT)
+    state_table.record_intents("000000000001", {Kind.BILLING: ("Name", "Title")}, "run-1", AT)
     (intent,) = items()
     assert "expires_at" in intent
     assert not {"account", "day"} & intent.keys()
@@ -289,7 +289,7 @@ def test_of_many_that_ask_at_once_one_is_granted(states: StateStore) -> None:
 
     def ask(number: int) -> None:
         run_id = f"run-{number}"
-        answering[run_id] = states.update_lease(lambda lease: acquire(lease, leased(run_id), f"next-{number}"))
+        answering[run_id] = states.update_lease(lambda lease: lease.acquire(leased(run_id), f"next-{number}"))
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(20)]
     for thread in threads:
@@ -306,16 +306,16 @@ def test_of_many_that_ask_at_once_one_is_granted(states: StateStore) -> None:
 
 def test_the_lease_is_handed_on(states: StateStore) -> None:
     """Granted, handed over, handed over again when repeated, freed: as it is decided, so it is stored."""
-    states.update_lease(lambda lease: acquire(lease, leased("run-1"), "unused"))
-    states.update_lease(lambda lease: acquire(lease, leased("run-2"), "next"))
+    states.update_lease(lambda lease: lease.acquire(leased("run-1"), "unused"))
+    states.update_lease(lambda lease: lease.acquire(leased("run-2"), "next"))
     for _ in range(2):
-        following = states.update_lease(lambda lease: release(lease, "run-1"))
+        following = states.update_lease(lambda lease: lease.release("run-1"))
         assert following is not None
         assert following.run_id == "next"
     assert holder(states) == "next"
-    assert states.update_lease(lambda lease: release(lease, "next")) is None
+    assert states.update_lease(lambda lease: lease.release("next")) is None
     assert holder(states) is None
-    assert states.update_lease(lambda lease: acquire(lease, leased("run-3"), "unused")) == leased("run-3")
+    assert states.update_lease(lambda lease: lease.acquire(leased("run-3"), "unused")) == leased("run-3")
 
 
 def test_a_lost_race_is_decided_again(states: StateStore) -> None:
@@ -325,8 +325,8 @@ def test_a_lost_race_is_decided_again(states: StateStore) -> None:
     def decide(lease: Lease) -> tuple[Lease, LeasedRun]:
         seen.append(lease)
         if len(seen) == 1:
-            states.update_lease(lambda lease: acquire(lease, leased("run-1"), "unused"))
-        return acquire(lease, leased("run-2"), "next")
+            states.update_lease(lambda lease: lease.acquire(leased("run-1"), "unused"))
+        return lease.acquire(leased("run-2"), "next")
 
     assert states.update_lease(decide).run_id == "next"
     assert seen == [Lease(), Lease(holder=leased("run-1"))]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orgsync.contact_sync.names import Kind
-from orgsync.contact_sync.services import services
+from orgsync.contact_sync.services import Services
 from orgsync.handlers.contact_sync import plan, report
 from tests.invocation import FunctionContext
 from tests.memory import DeclaredCloud, client, read_queue, tables
@@ -41,17 +41,17 @@ def test_a_run_on_a_table_edited_by_hand_is_closed_and_notified(
     """The run ends by name, every account and kind has its receipt, and one message says so; no version is needed
     for that, nor who wrote it."""
     tables().Table("config").put_item(Item={"config_key": "default", "version": 1, **BY_HAND[how]})
-    services().executions.start("run-1", schedule())
+    Services.of_environment().executions.start("run-1", schedule())
     payload = {"run_id": "run-1", "started": STARTED, "execution": "arn", "event": schedule()}
     assert plan.handler(payload, FunctionContext("plan"))["outcome"] == "report"
     assert report.handler({"run_id": "run-1"}, FunctionContext("report"))["status"] == "failed"
-    run = services().states.run("run-1")
+    run = Services.of_environment().states.run("run-1")
     assert run
     assert run.closed
     assert run.error == "ConfigurationUnreadable"
-    receipts = list(services().states.receipts("run-1"))
+    receipts = list(Services.of_environment().states.receipts("run-1"))
     assert {(one.account, one.kind) for one in receipts} == {(member, kind) for member in members for kind in Kind}
     assert {one.error for one in receipts} == {"ConfigurationUnreadable"}
     (message,) = read_queue(declared_cloud.queue)
     assert "ConfigurationUnreadable" in str(message)
-    assert services().states.lease().holder is None
+    assert Services.of_environment().states.lease().holder is None

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orgsync.handlers.contact_sync import plan, process, report
+from orgsync.contact_sync.services import Services
 from tests import canary
 from tests.canary import CANARY, CASES, CONFIG, RUN_ID, TRACES
 from tests.world import World
@@ -23,8 +23,7 @@ def planted_world(case: str, monkeypatch: pytest.MonkeyPatch) -> World:
     world = World(canary.organization(MANAGEMENT, MEMBERS, **chosen.source or {}))
     world.refuses = chosen.refuse(MANAGEMENT, MEMBERS)
     world.configs.write(CONFIG, at="2026-11-01T10:00:00+00:00", by="test")
-    for function in (plan, process, report):
-        monkeypatch.setattr(function, "services", lambda: world.services)
+    monkeypatch.setattr(Services, "of_environment", lambda: world.services)
     return world
 
 

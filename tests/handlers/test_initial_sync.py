@@ -13,6 +13,7 @@ from orgsync.contact_sync.core import errors
 from orgsync.contact_sync.core.errors import InitialSyncFailed
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.names import CONFIGURATION_OBJECT, Cause
+from orgsync.contact_sync.services import Services
 from orgsync.handlers.contact_sync import initial_sync
 from orgsync.handlers.contact_sync.initial_sync import begin, progress
 from orgsync.handlers.contact_sync.plan import plan
@@ -485,7 +486,7 @@ def helper(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """crhelper's object with our functions, made anew; making it, it makes clients."""
     for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "us-east-1")
-    monkeypatch.setattr(initial_sync, "services", lambda: world.services)
+    monkeypatch.setattr(Services, "of_environment", lambda: world.services)
     initial_sync._helper.cache_clear()
     yield initial_sync._helper()
     initial_sync._helper.cache_clear()

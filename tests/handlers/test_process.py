@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from orgsync.contact_sync.core.account_sync import PersistFailed
 from orgsync.contact_sync.core.run import RunStatus
-from orgsync.contact_sync.core.worker import BatchProgress, process_batch
+from orgsync.contact_sync.core.worker import process_batch
 from orgsync.handlers.contact_sync.process import process
 from orgsync.sandbox.model.organization import KINDS
 from tests.world import MakeWorld, World
@@ -100,8 +99,8 @@ def test_nothing_is_written_whose_intent_could_not_be_recorded(world: World, mon
         def refuse(*_: object) -> None:
             raise ConnectionError
 
-        patch.setattr(world.services.states, "record_intent", refuse)
-        with pytest.raises(PersistFailed):
+        patch.setattr(world.services.states, "record_intents", refuse)
+        with pytest.raises(ConnectionError):
             batch(world)
     assert world.account.writes == []
     assert batch(world) == {"done": True}
@@ -267,13 +266,13 @@ def test_a_failed_check_for_a_stop_is_no_end_of_the_run(world: World, monkeypatc
     assert set(world.ends().values()) == {("success", None)}
 
 
-Work = Callable[..., Coroutine[Any, Any, BatchProgress]]
+Work = Callable[..., Coroutine[Any, Any, bool]]
 
 
 def slow(original: Work) -> Work:
     """Begin the work late enough for a check to come first."""
 
-    async def delayed(*arguments: Any, **named: Any) -> BatchProgress:
+    async def delayed(*arguments: Any, **named: Any) -> bool:
         await asyncio.sleep(0.2)
         return await original(*arguments, **named)
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core.accounts import Account
 from orgsync.contact_sync.core.request import Request
-from orgsync.contact_sync.core.selection import select
+from orgsync.contact_sync.core.selection import Selection
 from orgsync.contact_sync.names import Cause, Kind
 from orgsync.sandbox.contact_sync.simulation import (
     SimulatedOrganization,
@@ -46,7 +46,7 @@ def test_every_account_that_is_not_excluded_ends_equal_to_the_source(
 
     async def one_pass() -> AccountService:
         service = AccountService(organization, clock=virtual_seconds, lag_s=lag)
-        selection = select(
+        selection = Selection.of(
             Request(Cause.SCHEDULE, None, "", frozenset(Kind)),
             [Account(a.id, a.state) for a in SimulatedOrganization(organization).accounts()],
             config,

@@ -34,7 +34,7 @@ def test_every_account_that_can_be_brought_in_sync_is_whatever_happens_to_the_ot
     async def one_pass() -> tuple[AccountService, list[tuple[str, Kind, Status, str | None]]]:
         service = AccountService(organization, clock=virtual_seconds, refuse=refuse)
         result = await reconcile(organization, service, config)
-        assert result.progress.done
+        assert result.done
         return service, [(r.account, r.kind, r.status, r.error) for r in result.receipts]
 
     service, receipts = run(one_pass())

@@ -1,6 +1,5 @@
 """One account: plan reads and decides, apply records, writes and verifies; every kind ends with a receipt."""
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orgsync.contact_sync.config import parse
-from orgsync.contact_sync.core.account_sync import AccountSync, PersistFailed, SyncContext
+from orgsync.contact_sync.core.account_sync import AccountSync, SyncContext
 from orgsync.contact_sync.core.contacts import Change, Contact, decide
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.names import ALTERNATES, Kind, Operation
@@ -51,9 +50,9 @@ class Account:
         self._step("delete", kind)
         self.held.pop(kind, None)
 
-    async def record_intent(self, _account: str, kind: Kind, fields: tuple[str, ...]) -> None:
-        assert fields
-        self.steps.append(("intent", kind))
+    async def record_intents(self, _account: str, fields: Mapping[Kind, tuple[str, ...]]) -> None:
+        assert all(fields.values())
+        self.steps += [("intent", kind) for kind in fields]
 
     def steps_about(self, kind: Kind) -> list[str]:
         """Return the steps of one kind, in order."""
@@ -70,7 +69,7 @@ def synced(
     source: Held,
     work: Callable[[AccountSync], Awaitable[Sequence[Change]]],
     *,
-    record_intent: Callable[[str, Kind, tuple[str, ...]], Awaitable[None]] | None = None,
+    record_intents: Callable[[str, Mapping[Kind, tuple[str, ...]]], Awaitable[None]] | None = None,
     intents: Mapping[tuple[str, Kind], tuple[str, ...]] | None = None,
     cause: str | None = None,
 ) -> tuple[Sequence[Change], dict[Kind, Receipt]]:
@@ -85,10 +84,11 @@ def synced(
             parse({}),
             RateLimiter({operation: TokenBucket(1000, 1000) for operation in Operation}, clock),
             clock,
-            record_intent or account.record_intent,
+            record_intents or account.record_intents,
             intents or {},
+            CircuitBreaker(cause=cause),
         )
-        sync = AccountSync(MEMBER, context, CircuitBreaker(cause=cause), Counter())
+        sync = AccountSync(MEMBER, context)
         changes = await work(sync)
         return changes, {receipt.kind: receipt for receipt in sync.receipts()}
 
@@ -176,16 +176,16 @@ def test_an_intent_that_cannot_be_recorded_prevents_the_write() -> None:
     """To write without its intent would be to write blind: the failure is raised, and nothing was written."""
     account = Account({kind: contact(kind, PhoneNumber="+1 555-0100") for kind in Kind})
 
-    async def broken(_account: str, _kind: Kind, _fields: tuple[str, ...]) -> None:
+    async def broken(_account: str, _fields: Mapping[Kind, tuple[str, ...]]) -> None:
         raise RuntimeError("the table is gone")
 
     async def whole(sync: AccountSync) -> list[Change]:
         changes = await sync.plan([Kind.BILLING])
-        with pytest.raises(PersistFailed, match=f"{MEMBER} billing"):
+        with pytest.raises(RuntimeError, match="the table is gone"):
             await sync.apply(changes)
         return changes
 
-    synced(account, SOURCE, whole, record_intent=broken)
+    synced(account, SOURCE, whole, record_intents=broken)
     assert account.steps == [("read", Kind.BILLING)]
 
 

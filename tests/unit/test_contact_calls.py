@@ -11,16 +11,14 @@ from orgsync.components.contact_sync.event_patterns import event_rules
 from orgsync.contact_sync.core import errors
 from orgsync.contact_sync.core.trigger import parse_trigger
 from orgsync.contact_sync.names import (
-    ACCOUNT_PARAMETERS,
-    CONTACT_CALLS,
-    KIND_PARAMETERS,
     Cause,
+    ContactCall,
     Kind,
     Operation,
 )
 from tests.sample_events import MANAGEMENT, MEMBER, WRITER, event_names, sample_event
 
-CALLS = sorted(CONTACT_CALLS)
+CALLS = sorted(ContactCall.by_name())
 # As AWS sends them; "transformed-…" have passed a rule already.
 RECORDED = [name for name in event_names() if not name.startswith("transformed-")]
 
@@ -30,7 +28,9 @@ def sent(call: str, **parameters: str) -> dict[str, Any]:
     found = sample_event(
         "source-deleted",
         eventName=call,
-        eventSource=CONTACT_CALLS[call].event_source if call in CONTACT_CALLS else "account.amazonaws.com",
+        eventSource=ContactCall.by_name()[call].event_source
+        if call in ContactCall.by_name()
+        else "account.amazonaws.com",
         requestParameters=parameters,
     )
     return found | {"source": f"aws.{found['detail']['eventSource'].partition('.')[0]}"}
@@ -43,13 +43,13 @@ def starts(given: Any) -> list[str]:
     return [rule for rule, pattern in loaded.items() if pattern.matches_event(given)]
 
 
-@pytest.mark.parametrize(("call", "kind", "key"), list(product(CALLS, Kind, KIND_PARAMETERS)))
+@pytest.mark.parametrize(("call", "kind", "key"), list(product(CALLS, Kind, ContactCall.KIND_PARAMETERS)))
 def test_a_call_matches_one_rule_and_asks_for_what_it_changed(call: str, kind: Kind, key: str) -> None:
     """Each call, naming any kind in either spelling, starts one run, for a kind that it may have changed."""
     given = sent(call, **{key: kind.upper()})
     assert len(starts(given)) == 1
     request = parse_trigger(given, run_id="run-1", management=MANAGEMENT, writer=WRITER)
-    may_change = CONTACT_CALLS[call].kinds
+    may_change = ContactCall.by_name()[call].kinds
     assert (request.cause, request.everyone) == (
         Cause.SOURCE_CHANGED,
         frozenset({kind}) if kind in may_change else may_change,
@@ -61,18 +61,18 @@ def test_a_call_without_its_kind_is_whole_only_where_the_api_requires_none(call:
     """A call that must name its kind is malformed without; any other asks for all that it may have changed."""
     given = sent(call)
     assert len(starts(given)) == 1
-    if CONTACT_CALLS[call].names_kind:
+    if ContactCall.by_name()[call].names_kind:
         with pytest.raises(errors.MalformedEvent):
             parse_trigger(given, run_id="run-1", management=MANAGEMENT)
     else:
         request = parse_trigger(given, run_id="run-1", management=MANAGEMENT)
-        assert request.everyone == CONTACT_CALLS[call].kinds
+        assert request.everyone == ContactCall.by_name()[call].kinds
 
 
-@pytest.mark.parametrize(("call", "key"), list(product(CALLS, ACCOUNT_PARAMETERS)))
+@pytest.mark.parametrize(("call", "key"), list(product(CALLS, ContactCall.ACCOUNT_PARAMETERS)))
 def test_a_call_about_a_member_is_no_change_of_the_source(call: str, key: str) -> None:
     """A member's id in either spelling is refused by the parser, and by the rule of the API that our writes use."""
-    given = sent(call, **{key: MEMBER, KIND_PARAMETERS[0]: "SECURITY"})
+    given = sent(call, **{key: MEMBER, ContactCall.KIND_PARAMETERS[0]: "SECURITY"})
     assert "source-changed" not in starts(given)
     with pytest.raises(errors.MemberWrite):
         parse_trigger(given, run_id="run-1", management=MANAGEMENT)
@@ -81,17 +81,17 @@ def test_a_call_about_a_member_is_no_change_of_the_source(call: str, key: str) -
 @pytest.mark.parametrize("call", CALLS)
 def test_a_refused_call_starts_nothing(call: str) -> None:
     """AWS's refusal changed nothing: neither rule nor parser takes it."""
-    given = sent(call, **{KIND_PARAMETERS[0]: "SECURITY"})
+    given = sent(call, **{ContactCall.KIND_PARAMETERS[0]: "SECURITY"})
     given["detail"]["errorCode"] = "AccessDenied"
     assert starts(given) == []
     with pytest.raises(errors.CallFailed):
         parse_trigger(given, run_id="run-1", management=MANAGEMENT)
 
 
-@pytest.mark.parametrize("call", sorted({*Operation, "PutSomethingElse"} - set(CONTACT_CALLS)))
+@pytest.mark.parametrize("call", sorted({*Operation, "PutSomethingElse"} - set(ContactCall.by_name())))
 def test_a_call_that_is_not_in_the_table_starts_nothing(call: str) -> None:
     """Reading a contact changes none: neither rule nor parser takes it."""
-    given = sent(call, **{KIND_PARAMETERS[0]: "SECURITY"})
+    given = sent(call, **{ContactCall.KIND_PARAMETERS[0]: "SECURITY"})
     assert starts(given) == []
     with pytest.raises(errors.UnknownEvent):
         parse_trigger(given, run_id="run-1", management=MANAGEMENT)

@@ -10,7 +10,6 @@ from orgsync.contact_sync.core.contacts import (
     Change,
     Contact,
     decide,
-    field_errors,
 )
 from orgsync.contact_sync.names import Kind
 from orgsync.sandbox.model import contact_rules
@@ -49,7 +48,7 @@ def differing(desired: Contact | None, held: Contact | None) -> tuple[str, ...] 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_a_good_contact_has_no_field_error(kind: Kind) -> None:
     """A contact that AWS would take is not refused."""
-    assert field_errors(contact(kind)) == ()
+    assert contact(kind).field_errors() == ()
 
 
 @pytest.mark.parametrize(("kind", "name"), FIELDS)
@@ -59,8 +58,8 @@ def test_a_field_may_be_as_long_as_aws_takes_it(kind: Kind, name: str) -> None:
     shape = {"CountryCode": "N" * 300, "PhoneNumber": "+" + "5" * 300, "EmailAddress": "a@" + "b" * 300}
     text = shape.get(name, "x" * 300)
     fits = text[:longest] if name != "EmailAddress" else f"a@{'b' * (longest - 4)}.c"
-    assert named(field_errors(contact(kind, **{name: fits}))) == set()
-    assert named(field_errors(contact(kind, **{name: fits + fits[-1]}))) == {name}
+    assert named(contact(kind, **{name: fits}).field_errors()) == set()
+    assert named(contact(kind, **{name: fits + fits[-1]}).field_errors()) == {name}
 
 
 @pytest.mark.parametrize(("kind", "name"), FIELDS)
@@ -68,7 +67,7 @@ def test_a_required_field_may_not_be_missing_or_blank(kind: Kind, name: str) -> 
     """A field that AWS requires may neither be missing nor blank; any other may be both."""
     expected = {name} if Contact.rules(kind)[name].required else set()
     for absent in (None, "", "  \t"):
-        assert named(field_errors(contact(kind, **{name: absent}))) == expected
+        assert named(contact(kind, **{name: absent}).field_errors()) == expected
 
 
 @pytest.mark.parametrize(
@@ -85,21 +84,21 @@ def test_a_required_field_may_not_be_missing_or_blank(kind: Kind, name: str) -> 
 )
 def test_a_field_in_the_wrong_shape_is_found(kind: Kind, name: str, value: str) -> None:
     """A value that AWS's pattern would refuse is found before AWS does, an old phone number without its + too."""
-    assert named(field_errors(contact(kind, **{name: value}))) == {name}
+    assert named(contact(kind, **{name: value}).field_errors()) == {name}
 
 
 @pytest.mark.parametrize("country", sorted(contact_rules.STATE_REQUIRED))
 def test_some_countries_need_a_state(country: str) -> None:
     """In a country where AWS requires a state or region, its absence is an error, and its presence none."""
-    assert named(field_errors(contact(CountryCode=country))) == {"StateOrRegion"}
-    assert field_errors(contact(CountryCode=country, StateOrRegion="WA")) == ()
+    assert named(contact(CountryCode=country).field_errors()) == {"StateOrRegion"}
+    assert contact(CountryCode=country, StateOrRegion="WA").field_errors() == ()
 
 
 @pytest.mark.parametrize("country", ["NO", "FR", "SE", "AU", "CN"])
 def test_other_countries_need_no_state(country: str) -> None:
     """The product asks for a state only where the sandbox, written from the same documentation, does."""
     assert country not in contact_rules.STATE_REQUIRED
-    assert field_errors(contact(CountryCode=country)) == ()
+    assert contact(CountryCode=country).field_errors() == ()
 
 
 @pytest.mark.parametrize("kind", [Kind.PRIMARY, Kind.BILLING])
@@ -116,7 +115,7 @@ def test_a_contact_without_field_errors_is_taken_by_aws(kind: Kind, changes: st.
     """Any source contact in which no error is found is one that AWS's own rules take."""
     raw = {name: changes.draw(VALUES) for name in changes.draw(st.sets(st.sampled_from(sorted(Contact.rules(kind)))))}
     checked = contact(kind, **raw)
-    if not field_errors(checked):
+    if not checked.field_errors():
         assert contact_rules.field_errors(str(kind), checked.fields) == []
 
 
@@ -124,8 +123,8 @@ def test_a_contact_without_field_errors_is_taken_by_aws(kind: Kind, changes: st.
 def test_a_field_error_names_the_field_and_never_the_value(kind: Kind) -> None:
     """Field errors go into headers and notifications: they must not repeat what stands in the contact."""
     broken = contact(kind, PhoneNumber="canary-value")
-    assert [str(error) for error in field_errors(broken)] != []
-    assert "canary" not in " ".join(map(repr, field_errors(broken)))
+    assert [str(error) for error in broken.field_errors()] != []
+    assert "canary" not in " ".join(map(repr, broken.field_errors()))
 
 
 @given(kind=st.sampled_from(list(Kind)), raw=st.dictionaries(st.text(max_size=12), VALUES))

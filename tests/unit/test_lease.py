@@ -5,7 +5,7 @@ import json
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, precondition, rule
 
-from orgsync.contact_sync.core.lease import Lease, LeasedRun, acquire, release
+from orgsync.contact_sync.core.lease import Lease, LeasedRun
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.names import Cause, Kind
 
@@ -45,7 +45,7 @@ class LeaseMachine(RuleBasedStateMachine):
     def _acquire(self, run_id: str, wanted: Request) -> LeasedRun:
         self.count += 1
         # Whatever is decided goes through the state table as JSON.
-        self.lease, answering = acquire(stored(self.lease), LeasedRun(run_id, wanted), f"pending-{self.count}")
+        self.lease, answering = stored(self.lease).acquire(LeasedRun(run_id, wanted), f"pending-{self.count}")
         return answering
 
     def _leased(self) -> list[LeasedRun]:
@@ -96,7 +96,7 @@ class LeaseMachine(RuleBasedStateMachine):
         answered = self.lease.holder.request.event_ids
         waiting = self.lease.pending
         for _ in range(times):
-            self.lease, next_run = release(stored(self.lease), run_id)
+            self.lease, next_run = stored(self.lease).release(run_id)
             assert next_run == waiting
         self.running = {waiting.run_id} if waiting else set()
         self.ended.add(run_id)
@@ -109,7 +109,7 @@ class LeaseMachine(RuleBasedStateMachine):
         """Report a run again that ended long ago: nobody loses the lease by it."""
         run_id = data.draw(st.sampled_from(sorted(self.ended)))
         before = self.lease
-        self.lease, next_run = release(stored(self.lease), run_id)
+        self.lease, next_run = stored(self.lease).release(run_id)
         assert self.lease == before
         assert next_run is None or {next_run.run_id} == self.running
 
@@ -118,7 +118,7 @@ class LeaseMachine(RuleBasedStateMachine):
         """End an execution that never held the lease: it cannot free it."""
         run_id, _, _ = asked
         if run_id not in self.running | self.ended:
-            assert release(self.lease, run_id) == (self.lease, None)
+            assert self.lease.release(run_id) == (self.lease, None)
 
     @invariant()
     def one_holder(self) -> None:
@@ -145,21 +145,21 @@ TestLease.__doc__ = "Never two runs at once, every event answered, hand-overs na
 
 def test_ten_events_cost_two_runs() -> None:
     """Ten edits in a minute: one run for the first, one for the rest."""
-    lease, _ = acquire(Lease(), LeasedRun("first", request("event-0")), "unused")
+    lease, _ = Lease().acquire(LeasedRun("first", request("event-0")), "unused")
     names = set()
     for number in range(1, 10):
         asking = LeasedRun(f"run-{number}", request(f"event-{number}"))
-        lease, answering = acquire(lease, asking, f"next-{number}")
+        lease, answering = lease.acquire(asking, f"next-{number}")
         names.add(answering.run_id)
     assert names == {"next-1"}
-    lease, run = release(lease, "first")
+    lease, run = lease.release("first")
     assert run
     assert set(run.request.event_ids) == {f"event-{number}" for number in range(1, 10)}
-    assert release(lease, "next-1") == (Lease(), None)
+    assert lease.release("next-1") == (Lease(), None)
 
 
 def test_a_lease_survives_its_table() -> None:
     """A lease that was stored as JSON is the same again."""
-    lease, _ = acquire(Lease(), LeasedRun("first", request("event-0")), "unused")
-    lease, _ = acquire(lease, LeasedRun("second", request("event-1", frozenset({Kind.BILLING}))), "next")
+    lease, _ = Lease().acquire(LeasedRun("first", request("event-0")), "unused")
+    lease, _ = lease.acquire(LeasedRun("second", request("event-1", frozenset({Kind.BILLING}))), "next")
     assert stored(lease) == lease

@@ -6,10 +6,8 @@ import pytest
 
 from orgsync.contact_sync.config import AWS_QUOTAS
 from orgsync.contact_sync.names import (
-    ACCOUNT_PARAMETERS,
     ALTERNATES,
-    CONTACT_CALLS,
-    KIND_PARAMETERS,
+    ContactCall,
     FunctionName,
     Kind,
     Operation,
@@ -42,12 +40,12 @@ def test_every_operation_has_a_quota() -> None:
 @pytest.mark.parametrize("kind", list(Kind))
 def test_every_write_of_ours_is_among_the_calls_that_change_a_contact(kind: Kind) -> None:
     """A member's own call is the same as ours: each operation that writes a kind stands in the table with it."""
-    assert kind in CONTACT_CALLS[Operation.put(kind)].kinds
-    assert CONTACT_CALLS[Operation.DELETE_ALTERNATE].kinds == ALTERNATES
-    assert Operation.get(kind) not in CONTACT_CALLS
+    assert kind in ContactCall.by_name()[Operation.put(kind)].kinds
+    assert ContactCall.by_name()[Operation.DELETE_ALTERNATE].kinds == ALTERNATES
+    assert Operation.get(kind) not in ContactCall.by_name()
 
 
-@pytest.mark.parametrize("spellings", [ACCOUNT_PARAMETERS, KIND_PARAMETERS])
+@pytest.mark.parametrize("spellings", [ContactCall.ACCOUNT_PARAMETERS, ContactCall.KIND_PARAMETERS])
 def test_a_parameter_has_two_spellings(spellings: tuple[str, str]) -> None:
     """Parameters are looked for in camelCase and in PascalCase, which differ in the first letter only."""
     camel, pascal = spellings

@@ -17,7 +17,7 @@ from orgsync.contact_sync.core.errors import (
     SourceUnwritable,
 )
 from orgsync.contact_sync.core.request import Request
-from orgsync.contact_sync.core.selection import Selection, select
+from orgsync.contact_sync.core.selection import Selection
 from orgsync.contact_sync.names import Cause, Kind
 from tests.sample_events import MANAGEMENT
 
@@ -38,7 +38,7 @@ def selected(
     missing: Collection[Kind] = (),
 ) -> Selection:
     """Return the selection of a run in the organization of the samples."""
-    return select(
+    return Selection.of(
         wanted or request(),
         accounts,
         parse(config),

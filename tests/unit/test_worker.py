@@ -13,7 +13,7 @@ from orgsync.contact_sync.core.account_sync import SyncContext
 from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.contacts import Contact
 from orgsync.contact_sync.core.receipts import Receipt, Status
-from orgsync.contact_sync.core.worker import BatchProgress, process_batch
+from orgsync.contact_sync.core.worker import process_batch
 from orgsync.contact_sync.names import Kind, Operation
 from orgsync.sandbox.contact_sync.simulation import (
     SimulatedContacts,
@@ -25,6 +25,7 @@ from orgsync.sandbox.contact_sync.simulation import (
 )
 from orgsync.sandbox.model.account import WRITES, AccountService, ApiError
 from orgsync.sandbox.model.organization import MANAGEMENT, Fields, OrganizationModel, make
+from orgsync.shared.breaker import CircuitBreaker
 from orgsync.shared.errors import AccessDenied, CallError, UnexpectedAnswer
 from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
 
@@ -94,7 +95,7 @@ def test_every_account_becomes_the_source() -> None:
         assert all(normalised(service, account, kind) == normalised(service, org.management, kind) for kind in EVERY)
     assert len(result.receipts) == 5 * len(EVERY)
     assert {receipt.status for receipt in result.receipts} == {Status.SUCCESS}
-    assert result.progress.done
+    assert result.done
 
 
 def test_without_a_difference_nothing_is_written() -> None:
@@ -157,7 +158,7 @@ def test_one_accounts_failure_is_its_own(code: str, error: str, retries: int) ->
     assert (receipt.status, receipt.error, receipt.retries) == (Status.FAILED, error, retries)
     others = [r for r in result.receipts if r is not receipt and r.error != "Throttled"]
     assert {r.status for r in others} == {Status.SUCCESS}
-    assert result.progress.done
+    assert result.done
 
 
 def test_retrying_one_account_holds_up_no_other() -> None:
@@ -191,13 +192,13 @@ def test_the_circuit_opens_after_ten_accounts_in_a_row() -> None:
     """After ten accounts that failed alike no further call is made; every account still gets its receipts."""
     org = organization(300)
     result, _service = reconciled(org, refuse=Refusals(("*", "*", "AccessDeniedException", 10**6)), latency=0.1)
-    assert result.progress.circuit == "AccessDenied"
+    assert result.circuit == "AccessDenied"
     assert len(result.receipts) == 300 * len(EVERY)
     failed = {r.account for r in result.receipts if r.status is Status.FAILED}
     assert 10 <= len(failed) <= 10 + 64, "ten open the circuit, and 64 were under way"
     skipped = [r for r in result.receipts if r.status is Status.SKIPPED]
     assert {r.error for r in skipped} == {"CircuitOpen"}
-    assert result.progress.done
+    assert result.done
 
 
 def test_failures_that_differ_open_no_circuit() -> None:
@@ -205,7 +206,7 @@ def test_failures_that_differ_open_no_circuit() -> None:
     org = organization(60)
     rules = [("*", account.id, "AccessDeniedException", 10**6) for account in org.accounts[::2]]
     result, _ = reconciled(org, refuse=Refusals(*rules))
-    assert result.progress.circuit is None
+    assert result.circuit is None
     assert not [r for r in result.receipts if r.error == "CircuitOpen"]
 
 
@@ -260,21 +261,22 @@ def process_all(
     *,
     latency: float = 0.0,
     emit: Callable[[Sequence[Receipt]], Awaitable[None]] | None = None,
+    circuit: str | None = None,
     **options: Any,
-) -> tuple[BatchProgress, list[Receipt]]:
-    """Process every account as one batch with protocols of the test's own; return its progress and receipts."""
+) -> tuple[bool, list[Receipt]]:
+    """Process every account as one batch with protocols of the test's own; return whether all is done, and receipts."""
     receipts: list[Receipt] = []
 
     async def collect(given: Sequence[Receipt]) -> None:
         receipts.extend(given)
 
-    async def main() -> BatchProgress:
+    async def main() -> bool:
         clock, contacts = VirtualClock(), SimulatedContacts(service, latency)
         paces = {operation: config.pace(operation) for operation in Operation}
         limiter = RateLimiter({one: TokenBucket(pace.rate, pace.burst) for one, pace in paces.items()}, clock)
         held = {kind: await contacts.read(None, kind) for kind in EVERY}
         source = {kind: contact for kind, contact in held.items() if contact is not None}
-        context = SyncContext(contacts, members, source, config, limiter, clock)
+        context = SyncContext(contacts, members, source, config, limiter, clock, breaker=CircuitBreaker(cause=circuit))
         targets = [Target(account.id, EVERY) for account in org.accounts]
         return await process_batch(targets, context, emit or collect, **options)
 
@@ -300,8 +302,8 @@ def test_stopping_begins_no_further_account() -> None:
     org = organization(200)
     service = AccountService(org, clock=now)
     members = SimulatedOrganization(org)
-    progress, receipts = process_all(org, service, members, parse({}), latency=0.2, stop=lambda: now() > 5)
-    assert not progress.done
+    done, receipts = process_all(org, service, members, parse({}), latency=0.2, stop=lambda: now() > 5)
+    assert not done
     finished = {r.account for r in receipts}
     assert 0 < len(finished) < 200
     assert len(receipts) == len(finished) * len(EVERY), "an account has all its receipts or none"
@@ -311,8 +313,8 @@ def test_patience_lets_go_of_accounts_under_way() -> None:
     """A worker out of patience answers at once; an account without a receipt is done again later."""
     org = organization(80)
     service = AccountService(org, clock=now)
-    progress, receipts = process_all(org, service, SimulatedOrganization(org), parse({}), latency=30, patience=20)
-    assert not progress.done
+    done, receipts = process_all(org, service, SimulatedOrganization(org), parse({}), latency=30, patience=20)
+    assert not done
     assert receipts == []
 
 
@@ -332,8 +334,8 @@ def test_an_open_circuit_is_carried_on() -> None:
     org = organization(3)
     service = AccountService(org, clock=now)
     config = parse({"excluded_tags": {"team": "x"}})
-    progress, receipts = process_all(org, service, SimulatedOrganization(org), config, circuit="AccessDenied")
-    assert progress.done
+    done, receipts = process_all(org, service, SimulatedOrganization(org), config, circuit="AccessDenied")
+    assert done
     assert {(r.status, r.error) for r in receipts} == {(Status.SKIPPED, "CircuitOpen")}
     assert service.calls == {}
 
@@ -341,8 +343,8 @@ def test_an_open_circuit_is_carried_on() -> None:
 def test_no_target_is_no_work() -> None:
     """Nothing to do is done."""
     org = organization(0)
-    progress, receipts = process_all(org, AccountService(org, clock=now), SimulatedOrganization(org), parse({}))
-    assert (progress.done, receipts) == (True, [])
+    done, receipts = process_all(org, AccountService(org, clock=now), SimulatedOrganization(org), parse({}))
+    assert (done, receipts) == (True, [])
 
 
 def test_another_tools_throttles_only_slow_the_run_down() -> None:
@@ -351,7 +353,7 @@ def test_another_tools_throttles_only_slow_the_run_down() -> None:
     rules = Refusals(("GetAlternateContact", "*", "TooManyRequestsException", 30))
     result, _service = reconciled(org, refuse=rules, latency=0.05)
     assert {receipt.status for receipt in result.receipts} == {Status.SUCCESS}
-    assert result.progress.throttles[Operation.GET_ALTERNATE] == 30
+    assert result.throttles[Operation.GET_ALTERNATE] == 30
 
 
 def test_skips_neither_open_nor_close_the_circuit() -> None:
@@ -361,7 +363,7 @@ def test_skips_neither_open_nor_close_the_circuit() -> None:
         account.tags = {"contacts": "own"}
     refuse = Refusals(("*", "*", "AccessDeniedException", 10**6))
     result, _service = reconciled(org, {"excluded_tags": {"contacts": "own"}}, refuse=refuse)
-    assert result.progress.circuit == "AccessDenied"
+    assert result.circuit == "AccessDenied"
 
 
 def test_one_accounts_unforeseen_answer_fails_that_account_alone() -> None:

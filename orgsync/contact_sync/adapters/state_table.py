@@ -135,11 +135,13 @@ class StateTable:
             yield _as_receipt(item)
 
     @aws.store_errors()
-    def record_intent(self, account: str, kind: Kind, fields: Iterable[str], run_id: str, at: str) -> None:
-        """See `StateStore.record_intent`."""
-        # Of neither index: it lacks their keys.
-        note = {"sync_id": run_id, "item": f"{_INTENT}{account}#{kind}", "changed": list(fields)}
-        self._table.put_item(Item={**note, "expires_at": self._expiry(at)})
+    def record_intents(self, account: str, fields: Mapping[Kind, Iterable[str]], run_id: str, at: str) -> None:
+        """See `StateStore.record_intents`."""
+        with self._table.batch_writer() as batch:
+            for kind, changed in fields.items():
+                # Of neither index: it lacks their keys.
+                note = {"sync_id": run_id, "item": f"{_INTENT}{account}#{kind}", "changed": list(changed)}
+                batch.put_item(Item={**note, "expires_at": self._expiry(at)})
 
     def intents(self, run_id: str, between: tuple[str, str] | None = None) -> dict[tuple[str, Kind], tuple[str, ...]]:
         """See `StateStore.intents`."""

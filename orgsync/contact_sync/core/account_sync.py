@@ -29,11 +29,7 @@ _Answer = TypeVar("_Answer")
 _Fields = tuple[str, ...]
 
 
-class PersistFailed(Exception):
-    """A fact that the run must know could not be persisted: to work on would be to work blind."""
-
-
-async def _record_nothing(account: str, kind: Kind, fields: _Fields) -> None:
+async def _record_nothing(account: str, fields: Mapping[Kind, _Fields]) -> None:
     """Record no intent, where no other worker ever comes after this one."""
 
 
@@ -44,7 +40,9 @@ class SyncContext:
     Attributes:
         source: the source's contacts as the run read them; a kind it lacks is absent.
         config: the configuration version that the run keeps to its end.
-        record_intent: called with the fields of an account and kind just before they are written.
+        record_intents: called with an account and the fields of its kinds just before they are written.
+        breaker: opens when it is plain that calling does not help.
+        throttles: 429 answers by operation.
         intents: what an earlier worker of this run recorded, and left no receipt of: it died in between.
     """
 
@@ -54,8 +52,10 @@ class SyncContext:
     config: ContactSyncConfig
     limiter: RateLimiter
     clock: Clock
-    record_intent: Callable[[str, Kind, _Fields], Awaitable[None]] = _record_nothing
+    record_intents: Callable[[str, Mapping[Kind, _Fields]], Awaitable[None]] = _record_nothing
     intents: Mapping[tuple[str, Kind], _Fields] = field(default_factory=dict)
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
+    throttles: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -76,12 +76,13 @@ class AccountSync:
     `plan`, then `apply` what it found, then `receipts`. Without `apply` the receipts say what would be written.
     """
 
-    def __init__(self, account: str, context: SyncContext, breaker: CircuitBreaker, throttles: Counter[str]) -> None:
+    def __init__(self, account: str, context: SyncContext) -> None:
         self._account = account
         self._context = context
-        self._breaker = breaker
         self._state_lookup: asyncio.Future[str | None] | None = None
-        self._caller = RetryingCaller(context.limiter, context.clock, context.config.retry_config.delays(), throttles)
+        self._caller = RetryingCaller(
+            context.limiter, context.clock, context.config.retry_config.delays(), context.throttles
+        )
         self._kinds: dict[Kind, _KindState] = {}
 
     async def plan(self, kinds: Sequence[Kind]) -> list[Change]:
@@ -100,8 +101,10 @@ class AccountSync:
         """Record, write and verify changes side by side.
 
         Raises:
-            PersistFailed: an intent could not be recorded.
+            Exception: whatever `record_intents` raises; nothing was written, because to work on would be to work blind.
         """
+        if changes and not self._context.breaker.open:
+            await self._context.record_intents(self._account, {change.kind: change.fields for change in changes})
         await asyncio.gather(*(self._guarded(change.kind, self._write(change)) for change in changes))
 
     def receipts(self) -> list[Receipt]:
@@ -135,10 +138,6 @@ class AccountSync:
         state, kind, desired = self._kinds[change.kind], change.kind, change.desired
         state.fields = ()
         self._check_circuit()
-        try:
-            await self._context.record_intent(self._account, kind, change.fields)
-        except Exception as error:
-            raise PersistFailed(f"{self._account} {kind}: the intent to write") from error
         contacts = self._context.contacts
         if desired is None:
             await self._call(kind, Operation.DELETE_ALTERNATE, lambda: contacts.delete(self._account, kind))
@@ -169,8 +168,6 @@ class AccountSync:
         """Await one kind's step; its failure is the kind's own, and the other kinds go on."""
         try:
             return await step
-        except PersistFailed:
-            raise
         except RefusedCall as error:
             self._kinds[kind].error = await self._unless_inactive(error)
         except OrgsyncError as error:
@@ -180,8 +177,8 @@ class AccountSync:
         return None
 
     def _check_circuit(self) -> None:
-        if self._breaker.open:
-            raise CircuitOpen(f"after {self._breaker.cause}")
+        if self._context.breaker.open:
+            raise CircuitOpen(f"after {self._context.breaker.cause}")
 
     async def _unless_inactive(self, error: CallError) -> OrgsyncError:
         """Return the error, unless the account is no longer ACTIVE.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from orgsync.contact_sync.names import ALTERNATES, Kind
+from orgsync.contact_sync.names import Kind
 
 _STATE_REQUIRED_IN = frozenset({"US", "CA", "GB", "DE", "JP", "IN", "BR"})
 
@@ -68,35 +68,34 @@ class Contact:
     @staticmethod
     def rules(kind: Kind) -> Mapping[str, _FieldRule]:
         """Return the rule of every field that a contact of this kind has."""
-        return _ALTERNATE_FIELDS if kind in ALTERNATES else _PRIMARY_FIELDS
+        return _PRIMARY_FIELDS if kind is Kind.PRIMARY else _ALTERNATE_FIELDS
+
+    def field_errors(self) -> tuple[str, ...]:
+        """Return the fields that AWS would refuse, each with the rule and never with its value; empty when none.
+
+        A contact that Get returns may fail Put (an old phone number without its +): checked once at the
+        source, it is one clear error instead of one failure for every member.
+        """
+        found: list[str] = []
+        for name, rule in self.rules(self.kind).items():
+            value = self.fields.get(name)
+            if value is None:
+                if rule.required:
+                    found.append(f"{self.kind}.{name} is required")
+            elif len(value) > rule.longest:
+                found.append(f"{self.kind}.{name} is longer than {rule.longest} characters")
+            elif rule.pattern and not re.fullmatch(rule.pattern, value, re.ASCII):
+                found.append(f"{self.kind}.{name} must be {rule.shape}")
+        if (
+            self.kind is Kind.PRIMARY
+            and self.fields.get("CountryCode") in _STATE_REQUIRED_IN
+            and "StateOrRegion" not in self.fields
+        ):
+            found.append(f"{self.kind}.StateOrRegion is required in this country")
+        return tuple(found)
 
     def __repr__(self) -> str:
         return f"Contact({self.kind}: {', '.join(sorted(self.fields))})"
-
-
-def field_errors(contact: Contact) -> tuple[str, ...]:
-    """Return the fields that AWS would refuse, each with the rule and never with its value; empty when none.
-
-    A contact that Get returns may fail Put (an old phone number without its +): checked once at the
-    source, it is one clear error instead of one failure for every member.
-    """
-    found: list[str] = []
-    for name, rule in contact.rules(contact.kind).items():
-        value = contact.fields.get(name)
-        if value is None:
-            if rule.required:
-                found.append(f"{contact.kind}.{name} is required")
-        elif len(value) > rule.longest:
-            found.append(f"{contact.kind}.{name} is longer than {rule.longest} characters")
-        elif rule.pattern and not re.fullmatch(rule.pattern, value, re.ASCII):
-            found.append(f"{contact.kind}.{name} must be {rule.shape}")
-    if (
-        contact.kind is Kind.PRIMARY
-        and contact.fields.get("CountryCode") in _STATE_REQUIRED_IN
-        and "StateOrRegion" not in contact.fields
-    ):
-        found.append(f"{contact.kind}.StateOrRegion is required in this country")
-    return tuple(found)
 
 
 @dataclass(frozen=True)

@@ -44,36 +44,34 @@ class Lease:
     pending: LeasedRun | None = None
     previous: str | None = None
 
+    def acquire(self, run: LeasedRun, next_run_id: str) -> tuple["Lease", LeasedRun]:
+        """Ask for the lease; return it as it stands afterwards, and the run that answers.
 
-def acquire(lease: Lease, run: LeasedRun, next_run_id: str) -> tuple[Lease, LeasedRun]:
-    """Ask for the lease; return it as it stands afterwards, and the run that answers.
+        It is granted where the answering run is the one that asked: the lease was free, or held by this very run
+        (its plan is being tried again, or it was handed the lease), whose request may have grown meanwhile. Otherwise
+        another run answers: one that already answers the same events, or the pending one, which is named
+        `next_run_id` when it is the first to wait.
+        """
+        if self.holder is None:
+            return Lease(holder=run), run
+        if self.holder.run_id == run.run_id:
+            return self, self.holder
+        for answering in (self.holder, self.pending):
+            if answering and set(run.request.event_ids) <= set(answering.request.event_ids):
+                return self, answering
+        if self.pending is None:
+            pending = LeasedRun(next_run_id, run.request)
+        else:
+            pending = LeasedRun(self.pending.run_id, self.pending.request.merged(run.request))
+        return Lease(self.holder, pending, self.previous), pending
 
-    It is granted where the answering run is the one that asked: the lease was free, or held by this very run
-    (its plan is being tried again, or it was handed the lease), whose request may have grown meanwhile. Otherwise
-    another run answers: one that already answers the same events, or the pending one, which is named
-    `next_run_id` when it is the first to wait.
-    """
-    if lease.holder is None:
-        return Lease(holder=run), run
-    if lease.holder.run_id == run.run_id:
-        return lease, lease.holder
-    for answering in (lease.holder, lease.pending):
-        if answering and set(run.request.event_ids) <= set(answering.request.event_ids):
-            return lease, answering
-    if lease.pending is None:
-        pending = LeasedRun(next_run_id, run.request)
-    else:
-        pending = LeasedRun(lease.pending.run_id, lease.pending.request.merged(run.request))
-    return Lease(lease.holder, pending, lease.previous), pending
+    def release(self, run_id: str) -> tuple["Lease", LeasedRun | None]:
+        """End a run; return the lease, and the run whose execution must be started now, if one waits.
 
-
-def release(lease: Lease, run_id: str) -> tuple[Lease, LeasedRun | None]:
-    """End a run; return the lease, and the run whose execution must be started now, if one waits.
-
-    Repeating it is harmless: it names the same run again until that run itself ends.
-    """
-    if lease.holder and lease.holder.run_id == run_id:
-        return Lease(holder=lease.pending, previous=run_id if lease.pending else None), lease.pending
-    if lease.previous == run_id:
-        return lease, lease.holder
-    return lease, None
+        Repeating it is harmless: it names the same run again until that run itself ends.
+        """
+        if self.holder and self.holder.run_id == run_id:
+            return Lease(holder=self.pending, previous=run_id if self.pending else None), self.pending
+        if self.previous == run_id:
+            return self, self.holder
+        return self, None

@@ -23,6 +23,44 @@ class Selection:
     targets: tuple[Target, ...]
     skipped: Mapping[tuple[str, Kind], type[OrgsyncError]]
 
+    @classmethod
+    def of(
+        cls,
+        request: Request,
+        accounts: Iterable[Account],
+        config: ContactSyncConfig,
+        *,
+        management: str,
+        in_excluded_units: Collection[str],
+        missing_at_source: Collection[Kind] = (),
+    ) -> "Selection":
+        """Split the accounts that a request concerns.
+
+        The management account is never in it, whatever was asked for. Tags are looked up
+        later, account by account, where they are paced (see `AccountSync`): an organization of
+        50,000 would not fit into one function's quarter of an hour.
+
+        Args:
+            in_excluded_units: ids of the accounts below any excluded unit.
+            missing_at_source: alternates that the source does not have.
+        """
+        targets: list[Target] = []
+        skipped: dict[tuple[str, Kind], type[OrgsyncError]] = {}
+        # Deleting is reading and writing like any other change; skipping needs neither.
+        gone = set(missing_at_source) if config.on_source_delete != "propagate" else set()
+        for account in accounts:
+            kinds = sorted(request.kinds_for(account.id))
+            if account.id == management or not kinds:
+                continue
+            reason = _skip_reason(account, config, in_excluded_units)
+            if reason:
+                skipped |= {(account.id, kind): reason for kind in kinds}
+                continue
+            skipped |= {(account.id, kind): SourceMissing for kind in kinds if kind in gone}
+            if rest := tuple(kind for kind in kinds if kind not in gone):
+                targets.append(Target(account.id, rest))
+        return cls(tuple(targets), skipped)
+
     def given_up(self, reason: type[OrgsyncError]) -> "Selection":
         """Return the same accounts with nothing to compare: the run ends before any write."""
         rest = {(target.account, kind): reason for target in self.targets for kind in target.kinds}
@@ -32,43 +70,6 @@ class Selection:
         """Cut the targets, by account id, into batches of at most `size` accounts."""
         ordered = sorted(self.targets, key=lambda target: target.account)
         return [tuple(ordered[start : start + size]) for start in range(0, len(ordered), size)]
-
-
-def select(
-    request: Request,
-    accounts: Iterable[Account],
-    config: ContactSyncConfig,
-    *,
-    management: str,
-    in_excluded_units: Collection[str],
-    missing_at_source: Collection[Kind] = (),
-) -> Selection:
-    """Split the accounts that a request concerns.
-
-    The management account is never in it, whatever was asked for. Tags are looked up
-    later, account by account, where they are paced (see `AccountSync`): an organization of
-    50,000 would not fit into one function's quarter of an hour.
-
-    Args:
-        in_excluded_units: ids of the accounts below any excluded unit.
-        missing_at_source: alternates that the source does not have.
-    """
-    targets: list[Target] = []
-    skipped: dict[tuple[str, Kind], type[OrgsyncError]] = {}
-    # Deleting is reading and writing like any other change; skipping needs neither.
-    gone = set(missing_at_source) if config.on_source_delete != "propagate" else set()
-    for account in accounts:
-        kinds = sorted(request.kinds_for(account.id))
-        if account.id == management or not kinds:
-            continue
-        reason = _skip_reason(account, config, in_excluded_units)
-        if reason:
-            skipped |= {(account.id, kind): reason for kind in kinds}
-            continue
-        skipped |= {(account.id, kind): SourceMissing for kind in kinds if kind in gone}
-        if rest := tuple(kind for kind in kinds if kind not in gone):
-            targets.append(Target(account.id, rest))
-    return Selection(tuple(targets), skipped)
 
 
 def _skip_reason(account: Account, config: ContactSyncConfig, in_excluded_units: Collection[str]) -> type[Skip] | None:
@@ -108,10 +109,10 @@ async def gather(
         below = organization.accounts_below(config.excluded_units, named)
         source = await read_source(contacts, request.kinds(), config, limiter, clock)
     except RunError as error:
-        everyone = select(request, accounts, config, management=management, in_excluded_units=())
+        everyone = Selection.of(request, accounts, config, management=management, in_excluded_units=())
         return {}, everyone.given_up(type(error)), error
     missing = {kind for kind, contact in source.items() if contact is None}
-    selection = select(
+    selection = Selection.of(
         request, accounts, config, management=management, in_excluded_units=below, missing_at_source=missing
     )
     return {kind: contact for kind, contact in source.items() if contact is not None}, selection, None

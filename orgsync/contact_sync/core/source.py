@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from orgsync.contact_sync.config import ContactSyncConfig
-from orgsync.contact_sync.core.contacts import Contact, field_errors
+from orgsync.contact_sync.core.contacts import Contact
 from orgsync.contact_sync.core.errors import SourceUnreadable, SourceUnwritable
 from orgsync.contact_sync.core.protocols import Contacts
 from orgsync.contact_sync.names import Kind, Operation
@@ -44,7 +44,7 @@ async def read_source(
 
 def _errors(source: Mapping[Kind, Contact | None]) -> list[str]:
     """Return every field of the source that AWS would refuse; a missing alternate contact is no error."""
-    found = [error for contact in source.values() if contact is not None for error in field_errors(contact)]
+    found = [error for contact in source.values() if contact is not None for error in contact.field_errors()]
     if Kind.PRIMARY in source and source[Kind.PRIMARY] is None:
         found.append(f"{Kind.PRIMARY}.FullName is required")
     return found

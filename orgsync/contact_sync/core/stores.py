@@ -92,8 +92,8 @@ class StateStore(Protocol):
     def receipts(self, run_id: str, between: tuple[str, str] | None = None) -> Iterator[Receipt]:
         """Yield a run's receipts, by account; `between` bounds the account ids, both included."""
 
-    def record_intent(self, account: str, kind: Kind, fields: Iterable[str], run_id: str, at: str) -> None:
-        """Note which fields are about to be written, for a worker that finds them written and no receipt."""
+    def record_intents(self, account: str, fields: Mapping[Kind, Iterable[str]], run_id: str, at: str) -> None:
+        """Note which fields of an account are about to be written, for a worker that finds no receipt of it."""
 
     def intents(
         self, run_id: str, between: tuple[str, str] | None = None

@@ -20,15 +20,12 @@ from orgsync.contact_sync.core.errors import (
 )
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.names import (
-    ACCOUNT_PARAMETERS,
-    CONTACT_CALLS,
-    KIND_PARAMETERS,
     Cause,
+    ContactCall,
     Kind,
     OwnEvent,
 )
 from orgsync.shared.clock import as_timestamp
-from orgsync.shared.names import EVENT_SOURCE
 
 _EVERY_KIND = frozenset(Kind)
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
@@ -52,7 +49,7 @@ def parse_trigger(event: Any, *, run_id: str, management: str, writer: str | Non
         raise MalformedEvent("the event has no detail")
     detail: _Detail = event["detail"]
     source = event.get("source")
-    if source == EVENT_SOURCE:
+    if source == OwnEvent.source():
         return _own_event(event, detail, run_id)
     if source == "aws.organizations":
         return _organization_event(event, detail, run_id, management)
@@ -97,7 +94,7 @@ def _contact_call(event: _Detail, detail: _Detail, run_id: str, management: str,
     name = _text(detail, "eventName")
     if name is None:
         raise MalformedEvent("the event does not name the call")
-    call = CONTACT_CALLS.get(name)
+    call = ContactCall.by_name().get(name)
     if call is None:
         raise UnknownEvent("the call changes no contact")
     account = _text(event, "account")
@@ -113,10 +110,10 @@ def _contact_call(event: _Detail, detail: _Detail, run_id: str, management: str,
         raise MemberWrite("the call was our own worker's")
 
     parameters = _mapping(detail, "requestParameters")
-    member = _parameter(parameters, ACCOUNT_PARAMETERS)
+    member = _parameter(parameters, ContactCall.ACCOUNT_PARAMETERS)
     if account == management and member is not None:
         raise MemberWrite("the call names a member, so the source did not change")
-    kind = _parameter(parameters, KIND_PARAMETERS)
+    kind = _parameter(parameters, ContactCall.KIND_PARAMETERS)
     if call.names_kind and kind is None:
         # Required by the API, and not sensitive: an event without it is not whole.
         raise MalformedEvent("the event does not say which contact was changed")

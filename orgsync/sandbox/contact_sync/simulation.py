@@ -20,7 +20,7 @@ from orgsync.contact_sync.core.contacts import Contact
 from orgsync.contact_sync.core.errors import AccountNotFound, ContactNotFound, ContactRefused, UnknownUnit
 from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.source import read_source
-from orgsync.contact_sync.core.worker import BatchProgress, process_batch
+from orgsync.contact_sync.core.worker import process_batch
 from orgsync.contact_sync.names import Kind, Operation
 from orgsync.sandbox.model.account import AccountService, CallerIdentity
 from orgsync.sandbox.model.account import ApiError as Refusal
@@ -200,7 +200,9 @@ class SimulatedOrganization:
 class SimulatedRun:
     """The result of a simulated batch; `seconds` is virtual time from its first call to its last receipt."""
 
-    progress: BatchProgress
+    done: bool
+    circuit: str | None
+    throttles: Mapping[str, int]
     seconds: float
     receipts: list[Receipt] = field(default_factory=list)
 
@@ -243,5 +245,5 @@ async def _reconcile(
     source = {kind: contact for kind, contact in held.items() if contact is not None}
     context = SyncContext(contacts, SimulatedOrganization(organization), source, config, pacer, clock)
     began = clock.monotonic()
-    progress = await process_batch(targets, context, emit)
-    return SimulatedRun(progress, clock.monotonic() - began, receipts)
+    done = await process_batch(targets, context, emit)
+    return SimulatedRun(done, context.breaker.cause, context.throttles, clock.monotonic() - began, receipts)

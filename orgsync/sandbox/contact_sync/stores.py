@@ -175,10 +175,11 @@ class MemoryStateStore:
         for _, text in self._by_account(_RECEIPT, run_id, between):
             yield _as_receipt(text)
 
-    def record_intent(self, account: str, kind: Kind, fields: Iterable[str], run_id: str, at: str) -> None:
-        """See `StateStore.record_intent`."""
+    def record_intents(self, account: str, fields: Mapping[Kind, Iterable[str]], run_id: str, at: str) -> None:
+        """See `StateStore.record_intents`."""
         with self._lock:
-            self._items[run_id, f"{_INTENT}{account}#{kind}"] = json.dumps({"changed": list(fields)})
+            for kind, changed in fields.items():
+                self._items[run_id, f"{_INTENT}{account}#{kind}"] = json.dumps({"changed": list(changed)})
 
     def intents(self, run_id: str, between: tuple[str, str] | None = None) -> dict[tuple[str, Kind], tuple[str, ...]]:
         """See `StateStore.intents`."""
