@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from orgsync.contact_sync.names import Kind, OnSourceDelete, Operation
+from orgsync.contact_sync.names import FunctionName, Kind, OnSourceDelete, Operation
 from orgsync.shared.configuration import ConfigurationRefused, StrictModel, canonical_json, validate
 from orgsync.shared.notification_settings import NotificationSettings
 from orgsync.shared.organization_units import account_id, unit_path_or_id
@@ -21,8 +21,8 @@ LARGEST_DOCUMENT = 350_000
 
 AccountId = Annotated[str, BeforeValidator(account_id)]
 
-LONGEST_WAITS = 14 * 60
-"""Seconds that one account may wait in all. A function lives for 15 minutes: the last is left for the calls."""
+LONGEST_WAITS = FunctionName.longest_life() - 60
+"""Seconds that one account may wait in all; the last minute of a function's life is left for the calls."""
 
 
 def _unique(values: tuple[str, ...]) -> tuple[str, ...]:

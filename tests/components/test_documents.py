@@ -15,7 +15,6 @@ from orgsync.components.contact_sync.resource_policies import failed_events_poli
 from orgsync.components.shared.resource_policies import queue_policy, topic_policy, trust
 from orgsync.components.shared.stack_context import StackContext
 from orgsync.components.shared.statements import Statement, policy_document
-from orgsync.contact_sync.config import LONGEST_WAITS
 from orgsync.contact_sync.names import FunctionName, PlanResult
 from tests import linting
 from tests.components.program import Declare
@@ -177,11 +176,6 @@ def test_every_task_is_done_again_after_a_killed_process(context: StackContext) 
     for task in tasks:
         assert task["Retry"][-1]["ErrorEquals"] == ["States.ALL"]
         assert task["TimeoutSeconds"] > FunctionName.longest_life()
-
-
-def test_a_minute_of_a_life_is_left_for_calls() -> None:
-    """The waits that a configuration may ask for are shorter than the life in which they are waited."""
-    assert FunctionName.PROCESS.seconds - LONGEST_WAITS == 60
 
 
 def test_whatever_fails_is_reported(context: StackContext) -> None:
