@@ -1,14 +1,15 @@
 """The Pulumi program: read the stack's configuration, build its system, export its outputs."""
 
 import pulumi
-from pulumi.runtime.config import CONFIG, get_config_env
+from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env, is_config_secret
 
 from orgsync.components.contact_sync.component import DOCUMENTS, ContactSync
 from orgsync.components.shared.stack_file import stack_file
 
 # `pulumi.Config` answers for one key only and never lists them, so a misspelt one would go unseen. The engine
 # hands all of them on by the environment; whoever runs the program in a process of its own sets them there.
-own = stack_file({**get_config_env(), **CONFIG.get()}, DOCUMENTS)
+values = {**get_config_env(), **CONFIG.get()}
+own = stack_file(values, DOCUMENTS, {*get_config_secret_keys_env(), *filter(is_config_secret, values)})
 
 contact_sync = ContactSync(
     "contact-sync",

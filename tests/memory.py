@@ -124,7 +124,7 @@ def quicken(patch: pytest.MonkeyPatch) -> None:
     structure = JSONSerializer._serialize_type_structure
 
     def as_it_is(serializer: Any, serialized: Any, value: Any, shape: Any, key: Any) -> None:
-        if key and shape.name == "AttributeValue":
+        if key and shape.name == "AttributeValue" and not _has_bytes(value):
             serialized[key] = value
         else:
             structure(serializer, serialized, value, shape, key)
@@ -132,6 +132,13 @@ def quicken(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(JSONSerializer, "_serialize_type_structure", as_it_is)
     patch.setattr(responses, "method_names_from_class", cache(method_names_from_class))
     patch.setattr(Subscription, "private_key", lambda subscription: signing_key())
+
+
+def _has_bytes(value: Any) -> bool:
+    """Return whether an attribute's value, or anything in it, is binary: JSON has its own form for that."""
+    if isinstance(value, dict | list):
+        return any(map(_has_bytes, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, bytes)
 
 
 @cache

@@ -8,6 +8,7 @@ No `from __future__ import annotations` here: Pulumi infers the package's schema
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Any, NotRequired, TypedDict
 
@@ -28,10 +29,14 @@ from orgsync.components.shared.notification_arguments import NotificationOptions
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.names import FailOn, Kind, OnSourceDelete
 from orgsync.shared.notification_settings import RunScenario, Severity
+from orgsync.shared.schedule import fires_again
+
+PAST_ONLY = "names days of the past only, so it would never fire again: name later years, or * for every year"
 
 
 class RetryOptions(TypedDict):
-    """Retries of a temporary failure (5xx, network, conflict), for each account and contact type of a run."""
+    """Retries of a temporary failure (5xx, network, conflict), for each account and contact type of a run. With those
+    of `verify_config`, their delays add up to 840 seconds at most."""
 
     max_attempts: NotRequired[int]
     """Number of retries."""
@@ -104,7 +109,7 @@ class MemoryOptions(TypedDict):
 
 
 class InitialSyncOptions(TypedDict):
-    """Waiting of a deployment for the initial sync, the run that follows a change of `contact_sync`."""
+    """Waiting of a deployment for the initial sync, the run that follows a change of what accounts should hold."""
 
     wait: NotRequired[Choice[InitialSyncWait]]
     """Moment of the run that the deployment waits for."""
@@ -171,7 +176,7 @@ class InitialSyncOutcome(StrEnum):
     PAUSED = "paused"
     """There was no run: `paused` is set."""
     UNCHANGED = "unchanged"
-    """There was no run: nothing that decides about contacts has changed."""
+    """There was no run: nothing has changed of what accounts should hold."""
 
 
 class InitialSyncResult(TypedDict):
@@ -220,14 +225,17 @@ def validators() -> list[tuple[type, type[BaseModel]]]:
     return [*pairs(ContactSyncOptions, ContactSyncConfig), *pairs(DeploymentOptions, Deployment)]
 
 
-def settings(given: Mapping[str, Any] | None, spelling: Spelling = PYTHON) -> Settings:
+def settings(given: Mapping[str, Any] | None, spelling: Spelling = PYTHON, today: date = date.min) -> Settings:
     """Validate the arguments.
+
+    Args:
+        today: day from which on the schedule must fire.
 
     Raises:
         ArgumentsRefused: with a line for each mistake, in the caller's spelling.
     """
     documents = Documents(written(spelling), given)
-    config, deployment = _validated(documents)
+    config, deployment = _validated(documents, today)
     return Settings(config, deployment, documents.without_destinations("contact_sync"), documents.later)
 
 
@@ -242,8 +250,10 @@ def checked(given: Mapping[str, Any] | None, spelling: Spelling) -> dict[str, An
     return documents.given()
 
 
-def _validated(documents: Documents) -> tuple[ContactSyncConfig, Deployment]:
+def _validated(documents: Documents, today: date = date.min) -> tuple[ContactSyncConfig, Deployment]:
     config = documents.validate(ContactSyncConfig, "contact_sync")
+    if config and not fires_again(config.schedule, today):
+        documents.refuse(("contact_sync", "schedule"), PAST_ONLY)
     deployment = documents.validate(Deployment, "deployment")
     documents.check()
     assert config

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 
 import pulumi
@@ -12,7 +13,7 @@ from orgsync.components.contact_sync.arguments import ContactSyncArgs, InitialSy
 from orgsync.components.contact_sync.event_rules import EventRules
 from orgsync.components.contact_sync.forwarding import Forwarding
 from orgsync.components.contact_sync.functions import declare_functions
-from orgsync.components.contact_sync.initial_sync import InitialSync, template_body
+from orgsync.components.contact_sync.initial_sync import InitialSync
 from orgsync.components.contact_sync.member_events import MemberEvents
 from orgsync.components.contact_sync.monitoring import Monitoring, dashboard_address
 from orgsync.components.contact_sync.organization import check_excluded, organization_scope
@@ -22,6 +23,7 @@ from orgsync.components.shared.function import Function
 from orgsync.components.shared.notifications import Notifications
 from orgsync.components.shared.stack_context import StackContext
 from orgsync.components.shared.trail import Trail
+from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.names import FunctionName, discovery_parameter
 
 DOCUMENTS = ("contact_sync", "deployment")
@@ -50,14 +52,15 @@ class ContactSync(pulumi.ComponentResource):
     discovery_parameter: pulumi.Output[str]
     """Name of the SSM parameter by which the `orgsync` command finds this stack."""
     initial_sync: pulumi.Output[InitialSyncResult]
-    """Result of the last initial sync, the run that follows the first deployment and each change of `contact_sync`."""
+    """Result of the last initial sync, the run that follows the first deployment and each change of what accounts
+    should hold."""
 
     def __init__(
         self, name: str, args: ContactSyncArgs = NOTHING_GIVEN, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("orgsync:index:ContactSync", name, {}, opts)
         below = pulumi.ResourceOptions(parent=self)
-        given = settings(args)
+        given = settings(args, today=datetime.now(UTC).date())
         config, deployment = given.config, given.deployment
         context = self._context(name)
         notified = config.notification_settings
@@ -67,8 +70,8 @@ class ContactSync(pulumi.ComponentResource):
         if hub := notified.user_notifications_config.notification_hub_region:
             path = "contact_sync.notification_settings.user_notifications_config.notification_hub_region"
             context.check_region(hub, path)
-        # Before AWS is asked about every account that it names.
-        body = template_body(context, given.document, deployment.initial_sync)
+        # Before AWS is asked about every account that it names: what is handed over must be valid by itself.
+        parse(given.document, "contact_sync")
         check_excluded(context.account, config, self._invoke_options)
         scope = None
         if deployment.member_events:
@@ -128,7 +131,9 @@ class ContactSync(pulumi.ComponentResource):
         sync = InitialSync(
             name,
             context,
-            body,
+            given.document,
+            deployment.initial_sync,
+            stores=stores,
             # Rules and schedule too: no event may fall between the initial sync and the first event. Not
             # members' own events: their stack set takes as long as the organization is large, and may be refused.
             needs=needs,

@@ -78,8 +78,12 @@ def report(context: StackContext, arns: StoreArns) -> list[Statement]:
 
 
 def initial_sync(context: StackContext, arns: StoreArns) -> list[Statement]:
-    """Return the permissions of the initial sync: it writes a configuration version, starts its run and polls it."""
+    """Return the permissions of the initial sync.
+
+    It reads the configuration that a deployment hands over, writes it as a version, starts its run and polls it.
+    """
     return [
+        policies.read_configurations(context),
         policies.configuration(arns.config_table, "PutItem", "Query"),
         policies.state(arns.state_table, "GetItem"),
         policies.start_runs(context),
@@ -87,5 +91,5 @@ def initial_sync(context: StackContext, arns: StoreArns) -> list[Statement]:
         policies.see_stack(context),
         *policies.polling(context, FunctionName.INITIAL_SYNC),
         dead_letters(arns.failed_invocations),
-        key_use(context, arns.key, "dynamodb", "sqs"),
+        key_use(context, arns.key, "dynamodb", "s3", "sqs"),
     ]

@@ -8,7 +8,14 @@ from collections.abc import Iterable
 from orgsync.components.contact_sync.resource_names import execution_arns, logical_id, run_bucket_arn, state_machine_arn
 from orgsync.components.shared.stack_context import StackContext
 from orgsync.components.shared.statements import Statement, allow, dead_letters, in_own_account, key_use, traces
-from orgsync.contact_sync.names import ALTERNATES, FunctionName, Operation, manifest_key, report_key
+from orgsync.contact_sync.names import (
+    ALTERNATES,
+    CONFIGURATION_OBJECT,
+    FunctionName,
+    Operation,
+    manifest_key,
+    report_key,
+)
 
 _Condition = dict[str, dict[str, list[str]]]
 
@@ -21,6 +28,12 @@ def configuration(table: str, *operations: str) -> Statement:
 def state(table: str, *operations: str) -> Statement:
     """Allow these operations on runs, receipts and the lease. Nobody deletes (items expire) or looks into an index."""
     return allow("State", [f"dynamodb:{operation}" for operation in operations], table)
+
+
+def read_configurations(context: StackContext) -> Statement:
+    """Allow to read every version of the configuration that a deployment hands over."""
+    objects = f"{run_bucket_arn(context)}/{CONFIGURATION_OBJECT}"
+    return allow("ReadConfigurations", ["s3:GetObjectVersion"], objects, in_own_account(context))
 
 
 def read_batches(context: StackContext) -> Statement:

@@ -17,7 +17,7 @@ from orgsync.components.contact_sync.resource_policies import failed_events_poli
 from orgsync.components.shared.private_bucket import PrivateBucket
 from orgsync.components.shared.resource_policies import bucket_policy, queue_policy
 from orgsync.components.shared.stack_context import StackContext
-from orgsync.contact_sync.names import BY_ACCOUNT_INDEX, BY_DAY_INDEX
+from orgsync.contact_sync.names import BY_ACCOUNT_INDEX, BY_DAY_INDEX, RUNS
 
 DEAD_LETTER_DAYS = 14
 """SQS keeps a message no longer."""
@@ -73,6 +73,8 @@ class Stores(pulumi.ComponentResource):
             policy=bucket_policy(run_bucket_arn(context)),
             days=RUN_DAYS,
             protect=settings.protect,
+            expiring=RUNS,
+            versioned=True,
             opts=pulumi.ResourceOptions(parent=self),
         ).bucket
         events = partial(failed_events_policy, context)

@@ -9,7 +9,7 @@ package's schema from the annotations themselves.
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NotRequired, Required, TypeAlias, TypeVar, get_args, get_origin, is_typeddict
@@ -121,26 +121,46 @@ class ArgumentsRefused(ConfigurationRefused):
         super().__init__("\n".join(map(str, self.refusals)))
 
 
+class SecretText(str):
+    """A text of a stack file that Pulumi keeps as a secret."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class LaterValues:
-    """Values that are known only once something is made, by the text that stands for each in a document."""
+    """Values that a document passes on: those that are known only once something is made, and secrets.
+
+    Attributes:
+        outputs: values that come later, by the text that stands for each in the document.
+        secrets: texts that were given as secrets.
+    """
 
     outputs: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+    secrets: Collection[str] = ()
 
     def __contains__(self, text: object) -> bool:
         return text in self.outputs
 
+    def is_secret(self, text: str) -> bool:
+        """Return whether Pulumi must keep a text as a secret.
+
+        A web address always is one: a password, a query or the path itself lets its owner in.
+        """
+        return text in self.secrets or text.startswith("https://")
+
     def value(self, text: str) -> pulumi.Input[str]:
         """Return what a text of a validated document stands for: the value that comes later, or itself."""
-        return self.outputs.get(text, text)
+        return pulumi.Output.secret(text) if self.is_secret(text) else self.outputs.get(text, text)
 
     def name(self, index: int, *words: str) -> str:
         """Return the part of a resource's name that tells one entry of a list from the others.
 
         It follows from the entry's own words, so that adding another entry renames none, unless one of them is
-        known only later: then it is the entry's index.
+        known only later: then it is the entry's index. A password or a query takes no part: what follows from it could
+        be guessed from the name.
         """
-        return str(index) if any(word in self for word in words) else short_hash(*words)
+        return str(index) if any(word in self for word in words) else short_hash(*map(_without_credentials, words))
 
 
 @dataclass(frozen=True)
@@ -199,9 +219,15 @@ class Documents:
         self.written = written
         self._mistakes: list[Mistake] = []
         self._outputs: dict[str, pulumi.Output[str]] = {}
+        self._secrets: set[str] = set()
         given = {name: value for name, value in (given or {}).items() if value is not None}
-        self._documents: dict[str, Any] = self._read(written.type, given, ())
-        self.later = LaterValues(self._outputs)
+        self._documents: dict[str, Any] = {}
+        for name, value in given.items():
+            try:
+                self._documents |= self._read_fields(written.type, {name: value}, ())
+            except RecursionError:
+                self._mistakes.append(Mistake((), f"{name}: is nested too deeply, or contains itself"))
+        self.later = LaterValues(self._outputs, self._secrets)
 
     def __getitem__(self, name: str) -> Any:
         """Return a document in our own keys; an argument that is not given is an empty one."""
@@ -221,6 +247,10 @@ class Documents:
                     self._mistakes.append(Mistake(path, sentence))
             return None
 
+    def refuse(self, path: Path, sentence: str) -> None:
+        """Add a mistake that a model alone does not see."""
+        self._mistakes.append(Mistake(path, sentence))
+
     def given(self) -> dict[str, Any]:
         """Return the arguments in our own keys, values that come later among them."""
         given: dict[str, Any] = _restored(self._documents, self._outputs)
@@ -236,8 +266,8 @@ class Documents:
             raise ArgumentsRefused(self._mistakes, self.written)
 
     def without_destinations(self, name: str) -> dict[str, Any]:
-        """Return a document without the entries that are known only later or hold a password."""
-        document: dict[str, Any] = _public(self[name], self.later)
+        """Return a document without the addresses that are only passed on, and the list entries around them."""
+        document: dict[str, Any] = _public(fields(self.written.type)[name], self[name])
         return document
 
     def _read(self, kind: Any, value: Any, path: Path) -> Any:
@@ -252,6 +282,8 @@ class Documents:
         if isinstance(value, list | tuple):
             item = _inside(kind, 0)
             return [self._read(item, inner, (*path, index)) for index, inner in enumerate(value)]
+        if isinstance(value, SecretText):
+            self._secrets.add(str(value))
         return value
 
     def _read_fields(self, kind: type, value: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -350,26 +382,15 @@ def _restored(value: Any, outputs: Mapping[str, pulumi.Output[str]]) -> Any:
     return outputs.get(value, value) if isinstance(value, str) else value
 
 
-_GONE = object()
+def _public(kind: Any, value: Any) -> Any:
+    """Return a value of a type without what its type only passes on; an entry of a list goes whole."""
+    if not is_typeddict(kind):
+        return value
+    # Half a subscription is none, but settings around a list of them are settings still.
+    kept = {key: inner for key, inner in fields(kind).items() if is_typeddict(inner) or not _has_input(inner)}
+    return {key: _public(kept[key], inner) for key, inner in value.items() if key in kept}
 
 
-def _public(value: Any, later: LaterValues) -> Any:
-    """Return a document without the list entries and keys that hold a later value or a password."""
-    if isinstance(value, Mapping):
-        kept = {key: _public(item, later) for key, item in value.items()}
-        # An entry of a list goes whole: half a subscription is none.
-        return {key: item for key, item in kept.items() if item is not _GONE}
-    if isinstance(value, list):
-        return [item for item in value if not _hides(item, later)]
-    return _GONE if _hides(value, later) else value
-
-
-def _hides(value: Any, later: LaterValues) -> bool:
-    if isinstance(value, Mapping):
-        return any(_hides(item, later) for item in value.values())
-    return isinstance(value, str) and (value in later or has_password(value))
-
-
-def has_password(address: str) -> bool:
-    """Return whether a web address has the name and password with which SNS signs in."""
-    return bool(re.match(r"https://[^\s/?#]*@", address))
+def _without_credentials(word: str) -> str:
+    """Return a web address without its name and password and without its query; any other word as it is."""
+    return re.sub(r"^https://(?:[^\s/?#]*@)?([^\s?#]*).*", r"https://\1", word)

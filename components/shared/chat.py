@@ -92,7 +92,8 @@ class Chat(pulumi.ComponentResource):
         return topic.arn
 
     def _slack(self, name: str, index: int, channel: SlackChannel) -> Channel:
-        part = f"slack-{index if channel.channel in self.later else channel.channel}"
+        plain = channel.channel not in self.later and not self.later.is_secret(channel.channel)
+        part = f"slack-{channel.channel if plain else self.later.name(index, channel.channel)}"
         made = aws.chatbot.SlackChannelConfiguration(
             f"{name}-{part}",
             configuration_name=self.context.name(part),

@@ -18,9 +18,9 @@ class SubscriptionOptions(TypedDict):
     protocol: Choice[SubscriptionProtocol]
     """Way to the subscriber."""
     endpoint: pulumi.Input[str]
-    """E-mail address, telephone number such as `+15550100`, or `https://` address, as the protocol asks for. A name
-    and password in front of the host of an `https://` address are kept as a secret. It may be an Output of another
-    resource; the subscription is then named after its place in the list."""
+    """E-mail address, telephone number such as `+15550100`, or `https://` address, as the protocol asks for. An
+    `https://` address is kept as a secret, because a password, a query or its path may let its owner in. It may be an
+    Output of another resource; the subscription is then named after its place in the list."""
     severities: NotRequired[Sequence[Choice[Severity]]]
     """Severities of which the subscriber is notified; alarms go with `high`."""
 

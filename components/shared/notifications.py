@@ -1,5 +1,6 @@
 """Notifications: the topic of outcomes and alarms, its subscribers, chat channels and User Notifications."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import pulumi
@@ -7,7 +8,7 @@ import pulumi_aws as aws
 
 from orgsync.components.shared import resource_policies
 from orgsync.components.shared.alarms import Alarm
-from orgsync.components.shared.arguments import LaterValues, has_password
+from orgsync.components.shared.arguments import LaterValues
 from orgsync.components.shared.chat import Chat
 from orgsync.components.shared.stack_context import StackContext
 from orgsync.components.shared.user_notifications import UserNotifications
@@ -89,8 +90,7 @@ class Notifications(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self._later = later
-        for index, subscription in enumerate(settings.subscriptions):
-            self._subscribe(name, index, subscription)
+        self._subscribe(name, settings.subscriptions)
         chat = Chat(name, context, settings, later=later, key=key, opts=below) if settings.chat_severities else None
         channels = chat.channels if chat else ()
         UserNotifications(name, context, settings, channels, later=later, severity_alarm=severity_alarm, opts=below)
@@ -103,15 +103,18 @@ class Notifications(pulumi.ComponentResource):
         self.chat_topics = pulumi.Output.json_dumps(chat_topics, sort_keys=True)
         self.register_outputs({})
 
-    def _subscribe(self, name: str, index: int, subscription: Subscription) -> None:
-        # Named after the endpoint: adding one in the middle of the list leaves the others alone.
-        part = self._later.name(index, subscription.protocol, subscription.endpoint)
-        endpoint = self._later.value(subscription.endpoint)
-        aws.sns.TopicSubscription(
-            f"{name}-{subscription.protocol}-{part}",
-            topic=self.topic.arn,
-            protocol=subscription.protocol,
-            endpoint=pulumi.Output.secret(endpoint) if has_password(subscription.endpoint) else endpoint,
-            filter_policy=filter_policy(subscription.severities),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+    def _subscribe(self, name: str, subscriptions: Sequence[Subscription]) -> None:
+        named: Counter[str] = Counter()
+        for index, subscription in enumerate(subscriptions):
+            # Named after the endpoint: adding one in the middle of the list leaves the others alone.
+            part = self._later.name(index, subscription.protocol, subscription.endpoint)
+            named[part] += 1
+            aws.sns.TopicSubscription(
+                # Two addresses may differ by nothing but what no name may tell.
+                f"{name}-{subscription.protocol}-{part}" + (f"-{named[part]}" if named[part] > 1 else ""),
+                topic=self.topic.arn,
+                protocol=subscription.protocol,
+                endpoint=self._later.value(subscription.endpoint),
+                filter_policy=filter_policy(subscription.severities),
+                opts=pulumi.ResourceOptions(parent=self),
+            )

@@ -1,4 +1,4 @@
-"""A bucket as every one here is: private, TLS only, under the system's key, and its objects expire."""
+"""A bucket as every one here is: private, TLS only, under the system's key, and what it is meant to forget expires."""
 
 import pulumi
 import pulumi_aws as aws
@@ -11,6 +11,8 @@ class PrivateBucket(pulumi.ComponentResource):
         physical: its name, shared with all of AWS.
         policy: the bucket's policy, TLS only and whom else it lets in.
         days: after which an object is gone.
+        expiring: beginning of the keys that expire; all of them by default.
+        versioned: whether former versions of an object stay readable; those of keys that expire are gone a day later.
         protect: whether it, and what is in it, must outlast a mistaken destroy.
         bucket_key: whether S3 asks for a key once for many objects; not every service writes to such a bucket.
     """
@@ -26,6 +28,8 @@ class PrivateBucket(pulumi.ComponentResource):
         policy: str,
         days: int,
         protect: bool,
+        expiring: str = "",
+        versioned: bool = False,
         bucket_key: bool = True,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -57,6 +61,13 @@ class PrivateBucket(pulumi.ComponentResource):
             ],
             opts=below,
         )
+        versions: list[pulumi.Resource] = []
+        if versioned:
+            versions.append(
+                aws.s3.BucketVersioning(
+                    name, bucket=self.bucket.id, versioning_configuration={"status": "Enabled"}, opts=below
+                )
+            )
         aws.s3.BucketLifecycleConfiguration(
             name,
             bucket=self.bucket.id,
@@ -64,12 +75,14 @@ class PrivateBucket(pulumi.ComponentResource):
                 {
                     "id": "expire",
                     "status": "Enabled",
-                    "filter": {"prefix": ""},
+                    "filter": {"prefix": expiring},
                     "expiration": {"days": days},
                     "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
+                    # Of a versioned object, expiry alone would hide the newest version and keep it for ever.
+                    "noncurrent_version_expiration": {"noncurrent_days": 1} if versioned else None,
                 }
             ],
-            opts=below,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=versions),
         )
         aws.s3.BucketPolicy(
             name,

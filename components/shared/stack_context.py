@@ -77,7 +77,7 @@ class StackContext:
         """
         if topic.split(":")[1:4:2] != [self.partition, self.region]:
             raise ConfigurationRefused(
-                f"{path}: {topic} is not in {self.region} of the partition {self.partition}; name a topic there"
+                f"{path}: the topic is not in {self.region} of the partition {self.partition}; name a topic there"
             )
 
     @property

@@ -1,11 +1,10 @@
-"""Entry point `initial_sync`: CloudFormation's request is answered when the run that it starts has ended (crhelper).
+"""Entry point `initial_sync`: CloudFormation's request is answered when the run that it needs has ended (crhelper).
 
 The only importer of crhelper. It polls by a rule of its own, so that a run may outlive
 many invocations, and puts the end of an exception into CloudFormation's reason: ours
 name codes and places, never a contact's values.
 """
 
-import json
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -15,8 +14,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from crhelper import CfnResource
 
 from orgsync.contact_sync.answering_run import answering_run, refusal
-from orgsync.contact_sync.config import parse
-from orgsync.contact_sync.core.errors import InitialSyncFailed, Paused
+from orgsync.contact_sync.config import ContactSyncConfig, parse, starts_run
+from orgsync.contact_sync.core.errors import ConfigurationUnreadable, InitialSyncFailed, Paused
 from orgsync.contact_sync.core.notification import Notification
 from orgsync.contact_sync.core.outcome import RunSummary
 from orgsync.contact_sync.core.run import Run, RunStatus
@@ -46,9 +45,6 @@ def _helper() -> Any:
         # crhelper catches what fails, and logs it without the run.
         with run_lines(_run_id(event)):
             helper.Data.update(begin(event, Services.of_environment()))
-        # crhelper puts the event into a rule's input, which takes 8 KB: a list of exclusions would not fit.
-        event["ResourceProperties"].pop("Configuration")
-        event.pop("OldResourceProperties", None)
         return _identity(event)
 
     def look(event: dict[str, Any], _context: object) -> str | None:
@@ -79,31 +75,58 @@ def _identity(event: dict[str, Any]) -> str:
 
 
 def begin(event: dict[str, Any], services: Services) -> dict[str, str]:
-    """Write the configuration and start the run; asked again for the same request, it changes nothing.
+    """Write the configuration and start the run, if it needs one; asked again for the same request, it changes nothing.
 
     Returns:
         The custom resource's attributes so far, and when it `Started`.
 
     Raises:
         ConfigurationRefused: the configuration is not valid; nothing was written.
+        StoreFailed: it cannot be read, or something could not be written.
     """
-    document = json.loads(event["ResourceProperties"]["Configuration"])
-    parse(document)
+    properties, before = event["ResourceProperties"], event.get("OldResourceProperties", {})
     now = timestamp(services.clock.now())
-    before = event.get("OldResourceProperties", {}).get("Configuration")
-    if event["RequestType"] == "Update" and before and json.loads(before) == document:
+    if event["RequestType"] == "Update" and _object(before) == _object(properties):
         # Only how to wait has changed: there is nothing to reconcile, and what the last run did stands.
         return {**_last(services), "Started": now}
+    document = services.bucket.configuration(*_object(properties))
+    config = parse(document)
     run_id = _run_id(event)
+    needed = _needs_run(config, event["RequestType"], run_id, services)
     # Asked before anything is done: it takes no part in what follows, and must not fail half of it.
-    going_back = event["RequestType"] == "Update" and _goes_back(event["StackId"], services)
+    going_back = needed and event["RequestType"] == "Update" and _goes_back(event["StackId"], services)
     services.configs.write(document, at=now, by=run_id)
+    if config.paused:
+        return {**_NOTHING, "Status": InitialSyncStatus.PAUSED, "Started": now}
+    if not needed:
+        return {**_last(services), "Started": now}
     trigger = OwnEvent.INITIAL_SYNC.document({"initiator": event["StackId"]})
     services.executions.start(run_id, trigger)
     # From here on silence is bad news, and an alarm takes it for that: nothing has ended yet.
     metrics.add_metric(Metric.HEARTBEAT, MetricUnit.Count, 1)
     status = InitialSyncStatus.STARTED if going_back else InitialSyncStatus.RUNNING
     return {**_NOTHING, "RunId": run_id, "Status": status, "Started": now}
+
+
+def _object(properties: Properties) -> tuple[str, str]:
+    """Return key and version of the configuration object that a request names."""
+    return properties.get("ConfigurationKey", ""), properties.get("ConfigurationVersion", "")
+
+
+def _needs_run(config: ContactSyncConfig, request: str, run_id: str, services: Services) -> bool:
+    """Return whether a configuration must be followed by a run.
+
+    It is compared with what was in force before this request, whoever wrote that: the table knows, while CloudFormation
+    knows only what it asked for itself.
+    """
+    if request == "Create":
+        return not config.paused
+    try:
+        before = services.configs.before(run_id)
+    except ConfigurationUnreadable as error:
+        logger.warning("what was in force cannot be read, so it is taken for another", reason=str(error))
+        before = None
+    return starts_run(before, config) if before else not config.paused
 
 
 _NOTHING = {
@@ -131,13 +154,13 @@ def _goes_back(stack_id: str, services: Services) -> bool:
 
 
 def _last(services: Services) -> dict[str, str]:
-    """Return the attributes of the run of the newest configuration.
+    """Return the attributes of the newest run that a configuration started.
 
     A run that failed is left out: where it failed the first deployment, another has been there since with the
     same configuration, which is no new version.
     """
-    author = services.configs.author()
-    run = answering_run(author, services.states)[1] if author else None
+    runs = (answering_run(author, services.states)[1] for author in services.configs.authors())
+    run = next((run for run in runs if run), None)
     completed = run is not None and run.status is RunStatus.COMPLETED
     return _answers(run) if run and completed else {**_NOTHING, "Status": InitialSyncStatus.UNCHANGED}
 

@@ -10,13 +10,19 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from orgsync.contact_sync.names import Kind, OnSourceDelete, Operation
-from orgsync.shared.configuration import StrictModel, validate
+from orgsync.contact_sync.names import FunctionName, Kind, OnSourceDelete, Operation
+from orgsync.shared.configuration import ConfigurationRefused, StrictModel, canonical_json, validate
 from orgsync.shared.notification_settings import NotificationSettings
 from orgsync.shared.organization_units import account_id, unit_path_or_id
 from orgsync.shared.schedule import schedule as schedule_that_fires
 
+LARGEST_DOCUMENT = 350_000
+"""Bytes of a document as JSON: as an item of DynamoDB, which takes 400 KB, it is smaller."""
+
 AccountId = Annotated[str, BeforeValidator(account_id)]
+
+LONGEST_WAITS = FunctionName.longest_life() - 60
+"""Seconds that one account may wait in all; the last minute of a function's life is left for the calls."""
 
 
 def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -99,6 +105,17 @@ class ContactSyncConfig(StrictModel):
     notification_settings: NotificationSettings = NotificationSettings()
     paused: bool = False
 
+    @model_validator(mode="after")
+    def _waits(self) -> "ContactSyncConfig":
+        # A life that cannot bring one account to its end would begin the account again and again.
+        seconds = sum(self.retry_config.delays()) + sum(self.verify_config.delays())
+        if seconds > LONGEST_WAITS:
+            raise ValueError(
+                f"the waits of retry_config and verify_config for one account add up to {seconds:.0f} seconds, and "
+                f"{LONGEST_WAITS} at most fit into a function's life; lower their delays or their max_attempts"
+            )
+        return self
+
     def excludes(self, tags: Mapping[str, str]) -> bool:
         """Return whether any tag of an account has an excluded value."""
         return bool(self.exclusions(tags=tags))
@@ -128,6 +145,29 @@ class ContactSyncConfig(StrictModel):
         return self.pacing.get(operation, AWS_QUOTAS[operation])
 
 
+DECISIONS = frozenset(
+    {"contact_types", "excluded_accounts", "excluded_units", "excluded_tags", "on_source_delete", "paused"}
+)
+"""Fields that decide what accounts should hold. Every other field says how, when or for whom a run works."""
+
+
+def starts_run(before: ContactSyncConfig, after: ContactSyncConfig) -> bool:
+    """Return whether a change of configuration must be followed by a run: what accounts should hold has changed.
+
+    The order of a list decides nothing. A pause keeps every run from starting; its end starts one, for whatever
+    happened meanwhile.
+    """
+    return not after.paused and any(
+        _unordered(getattr(before, name)) != _unordered(getattr(after, name)) for name in DECISIONS
+    )
+
+
+def _unordered(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _unordered(item) for key, item in value.items()}
+    return frozenset(value) if isinstance(value, tuple) else value
+
+
 def parse(document: Mapping[str, Any], path: str = "") -> ContactSyncConfig:
     """Validate a configuration document.
 
@@ -137,4 +177,11 @@ def parse(document: Mapping[str, Any], path: str = "") -> ContactSyncConfig:
     Raises:
         ConfigurationRefused: with one line a mistake: its path, what is wrong, what is allowed.
     """
-    return validate(ContactSyncConfig, document, path)
+    config = validate(ContactSyncConfig, document, path)
+    size = len(canonical_json(document))
+    if size > LARGEST_DOCUMENT:
+        raise ConfigurationRefused(
+            f"{path or 'the document'}: has {size} bytes as JSON, {LARGEST_DOCUMENT} at most; "
+            "exclude accounts by unit or tag rather than one by one"
+        )
+    return config

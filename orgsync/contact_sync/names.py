@@ -241,19 +241,29 @@ class Cause(StrEnum):
     OPERATOR = "operator"
 
 
+RUNS = "runs/"
+"""Beginning of the run bucket's keys of batches and reports, which expire."""
+
+CONFIGURATIONS = "configurations/"
+"""Beginning of the run bucket's keys of configurations, which a stack or a rollback may name: they never expire."""
+
+CONFIGURATION_OBJECT = f"{CONFIGURATIONS}{SYSTEM}.json"
+"""Key of the configuration that a deployment hands over. Every content is a version of it, and none is ever changed."""
+
+
 def manifest_key(run_id: str) -> str:
     """Return the run bucket's key of a run's list of batches: JSON `[{"run_id": ..., "batch": 0}, ...]`."""
-    return f"runs/{run_id}/batches.json"
+    return f"{RUNS}{run_id}/batches.json"
 
 
 def batch_key(run_id: str, batch: int) -> str:
     """Return the run bucket's key of one batch: JSON `[{"account": id, "kinds": [...]}, ...]`."""
-    return f"runs/{run_id}/batches/{batch:05d}.json"
+    return f"{RUNS}{run_id}/batches/{batch:05d}.json"
 
 
 def report_key(run_id: str) -> str:
     """Return the run bucket's key of a run's report: JSON lines, the header first, then one receipt a line."""
-    return f"runs/{run_id}/report.jsonl"
+    return f"{RUNS}{run_id}/report.jsonl"
 
 
 def discovery_parameter(prefix: str) -> str:

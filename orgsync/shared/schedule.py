@@ -1,8 +1,9 @@
-"""EventBridge Scheduler's expressions: `rate(…)` and `cron(…)`, and whether one can ever fire."""
+"""EventBridge Scheduler's expressions: `rate(…)` and `cron(…)`, and whether one can ever fire, or fire again."""
 
 import re
 from calendar import monthrange
 from collections.abc import Mapping
+from datetime import date
 
 WANTED = "write rate(1 day), rate(12 hours) or cron(minutes hours day month weekday year) with one day ?"
 MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
@@ -53,8 +54,7 @@ def schedule(value: str) -> str:
     if (fields[2] == "?") == (fields[4] == "?"):
         raise ValueError(f"one of day and weekday is ?, the other is not; {WANTED}")
     # The past counts too: a stored version is parsed again later, and must stay what it was.
-    dated = ((year, month) for year in sorted(parsed["year"]) for month in parsed["month"])
-    if not any(_fires(parsed["day"], fields[4], year, month) for year, month in dated):
+    if not _fires_from(parsed, fields[4], date.min):
         raise ValueError(
             "no month that it names has such a day, so it would never fire: "
             "name an earlier day, or other months or years"
@@ -62,19 +62,42 @@ def schedule(value: str) -> str:
     return value
 
 
-def _fires(days: set[int], weekday: str, year: int, month: int) -> bool:
-    """Return whether a month has one of these days or, with none, the weekday n#k.
+def fires_again(expression: str, today: date) -> bool:
+    """Return whether an expression that `schedule` took fires on a day from today on.
 
-    L, LW, nL and plain ones each
-    month has.
+    A deployment asks this of a new schedule: one that names only days of the past fires as rarely as one that names
+    no day at all.
+    """
+    if expression.startswith("rate("):
+        return True
+    fields = expression.removeprefix("cron(").removesuffix(")").split(" ")
+    parsed = {name: _numbers(text, name) for name, text in zip(FIELDS, fields, strict=True)}
+    return _fires_from(parsed, fields[4], today)
+
+
+def _fires_from(parsed: Mapping[str, set[int]], weekday: str, first: date) -> bool:
+    """Return whether a month that is named has a day that is, from the first day on."""
+    return any(
+        _fires(parsed["day"], weekday, year, month, first.day if (year, month) == (first.year, first.month) else 1)
+        for year in sorted(parsed["year"])
+        for month in parsed["month"]
+        if (year, month) >= (first.year, first.month)
+    )
+
+
+def _fires(days: set[int], weekday: str, year: int, month: int, earliest: int) -> bool:
+    """Return whether a month has one of these days or, with none, the weekday n#k, from its earliest day on.
+
+    L, LW, nL and plain ones each month has. Whether these have passed in a month that has begun is not judged: they
+    are taken for days that are still to come.
     """
     first, length = monthrange(year, month)
     nth = NTH.fullmatch(weekday)
     if nth:
         # Sunday is 1 in an expression; Monday is 0 in Python's calendar.
         before = (_number(nth[1], "weekday") - 2 - first) % 7
-        return before + 7 * (int(nth[2]) - 1) < length
-    return not days or min(days) <= length
+        return earliest <= before + 7 * (int(nth[2]) - 1) + 1 <= length
+    return not days or any(earliest <= day <= length for day in days)
 
 
 def _numbers(text: str, field: str) -> set[int]:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import runpy
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -49,8 +49,10 @@ class Program(list[Declared]):
 class Declare(Protocol):
     """Runs the unmodified `__main__.py` for a stack, with keys of its stack file laid over."""
 
-    def __call__(self, stack: str = "dev", region: str = "us-east-1", **changes: Any) -> Program:
-        """Return what the program declared."""
+    def __call__(
+        self, stack: str = "dev", region: str = "us-east-1", secrets: Sequence[str] = (), **changes: Any
+    ) -> Program:
+        """Return what the program declared; `secrets` are keys of the stack file in which a secret stands."""
         ...
 
 
@@ -64,6 +66,8 @@ class _Cloud(pulumi.runtime.Mocks):
         self.made.append(Declared(args.typ, args.name, args.inputs))
         arn = f"arn:aws:any:us-east-1:{MANAGEMENT}:{args.name}"
         made = {"arn": arn, "chatConfigurationArn": arn, "outputs": {"Status": "completed"}}
+        if args.typ == "aws:s3/bucketObjectv2:BucketObjectv2":
+            made["versionId"] = f"{args.name}-version"
         return f"{args.name}-id", {**args.inputs, **made}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
@@ -86,14 +90,14 @@ def declarer(folder: Path) -> Declare:
     layer = folder / "layer.zip"
     zipfile.ZipFile(layer, "w").close()
 
-    def declare(stack: str = "dev", region: str = "us-east-1", **changes: Any) -> Program:
+    def declare(stack: str = "dev", region: str = "us-east-1", secrets: Sequence[str] = (), **changes: Any) -> Program:
         config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
         config |= {f"orgsync:{key}": value for key, value in changes.items()}
         cloud = _Cloud(region)
         # The SDK asks for the thread's loop, which a test before this one may have taken away (asyncio.run does).
         asyncio.set_event_loop(asyncio.new_event_loop())
         pulumi.runtime.set_mocks(cloud, project="orgsync", stack=stack, preview=False)
-        pulumi.runtime.set_all_config({key: json.dumps(value) for key, value in config.items()})
+        pulumi.runtime.set_all_config({key: json.dumps(value) for key, value in config.items()}, list(secrets))
         with pytest.MonkeyPatch.context() as patch:
             # The real layer comes from a package index; these tests stay off the network.
             patch.setattr(packaging, "build_layer", lambda lock, folder: layer)

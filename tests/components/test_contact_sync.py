@@ -4,11 +4,21 @@ import json
 from typing import Any
 
 import pytest
+from pulumi.runtime import rpc
 
 from orgsync.components.contact_sync import permissions
 from orgsync.components.contact_sync.deployment import MemorySizes
 from orgsync.components.shared.statements import Statement
-from orgsync.contact_sync.names import Env, FunctionName, discovery_parameter
+from orgsync.contact_sync.config import parse
+from orgsync.contact_sync.names import (
+    CONFIGURATION_OBJECT,
+    Env,
+    FunctionName,
+    batch_key,
+    discovery_parameter,
+    manifest_key,
+    report_key,
+)
 from orgsync.shared.configuration import ConfigurationRefused
 from tests.components.program import ROOT, Declare, Program
 
@@ -152,6 +162,14 @@ def test_subscribers_of_the_stack_file_are_subscribed(declare: Declare) -> None:
             "contact_sync.excluded_accounts.0: must be an account id of 12 digits",
         ),
         ({"contact_sync": {"schedule": "daily"}}, "contact_sync.schedule: write rate"),
+        (
+            {"contact_sync": {"schedule": "cron(0 6 * * ? 2020-2024)"}},
+            "contact_sync.schedule: names days of the past only",
+        ),
+        (
+            {"contact_sync": {"verify_config": {"delay": 60, "max_attempts": 4}}},
+            "contact_sync: the waits of retry_config and verify_config for one account add up to 914 seconds, and 840",
+        ),
         ({"deployment": {"log_level": "LOUD"}}, "deployment.log_level: must be DEBUG"),
         (
             {"deployment": {"memory": {"plans": 1}}},
@@ -167,8 +185,69 @@ def test_a_mistake_in_the_stack_file_fails_the_preview(declare: Declare, changes
     assert str(refused.value).startswith(said)
 
 
-def test_a_configuration_that_no_template_can_hold_is_refused(declare: Declare) -> None:
-    """CloudFormation takes some 50 KB; the remedy is not to name every account."""
-    everyone = [f"{200_000_000_000 + number}" for number in range(4000)]
-    with pytest.raises(ConfigurationRefused, match="exclude accounts by unit or tag"):
-        declare("dev", contact_sync={"excluded_accounts": everyone})
+def test_the_configuration_is_an_object_that_the_template_only_names(declare: Declare) -> None:
+    """The content is a secret under the system's key; the custom resource has its key and its version, nothing else
+    of it, and nothing that follows from it."""
+
+    def handed_over(**document: Any) -> tuple[dict[str, Any], str]:
+        program = declare("dev", contact_sync=document)
+        body: str = program.one("Stack").inputs["templateBody"]
+        return program.one("BucketObjectv2").inputs, body
+
+    stored, body = handed_over(contact_types=["billing"], excluded_accounts=["200000000001"])
+    other, same_body = handed_over(contact_types=["security"], excluded_tags={"team": "a"})
+    assert body == same_body
+    ((_, resource),) = json.loads(body)["Resources"].items()
+    assert sorted(resource["Properties"]) == [
+        "ConfigurationKey",
+        "ConfigurationVersion",
+        "FailOn",
+        "ServiceTimeout",
+        "ServiceToken",
+        "Wait",
+    ]
+    assert resource["Properties"]["ConfigurationKey"] == stored["key"] == other["key"] == CONFIGURATION_OBJECT
+    assert resource["Properties"]["ConfigurationVersion"] == "contact-sync-version"
+    assert stored["serverSideEncryption"] == "aws:kms"
+    assert stored["kmsKeyId"] == "arn:aws:any:us-east-1:100000000001:contact-sync"
+    content = stored["content"]
+    assert content[rpc._special_sig_key] == rpc._special_secret_sig
+    assert json.loads(content["value"]) == {"contact_types": ["billing"], "excluded_accounts": ["200000000001"]}
+
+
+def test_the_same_configuration_is_the_same_object(declare: Declare) -> None:
+    """Order of keys and the engine's floats change nothing, so an unchanged deployment makes no version."""
+    one = {"retry_config": {"max_attempts": 3, "base_delay": 2}, "paused": False}
+    other = {"paused": False, "retry_config": {"base_delay": 2.0, "max_attempts": 3.0}}
+    first, second = (declare("dev", contact_sync=document).one("BucketObjectv2") for document in (one, other))
+    assert first.inputs == second.inputs
+
+
+def test_configurations_outlive_what_expires_beside_them(dev: Program) -> None:
+    """A stack may name a version for years, and a rollback the one before it: only what runs leave behind expires."""
+    (bucket,) = [made for made in dev.of("Bucket") if made.type.startswith("aws:")]
+    versioning = dev.one("BucketVersioning").inputs
+    assert versioning["bucket"] == f"{bucket.name}-id"
+    assert versioning["versioningConfiguration"] == {"status": "Enabled"}
+    (rule,) = dev.one("BucketLifecycleConfiguration").inputs["rules"]
+    prefix = rule["filter"]["prefix"]
+    assert not CONFIGURATION_OBJECT.startswith(prefix)
+    assert all(key.startswith(prefix) for key in (batch_key("r", 0), manifest_key("r"), report_key("r")))
+    assert rule["noncurrentVersionExpiration"] == {"noncurrentDays": 1}
+
+
+def test_the_object_comes_after_the_buckets_versions(dev: Program) -> None:
+    """An object from before has no version that a template could name."""
+    order = [resource.type.rsplit(":", 1)[-1] for resource in dev if resource.type.startswith("aws:")]
+    assert order.index("BucketVersioning") < order.index("BucketObjectv2") < order.index("Stack")
+
+
+def test_a_configuration_that_the_table_cannot_hold_is_refused(declare: Declare) -> None:
+    """DynamoDB takes 400 KB; the remedy is not to name every account."""
+
+    def everyone(count: int) -> list[str]:
+        return [f"{200_000_000_000 + number}" for number in range(count)]
+
+    with pytest.raises(ConfigurationRefused, match=r"^contact_sync: has \d+ bytes .*exclude accounts by unit or tag"):
+        declare("dev", contact_sync={"excluded_accounts": everyone(30_000)})
+    parse({"excluded_accounts": everyone(20_000)})

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from pulumi.runtime import rpc
 
 from orgsync.components.shared.notifications import filter_policy
 from orgsync.shared.configuration import ConfigurationRefused
@@ -195,3 +196,81 @@ def test_notifications_are_kept_where_the_stack_is_or_where_it_says(
     assert program.one("NotificationHub").inputs["notificationHubRegion"] == stands
     rules = [rule.inputs["regions"] for rule in program if rule.type.startswith("aws:notifications/eventRule")]
     assert rules == [["eu-west-1"]] * 3
+
+
+ALL_DESTINATIONS = {
+    "fallback_sns_topic": FALLBACK,
+    "subscriptions": [
+        {"protocol": "email", "endpoint": "hidden@example.com"},
+        {"protocol": "sms", "endpoint": "+15550123"},
+        {"protocol": "https", "endpoint": "https://hooks.example.com/path"},
+    ],
+    "slack_channels": [SLACK],
+    "teams_channels": [TEAMS],
+    "user_notifications_config": {"email_contacts": [{"address": "hidden.too@example.com"}]},
+}
+HIDDEN = [
+    "hidden@example.com",
+    "+15550123",
+    "hooks.example.com",
+    FALLBACK,
+    "hidden.too@example.com",
+    *SLACK.values(),
+    *TEAMS.values(),
+]
+"""Every destination above, as it would be found in an input or a name."""
+
+
+def in_the_open(program: Program, texts: list[str]) -> list[tuple[str, str]]:
+    """Return resources and texts that stand in their names, or in their inputs outside of a secret."""
+
+    def opened(value: Any) -> Any:
+        if isinstance(value, dict):
+            if rpc._special_sig_key in value:
+                return "[secret]"
+            return {key: opened(item) for key, item in value.items()}
+        return [opened(item) for item in value] if isinstance(value, list) else value
+
+    shown = [(made, f"{made.name} {json.dumps(opened(made.inputs), default=str)}") for made in program]
+    return [(made.name, text) for made, where in shown for text in texts if text in where]
+
+
+def test_a_secret_of_the_stack_file_stays_one(declare: Declare) -> None:
+    """The engine says only that the document has a secret: no destination is in the open in any name or input."""
+    found = in_the_open(declare("dev", **settings(**ALL_DESTINATIONS)), HIDDEN)
+    # The search can fail: without the secret all but the web address are legible in the state.
+    assert {text for _, text in found} == set(HIDDEN) - {"hooks.example.com"}
+    program = declare("dev", secrets=["orgsync:contact_sync"], **settings(**ALL_DESTINATIONS))
+    assert in_the_open(program, HIDDEN) == []
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://desk:hidden@hooks.example.com/path",
+        "https://hidden@hooks.example.com",
+        "https://hooks.example.com/path?token=hidden",
+        "https://hooks.example.com?hidden",
+        "https://hooks.example.com/services/hidden",
+    ],
+)
+def test_a_web_address_is_a_secret_whoever_wrote_it(declare: Declare, endpoint: str) -> None:
+    """A password, a query or the path itself lets its owner in."""
+    program = declare("dev", **settings(subscriptions=[{"protocol": "https", "endpoint": endpoint}]))
+    assert in_the_open(program, ["hidden", "hooks.example.com"]) == []
+    assert rpc._special_sig_key in program.one("TopicSubscription").inputs["endpoint"]
+
+
+def test_a_name_does_not_tell_a_password(declare: Declare) -> None:
+    """Whatever the password or the query, the resource has the same name; two such addresses have two."""
+
+    def names(*endpoints: str) -> list[str]:
+        subscriptions = [{"protocol": "https", "endpoint": endpoint} for endpoint in endpoints]
+        return sorted(
+            made.name for made in declare("dev", **settings(subscriptions=subscriptions)).of("TopicSubscription")
+        )
+
+    one, other = "https://desk:first@example.com/a?token=1", "https://desk:second@example.com/a?token=2"
+    assert names(one) == names(other)
+    assert len(set(names(one, other))) == 2
+    assert names(one)[0] in names(one, "https://example.com/b")

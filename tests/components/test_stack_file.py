@@ -42,7 +42,7 @@ def test_a_misspelt_key_is_refused(key: str) -> None:
     assert str(refused.value) == f"{key}: is not a key here; allowed: orgsync:contact_sync, orgsync:deployment"
 
 
-@pytest.mark.parametrize("value", ["", "null", "true", "[]", '"text"', "not json", "1"])
+@pytest.mark.parametrize("value", ["", "null", "true", "[]", '"text"', "not json", "1", '{"a":' * 100_000])
 def test_what_is_no_mapping_is_refused(value: str) -> None:
     """Also nothing at all: whoever wants the defaults says so."""
     with pytest.raises(ConfigurationRefused, match=r"^orgsync:contact_sync: must be a mapping; write \{\}"):

@@ -9,8 +9,9 @@ import pytest
 from orgsync.contact_sync.adapters.run_bucket import RunBucket
 from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.stores import RunStore
-from orgsync.contact_sync.names import Kind, batch_key, manifest_key, report_key
+from orgsync.contact_sync.names import CONFIGURATION_OBJECT, Kind, batch_key, manifest_key, report_key
 from orgsync.sandbox.contact_sync.stores import MemoryRunStore
+from orgsync.shared.configuration import ConfigurationRefused
 from orgsync.shared.errors import StoreFailed
 from tests.memory import client
 
@@ -49,6 +50,48 @@ def text(bucket: RunStore) -> Text:
         return body.decode()
 
     return read
+
+
+@pytest.fixture
+def hand_over(bucket: RunStore) -> Callable[[str], str]:
+    """Puts a configuration object's content as a deployment does; returns its version."""
+
+    def remember(content: str) -> str:
+        assert isinstance(bucket, MemoryRunStore)
+        version = f"v{len(bucket.configurations)}"
+        bucket.configurations[CONFIGURATION_OBJECT, version] = content
+        return version
+
+    def put(content: str) -> str:
+        s3 = client("s3")
+        s3.put_bucket_versioning(Bucket="runs", VersioningConfiguration={"Status": "Enabled"})
+        version: str = s3.put_object(Bucket="runs", Key=CONFIGURATION_OBJECT, Body=content.encode())["VersionId"]
+        return version
+
+    return remember if isinstance(bucket, MemoryRunStore) else put
+
+
+def test_every_version_of_a_configuration_stays_readable(bucket: RunStore, hand_over: Callable[[str], str]) -> None:
+    """A rollback names a former one, however many came after it."""
+    documents = [{"excluded_tags": {"team": f"Équipe {number}"}} for number in range(30)]
+    versions = [hand_over(json.dumps(document, ensure_ascii=False)) for document in documents]
+    assert len(set(versions)) == len(documents)
+    assert [bucket.configuration(CONFIGURATION_OBJECT, version) for version in versions] == documents
+
+
+def test_a_version_that_is_gone_is_a_failure_of_the_store(bucket: RunStore, hand_over: Callable[[str], str]) -> None:
+    """A version that S3 never gave is none of another."""
+    hand_over("{}")
+    with pytest.raises(StoreFailed, match=r"^GetObject: "):
+        bucket.configuration(CONFIGURATION_OBJECT, "nothing")
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"a": 1, "a": 2}', '{"a":' * 100_000], ids=["", "open", "twice", "deep"])
+def test_what_is_no_document_is_refused(bucket: RunStore, hand_over: Callable[[str], str], content: str) -> None:
+    """Whoever puts something else there by hand reads a refusal, and no value of it."""
+    version = hand_over(content)
+    with pytest.raises(ConfigurationRefused, match="is not readable JSON"):
+        bucket.configuration(CONFIGURATION_OBJECT, version)
 
 
 def test_batches_come_back_as_they_were_cut(bucket: RunStore, text: Text) -> None:

@@ -81,6 +81,25 @@ def test_going_back_to_an_earlier_configuration_is_waited_for(cloud: Cloud) -> N
     assert (outcome["status"], outcome["scenario"], outcome["failed"]) == ("partial", "permission_errors", 1)
 
 
+def test_a_rollback_finds_the_configuration_before(cloud: Cloud) -> None:
+    """However many deployments failed since: its version is still there, is in force again, and the next one works."""
+    security, operations = {**QUICK, "contact_types": ["security"]}, {**QUICK, "contact_types": ["operations"]}
+    with open_engine("inline", cloud, ROOT, STACK_KEY) as engine:
+        engine.up("dev", security)
+        cloud.settle()
+        cloud.faults.add({"operation": "PutAlternateContact", "error": "AccessDeniedException"})
+        for days in (2, 3, 4):
+            with pytest.raises(DeployFailed, match="UPDATE_ROLLBACK_COMPLETE"):
+                engine.up("dev", {**operations, "schedule": f"rate({days} days)"})
+            cloud.settle()
+            items = cloud.client("dynamodb").scan(TableName="orgsync-dev-contact-sync-config")["Items"]
+            assert max(items, key=lambda item: int(item["version"]["N"]))["contact_types"] == {"L": [{"S": "security"}]}
+        cloud.faults.clear()
+        assert engine.up("dev", operations).outputs["initial_sync"]["status"] == "completed"
+        engine.destroy("dev")
+        assert cloud.leftovers() == []
+
+
 @pytest.mark.parametrize("choice", ["inline", pytest.param("pulumi", marks=pytest.mark.engine)])
 def test_production_refuses_to_be_destroyed(cloud: Cloud, choice: str) -> None:
     """Protected resources are named before anything is removed; the data and the key are still there."""

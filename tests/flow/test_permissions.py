@@ -99,7 +99,7 @@ def exercise(cloud: Cloud, engine: InlineEngine) -> None:
     config = {**CONFIG, "excluded_units": ["/Own/Contacts", own]}
     engine.up("dev", config)
     # Of an update it is asked whether it undoes another.
-    engine.up("dev", {**config, "schedule": "rate(2 days)"})
+    engine.up("dev", {**config, "excluded_tags": {"contacts": ["own", "theirs"]}})
     cloud.create_account("one more")
     cloud.settle()
 

@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
+from orgsync.contact_sync.config import ContactSyncConfig, parse
 from orgsync.contact_sync.core import errors
 from orgsync.contact_sync.core.errors import InitialSyncFailed
 from orgsync.contact_sync.core.run import Run, RunStatus
-from orgsync.contact_sync.names import Cause
+from orgsync.contact_sync.names import CONFIGURATION_OBJECT, Cause
 from orgsync.contact_sync.services import Services
 from orgsync.handlers.contact_sync import initial_sync
 from orgsync.handlers.contact_sync.initial_sync import begin, progress
 from orgsync.handlers.contact_sync.plan import plan
 from orgsync.shared.configuration import ConfigurationRefused
-from orgsync.shared.errors import error_class
+from orgsync.shared.errors import StoreFailed, error_class
 from tests.invocation import FunctionContext
 from tests.world import MakeWorld, World
 
@@ -47,14 +48,24 @@ def world(make_world: MakeWorld) -> World:
     return made
 
 
-def request(kind: str = "Create", number: int = 1, document: Any = None, **properties: str) -> dict[str, Any]:
-    """Make a request of CloudFormation."""
-    configuration = json.dumps(QUICK if document is None else document)
+def named(world: World, document: Any) -> dict[str, str]:
+    """Put a configuration object and return the properties that name it; S3 gives no version twice."""
+    version = f"v{len(world.bucket.configurations)}"
+    text = document if isinstance(document, str) else json.dumps(document)
+    world.bucket.configurations[CONFIGURATION_OBJECT, version] = text
+    return {"ConfigurationKey": CONFIGURATION_OBJECT, "ConfigurationVersion": version}
+
+
+def request(
+    world: World, kind: str = "Create", number: int = 1, document: Any = None, **properties: str
+) -> dict[str, Any]:
+    """Make a request of CloudFormation, with an object that holds the document."""
+    configuration = named(world, QUICK if document is None else document)
     return {
         "RequestType": kind,
         "RequestId": f"request-{number}",
         "StackId": STACK,
-        "ResourceProperties": {"ServiceToken": "arn", "Configuration": configuration, **properties},
+        "ResourceProperties": {"ServiceToken": "arn", **configuration, **properties},
     }
 
 
@@ -90,7 +101,7 @@ def end_run(
 
 def test_a_deployment_writes_its_configuration_and_starts_a_run(world: World) -> None:
     """The configuration is in force and a full run is under way for the stack that asked."""
-    data = begin(request(), world.services)
+    data = begin(request(world), world.services)
     assert world.configuration()[1].contact_types == ("billing",)
     assert world.executions.events()[RUN] == {
         "source": "orgsync",
@@ -104,9 +115,9 @@ def test_a_deployment_writes_its_configuration_and_starts_a_run(world: World) ->
 @pytest.mark.parametrize("kind", ["Create", "Update"])
 def test_one_request_is_carried_out_once(world: World, kind: str) -> None:
     """A function that died and is called again for the same request: one version, one run, the same answer."""
-    data = begin(request(kind), world.services)
+    data = begin(request(world, kind), world.services)
     world.clock.skip(timedelta(seconds=90))
-    again = begin(request(kind), world.services)
+    again = begin(request(world, kind), world.services)
     assert {**again, "Started": ""} == {**data, "Started": ""}
     assert versions(world) == [1]
     assert world.started_runs() == {RUN}
@@ -116,31 +127,128 @@ def test_one_request_is_carried_out_once(world: World, kind: str) -> None:
 def test_a_bad_configuration_changes_nothing(world: World, document: Any) -> None:
     """Refused before anything is written or started, with the place of the mistake."""
     with pytest.raises(ConfigurationRefused):
-        begin(request(document=document), world.services)
+        begin(request(world, document=document), world.services)
     assert versions(world) == []
     assert world.started_runs() == set()
 
 
 def test_what_is_no_json_changes_nothing(world: World) -> None:
     """A configuration that is no JSON is refused as well."""
-    event = request()
-    event["ResourceProperties"]["Configuration"] = "{"
-    with pytest.raises(ValueError, match="Expecting"):
-        begin(event, world.services)
+    with pytest.raises(ConfigurationRefused, match="is not readable JSON"):
+        begin(request(world, document="{"), world.services)
     assert versions(world) == []
 
 
-def test_an_unchanged_configuration_is_no_new_version_but_a_run(world: World) -> None:
-    """Deploying again without a change brings the accounts in sync again."""
-    begin(request(), world.services)
-    begin(request("Update", 2), world.services)
-    assert versions(world) == [1]
+def test_an_object_that_is_gone_changes_nothing(world: World) -> None:
+    """The request fails by the name of what S3 said, before anything is written or started."""
+    event = request(world)
+    world.bucket.configurations.clear()
+    with pytest.raises(StoreFailed, match="NoSuchVersion"):
+        begin(event, world.services)
+    assert (versions(world), world.started_runs()) == ([], set())
+
+
+# Of every field that decides nothing about contacts, another value than QUICK's.
+OTHERWISE: dict[str, Any] = {
+    "schedule": "rate(2 days)",
+    "retry_config": {"base_delay": 0, "max_attempts": 1},
+    "verify_config": {"delay": 0, "max_attempts": 2},
+    "pacing": {"PutAlternateContact": {"rate": 1, "burst": 1}},
+    "notification_settings": {"failure_threshold": 3},
+}
+DECIDES: dict[str, Any] = {
+    "contact_types": ["billing", "security"],
+    "excluded_accounts": ["200000000001"],
+    "excluded_units": ["/Sandbox"],
+    "excluded_tags": {"team": "a"},
+    "on_source_delete": "ignore",
+}
+
+
+def test_every_field_is_tried_below() -> None:
+    """A field that is added is tried too, with the deployment's answer to its change."""
+    assert OTHERWISE.keys() | DECIDES.keys() | {"paused"} == ContactSyncConfig.model_fields.keys()
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_what_decides_nothing_about_contacts_is_a_version_and_no_run(world: World, name: str, times: int) -> None:
+    """The change is in force, nothing is compared for it, and the last run's result stands; also asked again."""
+    begin(request(world), world.services)
+    end_run(world, "completed", "low", "success_completion", counts={"success": 3})
+    update = request(world, "Update", 2, QUICK | {name: OTHERWISE[name]})
+    for _ in range(times):
+        data = begin(update, world.services)
+    assert (data["RunId"], data["Status"], data["Succeeded"]) == (RUN, "completed", "3")
+    assert poll(world, update, data) == {"Status": "completed"}
+    assert versions(world) == [1, 2]
+    assert world.configuration()[1] == parse(QUICK | {name: OTHERWISE[name]})
+    assert world.started_runs() == {RUN}
+
+
+@pytest.mark.parametrize("deaths", [0, 3])
+@pytest.mark.parametrize("name", DECIDES)
+def test_what_decides_about_contacts_starts_a_run(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str, deaths: int
+) -> None:
+    """One run, however often the function dies between the version that it wrote and the run."""
+    begin(request(world), world.services)
+    update = request(world, "Update", 2, QUICK | OTHERWISE | {name: DECIDES[name]})
+
+    def die(*_args: object) -> None:
+        raise StoreFailed("StartExecution: ServiceUnavailable")
+
+    for _ in range(deaths):
+        with monkeypatch.context() as patch:
+            patch.setattr(world.executions, "start", die)
+            with pytest.raises(StoreFailed):
+                begin(update, world.services)
+    assert begin(update, world.services)["Status"] == "running"
+    assert versions(world) == [1, 2]
     assert world.started_runs() == {RUN, "initial-sync-request-2"}
+
+
+def test_the_end_of_a_pause_starts_a_run_and_nothing_else_about_a_pause_does(world: World) -> None:
+    """Pausing, and whatever is changed during a pause, starts none; then everything that was missed is compared."""
+    paused = QUICK | {"paused": True}
+    documents = [QUICK, paused, paused | DECIDES, paused | DECIDES | OTHERWISE, QUICK]
+    said = [
+        begin(request(world, "Update" if number else "Create", number, document), world.services)["Status"]
+        for number, document in enumerate(documents)
+    ]
+    assert said == ["running", "paused", "paused", "paused", "running"]
+    assert world.started_runs() == {"initial-sync-request-0", "initial-sync-request-4"}
+
+
+def test_a_change_is_judged_by_what_is_in_force(world: World) -> None:
+    """Somebody else wrote a version meanwhile, so the deployment of a new schedule undoes a pause: that needs a run."""
+    begin(request(world), world.services)
+    world.services.configs.write(QUICK | {"paused": True}, at=AT, by="ann")
+    assert (
+        begin(request(world, "Update", 2, QUICK | {"schedule": "rate(2 days)"}), world.services)["Status"] == "running"
+    )
+
+
+def test_an_unreadable_table_is_mended_by_a_deployment_and_its_run(world: World) -> None:
+    """The version in force cannot be read, so it is taken for one that decided otherwise."""
+    begin(request(world), world.services)
+    world.configs.edit(2, {"contact_types": {"billing"}})
+    data = begin(request(world, "Update", 3, QUICK | {"schedule": "rate(2 days)"}), world.services)
+    assert (data["Status"], world.configuration()[0]) == ("running", 3)
+
+
+def test_the_same_configuration_in_another_object_is_no_version_and_no_run(world: World) -> None:
+    """Nothing has changed, whatever the object is called."""
+    begin(request(world), world.services)
+    end_run(world, "completed", "low", "success_completion")
+    assert begin(request(world, "Update", 2), world.services)["Status"] == "completed"
+    assert versions(world) == [1]
+    assert world.started_runs() == {RUN}
 
 
 def test_the_deployment_waits_for_its_run(world: World) -> None:
     """No answer while the run goes on; then its end, its severity and its counts."""
-    event = request()
+    event = request(world)
     data = begin(event, world.services)
     assert poll(world, event, data) is None
     carry_out(world)
@@ -159,7 +267,7 @@ def test_the_deployment_waits_for_its_run(world: World) -> None:
 
 def test_a_run_between_plan_and_report_is_waited_for(world: World) -> None:
     """An open header is no end."""
-    event = request()
+    event = request(world)
     data = begin(event, world.services)
     plan(
         "initial-sync-request-1",
@@ -174,7 +282,7 @@ def test_a_deployment_that_was_merged_waits_for_the_run_that_answers_it(world: W
     """Another run was under way: the deployment's end is that of the run which took up its request."""
     world.configure(contact_types=["billing"])
     world.start("run-1")
-    event = request(number=2)
+    event = request(world, number=2)
     data = begin(event, world.services)
     waiting = world.plan("initial-sync-request-2")["into"]
     assert poll(world, event, data) is None
@@ -188,23 +296,23 @@ def test_a_deployment_that_was_merged_waits_for_the_run_that_answers_it(world: W
 
 def test_a_paused_stack_is_deployed(world: World) -> None:
     """Paused is as configured: the deployment succeeds without a run."""
-    event = request(document=QUICK | {"paused": True})
+    event = request(world, document=QUICK | {"paused": True})
     data = begin(event, world.services)
-    carry_out(world)
     assert poll(world, event, data) == {"Status": "paused"}
+    assert world.started_runs() == set()
     assert world.differing(["billing"]) == world.members
 
 
 def test_wait_start_does_not_wait(world: World) -> None:
     """An owner who does not want to wait has the run's id and goes on."""
-    event = request(Wait="start")
+    event = request(world, Wait="start")
     data = begin(event, world.services)
     assert poll(world, event, data) == {"Status": "started"}
 
 
 def test_a_run_longer_than_cloudformations_patience_goes_on_without_it(world: World) -> None:
     """After fifty minutes the deployment is done and the run is not: it is said to be handed over."""
-    event = request()
+    event = request(world)
     data = begin(event, world.services)
     world.clock.skip(timedelta(minutes=49))
     assert poll(world, event, data) is None
@@ -215,7 +323,7 @@ def test_a_run_longer_than_cloudformations_patience_goes_on_without_it(world: Wo
 @pytest.mark.parametrize("error", RUN_ERRORS)
 def test_a_failed_run_fails_the_deployment_with_its_remedy(world: World, error: str) -> None:
     """CloudFormation's reason has 240 characters: the error, its place, and what to do, whole."""
-    event = request()
+    event = request(world)
     data = begin(event, world.services)
     end_run(world, error=error, detail="security.PhoneNumber must be a phone number; " * 9)
     with pytest.raises(InitialSyncFailed) as failed:
@@ -228,7 +336,7 @@ def test_a_failed_run_fails_the_deployment_with_its_remedy(world: World, error: 
 
 def test_a_run_that_brought_no_account_in_sync_names_the_cause_and_itself(world: World) -> None:
     """The reason says what most contacts failed with and what to do, counts them, and leads to their receipts."""
-    event = request()
+    event = request(world)
     data = begin(event, world.services)
     world.refuse("*", "*", "AccessDeniedException")
     carry_out(world)
@@ -244,12 +352,12 @@ def test_a_run_that_brought_no_account_in_sync_names_the_cause_and_itself(world:
 @pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
 def test_an_execution_that_died_without_a_run_fails_the_deployment(world: World, status: str) -> None:
     """The state machine ended and left nothing: the deployment says so at once instead of waiting an hour."""
-    event = request()
+    event = request(world)
     data = begin(event, world.services)
     world.die(RUN, status)
     with pytest.raises(InitialSyncFailed, match="SystemFailure"):
         poll(world, event, data)
-    lenient = request(FailOn="never")
+    lenient = request(world, FailOn="never")
     assert answer(world, lenient, data)["Status"] == "failed"
 
 
@@ -265,7 +373,7 @@ def test_an_execution_that_died_without_a_run_fails_the_deployment(world: World,
 )
 def test_the_owner_decides_which_end_fails_a_deployment(world: World, fail_on: str | None, failing: set[str]) -> None:
     """By default a failed run; or nothing; or a severity and everything above it."""
-    event = request(FailOn=fail_on) if fail_on else request()
+    event = request(world, FailOn=fail_on) if fail_on else request(world)
     data = begin(event, world.services)
     for end in ("failed high", "failed medium", "completed high", "completed medium", "completed low"):
         status, severity = end.split()
@@ -277,46 +385,75 @@ def test_the_owner_decides_which_end_fails_a_deployment(world: World, fail_on: s
             assert answer(world, event, data)["Status"] == status
 
 
+OTHER_KINDS = QUICK | {"contact_types": ["billing", "security"]}
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_rollback_does_not_wait(world: World, times: int) -> None:
-    """A failed update is undone by the configuration before it: written, its run started, done, also when repeated."""
-    begin(request(number=1), world.services)
-    begin(request("Update", 2, QUICK | {"schedule": "rate(2 hours)"}), world.services)
-    back = request("Update", 3)
+    """A failed update is undone by the object before it: written, its run started, done, also when repeated."""
+    create = request(world, number=1)
+    begin(create, world.services)
+    update = request(world, "Update", 2, OTHER_KINDS)
+    begin(update, world.services)
+    # CloudFormation sends the former properties; their object is still there.
+    back = request(world, "Update", 3) | {key: create[key] for key in ("ResourceProperties",)}
+    back["OldResourceProperties"] = update["ResourceProperties"]
     world.stacks.status[STACK] = "UPDATE_ROLLBACK_IN_PROGRESS"
     for _ in range(times):
         data = begin(back, world.services)
     assert data["Status"] == "started"
     assert poll(world, back, data) == {"Status": "started"}
-    assert world.configuration()[1].schedule == "rate(1 day)"
+    assert world.configuration()[1].contact_types == ("billing",)
     assert "initial-sync-request-3" in world.started_runs()
     assert versions(world) == [1, 2, 3]
 
 
+def test_a_rollback_of_what_was_refused_changes_nothing(world: World) -> None:
+    """The update wrote nothing, so going back needs no version and no run."""
+    create = request(world)
+    begin(create, world.services)
+    update = request(world, "Update", 2, {"paused": "later"})
+    with pytest.raises(ConfigurationRefused):
+        begin(update, world.services)
+    world.stacks.status[STACK] = "UPDATE_ROLLBACK_IN_PROGRESS"
+    back = create | {"RequestType": "Update", "RequestId": "request-3"}
+    begin(back | {"OldResourceProperties": update["ResourceProperties"]}, world.services)
+    assert (versions(world), world.started_runs()) == ([1], {RUN})
+
+
 def test_going_back_to_an_earlier_configuration_is_no_rollback(world: World) -> None:
     """Only CloudFormation knows whether it undoes an update: an owner's own way back is waited for like any other."""
-    for number, document in enumerate([QUICK, QUICK | {"schedule": "rate(2 hours)"}, QUICK], start=1):
-        data = begin(request("Update" if number > 1 else "Create", number, document), world.services)
+    for number, document in enumerate([QUICK, OTHER_KINDS, QUICK], start=1):
+        data = begin(request(world, "Update" if number > 1 else "Create", number, document), world.services)
         assert data["Status"] == "running"
 
 
 def test_a_possible_rollback_is_not_waited_for(world: World) -> None:
     """CloudFormation does not always say: a stack whose rollback fails is stuck, and the run goes on all the same."""
-    begin(request(number=1), world.services)
+    begin(request(world, number=1), world.services)
     del world.stacks.status[STACK]
-    data = begin(request("Update", 2, QUICK | {"schedule": "rate(2 hours)"}), world.services)
+    data = begin(request(world, "Update", 2, OTHER_KINDS), world.services)
     assert data["Status"] == "started"
     assert "initial-sync-request-2" in world.started_runs()
 
 
 def test_another_way_of_waiting_keeps_the_last_runs_outcome(world: World) -> None:
-    """Nothing is reconciled, so the outcome of the configuration's own run stands."""
-    begin(request(number=1), world.services)
-    update = request("Update", 2, Wait="start") | {"OldResourceProperties": {"Configuration": json.dumps(QUICK)}}
+    """Nothing is reconciled, so the outcome of the newest run stands, whatever was changed without one since."""
+    create = request(world)
+    begin(create, world.services)
+    before = create["ResourceProperties"]
+    update = create | {
+        "RequestType": "Update",
+        "RequestId": "request-2",
+        "ResourceProperties": before | {"Wait": "start"},
+        "OldResourceProperties": before,
+    }
     assert begin(update, world.services)["Status"] == "unchanged"
     end_run(world)
     assert begin(update, world.services)["Status"] == "unchanged"
     end_run(world, "completed", scenario="partial_failure", counts={"success": 5, "failed": 1})
+    for number in range(12):
+        world.services.configs.write(QUICK | {"schedule": f"rate({number + 2} days)"}, at=AT, by=f"deployment-{number}")
     data = begin(update, world.services)
     assert (data["RunId"], data["Status"], data["Failed"]) == (RUN, "partial", "1")
     assert poll(world, update, data) == {"Status": "partial"}
@@ -325,7 +462,7 @@ def test_another_way_of_waiting_keeps_the_last_runs_outcome(world: World) -> Non
 
 def test_a_run_in_which_accounts_failed_is_called_partial(world: World) -> None:
     """Its attributes name the severity, the scenario and the counts."""
-    event = request()
+    event = request(world)
     data = begin(event, world.services)
     end_run(world, "completed", scenario="permission_errors", counts={"success": 9, "failed": 3})
     found = answer(world, event, data)
@@ -339,7 +476,7 @@ def test_a_run_in_which_accounts_failed_is_called_partial(world: World) -> None:
 
 def test_a_failed_run_that_must_not_fail_the_deployment_is_named(world: World) -> None:
     """Its class stands in the outputs, as it would in the reason."""
-    event = request(FailOn="never")
+    event = request(world, FailOn="never")
     data = begin(event, world.services)
     end_run(world, error="SourceUnwritable", scenario="configuration_errors")
     found = answer(world, event, data)
@@ -385,9 +522,9 @@ def cloudformation(helper: Any, monkeypatch: pytest.MonkeyPatch) -> Send:
 
 def test_deleting_touches_nothing(world: World, cloudformation: Send) -> None:
     """Deleting the stack changes no contact and no table and starts nothing; the resource keeps its identity."""
-    begin(request(), world.services)
+    begin(request(world), world.services)
     before = world.items(), world.account.contacts(), world.executions.events(), versions(world)
-    (sent,) = cloudformation(request("Delete", 9) | {"PhysicalResourceId": STACK})
+    (sent,) = cloudformation(request(world, "Delete", 9) | {"PhysicalResourceId": STACK})
     assert (sent["Status"], sent["PhysicalResourceId"]) == ("SUCCESS", STACK)
     assert (world.items(), world.account.contacts(), world.executions.events(), versions(world)) == before
 
@@ -396,21 +533,22 @@ def test_deleting_touches_nothing(world: World, cloudformation: Send) -> None:
 @pytest.mark.filterwarnings("ignore:No application metrics to publish")
 def test_a_refused_configuration_is_cloudformations_reason(world: World, cloudformation: Send) -> None:
     """The stack's events name the place of the configuration that is wrong."""
-    (sent,) = cloudformation(request(document={"schedule": "daily"}))
+    (sent,) = cloudformation(request(world, document={"schedule": "daily"}))
     assert sent["Status"] == "FAILED"
     assert "schedule: write rate(1 day)" in sent["Reason"]
     assert versions(world) == []
 
 
-def test_the_input_of_a_polling_rule_is_small(world: World, helper: Any) -> None:
-    """crhelper puts the event into a rule's input, which takes 8,192 characters: exclusions stay out of it."""
-    document = QUICK | {"excluded_accounts": [f"{number:012d}" for number in range(1000)]}
-    event = request("Update", 1, document) | {
-        "OldResourceProperties": {"Configuration": json.dumps(QUICK)},
+@pytest.mark.parametrize("accounts", [0, 1000, 20_000])
+def test_the_input_of_a_polling_rule_is_small(world: World, helper: Any, accounts: int) -> None:
+    """crhelper puts the event into a rule's input, which takes 8,192 characters: exclusions are in the object only."""
+    document = QUICK | {"excluded_accounts": [f"{number:012d}" for number in range(accounts)]}
+    event = request(world, "Update", 1, document) | {
+        "OldResourceProperties": named(world, QUICK),
         "LogicalResourceId": "Sync",
         "ResponseURL": "https://127.0.0.1/answer",
     }
     helper._event = event
     helper._update_func(event, None)
     assert len(json.dumps(event)) < 2000
-    assert world.configuration()[1].excluded_accounts[-1] == "000000000999"
+    assert len(world.configuration()[1].excluded_accounts) == accounts

@@ -1,11 +1,13 @@
 """Plan: a run that cannot be carried out ends before any write, by name, with a receipt for every account."""
 
+from typing import Any
+
 import pytest
 
-from orgsync.contact_sync.core.errors import NotManagementAccount
+from orgsync.contact_sync.core.errors import ConfigurationUnreadable, NotManagementAccount
 from orgsync.sandbox.model.organization import KINDS, MANAGEMENT, make_contact
 from tests.sample_events import sample_event
-from tests.world import MakeWorld, World
+from tests.world import STARTED, MakeWorld, World
 
 
 @pytest.fixture
@@ -61,15 +63,64 @@ def test_an_unknown_unit_fails_closed(world: World) -> None:
     assert world.account.contacts() == before
 
 
-def test_a_table_edited_by_hand_ends_as_a_configuration_error(world: World) -> None:
-    """A newest version that cannot be read is no silent refusal: a run fails, says where, and frees the lease."""
-    world.configs.edit(2, {"contact_types": ["privacy"]})
+def deeply_nested() -> dict[str, Any]:
+    """Return a document that Python itself gives up on."""
+    document: dict[str, Any] = {}
+    for _ in range(5000):
+        document = {"retry_config": document}
+    return document
+
+
+def self_containing() -> dict[str, Any]:
+    """Return a document that contains itself."""
+    document: dict[str, Any] = {}
+    document["retry_config"] = document
+    return document
+
+
+BY_HAND = {
+    "a kind that is none": {"contact_types": ["privacy"]},
+    "a set": {"contact_types": {"billing"}},
+    "bytes": {"excluded_units": b"/Sandbox"},
+    "a number for a text": {"schedule": 5},
+    "another release's field": {"contact_types": ["billing"], "excluded_names": ["x"]},
+    "nested deeply": deeply_nested(),
+    "in itself": self_containing(),
+}
+
+
+@pytest.mark.parametrize("how", BY_HAND)
+@pytest.mark.parametrize("members", [1, 30])
+def test_a_table_edited_by_hand_ends_as_a_configuration_error(make_world: MakeWorld, how: str, members: int) -> None:
+    """A newest version that cannot be read is no silent refusal: its run fails by name, with a receipt for every
+    account and kind, somebody is notified, and the lease is free for the run after it."""
+    world = make_world(members)
+    world.configure()
+    world.configs.edit(2, BY_HAND[how])
     before = world.account.contacts()
     answer = world.run()
     assert (answer["status"], answer["severity"]) == ("failed", "medium")
     assert world.header().error == "ConfigurationUnreadable"
-    assert "contact_types.0" in str(world.header().detail)
+    unreadable = ("skipped", "ConfigurationUnreadable")
+    assert world.ends() == {(account, kind): unreadable for account in world.members for kind in KINDS}
+    (message,) = world.messages()
+    assert "ConfigurationUnreadable" in message.body
     assert world.account.contacts() == before
+    assert world.holder() is None
+    world.configs.write({"contact_types": ["billing"], "verify_config": {"delay": 0}}, at=STARTED, by="ann")
+    assert world.run("run-2")["status"] == "completed"
+
+
+def test_a_version_that_becomes_unreadable_under_a_run_ends_it(world: World) -> None:
+    """Its worker cannot go on with what it began: the run is closed, every account has its receipt."""
+    world.start()
+    world.configs.edit(1, {"contact_types": {"billing"}})
+    with pytest.raises(ConfigurationUnreadable):
+        world.work()
+    world.report(error={"Error": "ConfigurationUnreadable"})
+    assert world.header().closed
+    assert set(world.ends()) == {(account, kind) for account in world.members for kind in KINDS}
+    assert len(world.messages()) == 1
     assert world.holder() is None
 
 

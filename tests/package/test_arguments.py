@@ -190,31 +190,36 @@ def test_where_values_are_passed_on_exists() -> None:
     assert {named(path) for path in VALUES} >= PASSED_ON
 
 
-def test_what_comes_later_is_no_part_of_the_configuration() -> None:
-    """A run needs no destination; an entry that is known later, or has a password, is left out of what it may read."""
-    https = {"protocol": "https"}
+def test_no_destination_is_part_of_what_a_run_may_read() -> None:
+    """A run publishes to topics: of people's addresses, given now or later, as a secret or not, it needs none."""
     notified = {
         "fallback_sns_topic": pulumi.Output.from_input("arn:aws:sns:us-east-1:100000000001:topic"),
         "failure_threshold": 2,
         "subscriptions": [
             {"protocol": "email", "endpoint": "desk@example.com"},
-            {**https, "endpoint": pulumi.Output.secret("https://name:password@example.com")},
-            {**https, "endpoint": "https://name:password@example.com"},
-            {**https, "endpoint": "https://example.com/a@b"},
+            {"protocol": "sms", "endpoint": "+15550100"},
+            {"protocol": "https", "endpoint": pulumi.Output.secret("https://name:password@example.com")},
+            {"protocol": "https", "endpoint": "https://name:password@example.com"},
+            {"protocol": "https", "endpoint": "https://example.com/a?token=b"},
         ],
-        "user_notifications_config": {"email_contacts": [{"address": pulumi.Output.from_input("a@example.com")}]},
+        "slack_channels": [{"workspace": "T0123ABCDE", "channel": "C0123ABCDE"}],
+        "teams_channels": [dict.fromkeys(("tenant", "team", "channel"), pulumi.Output.from_input("later"))],
+        "user_notifications_config": {
+            "delivery_channels": ["EMAIL", "SLACK"],
+            "notification_rules": {"low_priority": []},
+            "email_contacts": [{"address": pulumi.Output.from_input("a@example.com")}, {"address": "b@example.com"}],
+        },
     }
     given = settings({"contact_sync": {"schedule": "rate(1 hour)", "notification_settings": notified}})
-    assert len(given.config.notification_settings.subscriptions) == 4
+    assert len(given.config.notification_settings.subscriptions) == 5
     assert given.document == {
         "schedule": "rate(1 hour)",
         "notification_settings": {
             "failure_threshold": 2,
-            "subscriptions": [
-                {"protocol": "email", "endpoint": "desk@example.com"},
-                {"protocol": "https", "endpoint": "https://example.com/a@b"},
-            ],
-            "user_notifications_config": {"email_contacts": []},
+            "user_notifications_config": {
+                "delivery_channels": ["EMAIL", "SLACK"],
+                "notification_rules": {"low_priority": []},
+            },
         },
     }
     assert settings({"contact_sync": given.document}).config.notification_settings.failure_threshold == 2
@@ -252,6 +257,28 @@ def test_numbers_may_come_as_the_engine_sends_them() -> None:
     """The engine sends every number as a fraction; one that is whole is an integer, one that is not is none."""
     assert settings({"deployment": {"memory": {"plan": 256.0}}}).deployment.memory.plan == 256
     assert mistakes({"deployment": {"memory": {"plan": 256.5}}}) == {"deployment.memory.plan": "must be a whole number"}
+
+
+def itself() -> dict[str, Any]:
+    """Return a mapping that contains itself."""
+    made: dict[str, Any] = {}
+    made["retry_config"] = made
+    return made
+
+
+def list_of_itself() -> dict[str, Any]:
+    """Return a mapping of a list that contains itself."""
+    made: list[Any] = []
+    made.append(made)
+    return {"excluded_accounts": made}
+
+
+@pytest.mark.parametrize("document", [itself(), list_of_itself()], ids=["mapping", "list"])
+@pytest.mark.parametrize("name", ["contact_sync", "deployment"])
+def test_what_contains_itself_is_refused(name: str, document: dict[str, Any]) -> None:
+    """A program may make such a thing: it is refused by its argument's name like any other mistake."""
+    with pytest.raises(ArgumentsRefused, match=f"{name}"):
+        settings({name: document, "deployment" if name == "contact_sync" else "contact_sync": {}})
 
 
 PAIRS = validators()

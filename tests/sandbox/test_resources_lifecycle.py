@@ -125,6 +125,18 @@ LIVES = [
         {"bucket": "$bucket.bucket", "rules": [ENCRYPTED]},
     ),
     Life(
+        "aws:s3/bucketObjectv2:BucketObjectv2",
+        {
+            "bucket": "$bucket.bucket",
+            "key": "a/b.json",
+            "content": '{"a":1}',
+            "contentType": "application/json",
+            "serverSideEncryption": "aws:kms",
+            "kmsKeyId": "$key.arn",
+        },
+        {"content": '{"a":2}'},
+    ),
+    Life(
         "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
         {"bucket": "$bucket.bucket", "rule": {"objectOwnership": "BucketOwnerEnforced"}},
     ),

@@ -10,10 +10,14 @@ from pydantic import ValidationError
 
 from orgsync.contact_sync.config import (
     AWS_QUOTAS,
+    DECISIONS,
+    LONGEST_WAITS,
+    ContactSyncConfig,
     Pace,
     RetryConfig,
     VerifyConfig,
     parse,
+    starts_run,
 )
 from orgsync.contact_sync.names import Kind, Operation
 from orgsync.shared.configuration import ConfigurationRefused
@@ -410,3 +414,86 @@ def test_the_document_survives_json() -> None:
         }
     )
     assert parse(json.loads(config.model_dump_json())) == config
+
+
+@given(
+    retries=st.builds(dict, max_attempts=st.integers(0, 10), base_delay=st.floats(0, 60), max_delay=st.floats(60, 300)),
+    looks=st.builds(dict, delay=st.floats(0, 60), max_attempts=st.integers(1, 10)),
+)
+def test_the_waits_of_one_account_fit_into_a_functions_life(retries: dict[str, Any], looks: dict[str, Any]) -> None:
+    """Whatever each key allows by itself, their waits together are taken exactly where a life has the time for them."""
+    waits = sum(RetryConfig(**retries).delays()) + sum(VerifyConfig(**looks).delays())
+    document = {"retry_config": retries, "verify_config": looks}
+    if waits <= LONGEST_WAITS:
+        assert parse(document).verify_config.max_attempts == looks["max_attempts"]
+        return
+    with pytest.raises(ConfigurationRefused) as refused:
+        parse(document, "contact_sync")
+    (line,) = str(refused.value).splitlines()
+    for part in ("contact_sync: ", "retry_config", "verify_config", f"{waits:.0f} seconds", str(LONGEST_WAITS)):
+        assert part in line
+
+
+def test_endless_waits_are_named_with_their_sum_and_the_limit() -> None:
+    """Four looks from a minute on, doubling, and the default retries: 900 seconds and 14."""
+    with pytest.raises(ConfigurationRefused, match=r"add up to 914 seconds, and 840 at most"):
+        parse({"verify_config": {"delay": 60, "max_attempts": 4}})
+
+
+# Of every field, two different values; the first is not the default where a default is no decision by itself.
+FIELDS: dict[str, tuple[Any, Any]] = {
+    "contact_types": (["billing"], ["billing", "security"]),
+    "excluded_accounts": (["200000000001"], ["200000000001", "200000000002"]),
+    "excluded_units": (["/Sandbox"], ["/Sandbox/Team A"]),
+    "excluded_tags": ({"team": ["a"]}, {"team": ["a", "b"]}),
+    "on_source_delete": ("ignore", "propagate"),
+    "retry_config": ({"max_attempts": 1}, {"max_attempts": 2}),
+    "verify_config": ({"delay": 1}, {"delay": 2}),
+    "pacing": ({"PutAlternateContact": {"rate": 1, "burst": 1}}, {"PutAlternateContact": {"rate": 2, "burst": 1}}),
+    "schedule": ("rate(1 day)", "rate(2 days)"),
+    "notification_settings": (
+        {"subscriptions": []},
+        {"subscriptions": [{"protocol": "email", "endpoint": "desk@example.com"}]},
+    ),
+    "paused": (True, False),
+}
+DECIDES_NOTHING = {"retry_config", "verify_config", "pacing", "schedule", "notification_settings"}
+"""Fields that say how, when and for whom a run works, and not what accounts should hold."""
+
+CHOICES = st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in FIELDS.items()})
+
+
+def test_every_field_is_classified() -> None:
+    """A new field decides what accounts should hold, or it does not: nobody may forget to say which."""
+    assert not DECISIONS & DECIDES_NOTHING
+    assert DECISIONS | DECIDES_NOTHING == set(ContactSyncConfig.model_fields) == set(FIELDS)
+
+
+@given(before=CHOICES, after=CHOICES)
+def test_only_a_change_of_what_accounts_should_hold_starts_a_run(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Whatever else changes beside it; and a pause starts none, its end always one."""
+    old, new = parse(before), parse(after)
+    changed = {name for name in FIELDS if getattr(old, name) != getattr(new, name)}
+    assert starts_run(old, new) == (not new.paused and bool(changed - DECIDES_NOTHING))
+    assert not starts_run(new, new)
+    if old.paused and not new.paused:
+        assert starts_run(old, new)
+
+
+@given(
+    kinds=st.permutations(list(Kind)),
+    accounts=st.permutations([f"{200_000_000_000 + number}" for number in range(5)]),
+    values=st.permutations(["a", "b", "c"]),
+)
+def test_the_order_of_a_list_decides_nothing(kinds: list[Kind], accounts: list[str], values: list[str]) -> None:
+    """The same kinds, accounts and tags in another order are the same decision."""
+
+    def document(backwards: bool) -> dict[str, Any]:
+        step = -1 if backwards else 1
+        return {
+            "contact_types": [str(kind) for kind in kinds[::step]],
+            "excluded_accounts": accounts[::step],
+            "excluded_tags": {"team": values[::step]},
+        }
+
+    assert not starts_run(parse(document(False)), parse(document(True)))

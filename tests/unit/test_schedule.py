@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orgsync.shared.schedule import WEEKDAYS, schedule
+from orgsync.shared.schedule import WEEKDAYS, fires_again, schedule
 
 FIRE = [
     "rate(366 days)",
@@ -121,3 +121,47 @@ def test_a_months_weekdays_are_those_of_its_calendar(
     else:
         with pytest.raises(ValueError, match="never fire"):
             schedule(expression)
+
+
+TODAY = date(2026, 11, 26)
+PASSED = [
+    "cron(0 6 * * ? 2025)",
+    "cron(0 6 * * ? 1970-2025)",
+    "cron(0 6 ? * MON 2020,2024)",
+    "cron(0 6 1 1-10 ? 2026)",
+    "cron(0 6 25 11 ? 2026)",
+    "cron(0 6 29 2 ? 2000)",
+    "cron(0 6 29 2 ? 2024-2027)",
+    "cron(0 6 ? 11 MON#4 2026)",
+]
+STILL_FIRE = [
+    "rate(1 day)",
+    "cron(0 6 * * ? *)",
+    "cron(0 6 * * ? 2026)",
+    "cron(0 6 26 11 ? 2026)",
+    "cron(0 6 L 11 ? 2026)",
+    "cron(0 6 29 2 ? 2000/4)",
+    "cron(0 6 29 2 ? 2024-2028)",
+    "cron(0 6 ? 11 THU#4 2026)",
+    "cron(0 6 1 1 ? 2020-2027)",
+]
+
+
+@pytest.mark.parametrize("expression", PASSED)
+def test_a_schedule_of_the_past_is_known_as_one(expression: str) -> None:
+    """It was valid once, so a stored version of it is; but no day that it names is still to come."""
+    assert schedule(expression) == expression
+    assert not fires_again(expression, TODAY)
+
+
+@pytest.mark.parametrize("expression", STILL_FIRE)
+def test_one_day_to_come_is_enough(expression: str) -> None:
+    """Whatever else it names lies in the past."""
+    assert fires_again(expression, TODAY)
+
+
+@given(today=st.dates(date(1970, 1, 1), date(2199, 12, 31)), fires=st.dates(date(1970, 1, 1), date(2199, 12, 31)))
+def test_a_single_day_fires_again_until_it_has_passed(today: date, fires: date) -> None:
+    """A schedule of one day fires again on that day and on every day before it."""
+    expression = f"cron(0 6 {fires.day} {fires.month} ? {fires.year})"
+    assert fires_again(schedule(expression), today) == (fires >= today)

@@ -1,7 +1,7 @@
 """The configuration table as `ConfigStore`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -33,7 +33,7 @@ class ConfigTable:
         item = self._newest()
         if item is None:
             raise ConfigurationMissing("no version has been written")
-        return int(item["version"]), _read(item)
+        return _version(item), _read(item)
 
     @aws.store_errors()
     def at(self, version: int) -> ContactSyncConfig:
@@ -43,10 +43,14 @@ class ConfigTable:
             raise ConfigurationUnreadable(f"version {version} is gone")
         return _read(item)
 
-    def author(self) -> str | None:
-        """See `ConfigStore.author`."""
-        newest = self._newest()
-        return None if newest is None else str(newest["written_by"])
+    def before(self, author: str) -> ContactSyncConfig | None:
+        """See `ConfigStore.before`."""
+        item = next((item for item in self._newest_first() if item.get("written_by") != author), None)
+        return None if item is None else _read(item)
+
+    def authors(self) -> Iterator[str]:
+        """See `ConfigStore.authors`."""
+        return (author for item in self._newest_first() if isinstance(author := item.get("written_by"), str))
 
     @aws.store_errors()
     def write(self, document: Mapping[str, Any], *, at: str, by: str) -> int:
@@ -56,8 +60,8 @@ class ConfigTable:
         while True:
             newest = self._newest()
             if newest is not None and _document(newest) == plain:
-                return int(newest["version"])
-            version = int(newest["version"]) + 1 if newest else 1
+                return _version(newest)
+            version = _version(newest) + 1 if newest else 1
             note = {"written_at": at, "written_by": by}
             item = {"config_key": CONFIG_KEY, "version": version, **note, **plain}
             try:
@@ -68,15 +72,34 @@ class ConfigTable:
                 if aws.error_code(error) != "ConditionalCheckFailedException":
                     raise
 
-    @aws.store_errors()
     def _newest(self) -> dict[str, Any] | None:
-        answer = self._table.query(
-            KeyConditionExpression=Key("config_key").eq(CONFIG_KEY),
-            ScanIndexForward=False,
-            Limit=1,
-            ConsistentRead=True,
-        )
-        return next(iter(answer["Items"]), None)
+        return next(self._newest_first(), None)
+
+    def _newest_first(self) -> Iterator[dict[str, Any]]:
+        """Yield the items, newest first, each by a query of its own: they are large, and few are looked at."""
+        wanted = Key("config_key").eq(CONFIG_KEY)
+        page: dict[str, Any] = {}
+        while True:
+            with aws.store_errors():
+                answer = self._table.query(
+                    KeyConditionExpression=wanted, ScanIndexForward=False, Limit=1, ConsistentRead=True, **page
+                )
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+_LARGEST_VERSION = 2**53
+"""Nobody deploys so often: a larger number was written by hand, and none could follow it."""
+
+
+def _version(item: Mapping[str, Any]) -> int:
+    """Return an item's number; whoever edits the table may write any that DynamoDB takes."""
+    version = item["version"]
+    if version != version.to_integral_value() or not 1 <= version <= _LARGEST_VERSION:
+        raise ConfigurationUnreadable("a version's number is none that a deployment gives")
+    return int(version)
 
 
 def _document(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,18 +108,21 @@ def _document(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read(item: Mapping[str, Any]) -> ContactSyncConfig:
     try:
-        return parse(_plain(item))
+        return parse(_numbers(_document(item)))
+    except RecursionError:
+        reason = "is nested too deeply"
     except ConfigurationRefused as error:
-        raise ConfigurationUnreadable(str(error)) from error
+        reason = str(error)
+    # Raised outside the handlers: their chain would repeat what somebody typed.
+    raise ConfigurationUnreadable(reason)
 
 
-def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a version's document as JSON has it: DynamoDB's decimals as numbers."""
-    document: dict[str, Any] = json.loads(json.dumps(_document(item), default=_number))
-    return document
-
-
-def _number(value: object) -> float | int:
+def _numbers(value: Any) -> Any:
+    """Return a document with numbers for DynamoDB's decimals; sets and bytes, which only a hand writes, stay."""
+    if isinstance(value, Mapping):
+        return {key: _numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
-    raise TypeError(f"{type(value).__name__} does not belong into a configuration")
+    return value

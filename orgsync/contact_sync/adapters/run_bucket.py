@@ -1,4 +1,4 @@
-"""The run bucket as `RunStore`: batches and reports. No contact values."""
+"""The run bucket as `RunStore`: batches and reports, without contact values, and configurations."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -12,10 +12,11 @@ from orgsync.contact_sync.names import (
     report_key,
 )
 from orgsync.shared import aws
+from orgsync.shared.configuration import read_json
 
 
 class RunBucket:
-    """Batches and reports of runs; objects expire by the bucket's own rule.
+    """Batches and reports of runs, which expire by the bucket's own rule, and configurations, which do not.
 
     Raises:
         StoreFailed: S3 did not answer, or refused; from every method.
@@ -24,6 +25,12 @@ class RunBucket:
     def __init__(self, name: str) -> None:
         self.name = name
         self._client = aws.client("s3")
+
+    @aws.store_errors()
+    def configuration(self, key: str, version: str) -> Any:
+        """See `RunStore.configuration`."""
+        body: bytes = self._client.get_object(Bucket=self.name, Key=key, VersionId=version)["Body"].read()
+        return read_json(body.decode(errors="replace"))
 
     def manifest(self, run_id: str) -> str:
         """See `RunStore.manifest`."""

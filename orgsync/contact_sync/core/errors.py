@@ -83,9 +83,9 @@ class UnknownUnit(ConfigurationError):
 
 
 class ConfigurationUnreadable(ConfigurationError):
-    """The newest version in the configuration table is not a valid configuration."""
+    """A version in the configuration table is no configuration of this release: a hand or another release wrote it."""
 
-    remedy = "Deploy again, the table holds versions that deployments wrote; do not edit the table by hand."
+    remedy = "Delete that version from the configuration table, or deploy a changed configuration; edit none by hand."
 
 
 class NotManagementAccount(ConfigurationError):

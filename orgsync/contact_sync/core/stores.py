@@ -25,7 +25,8 @@ class ConfigStore(Protocol):
 
         Raises:
             ConfigurationMissing: no version has been written yet.
-            ConfigurationUnreadable: it was edited by hand into something that is not valid.
+            ConfigurationUnreadable: it was edited by hand, or written by another release, into something that is not
+                valid here.
         """
 
     def at(self, version: int) -> ContactSyncConfig:
@@ -35,14 +36,22 @@ class ConfigStore(Protocol):
             ConfigurationUnreadable: there is no such version, or it is not valid.
         """
 
-    def author(self) -> str | None:
-        """Return who wrote the newest version; None before the first deployment."""
+    def before(self, author: str) -> ContactSyncConfig | None:
+        """Return the newest version that another than this author wrote; None where there is none.
+
+        Raises:
+            ConfigurationUnreadable: it is not valid.
+        """
+
+    def authors(self) -> Iterator[str]:
+        """Yield who wrote each version, the newest first; versions that do not say so are passed over."""
 
     def write(self, document: Mapping[str, Any], *, at: str, by: str) -> int:
         """Add a version, unless the newest says the same; return the version's number.
 
         Raises:
             ConfigurationRefused: the document is not valid; nothing was written.
+            ConfigurationUnreadable: the newest version has no number that another could follow; nothing was written.
         """
 
 
@@ -93,7 +102,7 @@ class StateStore(Protocol):
 
 
 class RunStore(Protocol):
-    """Batches and reports of runs: what is too large for the state machine's payload.
+    """Batches and reports of runs, and configurations: what is too large, or too private, for a payload.
 
     Raises:
         StoreFailed: the store did not answer, or refused; from every method.
@@ -101,6 +110,13 @@ class RunStore(Protocol):
 
     name: str
     """Name of the bucket, for the state machine."""
+
+    def configuration(self, key: str, version: str) -> Any:
+        """Return the document that a deployment handed over, not validated yet.
+
+        Raises:
+            ConfigurationRefused: it is no JSON.
+        """
 
     def manifest(self, run_id: str) -> str:
         """Return the key of a run's list of batches, which the state machine reads."""

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 class Gateway:
     """The WSGI application; `unknown` collects requests that are not emulated.
 
-    `requests` is the set of requests: the caller's ARN, botocore's service and operation, and
+    `requests` is the set of requests: the caller's ARN, botocore's service, IAM's action, and
     the subject (`wire.subject`), without the sandbox's own. `answers` are the operations
     (botocore's service and operation) of which moto knows less than the sandbox itself.
     """
@@ -41,7 +41,8 @@ class Gateway:
         request = wire.read(environ)
         caller = self._access_keys.identity_of(request.access_key)
         if request.service and request.operation and not caller.sandbox:
-            self.requests.add((caller.arn, request.service, request.operation, wire.subject(environ, request)))
+            action = wire.action(environ, request.operation)
+            self.requests.add((caller.arn, request.service, action, wire.subject(environ, request)))
         if request.service == "account":
             try:
                 return _send(self._account_api.answer(environ, caller), start_response)

@@ -66,6 +66,12 @@ def read(environ: dict[str, Any]) -> AwsRequest:
     return AwsRequest(service, _operation(environ, service), region, key)
 
 
+def action(environ: dict[str, Any], operation: str) -> str:
+    """Find the action that IAM is asked for: the operation, save where a version of an object is read."""
+    version = operation == "GetObject" and "versionId=" in environ.get("QUERY_STRING", "")
+    return "GetObjectVersion" if version else operation
+
+
 def subject(environ: dict[str, Any], request: AwsRequest) -> str:
     """Find the subject of a request: a table's name, an object's path; empty for other services."""
     if request.service == "s3":

@@ -18,7 +18,7 @@ from orgsync.contact_sync.core.lease import Lease, LeasedRun
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.names import Cause, Kind, batch_key, manifest_key, report_key
-from orgsync.shared.configuration import ConfigurationRefused
+from orgsync.shared.configuration import ConfigurationRefused, read_json
 from orgsync.shared.errors import StoreFailed
 
 _Answer = TypeVar("_Answer")
@@ -29,7 +29,7 @@ class MemoryConfigStore:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._versions: dict[int, tuple[str, dict[str, str]]] = {}
+        self._versions: dict[int, tuple[Any, dict[str, str]]] = {}
 
     def current(self) -> tuple[int, ContactSyncConfig]:
         """See `ConfigStore.current`."""
@@ -46,37 +46,43 @@ class MemoryConfigStore:
         if found is None:
             raise ConfigurationUnreadable(f"version {version} is gone")
         try:
-            return parse(json.loads(found[0]))
+            return parse(found[0])
         except ConfigurationRefused as error:
             raise ConfigurationUnreadable(str(error)) from error
 
-    def author(self) -> str | None:
-        """See `ConfigStore.author`."""
+    def before(self, author: str) -> ContactSyncConfig | None:
+        """See `ConfigStore.before`."""
         with self._lock:
-            return self._versions[max(self._versions)][1]["written_by"] if self._versions else None
+            others = [version for version, (_, note) in self._versions.items() if note.get("written_by") != author]
+        return self.at(max(others)) if others else None
+
+    def authors(self) -> Iterator[str]:
+        """See `ConfigStore.authors`."""
+        with self._lock:
+            notes = [note for _, (_, note) in sorted(self._versions.items(), reverse=True)]
+        yield from (note["written_by"] for note in notes if "written_by" in note)
 
     def write(self, document: Mapping[str, Any], *, at: str, by: str) -> int:
         """See `ConfigStore.write`."""
         parse(document)
-        text = json.dumps(document)
+        own = json.loads(json.dumps(document))
         with self._lock:
             newest = max(self._versions, default=0)
-            if newest and json.loads(self._versions[newest][0]) == json.loads(text):
+            if newest and self._versions[newest][0] == own:
                 return newest
-            self._versions[newest + 1] = (text, {"written_at": at, "written_by": by})
+            self._versions[newest + 1] = (own, {"written_at": at, "written_by": by})
             return newest + 1
 
-    def edit(self, version: int, document: Mapping[str, Any]) -> None:
-        """Put a document in a version's place without a check, as an edit of the table by hand does."""
+    def edit(self, version: int, document: Any) -> None:
+        """Put anything in a version's place, without a check and an author, as an edit of the table by hand does."""
         with self._lock:
-            self._versions[version] = (json.dumps(document), {"written_at": "unknown", "written_by": "hand"})
+            self._versions[version] = (document, {})
 
     def items(self) -> list[dict[str, Any]]:
         """Return every version with its bookkeeping, oldest first."""
         with self._lock:
             return [
-                {"version": version, **note, **json.loads(text)}
-                for version, (text, note) in sorted(self._versions.items())
+                {"version": version, **note, **document} for version, (document, note) in sorted(self._versions.items())
             ]
 
 
@@ -237,15 +243,24 @@ def _as_receipt(text: str) -> Receipt:
 
 
 class MemoryRunStore:
-    """Batches and reports, as `RunStore`.
+    """Batches, reports and configurations, as `RunStore`.
 
     Attributes:
         objects: text by key, under the keys of the run bucket.
+        configurations: text of each version, by key and version.
     """
 
     def __init__(self, name: str = "runs") -> None:
         self.name = name
         self.objects: dict[str, str] = {}
+        self.configurations: dict[tuple[str, str], str] = {}
+
+    def configuration(self, key: str, version: str) -> Any:
+        """See `RunStore.configuration`."""
+        text = self.configurations.get((key, version))
+        if text is None:
+            raise StoreFailed("GetObject: NoSuchVersion")
+        return read_json(text)
 
     def manifest(self, run_id: str) -> str:
         """See `RunStore.manifest`."""

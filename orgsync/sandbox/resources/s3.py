@@ -50,12 +50,34 @@ class BucketResource(ApiResource):
 
     def delete(self, id: str, state: Properties, context: ProviderContext) -> None:
         if state.get("forceDestroy") and self.read(id, state, context):
-            pages = context.client("s3", state["region"]).get_paginator("list_object_versions").paginate(Bucket=id)
-            for page in pages:
-                for item in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-                    parameters = {"Bucket": id, "Key": item["Key"], "VersionId": item["VersionId"]}
-                    self.call("DeleteObject", parameters, state, context)
+            _delete_versions(id, "", state["region"], context)
         super().delete(id, state, context)
+
+
+def _delete_versions(bucket: str, prefix: str, region: str, context: ProviderContext) -> None:
+    client = context.client("s3", region)
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+        for item in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+            client.delete_object(Bucket=bucket, Key=item["Key"], VersionId=item["VersionId"])
+
+
+class BucketObjectResource(ApiResource):
+    """An object; another content is another version of it, in a bucket that has versions."""
+
+    token = "aws:s3/bucketObjectv2:BucketObjectv2"
+    service = "s3"
+    creates, reads, updates = "PutObject", "HeadObject", "PutObject"
+    id_from = "{bucket}/{key}"
+    keys = {"bucket": "Bucket", "key": "Key"}
+    rename = {"content": "Body", "kmsKeyId": "SSEKMSKeyId"}
+    outputs = {"versionId": "VersionId"}
+    volatile = frozenset(outputs)
+    replace_on = frozenset({"bucket", "key", "region"})
+    identity = ("bucket", "key")
+
+    def delete(self, id: str, state: Properties, context: ProviderContext) -> None:
+        """Delete every version of it, as the provider does."""
+        _delete_versions(state["bucket"], state["key"], state["region"], context)
 
 
 class _BucketSetting(ApiResource):
@@ -134,6 +156,7 @@ class BucketVersioningResource(_BucketSetting):
 
 RESOURCES = (
     BucketResource(),
+    BucketObjectResource(),
     BucketPublicAccessBlockResource(),
     BucketPolicyResource(),
     BucketLifecycleResource(),

@@ -123,6 +123,8 @@ def _scalar(kind: str, value: Any) -> Any:
         return int(value)
     if kind in ("float", "double"):
         return float(value)
+    if kind == "blob" and isinstance(value, str):
+        return value.encode()
     if kind == "string" and isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value
