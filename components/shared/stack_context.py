@@ -75,9 +75,12 @@ class StackContext:
         Raises:
             ConfigurationRefused: with the path at which it stands; it is elsewhere.
         """
-        if topic.split(":")[1:4:2] != [self.partition, self.region]:
+        partition, region = topic.split(":")[1:4:2]
+        if (partition, region) != (self.partition, self.region):
+            # Without the topic's name: the stack file may hold it as a secret.
             raise ConfigurationRefused(
-                f"{path}: the topic is not in {self.region} of the partition {self.partition}; name a topic there"
+                f"{path}: a topic in {region} of the partition {partition} is not in {self.region} of the partition "
+                f"{self.partition}; name a topic there"
             )
 
     @property

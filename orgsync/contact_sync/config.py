@@ -39,6 +39,15 @@ def _listed(value: Any) -> Any:
     return values
 
 
+def _storable(value: float) -> float:
+    # DynamoDB's numbers end at 1E-130, and nobody waits for a millionth of a second.
+    if 0 < value < 1e-6:
+        raise ValueError("must be 0 or at least 0.000001")
+    return value
+
+
+Measure = Annotated[float, AfterValidator(_storable)]
+
 TagValues = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
 
 
@@ -46,8 +55,8 @@ class RetryConfig(StrictModel):
     """Retries of a temporary failure of one call; delays in seconds, doubling."""
 
     max_attempts: int = Field(default=3, ge=0, le=10)
-    base_delay: float = Field(default=2, ge=0, le=60)
-    max_delay: float = Field(default=60, ge=0, le=300)
+    base_delay: Measure = Field(default=2, ge=0, le=60)
+    max_delay: Measure = Field(default=60, ge=0, le=300)
 
     @model_validator(mode="after")
     def _order(self) -> "RetryConfig":
@@ -63,7 +72,7 @@ class RetryConfig(StrictModel):
 class VerifyConfig(StrictModel):
     """Verification of a write: seconds before the first look, doubling before each further one."""
 
-    delay: float = Field(default=2, ge=0, le=60)
+    delay: Measure = Field(default=2, ge=0, le=60)
     max_attempts: int = Field(default=4, ge=1, le=10)
 
     def delays(self) -> tuple[float, ...]:
@@ -74,7 +83,7 @@ class VerifyConfig(StrictModel):
 class Pace(StrictModel):
     """A quota: calls per second and how many may come at once."""
 
-    rate: float = Field(gt=0, le=1000)
+    rate: Measure = Field(gt=0, le=1000)
     burst: float = Field(ge=1, le=2000)
 
 

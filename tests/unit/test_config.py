@@ -22,6 +22,12 @@ from orgsync.contact_sync.config import (
 from orgsync.contact_sync.names import Kind, Operation
 from orgsync.shared.configuration import ConfigurationRefused
 
+
+def seconds(most: float) -> st.SearchStrategy[float]:
+    """Draw none, or any that a configuration may name."""
+    return st.just(0.0) | st.floats(1e-6, most)
+
+
 # Each of them: a document, the place in it that is wrong, and a word of what is allowed there.
 MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     "a key that is not one": ({"contact_typ": []}, "contact_typ", "contact_types"),
@@ -119,6 +125,16 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "an empty tag key": ({"excluded_tags": {"": "x"}}, "excluded_tags.", "at least 1"),
     "a tag value without quotes": ({"excluded_tags": {"cost": 42}}, "excluded_tags.cost", "in quotes"),
+    "a delay that no table can hold": (
+        {"verify_config": {"delay": 1e-300}},
+        "verify_config.delay",
+        "at least 0.000001",
+    ),
+    "a pace that no table can hold": (
+        {"pacing": {"PutAlternateContact": {"rate": 1e-200, "burst": 1}}},
+        "pacing.PutAlternateContact.rate",
+        "at least 0.000001",
+    ),
     "paused in a word of its own": ({"paused": "later"}, "paused", "true or false"),
     "paused as text": ({"paused": "true"}, "paused", "true or false"),
     "a number as text": ({"retry_config": {"max_attempts": "3"}}, "retry_config.max_attempts", "a whole number"),
@@ -380,8 +396,8 @@ def test_the_default_delays_are_the_specs() -> None:
 
 @given(
     attempts=st.integers(0, 10),
-    base=st.floats(0, 60),
-    longest=st.floats(0, 300),
+    base=seconds(60),
+    longest=seconds(300),
 )
 def test_delays_double_up_to_the_longest(attempts: int, base: float, longest: float) -> None:
     """As many delays as attempts; each is twice the one before, and none is longer than the longest."""
@@ -417,8 +433,8 @@ def test_the_document_survives_json() -> None:
 
 
 @given(
-    retries=st.builds(dict, max_attempts=st.integers(0, 10), base_delay=st.floats(0, 60), max_delay=st.floats(60, 300)),
-    looks=st.builds(dict, delay=st.floats(0, 60), max_attempts=st.integers(1, 10)),
+    retries=st.builds(dict, max_attempts=st.integers(0, 10), base_delay=seconds(60), max_delay=st.floats(60, 300)),
+    looks=st.builds(dict, delay=seconds(60), max_attempts=st.integers(1, 10)),
 )
 def test_the_waits_of_one_account_fit_into_a_functions_life(retries: dict[str, Any], looks: dict[str, Any]) -> None:
     """Whatever each key allows by itself, their waits together are taken exactly where a life has the time for them."""
