@@ -14,6 +14,7 @@ from orgsync.cli.document import print_document
 from orgsync.cli.errors import UsageError
 from orgsync.cli.stack import DeployedStack, find
 from orgsync.contact_sync.answering_run import answering_run, refusal
+from orgsync.contact_sync.core.errors import ConfigurationUnreadable
 from orgsync.contact_sync.core.notification import Notification
 from orgsync.contact_sync.core.outcome import RunSummary
 from orgsync.contact_sync.core.receipts import Receipt, Status
@@ -46,9 +47,10 @@ def sync(accounts: tuple[str, ...], kinds: tuple[str, ...], wait: bool, stack: s
     """Compare accounts with the source now, and write what differs.
 
     Without options every account and every configured kind. While another run is under
-    way yours waits and joins whatever else was asked for. Exit code 0: something was compared,
-    and all of it is in sync or was skipped as the configuration says; 1: something was not
-    done; 2: an id is no member of the organization, or the management account's own.
+    way yours waits and joins whatever else was asked for. Exit code 0: everything that you asked
+    for is in sync, or of a whole organization skipped as the configuration says; 1: something
+    was not done, be it that an account that you named is excluded; 2: an id is no member of the
+    organization, or the management account's own.
     """
     found = find(stack)
     found.check_accounts(accounts)
@@ -63,10 +65,12 @@ def sync(accounts: tuple[str, ...], kinds: tuple[str, ...], wait: bool, stack: s
         return
     run = _wait_for(run_id, found)
     receipts = list(found.states.receipts(run.run_id))
-    _show(run, receipts, as_json)
+    _show(run, receipts, found, as_json)
     # A run that answers others too may have failed elsewhere.
     asked = [one for one in receipts if one.account in (accounts or (one.account,)) and one.kind in (kinds or KINDS)]
-    done = RunSummary.of(asked, everyone=not accounts).all_done() and (accounts or run.status is RunStatus.COMPLETED)
+    summary = RunSummary.of(asked, everyone=not accounts)
+    each = summary.tried_accounts() >= set(accounts)
+    done = summary.all_done() and (each if accounts else run.status is RunStatus.COMPLETED)
     raise SystemExit(0 if done else 1)
 
 
@@ -92,7 +96,7 @@ def status(run_id: str | None, stack: str | None, as_json: bool) -> None:
             raise UsageError(f"no run {run_id} in stack {found.name}: runs are kept as long as its receipts")
         if answering != run_id:
             click.echo(f"{run_id} is answered by the run {answering}", err=True)
-        _show(run, list(found.states.receipts(run.run_id)), as_json)
+        _show(run, list(found.states.receipts(run.run_id)), found, as_json)
         return
     today = datetime.now(UTC).date()
     days = [(today - timedelta(days=back)).isoformat() for back in reversed(range(DAYS))]
@@ -131,13 +135,22 @@ def _document(run: Run) -> dict[str, Any]:
     return {name: value for name, value in vars(run).items() if name not in left_out}
 
 
-def _show(run: Run, receipts: list[Receipt], as_json: bool) -> None:
+def _exclusions(run: Run, stack: DeployedStack) -> tuple[str, ...]:
+    """Return the exclusions of the configuration that a run kept; none where it kept none that can be read."""
+    try:
+        return stack.configs.at(run.config_version).exclusions() if run.config_version and not run.error else ()
+    except ConfigurationUnreadable:
+        return ()
+
+
+def _show(run: Run, receipts: list[Receipt], stack: DeployedStack, as_json: bool) -> None:
     if as_json:
         print_document({**_document(run), "receipts": [vars(receipt) for receipt in receipts]})
         return
     out = console()
-    summary = RunSummary.of(receipts, everyone=run.everyone)
-    scenario = run.scenario or ("nothing to report" if run.closed else "not ended yet")
+    # While a run goes on, nobody knows whom an exclusion will match.
+    summary = RunSummary.of(receipts, everyone=run.everyone, exclusions=_exclusions(run, stack) if run.closed else ())
+    scenario = run.scenario or ("no scenario" if run.closed else "not ended yet")
     out.print(f"{run.run_id}: {run.status}, {scenario}, asked for by {run.cause}")
     out.print(f"{Notification.headline(run, summary)}.")
     for line in Notification.exclusions(summary):

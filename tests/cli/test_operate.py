@@ -29,6 +29,7 @@ class Deployed:
     """A deployed stack in memory; `end` is called with the id of each run that the command asks for."""
 
     states: MemoryStateStore = field(default_factory=MemoryStateStore)
+    configs: MemoryConfigStore = field(default_factory=MemoryConfigStore)
     executions: MemoryExecutions = field(default_factory=MemoryExecutions)
     end: Callable[[str], None] = lambda _run_id: None
     members: tuple[str, ...] = (MEMBER, OTHER)
@@ -57,7 +58,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Deployed:
             made.end(run_id)
 
     made.executions = Started()
-    found: Any = DeployedStack("dev", MANAGEMENT, MemoryConfigStore(), made.states, made.executions, "arn:ann")  # type: ignore[arg-type]
+    found: Any = DeployedStack("dev", MANAGEMENT, made.configs, made.states, made.executions, "arn:ann")  # type: ignore[arg-type]
     monkeypatch.setattr(operate, "find", lambda _name: found)
     monkeypatch.setattr(operate, "LOOK_SECONDS", 0)
     monkeypatch.setattr(stack, "OrganizationsApi", lambda _management: made)
@@ -150,6 +151,17 @@ def test_an_account_that_was_asked_for_and_not_compared_is_no_success(deployed: 
     done = orgsync("sync", "--account", MEMBER)
     assert done.exit_code == 1
     assert code in done.output
+    deployed.end = lambda run_id: deployed.save(replace(RUN, run_id=run_id), [*receipts(OTHER), *ended])
+    assert orgsync("sync", "--account", MEMBER, "--account", OTHER).exit_code == 1
+
+
+def test_status_says_which_exclusions_match_nobody(deployed: Deployed) -> None:
+    """Of the configuration that the run kept; a run over one account cannot know."""
+    version = deployed.configs.write({"excluded_tags": {"Contacts": "own"}}, at=AT, by="test")
+    deployed.save(replace(RUN, config_version=version, everyone=True), receipts(MEMBER))
+    assert "tag Contacts=own: matches no account whose tags were read" in orgsync("status", "run-7").output
+    deployed.save(replace(RUN, config_version=version), receipts(MEMBER))
+    assert "Contacts=own" not in orgsync("status", "run-7").output
 
 
 def test_status_of_a_merged_request_shows_the_run_that_answers_it(deployed: Deployed) -> None:

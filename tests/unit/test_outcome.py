@@ -80,6 +80,13 @@ TABLE: dict[str, tuple[list[Receipt], str | None, str, str, str]] = {
         "medium",
         "completed",
     ),
+    "an id that is no member, as a failure": (
+        [receipt(1), *failed("NotAMember", 2)],
+        None,
+        "configuration_errors",
+        "medium",
+        "completed",
+    ),
     "one kind unwritable": (
         [receipt(1), *skipped("SourceUnwritable", 1)],
         None,

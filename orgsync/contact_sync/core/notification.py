@@ -9,7 +9,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from orgsync.contact_sync.core.errors import ConfigurationError, Excluded, NotActive, SourceMissing
+from orgsync.contact_sync.core.errors import (
+    ConfigurationError,
+    Excluded,
+    NotActive,
+    SourceMissing,
+    SourceUnwritable,
+)
 from orgsync.contact_sync.core.outcome import RunOutcome, RunSummary
 from orgsync.contact_sync.core.receipts import Status
 from orgsync.contact_sync.core.run import Run
@@ -215,9 +221,10 @@ def _reason_lines(code: str, run: Run, summary: RunSummary, environment: str) ->
 
 def _detail(code: str, run: Run, summary: RunSummary) -> str:
     """Return the places that a code speaks of: fields of the source, units, kinds; nothing where none is known."""
-    if run.detail and (code == run.error or (not run.error and issubclass(error_class(code), ConfigurationError))):
+    of_source = issubclass(error_class(code), (ConfigurationError, SourceUnwritable))
+    if run.detail and (code == run.error or (not run.error and of_source)):
         return run.detail.rstrip(".")
-    if code == SourceMissing.__name__ or issubclass(error_class(code), ConfigurationError):
+    if of_source or code == SourceMissing.__name__:
         return ", ".join(sorted(summary.kinds.get(code, ())))
     return ""
 

@@ -14,6 +14,7 @@ from orgsync.contact_sync.core.errors import (
     NotActive,
     NotAMember,
     SourceMissing,
+    SourceUnwritable,
     WorkerDied,
 )
 from orgsync.contact_sync.core.receipts import Receipt, Status
@@ -162,7 +163,7 @@ class RunSummary:
     @property
     def everything_failed(self) -> bool:
         """Return whether every member account failed, of a run over all of them; skipped on purpose is no failure."""
-        failed = self.receipts[Status.FAILED] + self.errors[CircuitOpen.__name__]
+        failed = self.receipts[Status.FAILED] - self.failures[NotAMember.__name__] + self.errors[CircuitOpen.__name__]
         return self.everyone and failed > 0 and self.receipts[Status.SUCCESS] == 0
 
 
@@ -220,11 +221,11 @@ def _scenario(summary: RunSummary, error: str | None, config: ContactSyncConfig)
         return RunScenario.PERMISSION_ERRORS, "completed"
     if summary.errors[WorkerDied.__name__] or summary.errors["OutOfTime"]:
         return RunScenario.SYSTEM_ERRORS, "completed"
-    if summary.receipts[Status.FAILED]:
+    if any(not _owners(code) for code in summary.failures):
         return RunScenario.PARTIAL_FAILURE, "completed"
     compared = summary.receipts[Status.SUCCESS] > 0
     codes = set(summary.errors)
-    if any(_owners(code) for code in codes):
+    if any(_owners(code) for code in codes - {NotAMember.__name__}):
         return RunScenario.CONFIGURATION_ERRORS, "completed" if compared else "failed"
     if NotAMember.__name__ in codes or (summary.missing_at_source and config.on_source_delete == "alert"):
         return RunScenario.CONFIGURATION_ERRORS, "completed"
@@ -239,8 +240,8 @@ def _scenario(summary: RunSummary, error: str | None, config: ContactSyncConfig)
 
 
 def _owners(code: str) -> bool:
-    """Return whether a code is a mistake of the owner's configuration or source."""
-    return issubclass(error_class(code), ConfigurationError)
+    """Return whether a code is a mistake of the owner's configuration or source, or an id that is no member's."""
+    return issubclass(error_class(code), (ConfigurationError, SourceUnwritable, NotAMember))
 
 
 def _notify(scenario: RunScenario, status: str, summary: RunSummary, settings: NotificationSettings) -> bool:
