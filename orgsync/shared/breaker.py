@@ -1,5 +1,9 @@
 """A circuit breaker: stop calling when it is plain that calling does not help."""
 
+import logging
+
+_log = logging.getLogger(__name__)
+
 
 class CircuitBreaker:
     """Opens when `limit` accounts in a row fail alike; it stays open for the rest of the run.
@@ -46,3 +50,4 @@ class CircuitBreaker:
             self._count += 1
             if self._count >= self._limit and self.cause is None:
                 self.cause = failure
+                _log.warning("circuit opened", extra={"error": failure, "accounts": self._count})

@@ -6,9 +6,12 @@ we learn of them: it lowers the rate at once, and a time without any raises it b
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping
 
 from orgsync.shared.clock import Clock
+
+_log = logging.getLogger(__name__)
 
 _SLOWER = 0.7
 _SLOWEST = 0.1
@@ -91,3 +94,4 @@ class RateLimiter:
     def throttled(self, operation: str, sent: float) -> None:
         """Note that the call that was sent at `sent` came back as 429."""
         self._buckets[operation].throttled(sent, self._clock.monotonic())
+        _log.debug("call throttled", extra={"operation": operation, "rate": round(self._buckets[operation].rate, 3)})

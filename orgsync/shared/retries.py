@@ -1,5 +1,6 @@
 """Retries of one call to AWS: paced, repeated as the owner says, counted."""
 
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -7,6 +8,8 @@ from typing import TypeVar
 from orgsync.shared.clock import Clock
 from orgsync.shared.errors import Temporary, Throttled
 from orgsync.shared.rate_limiter import RateLimiter
+
+_log = logging.getLogger(__name__)
 
 _Answer = TypeVar("_Answer")
 
@@ -68,5 +71,6 @@ class RetryingCaller:
                 delay = next(delays, None)
                 if delay is None:
                     raise
+                _log.debug("call retried", extra={"operation": operation, "delay_seconds": delay})
                 on_retry()
                 await self._clock.sleep(delay)

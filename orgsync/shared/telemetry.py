@@ -102,6 +102,10 @@ def _set_up_lines() -> None:
         library = logging.getLogger(part)
         library.handlers, library.propagate = own.handlers, False
         library.setLevel(own.level)
+    # At DEBUG the runtime opens the root's level too, and botocore would write every request with the contact in it.
+    logging.getLogger().setLevel(logging.WARNING)
+    for talkative in ("boto3", "botocore", "urllib3"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     # A warning is plain text on stderr; through the root's handler it is the runtime's JSON.
     logging.captureWarnings(True)
     warnings.filterwarnings("ignore", "No application metrics to publish")

@@ -217,6 +217,24 @@ def test_traces_are_sent_where_the_stack_asks(declare: Declare, tracing: bool) -
     assert len(sending) == (len(functions) + 1 if tracing else 0)
 
 
+@pytest.mark.parametrize(
+    ("level", "passed"), [("DEBUG", "DEBUG"), ("INFO", "INFO"), ("WARNING", "INFO"), ("ERROR", "INFO")]
+)
+def test_every_function_logs_json_at_the_level_of_the_stack(declare: Declare, level: str, passed: str) -> None:
+    """An uncaught error's line too; metrics carry no level, count as INFO, and pass whatever the stack's level."""
+    functions = [
+        f.inputs for f in declare("dev", deployment={"log_level": level}) if f.type == "aws:lambda/function:Function"
+    ]
+    assert len(functions) == len(FunctionName)
+    for function in functions:
+        assert function["environment"]["variables"]["LOG_LEVEL"] == level
+        assert function["loggingConfig"] == {
+            "logFormat": "JSON",
+            "applicationLogLevel": passed,
+            "systemLogLevel": "INFO",
+        }
+
+
 def test_the_dashboard_shows_dead_letters_of_the_other_region(context: StackContext) -> None:
     """A queue in the region of account events stands beside those of the stack's own, with its region."""
     shown: dict[str, list[Any]] = {}
