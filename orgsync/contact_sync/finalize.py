@@ -155,7 +155,13 @@ def _outcome(run: Run, services: Services) -> tuple[RunSummary, RunOutcome]:
 
 
 def _announce(run: Run, summary: RunSummary, outcome: RunOutcome, services: Services) -> Run:
-    """Notify of a run that has ended, write its report and count it, each once."""
+    """Notify of a run that has ended, write its report and count it, each once.
+
+    Who calls this has just written the header: nobody else comes here before `_CLOSER_SECONDS` are over.
+
+    Raises:
+        RevisionLost: another has taken over.
+    """
     if outcome.notify and not run.notified and _notify(run, outcome, summary, services):
         run = services.states.save_run(replace(run, notified=True))
     if not run.reported:
