@@ -13,7 +13,7 @@ from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.lease import Lease, LeasedRun
 from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.run import Run
-from orgsync.contact_sync.names import Operation
+from orgsync.contact_sync.names import Operation, batch_key
 from orgsync.contact_sync.services import Services
 from orgsync.handlers.contact_sync.plan import plan
 from orgsync.handlers.contact_sync.process import process
@@ -135,7 +135,7 @@ class World:
 
     def batches(self, run_id: str = "run-1") -> list[dict[str, Any]]:
         """Return the list that the Distributed Map reads."""
-        listed: list[dict[str, Any]] = self.json(f"runs/{run_id}/batches.json")
+        listed: list[dict[str, Any]] = self.json(self.bucket.manifest(run_id, self.header(run_id).attempt))
         return listed
 
     def work(self, run_id: str = "run-1", remaining: Callable[[], float] = lambda: 900.0) -> None:
@@ -200,10 +200,9 @@ class World:
 
     def targets(self, run_id: str = "run-1") -> dict[str, set[str]]:
         """Return the kinds of every account in a run's batches; an account in two of them fails."""
+        attempt = self.header(run_id).attempt
         items = [
-            item
-            for batch in self.batches(run_id)
-            for item in self.json(f"runs/{run_id}/batches/{batch['batch']:05d}.json")
+            item for batch in self.batches(run_id) for item in self.json(batch_key(run_id, batch["batch"], attempt))
         ]
         assert len({item["account"] for item in items}) == len(items)
         return {item["account"]: set(item["kinds"]) for item in items}

@@ -33,7 +33,7 @@ def plan(context: StackContext, arns: StoreArns) -> list[Statement]:
         policies.see_members(context, "DescribeAccount", "ListParents"),
         *policies.walk_organization(context),
         policies.configuration(arns.config_table, "GetItem", "Query"),
-        policies.state(arns.state_table, "BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+        policies.state(arns.state_table, "BatchWriteItem", "GetItem", "PutItem", "Query"),
         policies.read_batches(context),
         policies.write_batches(context),
         policies.write_reports(context),
@@ -54,7 +54,7 @@ def process(context: StackContext, arns: StoreArns) -> list[Statement]:
         *policies.write_members(context),
         policies.see_members(context, "DescribeAccount", "ListTagsForResource"),
         policies.configuration(arns.config_table, "GetItem"),
-        policies.state(arns.state_table, "BatchWriteItem", "GetItem", "Query", "UpdateItem"),
+        policies.state(arns.state_table, "BatchWriteItem", "ConditionCheckItem", "GetItem", "PutItem", "Query"),
         policies.read_batches(context),
         key_use(context, arns.key, "dynamodb", "s3"),
     ]
@@ -67,7 +67,7 @@ def report(context: StackContext, arns: StoreArns) -> list[Statement]:
     """
     return [
         policies.configuration(arns.config_table, "GetItem", "Query"),
-        policies.state(arns.state_table, "BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"),
+        policies.state(arns.state_table, "BatchWriteItem", "GetItem", "PutItem", "Query"),
         policies.read_batches(context),
         policies.write_reports(context),
         policies.start_runs(context),

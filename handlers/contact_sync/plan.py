@@ -1,6 +1,7 @@
 """Entry point `plan`: from an event to a run with its batches, or to a refusal, or to the run that answers instead."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,13 +15,14 @@ from orgsync.contact_sync.core.errors import (
     KindNotConfigured,
     Paused,
     Refusal,
+    RevisionLost,
     RunError,
 )
 from orgsync.contact_sync.core.lease import LeasedRun
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run, RunStatus
-from orgsync.contact_sync.core.selection import Selection, gather
+from orgsync.contact_sync.core.selection import gather
 from orgsync.contact_sync.core.trigger import parse_trigger
 from orgsync.contact_sync.finalize import check_holder, release_lease
 from orgsync.contact_sync.names import Metric, PlanResult
@@ -47,8 +49,29 @@ def plan(run_id: str, started: str, event: Any, services: Services, batch_size: 
         with `refused` the `refusal`; with `merged` the run `into` which it went.
     """
     metrics.add_metric(Metric.TRIGGERS, MetricUnit.Count, 1)
+    try:
+        return _plan(run_id, started, event, services, batch_size)
+    except RevisionLost:
+        known = services.states.run(run_id)
+        if known is None or not _decided(known):
+            raise  # another plan of this run goes on; whoever waits for this one asks again
+        if known.closed:
+            # Closed as dead while this plan still lived, and perhaps before this plan took the lease.
+            release_lease(run_id, services)
+        return _planned(known, services)
+
+
+def _decided(run: Run) -> bool:
+    """Return whether there is nothing left to plan."""
+    return run.planned or run.status is not RunStatus.IN_PROGRESS
+
+
+def _plan(run_id: str, started: str, event: Any, services: Services, batch_size: int) -> dict[str, Any]:
     known = services.states.run(run_id)
-    if known and (known.planned or known.closed):
+    if known and _decided(known):
+        if known.planned and not known.closed:
+            # The plan before this one may have died just after its header said that it was final.
+            services.states.save_receipts(services.bucket.skipped(run_id, known.attempt), run_id)
         return _planned(known, services)
     try:
         request = parse_trigger(event, run_id=run_id, management=services.management, writer=services.writer)
@@ -78,14 +101,21 @@ def plan(run_id: str, started: str, event: Any, services: Services, batch_size: 
         source_account=services.management,
         everyone=bool(request.everyone),
         config_version=version,
+        revision=known.revision if known else 0,
     )
-    services.states.save_run(run, while_open=True)
+    # From here on no earlier plan of this run can save a header, and this one writes batches of its own.
+    run = services.states.save_run(run)
+    run = replace(run, attempt=run.revision)
+    receipts: Sequence[Receipt] = ()
     try:
-        run = asyncio.run(_gather(run, request, config, unreadable, batch_size, services))
+        run, receipts = asyncio.run(_gather(run, request, config, unreadable, batch_size, services))
     except RunError as error:
         run = replace(run, error=error.code, detail=str(error))
-    run = replace(run, planned=True)
-    services.states.save_run(run, while_open=True)
+    services.bucket.write_skipped(run_id, receipts, run.attempt)
+    # Recorded once the header says that the plan is final: receipts of a plan that was given up would keep the
+    # next one's accounts from being worked on.
+    run = services.states.save_run(replace(run, planned=True))
+    services.states.save_receipts(receipts, run_id)
     metrics.add_metric(Metric.HEARTBEAT, MetricUnit.Count, 1)
     logger.info("run planned", run_id=run_id, cause=run.cause, batches=run.batches, error=run.error)
     return _planned(run, services)
@@ -140,11 +170,11 @@ async def _gather(
     unreadable: RunError | None,
     batch_size: int,
     services: Services,
-) -> Run:
-    """List the accounts and read the source once; write receipts for the skipped and batches for the rest.
+) -> tuple[Run, Sequence[Receipt]]:
+    """List the accounts, read the source and write batches; return the header, and receipts of what no batch holds.
 
     Raises:
-        RunError: the run ends before any write; where the accounts were known, each has its receipts.
+        RunError: the accounts cannot be listed.
     """
     services.organization.check_management()
     source, selection, error = await gather(
@@ -157,17 +187,8 @@ async def _gather(
         clock=services.clock,
         given_up=unreadable,
     )
-    _save_skipped(selection, run, services)
-    if error:
-        raise error
-    parts = selection.batches(batch_size)
-    services.bucket.write_batches(run.run_id, parts)
-    return replace(run, source=source, batches=len(parts))
-
-
-def _save_skipped(selection: Selection, run: Run, services: Services) -> None:
     at = timestamp(services.clock.now())
-    receipts = (
+    receipts = [
         Receipt(
             account,
             kind,
@@ -177,19 +198,23 @@ def _save_skipped(selection: Selection, run: Run, services: Services) -> None:
             excluded_by=selection.excluded_by.get(account, ()) if reason is Excluded else (),
         )
         for (account, kind), reason in selection.skipped.items()
-    )
-    services.states.save_receipts(receipts, run.run_id)
+    ]
+    if error:
+        return replace(run, error=error.code, detail=str(error)), receipts
+    parts = selection.batches(batch_size)
+    services.bucket.write_batches(run.run_id, parts, run.attempt)
+    deletions = frozenset(kind for target in selection.targets for kind in target.deletions)
+    return replace(run, source=source, batches=len(parts), deletions=deletions), receipts
 
 
 def _planned(run: Run, services: Services) -> dict[str, Any]:
     """Return the answer of a plan that has been made, from its header alone."""
     if run.status is RunStatus.MERGED:
         return _answer(PlanResult.MERGED, run.run_id, into=run.into)
-    if run.error or not run.batches or run.closed:
+    if run.error or not run.batches or run.status is not RunStatus.IN_PROGRESS:
         return _answer(PlanResult.REPORT, run.run_id)
-    return _answer(
-        PlanResult.PROCESS, run.run_id, bucket=services.bucket.name, manifest=services.bucket.manifest(run.run_id)
-    )
+    manifest = services.bucket.manifest(run.run_id, run.attempt)
+    return _answer(PlanResult.PROCESS, run.run_id, bucket=services.bucket.name, manifest=manifest)
 
 
 def _answer(outcome: PlanResult, run_id: str, **more: Any) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from random import Random
+from typing import Any, TypeVar
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -12,21 +14,32 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.account_sync import SyncContext
 from orgsync.contact_sync.core.accounts import Target
+from orgsync.contact_sync.core.errors import OutOfTime, RunStopped, SystemFailure
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.worker import process_batch
-from orgsync.contact_sync.finalize import STOP_CHECK_SECONDS
+from orgsync.contact_sync.finalize import CONTROL_SECONDS, STOP_CHECK_SECONDS
 from orgsync.contact_sync.names import Kind, Metric
 from orgsync.contact_sync.services import Services
 from orgsync.shared.breaker import CircuitBreaker
 from orgsync.shared.clock import timestamp
+from orgsync.shared.errors import StoreFailed
 from orgsync.shared.telemetry import entry_point, logger, metrics
+
+_Answer = TypeVar("_Answer")
 
 _BEGIN_NO_MORE = 60.0
 """Seconds before the time limit at which no further account is begun: its retries need 14."""
 
 _LET_GO = 10.0
 """Seconds before the time limit at which what is still under way is left for the next invocation."""
+
+_CONTROL_THREADS = 2
+"""Threads of the control path: one look for a stop and one intent at a time."""
+
+_RECEIPT_THREADS = 8
+
+_EVERY_OPERATION = "*"
 
 
 @entry_point
@@ -50,87 +63,160 @@ def process(
         concurrency: accounts under way at once.
 
     Returns:
-        `done`: whether every account of the batch has its receipts; if not, hand it in again.
+        `done`: whether every account of the batch has its receipts, or may get none from here any more; if not, hand it
+        in again. Each life that began an account brings receipts, so that the batch comes to its end.
+
+    Raises:
+        SystemFailure: the run is not planned. Its plan may be writing the header at this moment, so this is no answer:
+            asked again the batch is done, and asked in vain its accounts end as `WorkerDied`.
     """
     run = services.states.run(run_id)
-    if run is None or run.status is not RunStatus.IN_PROGRESS:
+    if run is None or run.status is not RunStatus.IN_PROGRESS or run.error:
         return {"done": True}
+    if not run.planned:
+        raise SystemFailure("the run is not planned")
     config = services.configs.at(run.config_version)
-    targets = services.bucket.batch(run_id, batch)
-    intents = services.states.intents(run_id, (targets[0].account, targets[-1].account))
-    missing = _without_receipts(run_id, targets, services)
-    breaker, throttles = CircuitBreaker(cause=run.circuit), Counter[str]()
-    done = asyncio.run(_process(run, config, missing, intents, breaker, throttles, remaining, concurrency, services))
-    if breaker.cause and not run.circuit:
-        services.states.open_circuit(run_id, breaker.cause)
+    targets = services.bucket.batch(run_id, batch, run.attempt)
+    accounts = sorted(target.account for target in targets)
+    if not accounts:
+        return {"done": True}
+    between = (accounts[0], accounts[-1])
+    intents = services.states.intents(run_id, between)
+    missing = _without_receipts(targets, services.states.receipts(run_id, between))
+    # Nobody is last in every run; within a run the order is the same for every life.
+    Random(f"{run_id}/{batch}").shuffle(missing)
+    known = services.states.breakers(run_id)
+    breaker, throttles = CircuitBreaker(cause=next(filter(None, known.values()), None)), Counter[str]()
+    life = _Life(run, services, remaining, intents)
+    done = asyncio.run(life.work(missing, config, breaker, throttles, concurrency))
+    if breaker.cause and not any(known.values()):
+        services.states.save_breakers(run_id, {_EVERY_OPERATION: breaker.cause})
     metrics.add_metric(Metric.HEARTBEAT, MetricUnit.Count, 1)
     metrics.add_metric(Metric.THROTTLES, MetricUnit.Count, throttles.total())
     logger.info("batch processed", run_id=run_id, batch=batch, done=done, circuit=breaker.cause)
     return {"done": done}
 
 
-def _without_receipts(run_id: str, targets: Sequence[Target], services: Services) -> list[Target]:
-    saved = {
-        (receipt.account, receipt.kind)
-        for receipt in services.states.receipts(run_id, (targets[0].account, targets[-1].account))
-    }
-    missing = [Target(t.account, tuple(kind for kind in t.kinds if (t.account, kind) not in saved)) for t in targets]
+def _without_receipts(targets: Sequence[Target], receipts: Iterable[Receipt]) -> list[Target]:
+    saved = {(receipt.account, receipt.kind) for receipt in receipts}
+    missing = [replace(t, kinds=tuple(kind for kind in t.kinds if (t.account, kind) not in saved)) for t in targets]
     return [target for target in missing if target.kinds]
 
 
-async def _process(
-    run: Run,
-    config: ContactSyncConfig,
-    targets: Sequence[Target],
-    intents: Mapping[tuple[str, Kind], tuple[str, ...]],
-    breaker: CircuitBreaker,
-    throttles: Counter[str],
-    remaining: Callable[[], float],
-    concurrency: int,
-    services: Services,
-) -> bool:
-    async def record_intents(account: str, fields: Mapping[Kind, tuple[str, ...]]) -> None:
-        at = timestamp(services.clock.now())
-        await asyncio.to_thread(services.states.record_intents, account, fields, run.run_id, at)
+class _Life:
+    """One life of the function: what it began, what it wrote down, and how it ends.
 
-    async def emit(receipts: Sequence[Receipt]) -> None:
-        await asyncio.to_thread(services.states.save_receipts, receipts, run.run_id)
+    The look for a stop and the intents have threads of their own, and so have the receipts: they never wait behind
+    calls about contacts and tags, nor behind each other.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        services: Services,
+        remaining: Callable[[], float],
+        intents: Mapping[tuple[str, Kind], tuple[str, ...]],
+    ) -> None:
+        self._run = run
+        self._services = services
+        self._remaining = remaining
+        self._earlier_intents = intents
+        self._intents: dict[tuple[str, Kind], tuple[str, ...]] = dict(intents)
+        self._begun: list[Target] = []
+        self._brought = False
+
+    async def work(
+        self,
+        targets: Sequence[Target],
+        config: ContactSyncConfig,
+        breaker: CircuitBreaker,
+        throttles: Counter[str],
+        concurrency: int,
+    ) -> bool:
+        """Work until all is done, time is short, or the run is stopped; return whether nothing is left to do here."""
+        services = self._services
+        # Transactions of one worker would conflict with each other, on the header that each of them checks.
+        self._one_at_a_time = asyncio.Lock()
+        with (
+            ThreadPoolExecutor(_CONTROL_THREADS) as self._control,
+            ThreadPoolExecutor(_RECEIPT_THREADS) as self._saving,
+        ):
+            context = SyncContext(
+                services.contacts,
+                services.organization,
+                self._run.source,
+                config,
+                services.limiter(config),
+                services.clock,
+                self._record_intents,
+                self._earlier_intents,
+                breaker,
+                throttles,
+            )
+            working = asyncio.ensure_future(
+                process_batch(
+                    targets,
+                    context,
+                    self._emit,
+                    concurrency=concurrency,
+                    begin=self._begun.append,
+                    stop=lambda: self._remaining() < _BEGIN_NO_MORE,
+                    patience=max(self._remaining() - _LET_GO, 0),
+                )
+            )
+            watching = asyncio.ensure_future(self._watch_for_stop())
+            await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
+            watching.cancel()
+            if not working.done():
+                working.cancel()
+                await asyncio.wait((working,))
+                watching.result()  # a look that failed says nothing of the run: raised, the batch is done again
+                return True
+            try:
+                done = working.result()
+            except RunStopped:
+                return True
+            if done or self._brought or not self._begun:
+                return done
+            # The next life would begin with the same accounts and end like this one.
+            await self._emit([receipt for target in self._begun for receipt in self._out_of_time(target)])
+            return len(self._begun) == len(targets)
+
+    async def _record_intents(
+        self, account: str, fields: Mapping[Kind, tuple[str, ...]], deletions: Collection[Kind] = ()
+    ) -> None:
+        async with self._one_at_a_time:
+            at = timestamp(self._services.clock.now())
+            record = self._services.states.record_intents
+            await self._answered(record, account, fields, deletions, self._run.run_id, at)
+        self._intents |= {(account, kind): changed for kind, changed in fields.items()}
+
+    async def _emit(self, receipts: Sequence[Receipt]) -> None:
+        self._brought = True
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._saving, self._services.states.save_receipts, receipts, self._run.run_id)
         for receipt in receipts:
             log = logger.warning if receipt.status is Status.FAILED else logger.debug
-            log("account done", **asdict(receipt))
+            log("account done", **receipt.to_json())
 
-    async def watch_for_stop() -> None:
-        while not await asyncio.to_thread(services.states.is_stopped, run.run_id):
-            await services.clock.sleep(STOP_CHECK_SECONDS)
+    async def _watch_for_stop(self) -> None:
+        while not await self._answered(self._services.states.is_stopped, self._run.run_id):
+            await self._services.clock.sleep(STOP_CHECK_SECONDS)
 
-    context = SyncContext(
-        services.contacts,
-        services.organization,
-        run.source,
-        config,
-        services.limiter(config),
-        services.clock,
-        record_intents,
-        intents,
-        breaker,
-        throttles,
-    )
-    working = asyncio.ensure_future(
-        process_batch(
-            targets,
-            context,
-            emit,
-            concurrency=concurrency,
-            stop=lambda: remaining() < _BEGIN_NO_MORE,
-            patience=max(remaining() - _LET_GO, 0),
-        )
-    )
-    watching = asyncio.ensure_future(watch_for_stop())
-    await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
-    watching.cancel()
-    if working.done():
-        return working.result()
-    working.cancel()
-    await asyncio.wait((working,))
-    watching.result()  # a look that failed says nothing of the run: raised, the batch is done again
-    return True
+    async def _answered(self, ask: Callable[..., _Answer], *arguments: object) -> _Answer:
+        """Ask in a thread of the control path.
+
+        Raises:
+            StoreFailed: there was no answer in time: a worker that does not know of its run must not go on.
+        """
+        asked = asyncio.get_running_loop().run_in_executor(self._control, ask, *arguments)
+        try:
+            return await asyncio.wait_for(asked, CONTROL_SECONDS)
+        except TimeoutError as error:
+            raise StoreFailed(f"no answer within {CONTROL_SECONDS:.0f} seconds") from error
+
+    def _out_of_time(self, target: Target) -> Iterator[Receipt]:
+        at = timestamp(self._services.clock.now())
+        for kind in target.kinds:
+            changed = self._intents.get((target.account, kind), ())
+            yield Receipt(target.account, kind, Status.FAILED, at, changed, OutOfTime.__name__)

@@ -1,22 +1,27 @@
 """The end of a run: receipts, outcome, report, notification, and the lease for the next run.
 
 Every step may be repeated: a function that dies anywhere in here is called again, and a
-run that died without coming here is brought here by the state machine's failure event.
+run that died without coming here is brought here by the state machine's failure event. Several may come here at
+once: the one whose write of the end meets the revision that it read is the run's closer, and the only one that
+notifies and counts.
 """
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
 from orgsync.contact_sync.config import ContactSyncConfig
+from orgsync.contact_sync.core.account_sync import SEND_BOUND
 from orgsync.contact_sync.core.errors import (
+    BatchUnreadable,
     ConfigurationMissing,
     ConfigurationUnreadable,
     Refusal,
+    RevisionLost,
     SystemFailure,
     WorkerDied,
 )
@@ -40,8 +45,27 @@ _CHANGES = (Cause.SOURCE_CHANGED, Cause.MEMBER_CHANGED, Cause.ACCOUNT_CREATED, C
 STOP_CHECK_SECONDS = 5.0
 """Seconds after which a worker looks again whether its run was stopped: a stopped run must not write."""
 
-_GRACE = STOP_CHECK_SECONDS + LONGEST_CALL + 1
-"""Seconds after which a stopped worker's last call has ended too."""
+CONTROL_SECONDS = 5.0
+"""Seconds in which a lookup for a stop, or an intent, is answered, or ends the worker."""
+
+_GRACE = max(STOP_CHECK_SECONDS, SEND_BOUND) + CONTROL_SECONDS + LONGEST_CALL + 1
+"""Seconds after which a stopped worker's last call has ended too.
+
+A worker that lives sees the stop at its next look. One that does not look records its last intent before the stop and
+knows of it `CONTROL_SECONDS` later; it sends the last call `SEND_BOUND` after that. All of these bounds are enforced.
+"""
+
+_CLOSER_SECONDS = 30.0
+"""Seconds in which a closer goes on to its next write of the header; another takes over only after that."""
+
+_MOST_LOSSES = 50
+"""Number of times that finalizing begins anew because another changed the header: each time one got further."""
+
+_LONGEST_DETAIL = 500
+"""Characters of a header's detail, where it is a list that may grow with the run."""
+
+_NOT_REPORTED = ("source", "notified", "reported", "revision")
+"""Attributes of a header that its report lacks: contact values, and what changes after it was written."""
 
 _SEVERITY_METRICS = {
     Severity.HIGH: Metric.SEVERITY_HIGH,
@@ -61,28 +85,93 @@ def finalize(
 
     Returns:
         `run_id`, `status`, `severity`, `counts`; without the last three where there was no run.
+
+    Raises:
+        RevisionLost: others kept changing the header.
     """
-    run = services.states.run(run_id) or _unplanned_run(run_id, event, started, services)
-    if run is None or run.status is RunStatus.MERGED:
+    for _ in range(_MOST_LOSSES):
+        run = services.states.run(run_id) or _unplanned_run(run_id, event, started, services)
+        if run is None or run.status is RunStatus.MERGED:
+            release_lease(run_id, services)
+            return {"run_id": run_id}
+        try:
+            run = _finish(run, services) if run.closed else _close(run, died, services)
+        except RevisionLost:
+            continue  # another was first: what the header says now decides what is left to do
         release_lease(run_id, services)
-        return {"run_id": run_id}
-    if died and not run.closed and not run.error:
+        return {"run_id": run_id, "status": run.status, "severity": run.severity, "counts": dict(run.counts)}
+    raise RevisionLost(run_id)
+
+
+def _close(run: Run, died: str | None, services: Services) -> Run:
+    """Write the end of a run that has none, and do what follows from it.
+
+    Raises:
+        RevisionLost: another closer, or a plan that still lived, changed the header.
+    """
+    if died and not run.error:
         run = replace(run, error=SystemFailure.__name__, detail=died)
-    config = _config(run, services)
-    if died and run.batches and not run.closed:
+    lost: list[str] = []
+    missing = list(_missing_receipts(run, services, lost))
+    if run.batches and (died or missing or run.status is RunStatus.STOPPED):
         # Its worker may still be at it, and the next run must not start, nor be counted, beside it.
-        services.states.stop(run_id)
+        if run.status is RunStatus.IN_PROGRESS:
+            run = services.states.save_run(replace(run, status=RunStatus.STOPPED))
         asyncio.run(services.clock.sleep(_GRACE))
-    if not run.closed:
-        services.states.save_receipts(_missing_receipts(run, services), run_id)
-    receipts = services.states.receipts(run_id)
+        missing = list(_missing_receipts(run, services, []))
+    if lost and not run.error:
+        run = replace(run, error=BatchUnreadable.__name__, detail=", ".join(lost)[:_LONGEST_DETAIL])
+    services.states.save_receipts(missing, run.run_id)
+    summary, outcome = _outcome(run, services)
+    ended = replace(
+        run,
+        status=RunStatus(outcome.status),
+        scenario=outcome.scenario,
+        severity=outcome.severity_name,
+        ended=timestamp(services.clock.now()),
+        counts=summary.counts(),
+    )
+    return _announce(services.states.save_run(ended), summary, outcome, services)
+
+
+def _finish(run: Run, services: Services) -> Run:
+    """Do what the closer of an ended run has not done: it may have died after it wrote the end.
+
+    Raises:
+        RevisionLost: it lives, or another has taken over.
+    """
+    summary, outcome = _outcome(run, services)
+    if run.reported and (run.notified or not outcome.notify):
+        return run
+    if not run.reported:
+        asyncio.run(services.clock.sleep(_CLOSER_SECONDS))
+    # Written as it is: whose write meets the revision takes over, and the closer, should it live, stops.
+    return _announce(services.states.save_run(run), summary, outcome, services)
+
+
+def _outcome(run: Run, services: Services) -> tuple[RunSummary, RunOutcome]:
+    config = _config(run, services)
+    receipts = services.states.receipts(run.run_id)
     summary = RunSummary.of(receipts, everyone=run.everyone, exclusions=config.exclusions())
-    outcome = classify(summary, run.error, config)
-    if not run.closed:
-        run = _end(run, summary, outcome, services)
-    _notify(run, outcome, summary, services)
-    release_lease(run_id, services)
-    return {"run_id": run_id, "status": run.status, "severity": run.severity, "counts": dict(run.counts)}
+    return summary, classify(summary, run.error, config)
+
+
+def _announce(run: Run, summary: RunSummary, outcome: RunOutcome, services: Services) -> Run:
+    """Notify of a run that has ended, write its report and count it, each once.
+
+    Who calls this has just written the header: nobody else comes here before `_CLOSER_SECONDS` are over.
+
+    Raises:
+        RevisionLost: another has taken over.
+    """
+    if outcome.notify and not run.notified and _notify(run, outcome, summary, services):
+        run = services.states.save_run(replace(run, notified=True))
+    if not run.reported:
+        services.bucket.write_report(run.run_id, _report(run, services))
+        run = services.states.save_run(replace(run, reported=True))
+        _measure(run, summary, outcome)
+        logger.info("run ended", run_id=run.run_id, scenario=run.scenario, counts=run.counts, error=run.error)
+    return run
 
 
 def release_lease(run_id: str, services: Services) -> None:
@@ -115,15 +204,21 @@ def _pending_event(run: LeasedRun) -> dict[str, Any]:
 
 
 def _unplanned_run(run_id: str, event: Any, started: str | None, services: Services) -> Run | None:
-    """Make a header for a run whose plan died before writing one; None where the event would start none."""
-    try:
-        request = parse_trigger(event, run_id=run_id, management=services.management, writer=services.writer)
-    except Refusal:
-        return None
+    """Make a header for a run whose plan died before writing one; None where the event would start none.
+
+    Its plan may outlive it: the header that is made here keeps it from beginning the run after all.
+    """
     lease = services.states.lease()
-    for run in (lease.holder, lease.pending):
-        if run and run.run_id != run_id and set(request.event_ids) <= set(run.request.event_ids):
-            return None  # it died after another run had taken its event over
+    if lease.holder and lease.holder.run_id == run_id:
+        request = lease.holder.request
+    else:
+        try:
+            request = parse_trigger(event, run_id=run_id, management=services.management, writer=services.writer)
+        except Refusal:
+            return None
+        for run in (lease.holder, lease.pending):
+            if run and run.run_id != run_id and set(request.event_ids) <= set(run.request.event_ids):
+                return None  # it died after another run had taken its event over
     at = as_timestamp(started) or timestamp(services.clock.now())
     return Run(
         run_id,
@@ -147,12 +242,26 @@ def _config(run: Run, services: Services) -> ContactSyncConfig:
         return ContactSyncConfig()
 
 
-def _missing_receipts(run: Run, services: Services) -> Iterator[Receipt]:
-    """Yield receipts for the accounts that the run did not reach: none ends without."""
+def _missing_receipts(run: Run, services: Services, lost: list[str]) -> Iterator[Receipt]:
+    """Yield receipts of what the plan decided and of the accounts that the run did not reach: none ends without.
+
+    Args:
+        lost: takes the numbers of the batches that cannot be read; nobody knows their accounts.
+    """
     at = timestamp(services.clock.now())
+    if decided := services.bucket.skipped(run.run_id, run.attempt) if run.planned else ():
+        saved = {(receipt.account, receipt.kind) for receipt in services.states.receipts(run.run_id)}
+        yield from (receipt for receipt in decided if (receipt.account, receipt.kind) not in saved)
     for number in range(run.batches):
-        batch = services.bucket.batch(run.run_id, number)
-        between = (batch[0].account, batch[-1].account)
+        try:
+            batch = services.bucket.batch(run.run_id, number, run.attempt)
+        except BatchUnreadable:
+            lost.append(f"batch {number}")
+            continue
+        accounts = sorted(target.account for target in batch)
+        if not accounts:
+            continue
+        between = (accounts[0], accounts[-1])
         saved = {(receipt.account, receipt.kind) for receipt in services.states.receipts(run.run_id, between)}
         missing = [
             (target.account, kind) for target in batch for kind in target.kinds if (target.account, kind) not in saved
@@ -163,39 +272,21 @@ def _missing_receipts(run: Run, services: Services) -> Iterator[Receipt]:
             yield Receipt(account, kind, Status.FAILED, at, changed, WorkerDied.__name__)
 
 
-def _end(run: Run, summary: RunSummary, outcome: RunOutcome, services: Services) -> Run:
-    now = services.clock.now()
-    ended = replace(
-        run,
-        status=RunStatus(outcome.status),
-        scenario=outcome.scenario,
-        severity=outcome.severity_name,
-        ended=timestamp(now),
-        counts=summary.counts(),
-    )
-    services.bucket.write_report(run.run_id, _report(ended, services))
-    if not services.states.save_run(ended, while_open=True):
-        return services.states.run(run.run_id) or ended  # another finalized it at the same moment
-    _measure(ended, summary, outcome, now)
-    logger.info("run ended", run_id=run.run_id, scenario=ended.scenario, counts=ended.counts, error=ended.error)
-    return ended
-
-
 def _report(run: Run, services: Services) -> Iterator[dict[str, Any]]:
-    header = {key: value for key, value in asdict(replace(run, source={})).items() if key != "source"}
-    yield header
+    yield {key: value for key, value in run.to_json().items() if key not in _NOT_REPORTED}
     for receipt in services.states.receipts(run.run_id):
-        yield asdict(receipt)
+        yield receipt.to_json()
 
 
-def _measure(run: Run, summary: RunSummary, outcome: RunOutcome, now: datetime) -> None:
+def _measure(run: Run, summary: RunSummary, outcome: RunOutcome) -> None:
+    ended = datetime.fromisoformat(run.ended or run.started)
     metrics.add_metric(Metric.HEARTBEAT, MetricUnit.Count, 1)
     metrics.add_metric(Metric.RUNS, MetricUnit.Count, 1)
     metrics.add_metric(Metric.RUNS_FAILED, MetricUnit.Count, int(outcome.status == "failed"))
     metrics.add_metric(Metric.ACCOUNTS_IN_SYNC, MetricUnit.Count, len(summary.in_sync_accounts()))
     metrics.add_metric(Metric.ACCOUNTS_FAILED, MetricUnit.Count, len(summary.failed_accounts))
     metrics.add_metric(Metric.WRITES, MetricUnit.Count, summary.written)
-    metrics.add_metric(Metric.RUN_SECONDS, MetricUnit.Seconds, _seconds(run.started, now))
+    metrics.add_metric(Metric.RUN_SECONDS, MetricUnit.Seconds, _seconds(run.started, ended))
     if run.cause in _CHANGES and summary.first_write:
         first = datetime.fromisoformat(summary.first_write)
         metrics.add_metric(Metric.TRIGGER_TO_FIRST_WRITE_SECONDS, MetricUnit.Seconds, _seconds(run.triggered_at, first))
@@ -205,12 +296,10 @@ def _seconds(since: str, until: datetime) -> float:
     return max((until - datetime.fromisoformat(since)).total_seconds(), 0.0)
 
 
-def _notify(run: Run, outcome: RunOutcome, summary: RunSummary, services: Services) -> None:
-    """Publish the notification, if any. A failed delivery is counted (an alarm sees it) and fails no run."""
-    if run.notified or not outcome.notify:
-        return
+def _notify(run: Run, outcome: RunOutcome, summary: RunSummary, services: Services) -> bool:
+    """Publish the notification; return whether it was delivered. A failure is counted (an alarm sees it), no more."""
     # First the way that does not depend on SNS: the metric is what User Notifications follows.
-    if outcome.severity:
+    if outcome.severity and not run.reported:
         metrics.add_metric(_SEVERITY_METRICS[outcome.severity], MetricUnit.Count, 1)
     try:
         message = compose(run, outcome, summary, services.environment)
@@ -219,5 +308,5 @@ def _notify(run: Run, outcome: RunOutcome, summary: RunSummary, services: Servic
     except NotificationFailed as error:
         metrics.add_metric(Metric.NOTIFICATIONS_FAILED, MetricUnit.Count, 1)
         logger.error("notification failed", run_id=run.run_id, reason=str(error))
-        return
-    services.states.save_run(replace(run, notified=True))
+        return False
+    return True

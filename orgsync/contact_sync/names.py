@@ -251,14 +251,26 @@ CONFIGURATION_OBJECT = f"{CONFIGURATIONS}{SYSTEM}.json"
 """Key of the configuration that a deployment hands over. Every content is a version of it, and none is ever changed."""
 
 
-def manifest_key(run_id: str) -> str:
-    """Return the run bucket's key of a run's list of batches: JSON `[{"run_id": ..., "batch": 0}, ...]`."""
-    return f"{RUNS}{run_id}/batches.json"
+def manifest_key(run_id: str, attempt: int = 1) -> str:
+    """Return the run bucket's key of a run's list of batches: JSON `[{"run_id": ..., "batch": 0}, ...]`.
+
+    Each plan that was asked for the run has keys of its own, so that none writes over the batches of another.
+    """
+    return f"{_planned_below(run_id, attempt)}/batches.json"
 
 
-def batch_key(run_id: str, batch: int) -> str:
-    """Return the run bucket's key of one batch: JSON `[{"account": id, "kinds": [...]}, ...]`."""
-    return f"{RUNS}{run_id}/batches/{batch:05d}.json"
+def batch_key(run_id: str, batch: int, attempt: int = 1) -> str:
+    """Return the run bucket's key of one batch: JSON `[{"account": id, "kinds": [...], "deletions": [...]}, ...]`."""
+    return f"{_planned_below(run_id, attempt)}/batches/{batch:05d}.json"
+
+
+def skipped_key(run_id: str, attempt: int = 1) -> str:
+    """Return the run bucket's key of the receipts that a run's plan decided: JSON, one object a receipt."""
+    return f"{_planned_below(run_id, attempt)}/batches/skipped.json"
+
+
+def _planned_below(run_id: str, attempt: int) -> str:
+    return f"{RUNS}{run_id}" if attempt == 1 else f"{RUNS}{run_id}/{attempt}"
 
 
 def report_key(run_id: str) -> str:

@@ -24,12 +24,23 @@ from orgsync.shared.errors import (
 _log = logging.getLogger(__name__)
 
 CONNECTIONS = 32
-LONGEST_CALL = 10
-"""Seconds after which a paced call counts as unanswered."""
+LONGEST_CALL = 13
+"""Seconds after which a paced call has been answered, or counts as unanswered."""
+_CONNECT = 3
 
 # Paced calls are retried by the core alone, so that a receipt's count of retries is true.
 COUNTED = Config(
-    retries={"total_max_attempts": 1}, max_pool_connections=CONNECTIONS, connect_timeout=3, read_timeout=LONGEST_CALL
+    retries={"total_max_attempts": 1},
+    max_pool_connections=CONNECTIONS,
+    connect_timeout=_CONNECT,
+    read_timeout=LONGEST_CALL - _CONNECT,
+)
+# The lease, headers, intents and lookups for a stop: whoever waits for them must not wait long, nor behind anything.
+CONTROL = Config(
+    retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=CONNECTIONS,
+    connect_timeout=2,
+    read_timeout=3,
 )
 PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 8}, max_pool_connections=CONNECTIONS)
 

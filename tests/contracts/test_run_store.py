@@ -8,6 +8,8 @@ import pytest
 
 from orgsync.contact_sync.adapters.run_bucket import RunBucket
 from orgsync.contact_sync.core.accounts import Target
+from orgsync.contact_sync.core.errors import BatchUnreadable
+from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.stores import RunStore
 from orgsync.contact_sync.names import CONFIGURATION_OBJECT, Kind, batch_key, manifest_key, report_key
 from orgsync.sandbox.contact_sync.stores import MemoryRunStore
@@ -16,11 +18,17 @@ from orgsync.shared.errors import StoreFailed
 from tests.memory import client
 
 BATCHES = [
-    (Target("200000000001", (Kind.BILLING, Kind.PRIMARY)), Target("200000000002", (Kind.SECURITY,))),
+    (
+        Target("200000000001", (Kind.BILLING, Kind.PRIMARY)),
+        Target("200000000002", (Kind.PRIMARY, Kind.SECURITY), frozenset({Kind.SECURITY})),
+    ),
     (Target("200000000003", tuple(Kind)),),
 ]
 
+AT = "2026-11-01T10:00:00.000+00:00"
+
 Text = Callable[[str], str]
+Put = Callable[[str, str], Any]
 
 
 @pytest.fixture
@@ -37,6 +45,14 @@ def bucket(request: pytest.FixtureRequest) -> RunStore:
         return MemoryRunStore("runs")
     adapter: RunBucket = request.getfixturevalue("run_bucket")
     return adapter
+
+
+@pytest.fixture
+def put(bucket: RunStore) -> Put:
+    """Writes an object as another release or a hand does."""
+    if isinstance(bucket, MemoryRunStore):
+        return bucket.objects.__setitem__
+    return lambda key, text: client("s3").put_object(Bucket="runs", Key=key, Body=text.encode())
 
 
 @pytest.fixture
@@ -105,8 +121,8 @@ def test_a_batch_is_written_as_json(bucket: RunStore, text: Text) -> None:
     """Another release reads it by its keys."""
     bucket.write_batches("run-1", BATCHES)
     expected: list[dict[str, Any]] = [
-        {"account": "200000000001", "kinds": ["billing", "primary"]},
-        {"account": "200000000002", "kinds": ["security"]},
+        {"account": "200000000001", "kinds": ["billing", "primary"], "deletions": []},
+        {"account": "200000000002", "kinds": ["primary", "security"], "deletions": ["security"]},
     ]
     assert json.loads(text(batch_key("run-1", 0))) == expected
 
@@ -116,6 +132,48 @@ def test_batches_written_again_take_the_place_of_the_first(bucket: RunStore) -> 
     bucket.write_batches("run-1", BATCHES)
     bucket.write_batches("run-1", BATCHES[1:])
     assert bucket.batch("run-1", 0) == BATCHES[1]
+
+
+def test_each_plan_of_a_run_has_batches_of_its_own(bucket: RunStore) -> None:
+    """A plan that another one has overtaken writes over nothing of the other's, however late it is."""
+    receipts = [Receipt("200000000009", Kind.BILLING, Status.SKIPPED, AT, error="Excluded")]
+    bucket.write_batches("run-1", BATCHES, 2)
+    bucket.write_skipped("run-1", receipts, 2)
+    bucket.write_batches("run-1", BATCHES[1:])
+    bucket.write_skipped("run-1", [])
+    assert [bucket.batch("run-1", number, 2) for number in (0, 1)] == BATCHES
+    assert bucket.batch("run-1", 0) == BATCHES[1]
+    assert (list(bucket.skipped("run-1", 2)), list(bucket.skipped("run-1"))) == (receipts, [])
+    assert bucket.manifest("run-1") != bucket.manifest("run-1", 2)
+
+
+def test_a_plan_that_wrote_no_receipts_decided_none(bucket: RunStore) -> None:
+    """A run of an earlier release has no such object."""
+    bucket.write_batches("run-1", BATCHES)
+    assert list(bucket.skipped("run-1")) == []
+
+
+@pytest.mark.parametrize("deletions", [{}, {"deletions": []}, {"deletions": None}, {"deletions": ["privacy"]}])
+def test_a_batch_that_states_no_deletion_has_none(bucket: RunStore, put: Put, deletions: dict[str, Any]) -> None:
+    """A deletion that an earlier release or a hand left out is none; a kind of a later release is left out."""
+    target = {"account": "200000000001", "kinds": ["privacy", "billing"], "mood": "good"} | deletions
+    put(batch_key("run-1", 0), json.dumps([target]))
+    assert bucket.batch("run-1", 0) == (Target("200000000001", (Kind.BILLING,)),)
+
+
+def test_a_kind_that_is_not_compared_is_not_deleted(bucket: RunStore, put: Put) -> None:
+    """A deletion of a kind that the target lacks says nothing."""
+    target = {"account": "200000000001", "kinds": ["billing"], "deletions": ["billing", "security"]}
+    put(batch_key("run-1", 0), json.dumps([target]))
+    assert bucket.batch("run-1", 0) == (Target("200000000001", (Kind.BILLING,), frozenset({Kind.BILLING})),)
+
+
+@pytest.mark.parametrize("text", ['[{"account": "20', "", "{}]", "7", '[{"kinds": ["billing"]}]', '["200000000001"]'])
+def test_a_batch_that_was_cut_off_is_named(bucket: RunStore, put: Put, text: str) -> None:
+    """Nothing of it is worked on: the error says which it is."""
+    put(batch_key("run-1", 0), text)
+    with pytest.raises(BatchUnreadable, match=r"^runs/run-1/batches/00000.json: "):
+        bucket.batch("run-1", 0)
 
 
 def test_a_run_without_work_has_an_empty_list(bucket: RunStore, text: Text) -> None:

@@ -52,7 +52,7 @@ MACHINE = f"arn:aws:states:us-east-1:{CLOUD_ACCOUNT}:stateMachine:nowhere"
     [
         (lambda: StateTable("nowhere", 90).lease(), "GetItem: ResourceNotFoundException"),
         (lambda: list(StateTable("nowhere", 90).receipts("run-1")), "Query: ResourceNotFoundException"),
-        (lambda: StateTable("nowhere", 90).stop("run-1"), "UpdateItem: ResourceNotFoundException"),
+        (lambda: StateTable("nowhere", 90).is_stopped("run-1"), "GetItem: ResourceNotFoundException"),
         (lambda: ConfigTable("nowhere").current(), "Query: ResourceNotFoundException"),
         (lambda: RunBucket("nowhere").batch("run-1", 0), "GetObject: NoSuchBucket"),
         (lambda: RunBucket("nowhere").write_report("run-1", []), "PutObject: NoSuchBucket"),

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from orgsync.contact_sync.core.accounts import Target
-from orgsync.contact_sync.names import (
-    Kind,
-    batch_key,
-    manifest_key,
-    report_key,
-)
+from orgsync.contact_sync.core.errors import BatchUnreadable
+from orgsync.contact_sync.core.receipts import Receipt
+from orgsync.contact_sync.names import batch_key, manifest_key, report_key, skipped_key
 from orgsync.shared import aws
 from orgsync.shared.configuration import read_json
+from orgsync.shared.errors import StoreFailed
+
+_GONE = "GetObject: NoSuchKey"
 
 
 class RunBucket:
@@ -32,21 +32,42 @@ class RunBucket:
         body: bytes = self._client.get_object(Bucket=self.name, Key=key, VersionId=version)["Body"].read()
         return read_json(body.decode(errors="replace"))
 
-    def manifest(self, run_id: str) -> str:
+    def manifest(self, run_id: str, attempt: int = 1) -> str:
         """See `RunStore.manifest`."""
-        return manifest_key(run_id)
+        return manifest_key(run_id, attempt)
 
-    def write_batches(self, run_id: str, batches: Sequence[Sequence[Target]]) -> None:
+    def write_batches(self, run_id: str, batches: Sequence[Sequence[Target]], attempt: int = 1) -> None:
         """See `RunStore.write_batches`."""
         for number, batch in enumerate(batches):
-            self._put(batch_key(run_id, number), [{"account": t.account, "kinds": t.kinds} for t in batch])
-        self._put(manifest_key(run_id), [{"run_id": run_id, "batch": number} for number in range(len(batches))])
+            self._put(batch_key(run_id, number, attempt), [target.to_json() for target in batch])
+        listed = [{"run_id": run_id, "batch": number} for number in range(len(batches))]
+        self._put(manifest_key(run_id, attempt), listed)
 
-    @aws.store_errors()
-    def batch(self, run_id: str, number: int) -> tuple[Target, ...]:
+    def batch(self, run_id: str, number: int, attempt: int = 1) -> tuple[Target, ...]:
         """See `RunStore.batch`."""
-        body = self._client.get_object(Bucket=self.name, Key=batch_key(run_id, number))["Body"]
-        return tuple(Target(item["account"], tuple(Kind(kind) for kind in item["kinds"])) for item in json.load(body))
+        key = batch_key(run_id, number, attempt)
+        try:
+            return tuple(map(Target.from_json, self._get(key)))
+        except StoreFailed as error:
+            if str(error) == _GONE:
+                raise BatchUnreadable(_GONE) from error
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BatchUnreadable(f"{key}: {type(error).__name__}") from error
+
+    def write_skipped(self, run_id: str, receipts: Sequence[Receipt], attempt: int = 1) -> None:
+        """See `RunStore.write_skipped`."""
+        self._put(skipped_key(run_id, attempt), [receipt.to_json() for receipt in receipts])
+
+    def skipped(self, run_id: str, attempt: int = 1) -> list[Receipt]:
+        """See `RunStore.skipped`."""
+        try:
+            items = self._get(skipped_key(run_id, attempt))
+        except StoreFailed as error:
+            if str(error) == _GONE:
+                return []
+            raise
+        return [receipt for receipt in map(Receipt.from_json, items) if receipt]
 
     @aws.store_errors()
     def write_report(self, run_id: str, lines: Iterable[Any]) -> None:
@@ -60,3 +81,9 @@ class RunBucket:
     def _put(self, key: str, document: Any) -> None:
         body = json.dumps(document, separators=(",", ":")).encode()
         self._client.put_object(Bucket=self.name, Key=key, Body=body, ContentType="application/json")
+
+    @aws.store_errors()
+    def _get(self, key: str) -> list[Any]:
+        body = self._client.get_object(Bucket=self.name, Key=key)["Body"]
+        found: list[Any] = json.load(body)
+        return found

@@ -4,25 +4,37 @@ Items of one run share its `sync_id`; nothing ever holds a whole run in one item
 values stand in the header alone (`source`), encrypted under the stack's key.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import islice
 from typing import Any, TypeVar
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 from botocore.exceptions import ClientError
 
-from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.lease import Lease, LeasedRun
-from orgsync.contact_sync.core.receipts import Receipt, Status
+from orgsync.contact_sync.core.errors import RevisionLost, RunStopped
+from orgsync.contact_sync.core.lease import Lease
+from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.run import Run, RunStatus
-from orgsync.contact_sync.names import BY_DAY_INDEX, Cause, Kind
+from orgsync.contact_sync.names import BY_DAY_INDEX, Kind
 from orgsync.shared import aws
+from orgsync.shared.errors import StoreFailed
 
 _LEASE_KEY = {"sync_id": "lease", "item": "organization"}
 _HEADER = "run"
+_BREAKERS = "breakers"
 _RECEIPT = "receipt#"
 _INTENT = "intent#"
-_OPEN = [RunStatus.IN_PROGRESS, RunStatus.STOPPED]
+
+_BATCH = 25
+"""Items that one BatchWriteItem takes."""
+
+_UNPROCESSED_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
+"""Seconds before what DynamoDB left of a batch is written again."""
 
 _Answer = TypeVar("_Answer")
 
@@ -30,13 +42,20 @@ _Answer = TypeVar("_Answer")
 class StateTable:
     """Runs and their receipts; everything but the lease expires after `retention_days`.
 
+    The lease, headers and intents have a client of their own, so that they never wait behind receipts.
+
     Raises:
         StoreFailed: the table did not answer, or refused; from every method.
+
+    Args:
+        sleep: lets seconds pass.
     """
 
-    def __init__(self, table_name: str, retention_days: int) -> None:
+    def __init__(self, table_name: str, retention_days: int, sleep: Callable[[float], None] = time.sleep) -> None:
         self._table: Any = aws.session().resource("dynamodb", config=aws.PATIENT).Table(table_name)
+        self._control: Any = aws.session().resource("dynamodb", config=aws.CONTROL).Table(table_name)
         self._retention = timedelta(days=retention_days)
+        self._sleep = sleep
 
     # --- the lease -----------------------------------------------------------------------
 
@@ -44,80 +63,82 @@ class StateTable:
     def update_lease(self, decide: Callable[[Lease], tuple[Lease, _Answer]]) -> _Answer:
         """See `StateStore.update_lease`."""
         while True:
-            item = self._table.get_item(Key=_LEASE_KEY, ConsistentRead=True).get("Item", {})
-            lease = _lease(item)
+            item = self._item(_LEASE_KEY)
+            lease = Lease.from_json(item)
             changed, answer = decide(lease)
             if changed == lease:
                 return answer
-            revision = int(item.get("revision", 0))
             document = {
+                **changed.to_json(),
                 **_LEASE_KEY,
-                "revision": revision + 1,
-                "holder": changed.holder.to_json() if changed.holder else None,
-                "pending": changed.pending.to_json() if changed.pending else None,
-                "previous": changed.previous,
+                "revision": _next(item.get("revision")),
             }
-            unchanged = Attr("revision").eq(revision) if revision else Attr("revision").not_exists()
-            try:
-                self._table.put_item(Item=document, ConditionExpression=unchanged)
+            revision = Attr("revision")
+            unchanged = revision.eq(item["revision"]) if "revision" in item else revision.not_exists()
+            if self._put(document, unchanged):
                 return answer
-            except ClientError as error:
-                if aws.error_code(error) != "ConditionalCheckFailedException":
-                    raise
 
     @aws.store_errors()
     def lease(self) -> Lease:
         """See `StateStore.lease`."""
-        return _lease(self._table.get_item(Key=_LEASE_KEY, ConsistentRead=True).get("Item", {}))
+        return Lease.from_json(self._item(_LEASE_KEY))
 
     # --- headers -------------------------------------------------------------------------
 
     @aws.store_errors()
     def run(self, run_id: str) -> Run | None:
         """See `StateStore.run`."""
-        item = self._table.get_item(Key={"sync_id": run_id, "item": _HEADER}, ConsistentRead=True).get("Item")
-        return _run(item) if item else None
+        item = self._item({"sync_id": run_id, "item": _HEADER})
+        return Run.from_json(item | {"run_id": run_id}) if item else None
 
     @aws.store_errors()
-    def save_run(self, run: Run, *, while_open: bool = False) -> bool:
+    def save_run(self, run: Run) -> Run:
         """See `StateStore.save_run`."""
-        condition = (
-            {"ConditionExpression": Attr("status").not_exists() | Attr("status").is_in(_OPEN)} if while_open else {}
-        )
-        try:
-            self._table.put_item(Item=self._header(run), **condition)
-            return True
-        except ClientError as error:
-            if aws.error_code(error) == "ConditionalCheckFailedException":
-                return False
-            raise
-
-    @aws.store_errors()
-    def open_circuit(self, run_id: str, cause: str) -> None:
-        """See `StateStore.open_circuit`."""
-        self._change_header(run_id, "circuit", cause, Attr("status").exists())
-
-    @aws.store_errors()
-    def stop(self, run_id: str) -> None:
-        """See `StateStore.stop`."""
-        self._change_header(run_id, "status", RunStatus.STOPPED, Attr("status").is_in(_OPEN))
+        saved = replace(run, revision=_next(run.revision))
+        key, written = {"sync_id": run.run_id, "item": _HEADER}, uuid.uuid4().hex
+        expiry = self._expiry(max(run.started, run.ended or ""))
+        document = {**saved.to_json(), **key, "day": run.started[:10], "written": written, "expires_at": expiry}
+        read: Any = run.revision
+        if run.revision < 0:
+            stored = self._item(key) | {"run_id": run.run_id}
+            if Run.from_json(stored).revision >= 0:
+                raise RevisionLost(run.run_id)
+            read = stored["revision"]
+        # Headers of a release without revisions lack the attribute, too.
+        unchanged = Attr("revision").not_exists() if read == 0 else Attr("revision").eq(read)
+        # Of a write whose answer was lost botocore's own repetition is what fails: it was this very one that wrote.
+        if self._put(document, unchanged) or self._item(key).get("written") == written:
+            return saved
+        raise RevisionLost(run.run_id)
 
     @aws.store_errors()
     def is_stopped(self, run_id: str) -> bool:
         """See `StateStore.is_stopped`."""
-        answer = self._table.get_item(
-            Key={"sync_id": run_id, "item": _HEADER},
-            ConsistentRead=True,
+        status = self._item(
+            {"sync_id": run_id, "item": _HEADER},
             ProjectionExpression="#status",
             ExpressionAttributeNames={"#status": "status"},
-        )
-        return bool(answer.get("Item", {}).get("status") != RunStatus.IN_PROGRESS)
+        ).get("status")
+        return bool(status != RunStatus.IN_PROGRESS)
+
+    @aws.store_errors()
+    def breakers(self, run_id: str) -> dict[str, str]:
+        """See `StateStore.breakers`."""
+        noted = self._item({"sync_id": run_id, "item": _BREAKERS}).get("operations")
+        return {str(key): str(value) for key, value in noted.items()} if isinstance(noted, Mapping) else {}
+
+    @aws.store_errors()
+    def save_breakers(self, run_id: str, breakers: Mapping[str, str]) -> None:
+        """See `StateStore.save_breakers`."""
+        note = {"sync_id": run_id, "item": _BREAKERS, "operations": dict(breakers)}
+        self._control.put_item(Item={**note, "expires_at": self._expiry(datetime.now(UTC).isoformat())})
 
     def runs_of(self, day: str) -> Iterator[Run]:
         """See `StateStore.runs_of`."""
         query = {"IndexName": BY_DAY_INDEX, "KeyConditionExpression": Key("day").eq(day)}
         for item in self._query(query):
-            if (run := _run(item)).status is not RunStatus.MERGED:
+            run = Run.from_json(item | {"run_id": item["sync_id"]})
+            if run.status is not RunStatus.MERGED:
                 yield run
 
     # --- receipts ------------------------------------------------------------------------
@@ -125,28 +146,53 @@ class StateTable:
     @aws.store_errors()
     def save_receipts(self, receipts: Iterable[Receipt], run_id: str) -> None:
         """See `StateStore.save_receipts`."""
-        with self._table.batch_writer(overwrite_by_pkeys=["sync_id", "item"]) as batch:
-            for receipt in receipts:
-                batch.put_item(Item=self._receipt(receipt, run_id))
+        items = iter({(one.account, one.kind): self._receipt(one, run_id) for one in receipts}.values())
+        while batch := list(islice(items, _BATCH)):
+            self._write(batch)
 
     def receipts(self, run_id: str, between: tuple[str, str] | None = None) -> Iterator[Receipt]:
         """See `StateStore.receipts`."""
         for item in self._by_account(_RECEIPT, run_id, between):
-            yield _as_receipt(item)
+            if receipt := Receipt.from_json(item):
+                yield receipt
 
     @aws.store_errors()
-    def record_intents(self, account: str, fields: Mapping[Kind, Iterable[str]], run_id: str, at: str) -> None:
+    def record_intents(
+        self, account: str, fields: Mapping[Kind, Iterable[str]], deletions: Collection[Kind], run_id: str, at: str
+    ) -> None:
         """See `StateStore.record_intents`."""
-        with self._table.batch_writer() as batch:
-            for kind, changed in fields.items():
-                # Of neither index: it lacks their keys.
-                note = {"sync_id": run_id, "item": f"{_INTENT}{account}#{kind}", "changed": list(changed)}
-                batch.put_item(Item={**note, "expires_at": self._expiry(at)})
+        check = {
+            "TableName": self._table.name,
+            "Key": {"sync_id": run_id, "item": _HEADER},
+            "ConditionExpression": "#status = :in_progress",
+            "ExpressionAttributeNames": {"#status": "status"},
+            "ExpressionAttributeValues": {":in_progress": str(RunStatus.IN_PROGRESS)},
+        }
+        notes = [
+            # Of neither index: it lacks their keys.
+            {
+                "sync_id": run_id,
+                "item": f"{_INTENT}{account}#{kind}",
+                "changed": list(changed),
+                "deletion": kind in deletions,
+                "expires_at": self._expiry(at),
+            }
+            for kind, changed in fields.items()
+        ]
+        puts = [{"Put": {"TableName": self._table.name, "Item": note}} for note in notes]
+        try:
+            self._without_conflict(self._control.meta.client.transact_write_items)(
+                TransactItems=[{"ConditionCheck": check}, *puts]
+            )
+        except ClientError as error:
+            if "ConditionalCheckFailed" in _reasons(error):
+                raise RunStopped(run_id) from error
+            raise
 
     def intents(self, run_id: str, between: tuple[str, str] | None = None) -> dict[tuple[str, Kind], tuple[str, ...]]:
         """See `StateStore.intents`."""
         notes = ((item["item"].split("#"), item["changed"]) for item in self._by_account(_INTENT, run_id, between))
-        return {(account, Kind(kind)): tuple(fields) for (_, account, kind), fields in notes}
+        return {(account, Kind(kind)): tuple(fields) for (_, account, kind), fields in notes if kind in set(Kind)}
 
     # --- items ---------------------------------------------------------------------------
 
@@ -155,19 +201,51 @@ class StateTable:
         items = Key("item").between(f"{prefix}{first}", f"{prefix}{last}#~")
         yield from self._query({"KeyConditionExpression": Key("sync_id").eq(run_id) & items, "ConsistentRead": True})
 
-    def _change_header(self, run_id: str, attribute: str, value: str, condition: ConditionBase) -> None:
-        """Change one attribute of a header that meets a condition; leave any other as it is, and add none."""
+    def _item(self, key: Mapping[str, str], **more: Any) -> dict[str, Any]:
+        found: dict[str, Any] = self._control.get_item(Key=key, ConsistentRead=True, **more).get("Item", {})
+        return found
+
+    def _put(self, item: Mapping[str, Any], condition: ConditionBase) -> bool:
+        """Write an item that meets a condition; return whether it did."""
         try:
-            self._table.update_item(
-                Key={"sync_id": run_id, "item": _HEADER},
-                UpdateExpression="SET #attribute = :value",
-                ExpressionAttributeNames={"#attribute": attribute},
-                ExpressionAttributeValues={":value": value},
-                ConditionExpression=condition,
-            )
+            self._without_conflict(self._control.put_item)(Item=item, ConditionExpression=condition)
+            return True
         except ClientError as error:
-            if aws.error_code(error) != "ConditionalCheckFailedException":
-                raise
+            if aws.error_code(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+
+    def _without_conflict(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a call that is made again where another transaction had the same items in hand."""
+
+        def calling(**parameters: Any) -> Any:
+            for wait in Run.CONFLICT_WAITS:
+                try:
+                    return call(**parameters)
+                except ClientError as error:
+                    reasons = _reasons(error)
+                    if "TransactionConflict" not in reasons or "ConditionalCheckFailed" in reasons:
+                        raise
+                    self._sleep(wait)
+            return call(**parameters)
+
+        return calling
+
+    def _write(self, items: list[dict[str, Any]]) -> None:
+        """Write up to `_BATCH` items; what DynamoDB does not process at once is written again.
+
+        Raises:
+            StoreFailed: some of them were not processed in all that time.
+        """
+        waiting = [{"PutRequest": {"Item": item}} for item in items]
+        for wait in (*_UNPROCESSED_WAITS, None):
+            answer = self._table.meta.client.batch_write_item(RequestItems={self._table.name: waiting})
+            waiting = answer.get("UnprocessedItems", {}).get(self._table.name, [])
+            if not waiting:
+                return
+            if wait is not None:
+                self._sleep(wait)
+        raise StoreFailed("BatchWriteItem: UnprocessedItems")
 
     def _query(self, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
         while True:
@@ -181,93 +259,19 @@ class StateTable:
     def _expiry(self, at: str) -> int:
         return int((datetime.fromisoformat(at) + self._retention).timestamp())
 
-    def _header(self, run: Run) -> dict[str, Any]:
-        return {
-            "sync_id": run.run_id,
-            "item": _HEADER,
-            "run_id": run.run_id,
-            "day": run.started[:10],
-            "cause": str(run.cause),
-            "source_account": run.source_account,
-            "everyone": run.everyone,
-            "initiator": run.initiator,
-            "initiators": list(run.initiators),
-            "config_version": run.config_version,
-            "status": str(run.status),
-            "severity": run.severity,
-            "scenario": run.scenario,
-            "started": run.started,
-            "triggered_at": run.triggered_at,
-            "ended": run.ended,
-            "counts": dict(run.counts),
-            "source": {str(kind): dict(contact.fields) for kind, contact in run.source.items()},
-            "planned": run.planned,
-            "batches": run.batches,
-            "error": run.error,
-            "detail": run.detail,
-            "circuit": run.circuit,
-            "into": run.into,
-            "notified": run.notified,
-            "expires_at": self._expiry(run.started),
-        }
-
     def _receipt(self, receipt: Receipt, run_id: str) -> dict[str, Any]:
-        return {
-            "sync_id": run_id,
-            "item": f"{_RECEIPT}{receipt.account}#{receipt.kind}",
-            "account": receipt.account,
-            "kind": str(receipt.kind),
-            "status": str(receipt.status),
-            "at": receipt.at,
-            "changed": list(receipt.changed),
-            "error": receipt.error,
-            "retries": receipt.retries,
-            "excluded_by": list(receipt.excluded_by),
-            "expires_at": self._expiry(receipt.at),
-        }
+        key = {"sync_id": run_id, "item": f"{_RECEIPT}{receipt.account}#{receipt.kind}"}
+        return {**receipt.to_json(), **key, "expires_at": self._expiry(receipt.at)}
 
 
-def _lease(item: Mapping[str, Any]) -> Lease:
-    return Lease(
-        LeasedRun.from_json(item.get("holder")), LeasedRun.from_json(item.get("pending")), item.get("previous")
-    )
+def _next(revision: Any) -> int:
+    """Return the number that follows; of one that a hand made unreadable, the first."""
+    readable = isinstance(revision, int | Decimal) and revision == int(revision) and revision > 0
+    return int(revision) + 1 if readable else 1
 
 
-def _run(item: Mapping[str, Any]) -> Run:
-    return Run(
-        run_id=item["run_id"],
-        cause=Cause(item["cause"]),
-        source_account=item.get("source_account", ""),
-        everyone=item.get("everyone", False),
-        initiator=item["initiator"],
-        initiators=tuple(item.get("initiators", ())),
-        config_version=int(item["config_version"]),
-        status=RunStatus(item["status"]),
-        severity=item["severity"],
-        scenario=item["scenario"],
-        started=item["started"],
-        triggered_at=item["triggered_at"],
-        ended=item["ended"],
-        counts={status: int(count) for status, count in item["counts"].items()},
-        source={Kind(kind): Contact.of(Kind(kind), fields) for kind, fields in item["source"].items()},
-        planned=item["planned"],
-        batches=int(item["batches"]),
-        error=item["error"],
-        detail=item["detail"],
-        circuit=item["circuit"],
-        into=item["into"],
-        notified=item["notified"],
-    )
-
-
-def _as_receipt(item: Mapping[str, Any]) -> Receipt:
-    return Receipt(
-        account=item["account"],
-        kind=Kind(item["kind"]),
-        status=Status(item["status"]),
-        at=item["at"],
-        changed=tuple(item["changed"]),
-        error=item["error"],
-        retries=int(item["retries"]),
-        excluded_by=tuple(item.get("excluded_by", ())),
-    )
+def _reasons(error: ClientError) -> set[str]:
+    """Return why DynamoDB refused a write, of each item of a transaction; "None" stands for an item that was fine."""
+    if aws.error_code(error) == "TransactionConflictException":  # a write of its own met a transaction
+        return {"TransactionConflict"}
+    return {str(reason.get("Code")) for reason in error.response.get("CancellationReasons", [])}

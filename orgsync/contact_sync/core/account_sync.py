@@ -24,6 +24,9 @@ from orgsync.shared.errors import CallError, OrgsyncError, RefusedCall, Unexpect
 from orgsync.shared.rate_limiter import RateLimiter
 from orgsync.shared.retries import RetryingCaller
 
+SEND_BOUND = 10.0
+"""Seconds after its intent in which a call that writes may be sent: whoever closes the run waits that long."""
+
 _Answer = TypeVar("_Answer")
 _Fields = tuple[str, ...]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from orgsync.shared.errors import CallError, OrgsyncError, RefusedCall
+from orgsync.shared.errors import CallError, OrgsyncError, RefusedCall, StoreFailed
 
 # --- events that start no run ------------------------------------------------------------
 
@@ -112,6 +112,30 @@ class SystemFailure(RunError):
     remedy = "Run `orgsync sync` once AWS answers; if it repeats, follow docs/runbook.md."
 
 
+class HeaderUnreadable(RunError):
+    """The run's header in the state table holds what no run wrote there."""
+
+    remedy = "Do not edit the state table by hand; run `orgsync sync`."
+
+
+class BatchUnreadable(StoreFailed):
+    """A batch of the run is gone from the run bucket, or holds what no plan wrote."""
+
+    remedy = "Do not edit the run bucket by hand; run `orgsync sync`, which compares the accounts of the batch again."
+
+
+class RevisionLost(OrgsyncError):
+    """Another invocation changed the run's header first, so this one stopped."""
+
+    remedy = "Nothing to do: what the other wrote stands, and whoever asked asks again."
+
+
+class RunStopped(OrgsyncError):
+    """The run was stopped or closed while its worker was at it, so the worker wrote no more."""
+
+    remedy = "Nothing to do: the run's report names what was not done."
+
+
 class InitialSyncFailed(OrgsyncError):
     """The initial sync ended in a way that fails the deployment."""
 
@@ -155,6 +179,12 @@ class WorkerDied(OrgsyncError):
     """The run ended before this account was done."""
 
     remedy = "Run `orgsync sync`; doing an account again is harmless."
+
+
+class OutOfTime(OrgsyncError):
+    """A whole life of the process function did not suffice for this account and those that were under way beside it."""
+
+    remedy = "Lower the delays of retry_config and verify_config, or look for what slows AWS; then run `orgsync sync`."
 
 
 # --- an account skipped on purpose -------------------------------------------------------

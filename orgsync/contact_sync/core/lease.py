@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orgsync.contact_sync.core.request import Request
+from orgsync.contact_sync.names import Cause, Kind
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,18 @@ class LeasedRun:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any] | None) -> "LeasedRun | None":
-        """Read back what `to_json` wrote; None stays None."""
-        return cls(document["run_id"], Request.from_json(document["request"])) if document else None
+        """Read back what `to_json` wrote; None stays None.
+
+        A request that cannot be read, of another release or another hand, becomes one for everything: what is unclear
+        widens the comparison. A run without an id cannot be held, started or ended: it is none.
+        """
+        if not isinstance(document, Mapping) or not isinstance(document.get("run_id"), str) or not document["run_id"]:
+            return None
+        try:
+            request = Request.from_json(document["request"])
+        except (KeyError, ValueError, TypeError, AttributeError):
+            request = Request(Cause.SCHEDULE, None, None, frozenset(Kind))
+        return cls(document["run_id"], request)
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,24 @@ class Lease:
     holder: LeasedRun | None = None
     pending: LeasedRun | None = None
     previous: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON document."""
+        return {
+            "holder": self.holder.to_json() if self.holder else None,
+            "pending": self.pending.to_json() if self.pending else None,
+            "previous": self.previous,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Lease":
+        """Read back what `to_json` wrote, whoever wrote it; an empty document is a free lease."""
+        previous = document.get("previous")
+        return cls(
+            LeasedRun.from_json(document.get("holder")),
+            LeasedRun.from_json(document.get("pending")),
+            previous if isinstance(previous, str) else None,
+        )
 
     def acquire(self, run: LeasedRun, next_run_id: str) -> tuple["Lease", LeasedRun]:
         """Ask for the lease; return it as it stands afterwards, and the run that answers.

@@ -1,7 +1,12 @@
 """Receipts: the outcome of one account and kind in one run."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from orgsync.contact_sync.names import Kind
 
@@ -36,3 +41,27 @@ class Receipt:
     error: str | None = None
     retries: int = 0
     excluded_by: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the receipt as a JSON document."""
+        return {
+            name: list(value) if isinstance(value, tuple) else str(value) if isinstance(value, StrEnum) else value
+            for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Receipt | None":
+        """Read back a receipt, whoever wrote it.
+
+        Attributes that it lacks get their defaults, others are ignored. None where it is no receipt that this release
+        can read, by another hand or of another release: the account and kind count as not done, and are done again.
+        """
+        try:
+            return _reader().validate_python(document)
+        except ValidationError:
+            return None
+
+
+@cache
+def _reader() -> TypeAdapter[Receipt]:
+    return TypeAdapter(Receipt)

@@ -1,11 +1,21 @@
 """A run's header: its request, the source and configuration that it works with, and its outcome."""
 
+import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from functools import cache
+from typing import Any, ClassVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from orgsync.contact_sync.core.contacts import Contact
+from orgsync.contact_sync.core.errors import HeaderUnreadable
 from orgsync.contact_sync.names import Cause, Kind
+from orgsync.shared.clock import as_timestamp
+
+_BEGINNING = "1970-01-01T00:00:00.000+00:00"
+"""Start of a run whose header does not say when it started."""
 
 
 class RunStatus(StrEnum):
@@ -33,13 +43,16 @@ class Run:
         source_account: id of the account whose contacts every other should hold.
         everyone: every account of the organization was asked for, not only accounts by their ids.
         source: the source's contacts as this run read them; a kind it lacks is absent.
+        deletions: kinds that the plan decided to delete in the members; no other kind is ever deleted.
         planned: batches are written; planning again would only repeat it.
+        attempt: which of the plans that were asked for this run wrote its batches (see `RunStore`).
         batches: how many batches there are.
         error: code of what ended the run before or besides its accounts.
         detail: the places that `error` speaks of: ids, kinds and field names.
-        circuit: code of the failure that opened the circuit breaker.
         into: for a merged event, the run that answers it.
         notified: the notification has been published.
+        reported: the report is written, and the run is counted in the metrics.
+        revision: how often the header was written; each write is conditional on the revision that was read.
     """
 
     run_id: str
@@ -57,15 +70,94 @@ class Run:
     ended: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     source: Mapping[Kind, Contact] = field(default_factory=dict)
+    deletions: frozenset[Kind] = frozenset()
     planned: bool = False
+    attempt: int = 1
     batches: int = 0
     error: str | None = None
     detail: str | None = None
-    circuit: str | None = None
     into: str | None = None
     notified: bool = False
+    reported: bool = False
+    revision: int = 0
+
+    # Seconds before a header or an intent is written again, after a conflict with another transaction.
+    CONFLICT_WAITS: ClassVar = (0.05, 0.1, 0.2, 0.4, 0.8)
 
     @property
     def closed(self) -> bool:
         """Return whether it has ended."""
         return self.status not in (RunStatus.IN_PROGRESS, RunStatus.STOPPED)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the header as a JSON document."""
+        return {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Run":
+        """Read a header, whoever wrote it.
+
+        The header of another release may lack attributes, which get their defaults, and have others, which are
+        ignored; a status that this release does not know lets nobody work on the run. Where an attribute is none that
+        any release wrote, its default stands in its place and `error` is `HeaderUnreadable`: nobody works on the run,
+        and it can be closed.
+        """
+        read: dict[str, Any] = {}
+        damaged: set[str] = set()
+        for name, adapter in _readers().items():
+            try:
+                if name in document:
+                    read[name] = adapter.validate_python(_known(name, document))
+            except ValidationError:
+                damaged.add(name)
+        source = {Kind(kind): Contact.of(Kind(kind), fields) for kind, fields in read.pop("source", {}).items()}
+        started = read.pop("started", "")
+        started = started if as_timestamp(started) else None
+        damaged |= {name for name, value in (("started", started), ("cause", read.get("cause"))) if not value}
+        damaged |= {name for name in ("attempt", "batches", "config_version", "revision") if read.get(name, 1) < 0}
+        read = {name: value for name, value in read.items() if name not in damaged}
+        # A number that is none protects nothing any more: see `StateStore.save_run`.
+        revision = {"revision": -1} if "revision" in damaged else {}
+        known = {"cause": Cause.SCHEDULE, "triggered_at": started or _BEGINNING} | read | revision
+        run = cls(**known | {"started": started or _BEGINNING, "source": source})
+        if damaged and not run.closed:
+            return replace(run, error=HeaderUnreadable.__name__, detail=", ".join(sorted(damaged)))
+        return run
+
+
+@cache
+def _readers() -> Mapping[str, TypeAdapter[Any]]:
+    """Return what reads each attribute of a header, after its type."""
+    return {
+        name: TypeAdapter(Mapping[Kind, Mapping[str, str]] if name == "source" else hint)
+        for name, hint in typing.get_type_hints(Run).items()
+        if name in {one.name for one in fields(Run)}
+    }
+
+
+def _known(name: str, document: Mapping[str, Any]) -> Any:
+    """Return an attribute without the kinds, and with a harmless value for the words, of another release."""
+    value = document[name]
+    if name == "status" and isinstance(value, str) and value not in set(RunStatus):
+        return RunStatus.FAILED if document.get("ended") else RunStatus.STOPPED
+    if name == "cause" and isinstance(value, str) and value not in set(Cause):
+        return Cause.SCHEDULE
+    arguments = typing.get_args(typing.get_type_hints(Run)[name])
+    if not arguments or arguments[0] is not Kind:
+        return value
+    if isinstance(value, Mapping):
+        return {kind: item for kind, item in value.items() if kind in set(Kind)}
+    return [kind for kind in value if kind in set(Kind)] if isinstance(value, list | tuple | set) else value
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it."""
+    if isinstance(value, Contact):
+        return dict(value.fields)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(map(str, value))
+    if isinstance(value, tuple):
+        return list(map(_plain, value))
+    return str(value) if isinstance(value, StrEnum) else value

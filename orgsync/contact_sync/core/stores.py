@@ -1,6 +1,6 @@
 """Protocols of the stores and services that entry points use: adapters meet them with AWS, fakes in memory."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from orgsync.contact_sync.config import ContactSyncConfig
@@ -71,17 +71,24 @@ class StateStore(Protocol):
     def run(self, run_id: str) -> Run | None:
         """Return a run's header; None when there is none (yet)."""
 
-    def save_run(self, run: Run, *, while_open: bool = False) -> bool:
-        """Write a header; with `while_open` only over one that has not ended. Return whether it was written."""
+    def save_run(self, run: Run) -> Run:
+        """Write a header over the one whose revision it carries; return it with its new revision.
 
-    def open_circuit(self, run_id: str, cause: str) -> None:
-        """Note for the run's other batches that calling AWS does not help."""
+        Revision 0 says that there is none yet. A header whose number was made unreadable by hand (-1) is written over
+        as it stands, once.
 
-    def stop(self, run_id: str) -> None:
-        """Tell a run's worker, should it still live, to write no more."""
+        Raises:
+            RevisionLost: another wrote first, so that this header says what is no longer so; nothing was written.
+        """
 
     def is_stopped(self, run_id: str) -> bool:
         """Return whether the run may write no more."""
+
+    def breakers(self, run_id: str) -> Mapping[str, str]:
+        """Return what the run's circuit breakers know: operation to "" where it succeeded, or to what opened it."""
+
+    def save_breakers(self, run_id: str, breakers: Mapping[str, str]) -> None:
+        """Note what the circuit breakers know, for the run's other batches; it stands beside the header, not in it."""
 
     def runs_of(self, day: str) -> Iterator[Run]:
         """Yield the runs that started on a day (UTC, YYYY-MM-DD), oldest first; merged events are none."""
@@ -92,8 +99,23 @@ class StateStore(Protocol):
     def receipts(self, run_id: str, between: tuple[str, str] | None = None) -> Iterator[Receipt]:
         """Yield a run's receipts, by account; `between` bounds the account ids, both included."""
 
-    def record_intents(self, account: str, fields: Mapping[Kind, Iterable[str]], run_id: str, at: str) -> None:
-        """Note which fields of an account are about to be written, for a worker that finds no receipt of it."""
+    def record_intents(
+        self,
+        account: str,
+        fields: Mapping[Kind, Iterable[str]],
+        deletions: Collection[Kind],
+        run_id: str,
+        at: str,
+    ) -> None:
+        """Note which fields of an account are about to be written, and which kinds deleted, in one transaction.
+
+        The transaction sees that the run is in progress. A worker that finds no receipt of the account learns from the
+        notes what an earlier one may have written. A conflict with another transaction is no answer: it is asked again
+        a few times (`Run.CONFLICT_WAITS`).
+
+        Raises:
+            RunStopped: the run is not in progress; nothing was noted, and nothing may be written.
+        """
 
     def intents(
         self, run_id: str, between: tuple[str, str] | None = None
@@ -118,14 +140,29 @@ class RunStore(Protocol):
             ConfigurationRefused: it is no JSON.
         """
 
-    def manifest(self, run_id: str) -> str:
+    def manifest(self, run_id: str, attempt: int = 1) -> str:
         """Return the key of a run's list of batches, which the state machine reads."""
 
-    def write_batches(self, run_id: str, batches: Sequence[Sequence[Target]]) -> None:
-        """Write every batch and then the list of them."""
+    def write_batches(self, run_id: str, batches: Sequence[Sequence[Target]], attempt: int = 1) -> None:
+        """Write every batch and then the list of them.
 
-    def batch(self, run_id: str, number: int) -> tuple[Target, ...]:
-        """Return the targets of one batch, by account id."""
+        Args:
+            attempt: which plan of the run they are of (`Run.attempt`): a plan that another one has overtaken must not
+                write over the other's; here and in the methods below.
+        """
+
+    def batch(self, run_id: str, number: int, attempt: int = 1) -> tuple[Target, ...]:
+        """Return the targets of one batch.
+
+        Raises:
+            BatchUnreadable: it is gone, or not what a plan wrote; no target of it is known.
+        """
+
+    def write_skipped(self, run_id: str, receipts: Sequence[Receipt], attempt: int = 1) -> None:
+        """Write the receipts that a plan decided; they are saved once the plan's header says that it is final."""
+
+    def skipped(self, run_id: str, attempt: int = 1) -> Sequence[Receipt]:
+        """Return the receipts that a run's plan decided; none where it wrote none."""
 
     def write_report(self, run_id: str, lines: Iterable[Any]) -> None:
         """Write a run's report as JSON lines."""

@@ -15,6 +15,7 @@ async def process_batch(
     *,
     apply: bool = True,
     concurrency: int = 64,
+    begin: Callable[[Target], None] = lambda target: None,
     stop: Callable[[], bool] = lambda: False,
     patience: float | None = None,
 ) -> bool:
@@ -27,6 +28,7 @@ async def process_batch(
         apply: whether to write; without it the receipts say what would be written.
         concurrency: accounts under way at once; the default is enough that pauses and retries never leave a
             token bucket idle.
+        begin: called with each account as it is begun.
         stop: says when no further account may be begun (time is short).
         patience: seconds after which accounts still under way are let go without a
             receipt (doing them again is harmless); None waits for all of them.
@@ -41,6 +43,7 @@ async def process_batch(
         nonlocal finished
         while waiting and not stop():
             position, target = waiting.pop()
+            begin(target)
             account = AccountSync(target.account, context)
             changes = await account.plan(target.kinds)
             if apply:

@@ -79,7 +79,10 @@ def subject(environ: dict[str, Any], request: AwsRequest) -> str:
     if request.service != "dynamodb":
         return ""
     document = json.loads(body(environ) or b"{}")
-    return str(document.get("TableName") or next(iter(document.get("RequestItems", {})), ""))
+    # A transaction is of several writes, each with its table; one table serves for all of ours.
+    writes = [write for item in document.get("TransactItems", []) for write in item.values()]
+    tables = [*(write.get("TableName") for write in writes), *document.get("RequestItems", {})]
+    return str(document.get("TableName") or next(iter(tables), ""))
 
 
 def body(environ: dict[str, Any]) -> bytes:

@@ -5,19 +5,24 @@ as JSON text, so that no caller shares a value with a store. Thread-safe: a work
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import Any, TypeVar
 
 from orgsync.contact_sync.config import ContactSyncConfig, parse
 from orgsync.contact_sync.core.accounts import Target
-from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import ConfigurationMissing, ConfigurationUnreadable
-from orgsync.contact_sync.core.lease import Lease, LeasedRun
-from orgsync.contact_sync.core.receipts import Receipt, Status
+from orgsync.contact_sync.core.errors import (
+    BatchUnreadable,
+    ConfigurationMissing,
+    ConfigurationUnreadable,
+    RevisionLost,
+    RunStopped,
+)
+from orgsync.contact_sync.core.lease import Lease
+from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.run import Run, RunStatus
-from orgsync.contact_sync.names import Cause, Kind, batch_key, manifest_key, report_key
+from orgsync.contact_sync.names import Kind, batch_key, manifest_key, report_key, skipped_key
 from orgsync.shared.configuration import ConfigurationRefused, read_json
 from orgsync.shared.errors import StoreFailed
 
@@ -88,78 +93,79 @@ class MemoryConfigStore:
 
 _LEASE = ("lease", "organization")
 _HEADER = "run"
+_BREAKERS = "breakers"
 _RECEIPT = "receipt#"
 _INTENT = "intent#"
 
 
 class MemoryStateStore:
-    """The lease, headers, receipts and intents, as `StateStore`."""
+    """The lease, headers, receipts and intents, as `StateStore`.
+
+    Attributes:
+        conflicts: says of each try of an operation (`save_run`, `record_intents`) whether another transaction has
+            the same items in hand, as happens in DynamoDB.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._items: dict[tuple[str, str], str] = {}
+        self.conflicts: Callable[[str], bool] = lambda operation: False
 
     def update_lease(self, decide: Callable[[Lease], tuple[Lease, _Answer]]) -> _Answer:
         """See `StateStore.update_lease`."""
         while True:
             with self._lock:
                 read = self._items.get(_LEASE)
-            lease = _as_lease(read)
+            lease = Lease.from_json(json.loads(read or "{}"))
             changed, answer = decide(lease)
             if changed == lease:
                 return answer
-            document = {
-                "revision": json.loads(read or "{}").get("revision", 0) + 1,
-                "holder": changed.holder.to_json() if changed.holder else None,
-                "pending": changed.pending.to_json() if changed.pending else None,
-                "previous": changed.previous,
-            }
             with self._lock:
                 if self._items.get(_LEASE) == read:
-                    self._items[_LEASE] = json.dumps(document)
+                    self._items[_LEASE] = json.dumps(changed.to_json())
                     return answer
 
     def lease(self) -> Lease:
         """See `StateStore.lease`."""
         with self._lock:
-            return _as_lease(self._items.get(_LEASE))
+            return Lease.from_json(json.loads(self._items.get(_LEASE, "{}")))
 
     def run(self, run_id: str) -> Run | None:
         """See `StateStore.run`."""
         with self._lock:
             return self._header(run_id)
 
-    def save_run(self, run: Run, *, while_open: bool = False) -> bool:
+    def save_run(self, run: Run) -> Run:
         """See `StateStore.save_run`."""
+        self._wait_out_conflicts("save_run", "PutItem: TransactionConflictException")
         with self._lock:
             stored = self._header(run.run_id)
-            if while_open and stored and stored.closed:
-                return False
-            self._save_header(run)
-            return True
-
-    def open_circuit(self, run_id: str, cause: str) -> None:
-        """See `StateStore.open_circuit`."""
-        with self._lock:
-            if stored := self._header(run_id):
-                self._save_header(replace(stored, circuit=cause))
-
-    def stop(self, run_id: str) -> None:
-        """See `StateStore.stop`."""
-        with self._lock:
-            stored = self._header(run_id)
-            if stored and not stored.closed:
-                self._save_header(replace(stored, status=RunStatus.STOPPED))
+            if (stored.revision if stored else 0) != run.revision:
+                raise RevisionLost(run.run_id)
+            saved = replace(run, revision=max(run.revision, 0) + 1)
+            self._items[run.run_id, _HEADER] = json.dumps(saved.to_json())
+            return saved
 
     def is_stopped(self, run_id: str) -> bool:
         """See `StateStore.is_stopped`."""
         stored = self.run(run_id)
         return stored is None or stored.status is not RunStatus.IN_PROGRESS
 
+    def breakers(self, run_id: str) -> dict[str, str]:
+        """See `StateStore.breakers`."""
+        with self._lock:
+            noted: dict[str, str] = json.loads(self._items.get((run_id, _BREAKERS), "{}"))
+        return noted
+
+    def save_breakers(self, run_id: str, breakers: Mapping[str, str]) -> None:
+        """See `StateStore.save_breakers`."""
+        with self._lock:
+            self._items[run_id, _BREAKERS] = json.dumps(dict(breakers))
+
     def runs_of(self, day: str) -> Iterator[Run]:
         """See `StateStore.runs_of`."""
         with self._lock:
-            runs = [_as_run(text) for (_, item), text in self._items.items() if item == _HEADER]
+            runs = [run for run_id, item in self._items if item == _HEADER and (run := self._header(run_id))]
         for run in sorted(runs, key=lambda run: run.started):
             if run.started[:10] == day and run.status is not RunStatus.MERGED:
                 yield run
@@ -168,31 +174,46 @@ class MemoryStateStore:
         """See `StateStore.save_receipts`."""
         for receipt in receipts:
             with self._lock:
-                self._items[run_id, f"{_RECEIPT}{receipt.account}#{receipt.kind}"] = json.dumps(asdict(receipt))
+                self._items[run_id, f"{_RECEIPT}{receipt.account}#{receipt.kind}"] = json.dumps(receipt.to_json())
 
     def receipts(self, run_id: str, between: tuple[str, str] | None = None) -> Iterator[Receipt]:
         """See `StateStore.receipts`."""
         for _, text in self._by_account(_RECEIPT, run_id, between):
-            yield _as_receipt(text)
+            if receipt := Receipt.from_json(json.loads(text)):
+                yield receipt
 
-    def record_intents(self, account: str, fields: Mapping[Kind, Iterable[str]], run_id: str, at: str) -> None:
+    def record_intents(
+        self, account: str, fields: Mapping[Kind, Iterable[str]], deletions: Collection[Kind], run_id: str, at: str
+    ) -> None:
         """See `StateStore.record_intents`."""
+        self._wait_out_conflicts("record_intents", "TransactWriteItems: TransactionCanceledException")
         with self._lock:
+            stored = self._header(run_id)
+            if stored is None or stored.status is not RunStatus.IN_PROGRESS:
+                raise RunStopped(run_id)
             for kind, changed in fields.items():
-                self._items[run_id, f"{_INTENT}{account}#{kind}"] = json.dumps({"changed": list(changed)})
+                note = {"changed": list(changed), "deletion": kind in deletions}
+                self._items[run_id, f"{_INTENT}{account}#{kind}"] = json.dumps(note)
 
     def intents(self, run_id: str, between: tuple[str, str] | None = None) -> dict[tuple[str, Kind], tuple[str, ...]]:
         """See `StateStore.intents`."""
         found: dict[tuple[str, Kind], tuple[str, ...]] = {}
         for item, text in self._by_account(_INTENT, run_id, between):
             _, account, kind = item.split("#")
-            found[account, Kind(kind)] = tuple(json.loads(text)["changed"])
+            if kind in set(Kind):
+                found[account, Kind(kind)] = tuple(json.loads(text)["changed"])
         return found
 
     def forget_receipt(self, run_id: str, account: str, kind: str) -> None:
         """Remove a receipt, as if its worker had died before it saved it."""
         with self._lock:
             del self._items[run_id, f"{_RECEIPT}{account}#{kind}"]
+
+    def edit(self, run_id: str, item: str, **changes: Any) -> None:
+        """Change an item without a check, as another release or an edit of the table by hand does; None removes."""
+        with self._lock:
+            stored = json.loads(self._items.get((run_id, item), "{}")) | changes
+            self._items[run_id, item] = json.dumps({key: value for key, value in stored.items() if value is not None})
 
     def items(self) -> list[dict[str, Any]]:
         """Return everything that is stored, as documents with `sync_id` and `item`, in their order."""
@@ -214,32 +235,12 @@ class MemoryStateStore:
 
     def _header(self, run_id: str) -> Run | None:
         text = self._items.get((run_id, _HEADER))
-        return _as_run(text) if text else None
+        return Run.from_json(json.loads(text) | {"run_id": run_id}) if text else None
 
-    def _save_header(self, run: Run) -> None:
-        source = {kind: dict(contact.fields) for kind, contact in run.source.items()}
-        header = asdict(replace(run, source={}, counts=dict(run.counts))) | {"source": source}
-        self._items[run.run_id, _HEADER] = json.dumps(header)
-
-
-def _as_lease(text: str | None) -> Lease:
-    stored = json.loads(text or "{}")
-    return Lease(
-        LeasedRun.from_json(stored.get("holder")), LeasedRun.from_json(stored.get("pending")), stored.get("previous")
-    )
-
-
-def _as_run(text: str) -> Run:
-    stored = json.loads(text)
-    source = {Kind(kind): Contact.of(Kind(kind), fields) for kind, fields in stored["source"].items()}
-    typed = {"cause": Cause(stored["cause"]), "status": RunStatus(stored["status"]), "source": source}
-    return Run(**stored | typed | {"initiators": tuple(stored["initiators"])})
-
-
-def _as_receipt(text: str) -> Receipt:
-    stored = json.loads(text)
-    typed = {"kind": Kind(stored["kind"]), "status": Status(stored["status"])}
-    return Receipt(**stored | typed | {name: tuple(stored[name]) for name in ("changed", "excluded_by")})
+    def _wait_out_conflicts(self, operation: str, failure: str) -> None:
+        """Ask as often as the adapter does whether the write conflicts with another; no time passes between."""
+        if all(self.conflicts(operation) for _ in (*Run.CONFLICT_WAITS, None)):
+            raise StoreFailed(failure)
 
 
 class MemoryRunStore:
@@ -262,23 +263,35 @@ class MemoryRunStore:
             raise StoreFailed("GetObject: NoSuchVersion")
         return read_json(text)
 
-    def manifest(self, run_id: str) -> str:
+    def manifest(self, run_id: str, attempt: int = 1) -> str:
         """See `RunStore.manifest`."""
-        return manifest_key(run_id)
+        return manifest_key(run_id, attempt)
 
-    def write_batches(self, run_id: str, batches: Sequence[Sequence[Target]]) -> None:
+    def write_batches(self, run_id: str, batches: Sequence[Sequence[Target]], attempt: int = 1) -> None:
         """See `RunStore.write_batches`."""
         for number, batch in enumerate(batches):
-            self.objects[batch_key(run_id, number)] = json.dumps([asdict(target) for target in batch])
+            self.objects[batch_key(run_id, number, attempt)] = json.dumps([target.to_json() for target in batch])
         manifest = [{"run_id": run_id, "batch": number} for number in range(len(batches))]
-        self.objects[manifest_key(run_id)] = json.dumps(manifest)
+        self.objects[manifest_key(run_id, attempt)] = json.dumps(manifest)
 
-    def batch(self, run_id: str, number: int) -> tuple[Target, ...]:
+    def batch(self, run_id: str, number: int, attempt: int = 1) -> tuple[Target, ...]:
         """See `RunStore.batch`."""
-        text = self.objects.get(batch_key(run_id, number))
-        if text is None:
-            raise StoreFailed("GetObject: NoSuchKey")
-        return tuple(Target(one["account"], tuple(map(Kind, one["kinds"]))) for one in json.loads(text))
+        key = batch_key(run_id, number, attempt)
+        if key not in self.objects:
+            raise BatchUnreadable("GetObject: NoSuchKey")
+        try:
+            return tuple(map(Target.from_json, json.loads(self.objects[key])))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BatchUnreadable(f"{key}: {type(error).__name__}") from error
+
+    def write_skipped(self, run_id: str, receipts: Sequence[Receipt], attempt: int = 1) -> None:
+        """See `RunStore.write_skipped`."""
+        self.objects[skipped_key(run_id, attempt)] = json.dumps([receipt.to_json() for receipt in receipts])
+
+    def skipped(self, run_id: str, attempt: int = 1) -> list[Receipt]:
+        """See `RunStore.skipped`."""
+        items = json.loads(self.objects.get(skipped_key(run_id, attempt), "[]"))
+        return [receipt for receipt in map(Receipt.from_json, items) if receipt]
 
     def write_report(self, run_id: str, lines: Iterable[Any]) -> None:
         """See `RunStore.write_report`."""
