@@ -25,6 +25,10 @@ class UnknownAccount(SandboxError):
     """An account id that is not in the organization."""
 
 
+class UnknownUnit(SandboxError):
+    """An organizational unit that does not exist, or a name that two units would have in one place."""
+
+
 class StackError(SandboxError):
     """A CloudFormation request that cannot be begun: a wrong template, a name in use, a missing stack."""
 

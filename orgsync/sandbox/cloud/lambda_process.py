@@ -16,6 +16,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -95,7 +96,13 @@ class FunctionProcess:
     def alive(self) -> bool:
         return self._child.poll() is None
 
-    def run(self, spec: FunctionSpec, payload: bytes, crash: str | None) -> InvocationResult:
+    def run(
+        self,
+        spec: FunctionSpec,
+        payload: bytes,
+        crash: str | None,
+        working: Callable[[], AbstractContextManager[None]],
+    ) -> InvocationResult:
         """Hand the process one invocation and wait: for its answer, its death or the time limit."""
         if crash == "before":
             self.kill()
@@ -107,7 +114,9 @@ class FunctionProcess:
         self._invocations.put(invocation)
         # As in Lambda, the function's own limit does not run while it is being imported.
         invocation.taken.wait(_LONGEST_START_S)
-        if not invocation.done.wait(spec.timeout_s):
+        with working():
+            answered = invocation.done.wait(spec.timeout_s)
+        if not answered:
             invocation.finish(_error("Sandbox.Timedout", f"Error: Task timed out after {spec.timeout_s:.2f} seconds"))
             self.kill()
         self._output.read()

@@ -18,6 +18,19 @@ from orgsync.sandbox.cloud.patches import Patches
 
 Dimensions = Mapping[str, str]
 
+_DELIVERIES: Mapping[str, Mapping[str, str]] = {
+    "AWS/Events": {
+        "failed": "FailedInvocations",
+        "kept": "InvocationsSentToDlq",
+        "lost": "InvocationsFailedToBeSentToDlq",
+    },
+    "AWS/Scheduler": {
+        "failed": "TargetErrorCount",
+        "kept": "InvocationsSentToDeadLetterCount",
+        "lost": "InvocationsFailedToBeSentToDeadLetterCount",
+    },
+}
+
 _EXECUTIONS = {
     "ABORTED": "ExecutionsAborted",
     "FAILED": "ExecutionsFailed",
@@ -63,6 +76,23 @@ def put_from_execution(detail: Mapping[str, Any], account: str, region: str) -> 
     put(account, region, "AWS/States", {metric: [1.0]}, {"StateMachineArn": detail["stateMachineArn"]})
 
 
+def put_from_delivery(source: str, end: str) -> None:
+    """Put the metric of a rule's or a schedule's delivery that failed for good.
+
+    Args:
+        source: the ARN of the rule or the schedule.
+        end: `failed`, and then `kept` by the dead-letter queue, or `lost` even to that.
+    """
+    _, _, service, region, account, resource = source.split(":", 5)
+    _, *above, name = resource.split("/")
+    if service == "scheduler":
+        namespace, dimensions = "AWS/Scheduler", {"ScheduleGroup": above[0]}
+    else:
+        # [doc] Rules of the default bus are named alone, those of another together with it.
+        namespace, dimensions = "AWS/Events", {"RuleName": name} | ({"EventBusName": above[0]} if above else {})
+    put(account, region, namespace, {_DELIVERIES[namespace][end]: [1.0]}, dimensions)
+
+
 class MeteredFunctionPools(FunctionPools):
     """Function pools with Lambda's metrics: invocations, errors, durations, throttles."""
 
@@ -72,14 +102,15 @@ class MeteredFunctionPools(FunctionPools):
         try:
             answer = super().invoke(spec, payload, wait=wait)
         except ConcurrencyExceeded:
-            _put_function_metrics(spec, {"Throttles": [1.0]})
+            put_function_metrics(spec, {"Throttles": [1.0]})
             raise
         took = (time.monotonic() - began) * 1000
-        _put_function_metrics(spec, {"Invocations": [1.0], "Errors": [float(answer.failed)], "Duration": [took]})
+        put_function_metrics(spec, {"Invocations": [1.0], "Errors": [float(answer.failed)], "Duration": [took]})
         return answer
 
 
-def _put_function_metrics(spec: FunctionSpec, values: Mapping[str, Sequence[float]]) -> None:
+def put_function_metrics(spec: FunctionSpec, values: Mapping[str, Sequence[float]]) -> None:
+    """Put data of Lambda's own metrics of a function."""
     put(spec.account, spec.region, "AWS/Lambda", values, {"FunctionName": spec.name})
 
 

@@ -56,6 +56,9 @@ PATCHED: Mapping[str, PatchTarget] = {
     f"{_LAMBDA}:LambdaFunction.update_configuration": _function(
         "self", "config_updates", reason="drops a function's dead-letter queue"
     ),
+    "moto.cloudtrail.models:Trail.check_bucket_exists": _function(
+        "self", reason="does not ask the key of a trail whether CloudTrail may use it"
+    ),
     "moto.cloudwatch.models:CloudWatchBackend.put_metric_data": _function(
         "self", "namespace", "metric_data", reason="never evaluates alarms"
     ),
