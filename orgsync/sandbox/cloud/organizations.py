@@ -45,7 +45,7 @@ class OrganizationsService:
         for account in organization.accounts:
             self.add_account(account)
         for identity in organization.delegated_administrators:
-            self._delegate(identity)
+            self._backend.register_delegated_administrator(AccountId=identity, ServicePrincipal=ACCOUNT_MANAGEMENT)
 
     @property
     def id(self) -> str:
@@ -151,15 +151,6 @@ class OrganizationsService:
         """Give an account further tags, and take from it those that are None."""
         retag(self._member(account).tags, tags)
 
-    def _delegate(self, account: str) -> None:
-        """Register a delegated administrator for Account Management, which moto does not know as one."""
-        admin = FakeDelegatedAdministrator(self._member(account))
-        admin.services[ACCOUNT_MANAGEMENT] = {
-            "ServicePrincipal": ACCOUNT_MANAGEMENT,
-            "DelegationEnabledDate": admin.enabled_date.timestamp(),
-        }
-        self._backend.admins.append(admin)
-
     def _member(self, account: str) -> Any:
         if account not in self._accounts or account == self._management:
             raise UnknownAccount(f"{account} is no member of the organization")
@@ -185,6 +176,11 @@ def install(patches: Patches) -> None:
     patches.replace(OrganizationsBackend, "list_accounts", _list_accounts)
     patches.wrap(OrganizationsBackend, "list_parents", _list_parents)
     patches.wrap(FakeAccount, "describe", _describe)
+    patches.wrap_static(
+        FakeDelegatedAdministrator,
+        "supported_service",
+        lambda original, service: service == ACCOUNT_MANAGEMENT or original(service),
+    )
 
 
 def reset() -> None:

@@ -73,6 +73,9 @@ PATCHED: Mapping[str, PatchTarget] = {
         "self", "original_event", "transform_input", reason="delivers to few targets and retries nothing"
     ),
     "moto.organizations.models:FakeAccount.describe": _function("self", reason="still has the retired `Status`"),
+    "moto.organizations.models:FakeDelegatedAdministrator.supported_service": _function(
+        "service_principal", reason="does not know Account Management, which may be delegated"
+    ),
     "moto.organizations.models:OrganizationsBackend.list_accounts": _function(
         "self", reason="has no pages of AWS's size, and none that is empty"
     ),

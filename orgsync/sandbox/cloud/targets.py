@@ -113,7 +113,7 @@ class Targets:
         if queue is None:
             raise DeliveryFailed("NO_RESOURCE", f"there is no queue {arn}")
         self._require(sender, queue.policy, "sqs:SendMessage", arn)
-        _require_key(sender, queue.kms_master_key_id, arn)
+        _require_key(sender, getattr(queue, "kms_master_key_id", None), arn)
         client = self._for(arn, "sqs")
         attributes = {
             key: {"DataType": "String", "StringValue": value or "-"}
@@ -143,7 +143,7 @@ class Targets:
             return f"there is no queue {arn}"
         try:
             self._require(sender, queue.policy, "sqs:SendMessage", arn)
-            _require_key(sender, queue.kms_master_key_id, arn)
+            _require_key(sender, getattr(queue, "kms_master_key_id", None), arn)
         except DeliveryFailed as failure:
             return failure.message
         return None
