@@ -25,8 +25,8 @@ class UnknownAccount(SandboxError):
     """An account id that is not in the organization."""
 
 
-class UnknownUnit(SandboxError):
-    """An organizational unit that does not exist, or a name that two units would have in one place."""
+class RenameRefused(SandboxError):
+    """A new name for a unit that does not exist, or one that two units would have in one place."""
 
 
 class StackError(SandboxError):

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from moto.events.models import EventPattern
 
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.errors import UnknownAccount, UnknownTarget, UnknownUnit
+from orgsync.sandbox.errors import RenameRefused, UnknownAccount, UnknownTarget
 
 MEMBER = "200000000001"
 CONTACT = {"Name": "N", "Title": "T", "EmailAddress": "canary@example.com", "PhoneNumber": "+1 555-0100"}
@@ -201,7 +201,7 @@ def test_a_unit_that_is_renamed_keeps_what_is_in_it(cloud: Cloud, receiver: str,
     unit = organizations.describe_organizational_unit(OrganizationalUnitId=renamed["organizationalUnitId"])
     assert (renamed["name"], unit["OrganizationalUnit"]["Name"]) == ("Up", "Up")
     for path, name in (("/Deep/Down", "New"), ("/", "New"), ("/Deep/Up", "Up")):
-        with pytest.raises(UnknownUnit):
+        with pytest.raises(RenameRefused):
             cloud.rename_unit(path, name)
 
 

@@ -238,6 +238,15 @@ def test_a_queue_that_a_topic_feeds_asks_its_policy_and_its_key(stack: Stack) ->
         arrived.append(stack.cloud.dead_letters()["fed"])
     assert arrived == [0, 0, 0, 0, 1]
     assert len(stack.cloud.undelivered) == 4
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": queue_policy(queue)})
+    (fed,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    sns.set_subscription_attributes(
+        SubscriptionArn=fed["SubscriptionArn"],
+        AttributeName="FilterPolicy",
+        AttributeValue=json.dumps({"severity": ["high"]}),
+    )
+    sns.publish(TopicArn=topic, Message="not for this queue")
+    assert len(stack.cloud.undelivered) == 4
 
 
 def test_aws_own_keys_let_no_service_in(stack: Stack) -> None:

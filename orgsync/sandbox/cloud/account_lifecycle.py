@@ -165,7 +165,7 @@ class AccountLifecycle:
         """Give a unit another name; its accounts and the units below it go with it.
 
         Raises:
-            UnknownUnit: there is no such unit, or its new name is in use.
+            RenameRefused: there is no such unit, or its new name is in use.
         """
         unit = self._organizations.rename_unit(ou, name)
         renamed = f"{ou.rpartition('/')[0]}/{name}"

@@ -61,8 +61,11 @@ class NotificationRecorder:
         return original(topic, message, subject, message_attributes, *args, **kwargs)
 
     def _publish_to_subscription(
-        self, original: Callable[..., None], subscription: Any, *args: Any, **kwargs: Any
+        self, original: Callable[..., None], subscription: Any, message: str, *args: Any, **kwargs: Any
     ) -> None:
+        matcher = subscription._filter_policy_matcher
+        if matcher is not None and not matcher.matches(kwargs.get("message_attributes"), message):
+            return
         if subscription.protocol == "sqs":
             topic = subscription.topic_arn
             refusal = self._queue_refusal(subscription.endpoint, Sender("sns.amazonaws.com", topic))
@@ -72,4 +75,4 @@ class NotificationRecorder:
                 metrics.put(account, region, "AWS/SNS", {"NumberOfNotificationsFailed": [1.0]}, {"TopicName": name})
                 return
         if subscription.protocol not in ("http", "https"):
-            original(subscription, *args, **kwargs)
+            original(subscription, message, *args, **kwargs)

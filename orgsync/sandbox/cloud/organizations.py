@@ -16,7 +16,7 @@ from moto.organizations.models import (
 )
 
 from orgsync.sandbox.cloud.patches import Patches
-from orgsync.sandbox.errors import StackError, UnknownAccount, UnknownUnit
+from orgsync.sandbox.errors import RenameRefused, StackError, UnknownAccount
 from orgsync.sandbox.model.organization import MemberAccount, OrganizationModel
 
 PAGE = 20
@@ -100,13 +100,13 @@ class OrganizationsService:
             its id.
 
         Raises:
-            UnknownUnit: there is none, or the name is in use beside it.
+            RenameRefused: there is none, or the name is in use beside it.
         """
         if path == "/" or path not in self._units:
-            raise UnknownUnit(f"there is no unit {path} that could be renamed")
+            raise RenameRefused(f"there is no unit {path} that could be renamed")
         renamed = f"{path.rpartition('/')[0]}/{name}"
         if renamed in self._units:
-            raise UnknownUnit(f"the name is in use: there is a unit {renamed} already")
+            raise RenameRefused(f"the name is in use: there is a unit {renamed} already")
         (unit,) = (unit for unit in self._backend.ou if unit.id == self._units[path])
         unit.name = name
         self._units = {moved_path(known, path, renamed): identity for known, identity in self._units.items()}
