@@ -17,7 +17,7 @@ from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.account_sync import SyncContext
 from orgsync.contact_sync.core.accounts import Account, Target
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import AccountNotFound, ContactNotFound, ContactRefused, RenameRefused
+from orgsync.contact_sync.core.errors import AccountNotFound, ContactNotFound, ContactRefused, UnknownUnit
 from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.source import read_source
 from orgsync.contact_sync.core.worker import process_batch
@@ -179,7 +179,7 @@ class SimulatedOrganization:
         known = {account.ou for account in self._organization.accounts}
         for unit in units:
             if not any(f"{ou}/".startswith(f"{unit}/") for ou in known):
-                raise RenameRefused(unit)
+                raise UnknownUnit(unit)
             found |= {a.id for a in self._organization.accounts if f"{a.ou}/".startswith(f"{unit}/")}
         return found
 
