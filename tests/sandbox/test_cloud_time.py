@@ -21,7 +21,8 @@ Declare = Callable[..., str]
 def client(cloud: Cloud, service: str, rights: str = "operator", account: str | None = None) -> Any:
     """A client of a process that runs with some rights in some account, without retries of its own."""
     environment = cloud.environment_of(rights, account)
-    return boto3.client(
+    made: Any = boto3.client
+    return made(
         service,
         endpoint_url=environment["AWS_ENDPOINT_URL"],
         region_name="us-east-1",
@@ -55,9 +56,9 @@ def test_an_edit_is_not_seen_before_its_lag_is_over(lag_s: float) -> None:
 
 
 def test_a_wait_state_lets_time_pass_in_full(cloud: Cloud, role: str) -> None:
-    """A fault that holds for nine minutes is over after a wait of ten, which takes seconds here."""
-    cloud.faults.add({"operation": "*", "account": "source", "error": "AccessDeniedException", "for_s": 540})
-    definition = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 600, "End": True}}}
+    """A fault that holds for most of a minute is over after a wait of one, which takes a second here."""
+    cloud.faults.add({"operation": "*", "account": "source", "error": "AccessDeniedException", "for_s": 55})
+    definition = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 60, "End": True}}}
     machine = cloud.client("stepfunctions").create_state_machine(
         name="m", definition=json.dumps(definition), roleArn=role
     )["stateMachineArn"]

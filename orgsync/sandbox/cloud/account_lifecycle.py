@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from orgsync.sandbox.cloud import cloudtrail
 from orgsync.sandbox.cloud.access_keys import assumed_role
+from orgsync.sandbox.cloud.clock import WAIT_SCALE
 from orgsync.sandbox.cloud.events import EventBuses
 from orgsync.sandbox.cloud.organizations import OrganizationsService, moved_path, retag
 from orgsync.sandbox.cloud.stack_sets import StackSets
@@ -244,7 +245,8 @@ class AccountLifecycle:
         if ou == "/":
             return
         if after_s:
-            self._tasks.submit(f"move of account {account} to {ou}", self._move_if_there, account, ou, delay=after_s)
+            what = f"move of account {account} to {ou}"
+            self._tasks.submit(what, self._move_if_there, account, ou, delay=after_s, scale=WAIT_SCALE)
         else:
             self.move_account(account, ou)
 

@@ -6,7 +6,10 @@ from contextlib import contextmanager
 from threading import Lock
 
 TIME_SCALE = 0.005
-"""The seconds here for one second of waiting at AWS: between retries, in Wait states, between polls."""
+"""The seconds here for one second of waiting at AWS: between retries, between polls."""
+WAIT_SCALE = 1 / 60
+"""The seconds here for one second of a Wait state, and until a new account is moved: a minute passes in a second, so
+that what a rehearsal does meanwhile still comes meanwhile."""
 
 
 class SandboxClock:
@@ -32,9 +35,9 @@ class SandboxClock:
         with self._lock:
             return self._now()
 
-    def shortened(self, seconds: float) -> float:
-        """Give the seconds here of a wait of AWS's seconds."""
-        return seconds * self._time_scale
+    def shortened(self, seconds: float, scale: float | None = None) -> float:
+        """Give the seconds here of a wait of AWS's seconds, by the clock's own scale if none is given."""
+        return seconds * (self._time_scale if scale is None else scale)
 
     def reach(self, moment: float) -> None:
         """Let time pass until a moment, if it has not yet: a shortened wait is over."""

@@ -194,7 +194,6 @@ class EventBuses:
         self, delivery: Delivery, dead_letters: str | None, failure: DeliveryFailed, attempts: int
     ) -> None:
         why = f"{delivery.what}: {failure}"
-        metrics.put_from_delivery(delivery.sender.source_arn, "failed")
         if not dead_letters:
             self._undelivered(f"{why}; it has no dead-letter queue")
             return
@@ -209,10 +208,8 @@ class EventBuses:
         try:
             self._targets.deliver(dead_letters, delivery.body, delivery.sender, {"MessageAttributes": attributes})
         except (DeliveryFailed, UnknownTarget) as error:
-            metrics.put_from_delivery(delivery.sender.source_arn, "lost")
+            metrics.put_lost(delivery.sender.source_arn)
             self._undelivered(f"{why}; its dead-letter queue refused it too: {error}")
-        else:
-            metrics.put_from_delivery(delivery.sender.source_arn, "kept")
 
 
 def _event(source: str, detail_type: str, detail: Mapping[str, Any], account: str, region: str) -> dict[str, Any]:

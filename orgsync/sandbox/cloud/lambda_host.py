@@ -61,7 +61,7 @@ class FunctionPools:
         pool = self._pool(spec)
         process = pool.take(spec, wait=wait)
         try:
-            return process.run(spec, payload, self._crash(spec.names), self._working)
+            return process.run(spec, payload, self._crash(spec.names))
         finally:
             pool.give_back(process)
 
@@ -86,7 +86,9 @@ class FunctionPools:
         environment = (
             inherited | dict(spec.environment) | dict(self._environment(spec)) | _lambda_variables(spec, stream)
         )
-        return FunctionProcess(spec, self._unpacked(spec), environment, lambda line: self._log(spec, stream, line))
+        process = FunctionProcess(spec, self._unpacked(spec), environment, lambda line: self._log(spec, stream, line))
+        process.working = self._working
+        return process
 
     def _unpacked(self, spec: FunctionSpec) -> Path:
         with self._lock:

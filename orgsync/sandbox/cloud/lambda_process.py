@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -65,6 +65,9 @@ class InvocationResult:
 class FunctionProcess:
     """One warm process with the Runtime API server that it alone speaks to."""
 
+    working: Callable[[], AbstractContextManager[None]] = staticmethod(nullcontext)
+    """Entered while it works on an invocation, its start not included."""
+
     def __init__(
         self, spec: FunctionSpec, root: Path, environment: Mapping[str, str], log: Callable[[str], None]
     ) -> None:
@@ -96,13 +99,7 @@ class FunctionProcess:
     def alive(self) -> bool:
         return self._child.poll() is None
 
-    def run(
-        self,
-        spec: FunctionSpec,
-        payload: bytes,
-        crash: str | None,
-        working: Callable[[], AbstractContextManager[None]],
-    ) -> InvocationResult:
+    def run(self, spec: FunctionSpec, payload: bytes, crash: str | None) -> InvocationResult:
         """Hand the process one invocation and wait: for its answer, its death or the time limit."""
         if crash == "before":
             self.kill()
@@ -114,7 +111,7 @@ class FunctionProcess:
         self._invocations.put(invocation)
         # As in Lambda, the function's own limit does not run while it is being imported.
         invocation.taken.wait(_LONGEST_START_S)
-        with working():
+        with self.working():
             answered = invocation.done.wait(spec.timeout_s)
         if not answered:
             invocation.finish(_error("Sandbox.Timedout", f"Error: Task timed out after {spec.timeout_s:.2f} seconds"))

@@ -147,8 +147,8 @@ class LambdaService:
         try:
             self._targets.deliver(arn, text, sender, {"MessageAttributes": attributes})
         except (DeliveryFailed, UnknownTarget) as error:
+            metrics.put_lost(function.function_arn)
             log.warning("%s could not deliver to %s: %s", function.function_name, arn, error)
-            metrics.put_function_metrics(spec_of(function), {"DestinationDeliveryFailures": [1.0]})
             return False
         return True
 

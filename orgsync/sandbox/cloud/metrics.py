@@ -18,19 +18,6 @@ from orgsync.sandbox.cloud.patches import Patches
 
 Dimensions = Mapping[str, str]
 
-_DELIVERIES: Mapping[str, Mapping[str, str]] = {
-    "AWS/Events": {
-        "failed": "FailedInvocations",
-        "kept": "InvocationsSentToDlq",
-        "lost": "InvocationsFailedToBeSentToDlq",
-    },
-    "AWS/Scheduler": {
-        "failed": "TargetErrorCount",
-        "kept": "InvocationsSentToDeadLetterCount",
-        "lost": "InvocationsFailedToBeSentToDeadLetterCount",
-    },
-}
-
 _EXECUTIONS = {
     "ABORTED": "ExecutionsAborted",
     "FAILED": "ExecutionsFailed",
@@ -76,21 +63,20 @@ def put_from_execution(detail: Mapping[str, Any], account: str, region: str) -> 
     put(account, region, "AWS/States", {metric: [1.0]}, {"StateMachineArn": detail["stateMachineArn"]})
 
 
-def put_from_delivery(source: str, end: str) -> None:
-    """Put the metric of a rule's or a schedule's delivery that failed for good.
-
-    Args:
-        source: the ARN of the rule or the schedule.
-        end: `failed`, and then `kept` by the dead-letter queue, or `lost` even to that.
-    """
-    _, _, service, region, account, resource = source.split(":", 5)
-    _, *above, name = resource.split("/")
-    if service == "scheduler":
-        namespace, dimensions = "AWS/Scheduler", {"ScheduleGroup": above[0]}
+def put_lost(source: str) -> None:
+    """Put the metric of what a rule, a schedule or a function could not even leave as a dead letter, by its ARN."""
+    _, _, service, region, account, name = source.split(":", 5)
+    if service == "events":
+        *bus, rule = name.removeprefix("rule/").split("/")
+        named = {"RuleName": rule} | ({"EventBusName": bus[0]} if bus else {})
+        put(account, region, "AWS/Events", {"InvocationsFailedToBeSentToDlq": [1.0]}, named)
+    elif service == "scheduler":
+        group = name.split("/")[1]
+        lost = {"InvocationsFailedToBeSentToDeadLetterCount": [1.0]}
+        put(account, region, "AWS/Scheduler", lost, {"ScheduleGroup": group})
     else:
-        # [doc] Rules of the default bus are named alone, those of another together with it.
-        namespace, dimensions = "AWS/Events", {"RuleName": name} | ({"EventBusName": above[0]} if above else {})
-    put(account, region, namespace, {_DELIVERIES[namespace][end]: [1.0]}, dimensions)
+        function = name.split(":")[1]
+        put(account, region, "AWS/Lambda", {"DestinationDeliveryFailures": [1.0]}, {"FunctionName": function})
 
 
 class MeteredFunctionPools(FunctionPools):
@@ -102,15 +88,14 @@ class MeteredFunctionPools(FunctionPools):
         try:
             answer = super().invoke(spec, payload, wait=wait)
         except ConcurrencyExceeded:
-            put_function_metrics(spec, {"Throttles": [1.0]})
+            _put_function_metrics(spec, {"Throttles": [1.0]})
             raise
         took = (time.monotonic() - began) * 1000
-        put_function_metrics(spec, {"Invocations": [1.0], "Errors": [float(answer.failed)], "Duration": [took]})
+        _put_function_metrics(spec, {"Invocations": [1.0], "Errors": [float(answer.failed)], "Duration": [took]})
         return answer
 
 
-def put_function_metrics(spec: FunctionSpec, values: Mapping[str, Sequence[float]]) -> None:
-    """Put data of Lambda's own metrics of a function."""
+def _put_function_metrics(spec: FunctionSpec, values: Mapping[str, Sequence[float]]) -> None:
     put(spec.account, spec.region, "AWS/Lambda", values, {"FunctionName": spec.name})
 
 

@@ -26,7 +26,7 @@ from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
 
 from orgsync.sandbox.cloud import distributed_map, state_language
-from orgsync.sandbox.cloud.clock import SandboxClock
+from orgsync.sandbox.cloud.clock import WAIT_SCALE, SandboxClock
 from orgsync.sandbox.cloud.patches import Patches
 from orgsync.sandbox.cloud.task_tracker import TaskTracker
 
@@ -39,7 +39,7 @@ class StepFunctions:
 
     Args:
         client: a boto3 client for a state machine's calls: service and region.
-        clock: of the seconds of a Wait state and between retries.
+        clock: of the seconds of a Wait state (`WAIT_SCALE`) and between retries.
         emit: sends the status events.
     """
 
@@ -189,7 +189,7 @@ def _shortened_wait(clock: SandboxClock) -> Callable[..., None]:
     def wait(function: Any, env: Any, wait_seconds: float) -> None:
         seconds = max(wait_seconds, 0)
         until = clock() + seconds
-        env.program_state_event.wait(clock.shortened(seconds))
+        env.program_state_event.wait(clock.shortened(seconds, WAIT_SCALE))
         clock.reach(until)
 
     return wait

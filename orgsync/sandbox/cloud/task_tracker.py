@@ -70,8 +70,14 @@ class TaskTracker:
         with self._changed:
             return set(self._running.values())
 
-    def submit(self, what: str, do: Callable[..., Any], *args: Any, delay: float = 0.0) -> None:
-        """Run a task in a thread of its own, after `delay` of AWS's seconds; for `settled` it runs from now on."""
+    def submit(
+        self, what: str, do: Callable[..., Any], *args: Any, delay: float = 0.0, scale: float | None = None
+    ) -> None:
+        """Run a task in a thread of its own, after `delay` of AWS's seconds; for `settled` it runs from now on.
+
+        Args:
+            scale: the seconds here for one of these seconds; the clock's own if it is not given.
+        """
         number = self.begin(what)
         due = self._aws() + delay
 
@@ -87,7 +93,7 @@ class TaskTracker:
                 self.end(number)
 
         with self._changed:
-            heapq.heappush(self._later, (time.monotonic() + self._aws.shortened(delay), number, job))
+            heapq.heappush(self._later, (time.monotonic() + self._aws.shortened(delay, scale), number, job))
             self._changed.notify_all()
 
     def settled(self, timeout: float) -> None:
