@@ -80,6 +80,12 @@ class OrganizationDocument(ScenarioPart):
     """The member accounts: a number of them, which are made from `seed`, or a list."""
     seed: int = 0
     """The number from which everything that the file does not say is made; the same seed makes the same."""
+    trusted_access: bool = True
+    """Trusted access of Account Management; without it every call with an AccountId is refused."""
+    features: Literal["all", "consolidated_billing"] = "all"
+    """The organization's feature set; Account Management needs all features."""
+    delegated_administrators: list[AccountId] = Field(default_factory=list)
+    """Members that administer Account Management, by their ids in quotes."""
 
     @model_validator(mode="after")
     def _management_is_no_member(self) -> "OrganizationDocument":
@@ -132,6 +138,8 @@ class Scenario(ScenarioPart):
     """The quotas of the Account API: off, aws for AWS's own, or operation to rate and burst."""
     latency_ms: float = Field(default=0, ge=0, le=10_000)
     """The milliseconds before each answer of the Account API."""
+    lag_s: float = Field(default=0, ge=0, le=3600)
+    """The seconds for which the Account API goes on showing what was there before a write."""
     faults: list[Fault] = Field(default_factory=list)
     """The faults that are in force from the start."""
     expect: Literal["converged", "diverged", "any"] = "converged"
