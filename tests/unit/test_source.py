@@ -30,9 +30,14 @@ FLAWED = {
 }
 
 
-def contact(kind: Kind, seed: int = 1, **changes: str) -> Contact:
-    """Return a contact that AWS takes, but for the changes."""
-    return Contact.of(kind, make_contact(seed, MANAGEMENT, kind) | changes)
+def contact(kind: Kind, seed: int = 1) -> Contact:
+    """Return a contact that AWS takes."""
+    return Contact.of(kind, make_contact(seed, MANAGEMENT, kind))
+
+
+def flawed(kind: Kind) -> Contact:
+    """Return a contact that AWS would refuse to write."""
+    return Contact.of(kind, make_contact(1, MANAGEMENT, kind) | FLAWED[kind])
 
 
 class ScriptedSource:
@@ -129,7 +134,7 @@ def test_a_kind_says_nothing_of_another(states: dict[Kind, str]) -> None:
         by_state: dict[str, Answer] = {
             "there": usable,
             "missing": None,
-            "flawed": contact(kind, **FLAWED[kind]),
+            "flawed": flawed(kind),
             "refused": AccessDenied,
             "failing": ServiceFailed,
         }
@@ -152,7 +157,7 @@ LATER: dict[str, Answer] = {
     "same": contact(Kind.SECURITY),
     "another": contact(Kind.SECURITY, 2),
     "missing": None,
-    "flawed": contact(Kind.SECURITY, **FLAWED[Kind.SECURITY]),
+    "flawed": flawed(Kind.SECURITY),
     "refused": AccessDenied,
 }
 
