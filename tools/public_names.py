@@ -27,7 +27,7 @@ from orgsync.components.contact_sync.initial_sync import ATTRIBUTES
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run, RunStatus
-from orgsync.contact_sync.names import Cause, Kind, Metric, OwnEvent, batch_key, manifest_key, report_key
+from orgsync.contact_sync.names import Cause, Kind, Metric, OwnEvent, batch_key, manifest_key, report_key, skipped_key
 from orgsync.shared.names import EVENT_SOURCE, METRIC_NAMESPACE
 from tests.components.program import Declared, Program, declarer
 
@@ -139,7 +139,12 @@ def public_names() -> dict[str, Any]:
             "the schedule's": sorted(_shape(json.loads(program.one("Schedule").inputs["target"]["input"]))),
         },
         "discovery parameter": sorted(_shape(json.loads(program.one("Parameter").inputs["insecureValue"]))),
-        "objects in the run bucket": [batch_key("<run>", 0), manifest_key("<run>"), report_key("<run>")],
+        "objects in the run bucket": [
+            batch_key("<run>", 0),
+            manifest_key("<run>"),
+            report_key("<run>"),
+            skipped_key("<run>"),
+        ],
     }
 
 

@@ -126,7 +126,8 @@ def _follow(run_id: str, stack: DeployedStack) -> Run | None:
 
 def _document(run: Run) -> dict[str, Any]:
     left_out = {"source", "planned", "notified"}
-    return {name: value for name, value in vars(run).items() if name not in left_out}
+    shown = {name: value for name, value in vars(run).items() if name not in left_out}
+    return shown | {"deletions": sorted(run.deletions)}
 
 
 def _show(run: Run, receipts: list[Receipt], as_json: bool) -> None:

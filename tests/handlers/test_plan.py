@@ -43,7 +43,7 @@ def test_a_new_account_is_planned_alone(world: World) -> None:
 
 @pytest.mark.parametrize("members", [0, 1, 2])
 def test_an_account_that_is_no_member_fails_by_name(world: World, members: int) -> None:
-    """What was asked for and cannot be done is no success: an id of nobody, or the management account's own.
+    """A request that cannot be carried out is no success: an id of nobody, or the management account's own.
 
     The members that were asked for beside it are brought in sync, and the source is not touched.
     """

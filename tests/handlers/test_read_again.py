@@ -133,7 +133,7 @@ def test_a_last_look_that_fails_says_nothing(world: World, code: str) -> None:
 
 
 def test_a_kind_that_could_be_read_in_the_end_is_made_up_for(world: World) -> None:
-    """What failed for a while while planning is no matter of a day."""
+    """A read that failed for a while is no matter of a day."""
     world.refuse("GetContactInformation", world.management, "AccessDeniedException", 1)
     world.run("run-1")
     assert {world.ends("run-1")[member, "primary"] for member in world.members} == {("failed", "SourceUnreadable")}
@@ -166,5 +166,5 @@ def test_what_one_read_misses_is_deleted_nowhere(world: World, monkeypatch: pyte
     monkeypatch.setattr(world.account, "call", flickering)
     world.run("run-1")
     assert world.account.contacts() == before
-    assert {world.ends("run-1")[member, "billing"] for member in world.members} == {("failed", "SourceUnsettled")}
+    assert {world.ends("run-1")[member, "billing"] for member in world.members} == {("failed", "SourceUnreadable")}
     assert reads["BILLING"] > 3

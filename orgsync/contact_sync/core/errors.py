@@ -95,15 +95,12 @@ class OrganizationUnreadable(RunError):
 
 
 class SourceUnreadable(RunError):
-    """The source's contact could not be read; a run that can read none of them ends before any write."""
+    """The source's contact could not be read, or no two reads agreed; a run that can read none writes nothing."""
 
-    remedy = "Check the plan function's role and trusted access for account.amazonaws.com, then run `orgsync sync`."
-
-
-class SourceUnsettled(SourceUnreadable):
-    """No two reads of the source's contact, one after the other, agreed."""
-
-    remedy = "Find what keeps changing the management account's contact, then run `orgsync sync`."
+    remedy = (
+        "Check the plan function's role and trusted access for account.amazonaws.com, or, if no two reads agreed, "
+        "what keeps changing the management account's contact; then run `orgsync sync`."
+    )
 
 
 class SystemFailure(RunError):

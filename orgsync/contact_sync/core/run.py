@@ -30,7 +30,7 @@ class Run:
         triggered_at: when the first event that it answers happened; `started` where the event did not say.
         source: the source's contacts as this run read them; a kind it lacks is absent.
         flawed: kinds that the source holds in a form that AWS refuses: the fields with their rules, no values.
-        unreadable: kinds of the source that could not be read: the code of each one's error.
+        unreadable: kinds of the source that could not be read, and why.
         deletions: kinds that the plan decided to delete, because the owner lets a missing contact propagate.
         exclusions: how many accounts each excluded unit and id covers; empty where not all accounts were listed.
         planned: batches are written; planning again would only repeat it.

@@ -31,7 +31,7 @@ class Selection:
     """Every account of a run: to compare, or not, with the reason for each account and kind.
 
     Attributes:
-        skipped: why an account and kind is not compared: left alone on purpose, or it cannot be done.
+        skipped: why an account and kind is not compared: skipped on purpose, or it cannot be done.
         exclusions: how many accounts each excluded unit and id covers, where every account was listed.
         ended_by: why nothing is compared, where the run ends before any write.
     """

@@ -13,12 +13,12 @@ from datetime import datetime
 
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import SourceUnreadable, SourceUnsettled
+from orgsync.contact_sync.core.errors import SourceUnreadable
 from orgsync.contact_sync.core.protocols import Contacts
 from orgsync.contact_sync.core.run import Run
 from orgsync.contact_sync.names import Kind, Operation
 from orgsync.shared.clock import Clock
-from orgsync.shared.errors import CallError, error_class
+from orgsync.shared.errors import CallError
 from orgsync.shared.rate_limiter import RateLimiter
 from orgsync.shared.retries import RetryingCaller
 
@@ -72,7 +72,7 @@ class Source:
     def seen_by(cls, run: Run, kinds: Iterable[Kind]) -> "Source":
         """Return what a run saw of these kinds, from its header."""
         known = {*run.source, *run.flawed, *run.unreadable}
-        unreadable = {kind: _unreadable(code) for kind, code in run.unreadable.items()}
+        unreadable = {kind: SourceUnreadable(reason) for kind, reason in run.unreadable.items()}
         return cls(run.source, run.flawed, unreadable, frozenset(kinds) - known)
 
     def noted_in(self, run: Run) -> Run:
@@ -82,7 +82,7 @@ class Source:
             run,
             source=self.contacts,
             flawed=self.flawed,
-            unreadable={kind: error.code for kind, error in self.unreadable.items()},
+            unreadable={kind: str(error) for kind, error in self.unreadable.items()},
             detail="; ".join(said) or None,
         )
 
@@ -166,7 +166,7 @@ class _Reader:
             if now == before:
                 return now
             before = now
-        return before if isinstance(before, SourceUnreadable) else SourceUnsettled(f"{kind}: no two reads agreed")
+        return before if isinstance(before, SourceUnreadable) else SourceUnreadable(f"{kind}: no two reads agreed")
 
 
 async def _wait_since(moment: str | None, seconds: float, clock: Clock) -> None:
@@ -174,8 +174,3 @@ async def _wait_since(moment: str | None, seconds: float, clock: Clock) -> None:
     if moment is not None:
         passed = (clock.now() - datetime.fromisoformat(moment)).total_seconds()
         await clock.sleep(min(max(seconds - passed, 0.0), seconds))
-
-
-def _unreadable(code: str) -> SourceUnreadable:
-    found = error_class(code)
-    return found(code) if issubclass(found, SourceUnreadable) else SourceUnreadable(code)
