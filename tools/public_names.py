@@ -93,6 +93,7 @@ RUN = Run("run-1", Cause.SCHEDULE, AT, AT, status=RunStatus.COMPLETED, ended=AT,
 RECEIPTS = [
     Receipt("200000000001", Kind.BILLING, Status.SUCCESS, AT, changed=("Name",)),
     Receipt("200000000002", Kind.BILLING, Status.FAILED, AT, error="AccessDenied"),
+    Receipt("200000000003", Kind.BILLING, Status.SKIPPED, AT, error="Excluded", excluded_by=("tag contacts=own",)),
 ]
 
 
@@ -289,7 +290,13 @@ def _rendered(*command: str) -> list[str]:
     )
     executions = SimpleNamespace(start=lambda _id, _event: None)
     stack = SimpleNamespace(
-        name="dev", management="100000000001", operator="arn", configs=configs, states=states, executions=executions
+        name="dev",
+        management="100000000001",
+        operator="arn",
+        configs=configs,
+        states=states,
+        executions=executions,
+        check_accounts=lambda _ids: None,
     )
     verb = command[0] if command[0] == "plan" else "operate"
     with patch(f"orgsync.cli.{verb}.find", lambda _name: stack):

@@ -16,6 +16,11 @@ from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.shared.configuration import ConfigurationRefused
 from orgsync.shared.organization_units import find_unit, is_path
 
+UNCOUNTED = (
+    "contact_sync: a preview reads neither the accounts of excluded_units nor their tags; "
+    "`orgsync plan` counts the accounts that each exclusion matches, and names those that match nobody"
+)
+
 
 @dataclass(frozen=True)
 class OrganizationScope:
@@ -76,6 +81,8 @@ def check_excluded(management: str, config: ContactSyncConfig, opts: pulumi.Invo
                 f"contact_sync.excluded_units.{index}: AWS Organizations does not show the unit {unit}; "
                 f"correct its path or id, or take it out ({error})"
             ) from error
+    if config.excluded_units or config.excluded_tags:
+        pulumi.log.info(UNCOUNTED)
 
 
 def _child(parent: str, name: str, opts: pulumi.InvokeOptions) -> str:

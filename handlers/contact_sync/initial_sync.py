@@ -14,8 +14,11 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from crhelper import CfnResource
 
+from orgsync.contact_sync.answering_run import answering_run, refusal
 from orgsync.contact_sync.config import parse
-from orgsync.contact_sync.core.errors import InitialSyncFailed, Paused, SystemFailure
+from orgsync.contact_sync.core.errors import InitialSyncFailed, Paused
+from orgsync.contact_sync.core.notification import Notification
+from orgsync.contact_sync.core.outcome import RunSummary
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.names import FailOn, InitialSyncStatus, Metric, OwnEvent
 from orgsync.contact_sync.services import Services
@@ -126,7 +129,7 @@ def _last(services: Services) -> dict[str, str]:
     same configuration, which is no new version.
     """
     author = services.configs.author()
-    run = _answering(author, services)[1] if author else None
+    run = answering_run(author, services.states)[1] if author else None
     completed = run is not None and run.status is RunStatus.COMPLETED
     return _answers(run) if run and completed else {**_NOTHING, "Status": InitialSyncStatus.UNCHANGED}
 
@@ -158,35 +161,22 @@ def progress(properties: Properties, data: dict[str, str], services: Services) -
     if properties.get("Wait") == "start":
         return {"Status": InitialSyncStatus.STARTED}
     fail_on = FailOn(properties.get("FailOn", FailOn.FAILED))
-    run_id, run = _answering(data["RunId"], services)
+    run_id, run = answering_run(data["RunId"], services.states)
     if run is None or not run.closed:
         if run is None and (refused := _refused(run_id, fail_on, services)):
             return refused
         waited = services.clock.now() - datetime.fromisoformat(data["Started"])
         return {"Status": InitialSyncStatus.HANDED_OVER} if waited > _PATIENCE else None
     if _fails(run, fail_on):
-        raise InitialSyncFailed(_reason(run, services.environment))
+        raise InitialSyncFailed(_reason(run, services))
     return _answers(run)
-
-
-def _answering(run_id: str, services: Services) -> tuple[str, Run | None]:
-    """Return the run that answers an initial sync, and its header.
-
-    The run is its own, or the one it was merged into; there may be no header yet.
-    """
-    run = services.states.run(run_id)
-    while run and run.status is RunStatus.MERGED and run.into:
-        run_id = run.into
-        run = services.states.run(run_id)
-    return run_id, run
 
 
 def _refused(run_id: str, fail_on: FailOn, services: Services) -> dict[str, str] | None:
     """Return the attributes of an execution that ended without a run: paused is as configured, else it failed."""
-    status, answer = services.executions.outcome(run_id)
-    if status in (None, "RUNNING"):
+    reason = refusal(run_id, services.executions)
+    if reason is None:
         return None
-    reason = answer.get("refusal", {}).get("reason") or SystemFailure.__name__
     if reason == Paused.__name__:
         return {"Status": InitialSyncStatus.PAUSED}
     if fail_on is FailOn.NEVER:
@@ -202,9 +192,7 @@ def _fails(run: Run, fail_on: FailOn) -> bool:
     return run.severity in {FailOn.HIGH: ("high",), FailOn.MEDIUM: ("high", "medium")}[fail_on]
 
 
-def _reason(run: Run, stack: str) -> str:
-    """Return the reason, short enough for what crhelper keeps of an exception: 240 characters."""
-    if run.error:
-        return f"{run.error}: {(run.detail or '')[:100]}. {error_class(run.error).remedy}"[:240]
-    counts = ", ".join(f"{count} {status}" for status, count in run.counts.items())
-    return f"{run.scenario}: {counts}. See: orgsync status {run.run_id} --stack {stack}"[:240]
+def _reason(run: Run, services: Services) -> str:
+    """Return the reason, short enough for what crhelper keeps of an exception."""
+    summary = RunSummary.of(services.states.receipts(run.run_id), everyone=run.everyone)
+    return Notification.reason(run, summary, services.environment)

@@ -77,6 +77,9 @@ def plan(run_id: str, started: str, event: Any, services: Services, batch_size: 
         started,
         triggered_at=request.triggered_at or started,
         initiator=request.initiator,
+        initiators=request.initiators,
+        source_account=services.management,
+        everyone=bool(request.everyone),
         config_version=version,
     )
     services.states.save_run(run, while_open=True)
@@ -123,6 +126,10 @@ def _merge(asking: LeasedRun, started: str, into: str, services: Services) -> di
         request.cause,
         started,
         triggered_at=request.triggered_at or started,
+        initiator=request.initiator,
+        initiators=request.initiators,
+        source_account=services.management,
+        everyone=bool(request.everyone),
         status=RunStatus.MERGED,
         into=into,
     )
@@ -155,7 +162,7 @@ async def _gather(
         clock=services.clock,
         given_up=unreadable,
     )
-    run = replace(source.noted_in(run), exclusions=selection.exclusions)
+    run = source.noted_in(run)
     receipts = selection.receipts(timestamp(services.clock.now()))
     if error:
         return replace(run, error=error.code, detail=str(error)), receipts

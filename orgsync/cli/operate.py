@@ -1,6 +1,5 @@
 """`orgsync sync` and `orgsync status`: ask a deployed stack for a run, and look at what runs did."""
 
-import re
 import sys
 import time
 import uuid
@@ -14,6 +13,10 @@ from rich.table import Table
 from orgsync.cli.document import print_document
 from orgsync.cli.errors import UsageError
 from orgsync.cli.stack import DeployedStack, find
+from orgsync.contact_sync.answering_run import answering_run, refusal
+from orgsync.contact_sync.core.errors import ConfigurationUnreadable
+from orgsync.contact_sync.core.notification import Notification
+from orgsync.contact_sync.core.outcome import RunSummary
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.names import Kind, OwnEvent
@@ -34,18 +37,6 @@ kind_option = click.option(
 )
 
 
-def checked(accounts: tuple[str, ...]) -> tuple[str, ...]:
-    """The account ids that were given.
-
-    Raises:
-        UsageError: one of them is none.
-    """
-    for account in accounts:
-        if not re.fullmatch("[0-9]{12}", account):
-            raise UsageError(f"--account {account}: an account id has 12 digits")
-    return accounts
-
-
 @click.command()
 @account_option
 @kind_option
@@ -56,12 +47,15 @@ def sync(accounts: tuple[str, ...], kinds: tuple[str, ...], wait: bool, stack: s
     """Compare accounts with the source now, and write what differs.
 
     Without options every account and every configured kind. While another run is under
-    way yours waits and joins whatever else was asked for. Exit code 0: every account is in
-    sync or skipped on purpose; 1: something failed.
+    way yours waits and joins whatever else was asked for. Exit code 0: everything that you asked
+    for is in sync, or of a whole organization skipped as the configuration says; 1: something
+    was not done, be it that an account that you named is excluded; 2: an id is no member of the
+    organization, or the management account's own.
     """
     found = find(stack)
+    found.check_accounts(accounts)
     run_id = f"operator-{uuid.uuid4()}"
-    detail = {"initiator": found.operator, "accounts": list(checked(accounts)), "kinds": list(kinds)}
+    detail = {"initiator": found.operator, "accounts": list(dict.fromkeys(accounts)), "kinds": list(kinds)}
     found.executions.start(run_id, OwnEvent.OPERATOR.document(detail))
     if not wait:
         if as_json:
@@ -70,8 +64,14 @@ def sync(accounts: tuple[str, ...], kinds: tuple[str, ...], wait: bool, stack: s
             click.echo(f"asked for: orgsync status {run_id} --stack {found.name}")
         return
     run = _wait_for(run_id, found)
-    _show(run, list(found.states.receipts(run.run_id)), as_json)
-    raise SystemExit(int(run.status is not RunStatus.COMPLETED or run.counts.get(Status.FAILED, 0) > 0))
+    receipts = list(found.states.receipts(run.run_id))
+    _show(run, receipts, found, as_json)
+    # A run that answers others too may have failed elsewhere.
+    asked = [one for one in receipts if one.account in (accounts or (one.account,)) and one.kind in (kinds or KINDS)]
+    summary = RunSummary.of(asked, everyone=not accounts)
+    each = summary.tried_accounts() >= set(accounts)
+    done = summary.all_done() and (each if accounts else run.status is RunStatus.COMPLETED)
+    raise SystemExit(0 if done else 1)
 
 
 @click.command()
@@ -81,14 +81,22 @@ def sync(accounts: tuple[str, ...], kinds: tuple[str, ...], wait: bool, stack: s
 def status(run_id: str | None, stack: str | None, as_json: bool) -> None:
     """Show one run with its receipts, or the runs of the last days.
 
-    For every account that failed it says what the failure means and what to do.
+    For every account that failed it says what the failure means and what to do. Of a request
+    that was merged it shows the run that answers it.
     """
     found = find(stack)
     if run_id:
-        run = _follow(run_id, found)
+        answering, run = answering_run(run_id, found.states)
         if run is None:
+            code = refusal(answering, found.executions)
+            if code:
+                raise click.ClickException(f"{run_id} started no run. {_meaning(code)}")
+            if answering != run_id:
+                raise click.ClickException(f"{run_id} waits for the run {answering}, which has not begun")
             raise UsageError(f"no run {run_id} in stack {found.name}: runs are kept as long as its receipts")
-        _show(run, list(found.states.receipts(run.run_id)), as_json)
+        if answering != run_id:
+            click.echo(f"{run_id} is answered by the run {answering}", err=True)
+        _show(run, list(found.states.receipts(run.run_id)), found, as_json)
         return
     today = datetime.now(UTC).date()
     days = [(today - timedelta(days=back)).isoformat() for back in reversed(range(DAYS))]
@@ -107,21 +115,19 @@ def _wait_for(run_id: str, stack: DeployedStack) -> Run:
     """The run that answers ours, when it has ended; progress goes to stderr."""
     with Console(stderr=True).status("waiting for the run"):
         while True:
-            run = _follow(run_id, stack)
+            answering, run = answering_run(run_id, stack.states)
             if run and run.closed:
                 return run
-            status, answer = stack.executions.outcome(run_id)
-            if run is None and status not in (None, "RUNNING"):
-                refused = answer.get("refusal", {}).get("reason", "SystemFailure")
-                raise click.ClickException(f"{refused}: {error_class(refused).meaning()} {error_class(refused).remedy}")
+            if run is None and (code := refusal(answering, stack.executions)):
+                # Its header may have been written between the two looks.
+                answering, run = answering_run(run_id, stack.states)
+                if run is None:
+                    raise click.ClickException(_meaning(code))
             time.sleep(LOOK_SECONDS)
 
 
-def _follow(run_id: str, stack: DeployedStack) -> Run | None:
-    run = stack.states.run(run_id)
-    while run and run.status is RunStatus.MERGED and run.into:
-        run = stack.states.run(run.into) or None
-    return run
+def _meaning(code: str) -> str:
+    return f"{code}: {error_class(code).meaning()} {error_class(code).remedy}"
 
 
 def _document(run: Run) -> dict[str, Any]:
@@ -130,13 +136,26 @@ def _document(run: Run) -> dict[str, Any]:
     return shown | {"deletions": sorted(run.deletions)}
 
 
-def _show(run: Run, receipts: list[Receipt], as_json: bool) -> None:
+def _exclusions(run: Run, stack: DeployedStack) -> tuple[str, ...]:
+    """Return the exclusions of the configuration that a run kept; none where it kept none that can be read."""
+    try:
+        return stack.configs.at(run.config_version).exclusions() if run.config_version and not run.error else ()
+    except ConfigurationUnreadable:
+        return ()
+
+
+def _show(run: Run, receipts: list[Receipt], stack: DeployedStack, as_json: bool) -> None:
     if as_json:
         print_document({**_document(run), "receipts": [vars(receipt) for receipt in receipts]})
         return
     out = console()
-    out.print(f"{run.run_id}: {run.status}, {run.scenario or 'not ended yet'}, asked for by {run.cause}")
-    out.print(", ".join(f"{count} {status}" for status, count in run.counts.items()))
+    # While a run goes on, nobody knows whom an exclusion will match.
+    summary = RunSummary.of(receipts, everyone=run.everyone, exclusions=_exclusions(run, stack) if run.closed else ())
+    scenario = run.scenario or ("no scenario" if run.closed else "not ended yet")
+    out.print(f"{run.run_id}: {run.status}, {scenario}, asked for by {run.cause}")
+    out.print(f"{Notification.headline(run, summary)}.")
+    for line in Notification.exclusions(summary):
+        out.print(line)
     codes = sorted({receipt.error for receipt in receipts if receipt.error} | ({run.error} if run.error else set()))
     rows = table("account", "kind", "status", "why", "retries")
     for receipt in receipts:

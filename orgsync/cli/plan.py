@@ -1,24 +1,33 @@
 """`orgsync plan`: a dry run, which is the run's own code without its writes."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from random import Random
+from typing import Any
 
 import click
 
 from orgsync.cli.document import print_document
-from orgsync.cli.operate import account_option, checked, console, json_option, kind_option, stack_option, table
+from orgsync.cli.operate import account_option, console, json_option, kind_option, stack_option, table
 from orgsync.cli.stack import find
 from orgsync.contact_sync.adapters.account_contacts import AccountContacts
 from orgsync.contact_sync.adapters.organization import OrganizationsApi
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.account_sync import SyncContext
+from orgsync.contact_sync.core.accounts import Target
+from orgsync.contact_sync.core.errors import CircuitOpen, KindNotConfigured
+from orgsync.contact_sync.core.notification import Notification
+from orgsync.contact_sync.core.outcome import RunSummary
+from orgsync.contact_sync.core.protocols import Contacts, Organization
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.selection import gather
 from orgsync.contact_sync.core.worker import process_batch
-from orgsync.contact_sync.names import Cause, Kind, Operation
-from orgsync.shared.clock import WallClock, timestamp
-from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
+from orgsync.contact_sync.names import Cause, Kind
+from orgsync.contact_sync.services import rate_limiter
+from orgsync.shared.clock import Clock, WallClock, timestamp
+from orgsync.shared.errors import error_class
+from orgsync.shared.rate_limiter import RateLimiter
 
 
 @click.command()
@@ -31,29 +40,57 @@ def plan(accounts: tuple[str, ...], kinds: tuple[str, ...], stack: str | None, a
 
     Reads the source and the accounts with your own credentials, at the pace that the stack is
     configured for. Names accounts, kinds and fields, never values. Exit code 0: everything was
-    compared, whatever differs; 1: some of it could not be compared.
+    compared or skipped on purpose, whatever differs; 1: some of it could not be compared;
+    2: an id is no member of the organization, or the management account's own.
     """
     found = find(stack)
+    found.check_accounts(accounts)
     _, config = found.configs.current()
     wanted = frozenset(Kind(kind) for kind in kinds) or frozenset(Kind)
-    chosen = checked(accounts)
-    everyone = frozenset() if chosen else wanted
-    request = Request(Cause.OPERATOR, None, None, everyone, dict.fromkeys(chosen, wanted)).only(config.contact_types)
+    everyone = frozenset[Kind]() if accounts else wanted
+    asked = Request(Cause.OPERATOR, None, None, everyone, dict.fromkeys(accounts, wanted))
+    request = asked.only(config.contact_types)
+    if not request.kinds():
+        raise KindNotConfigured(", ".join(sorted(wanted)))
     receipts = asyncio.run(dry_run(found.management, request, config))
-    _show(receipts, as_json)
-    raise SystemExit(int(any(receipt.status is Status.FAILED for receipt in receipts)))
+    summary = RunSummary.of(receipts, everyone=not accounts, exclusions=config.exclusions())
+    (_print_document if as_json else _print_text)(receipts, summary, config)
+    raise SystemExit(int(any(summary.unfinished())))
 
 
 async def dry_run(management: str, request: Request, config: ContactSyncConfig) -> list[Receipt]:
+    """Compare in AWS what a request is about; see `compare`."""
+    clock = WallClock()
+    return await compare(
+        request,
+        config,
+        management=management,
+        contacts=AccountContacts(management),
+        organization=OrganizationsApi(management),
+        limiter=rate_limiter(config, clock),
+        clock=clock,
+    )
+
+
+async def compare(
+    request: Request,
+    config: ContactSyncConfig,
+    *,
+    management: str,
+    contacts: Contacts,
+    organization: Organization,
+    limiter: RateLimiter,
+    clock: Clock,
+) -> list[Receipt]:
     """Do everything that a run does, except its writes; `changed` of a receipt says what would be written.
+
+    Returns:
+        One receipt for each account and kind that was asked for.
 
     Raises:
         RunError: the run would end before any write.
     """
-    contacts, organization, clock = AccountContacts(management), OrganizationsApi(management), WallClock()
     organization.check_management()
-    paces = {operation: config.pace(operation) for operation in Operation}
-    limiter = RateLimiter({one: TokenBucket(pace.rate, pace.burst) for one, pace in paces.items()}, clock)
     source, selection, error = await gather(
         request,
         config,
@@ -65,34 +102,114 @@ async def dry_run(management: str, request: Request, config: ContactSyncConfig) 
     )
     if error:
         raise error
-    receipts = selection.receipts(timestamp(clock.now()))
+    receipts = {(one.account, one.kind): one for one in selection.receipts(timestamp(clock.now()))}
 
     async def emit(given: Sequence[Receipt]) -> None:
-        receipts.extend(given)
+        receipts.update({(one.account, one.kind): one for one in given})
 
-    context = SyncContext(contacts, organization, source.contacts, config, limiter, clock)
-    await process_batch(selection.targets, context, emit, apply=False)
-    return receipts
+    targets = list(selection.targets)
+    while targets:
+        # In another order each time: refusals that stand side by side say nothing of the accounts behind them.
+        Random(len(targets)).shuffle(targets)
+        context = SyncContext(contacts, organization, source.contacts, config, limiter, clock)
+        await process_batch(targets, context, emit, apply=False)
+        given_up = _given_up(receipts.values())
+        if given_up == sorted(targets, key=lambda target: target.account) or _nothing_read(receipts.values()):
+            break  # AWS answers for nobody, so going on would not help.
+        targets = given_up
+    return list(receipts.values())
 
 
-def _show(receipts: Sequence[Receipt], as_json: bool) -> None:
-    ordered = sorted(receipts, key=lambda receipt: (receipt.account, receipt.kind))
-    failed = [receipt for receipt in ordered if receipt.status is Status.FAILED]
-    changes = [receipt for receipt in ordered if receipt.status is Status.SUCCESS and receipt.changed]
-    in_sync = sum(receipt.status is Status.SUCCESS and not receipt.changed for receipt in receipts)
-    if as_json:
-        document = {
-            "would_write": [{"account": one.account, "kind": one.kind, "fields": list(one.changed)} for one in changes],
-            "in_sync": in_sync,
-            "unknown": [{"account": one.account, "kind": one.kind, "error": one.error} for one in failed],
-        }
-        print_document(document)
-        return
+def _given_up(receipts: Collection[Receipt]) -> list[Target]:
+    """Return what was not read, because too many accounts had failed before it."""
+    kinds: dict[str, list[Kind]] = {}
+    for receipt in receipts:
+        if receipt.error == CircuitOpen.__name__:
+            kinds.setdefault(receipt.account, []).append(receipt.kind)
+    return [Target(account, tuple(sorted(left))) for account, left in sorted(kinds.items())]
+
+
+def _nothing_read(receipts: Iterable[Receipt]) -> bool:
+    return all(receipt.status is not Status.SUCCESS for receipt in receipts)
+
+
+def account_totals(receipts: Collection[Receipt]) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the accounts by what a run would do with them; each is counted once, so that they add up.
+
+    Returns:
+        Accounts `to_write`, `in_sync` and `not_compared` (there is a contact of them that could not be compared);
+        and the accounts of which no contact was compared, by the code that says why.
+    """
+    summary = RunSummary.of(receipts)
+    unknown = {account for code in summary.unfinished() for account in summary.accounts_of[code]}
+    unknown &= summary.tried_accounts()
+    changing = {one.account for one in receipts if one.status is Status.SUCCESS and one.changed} - unknown
+    in_sync = summary.tried_accounts() - unknown - changing
+    totals = {"to_write": len(changing), "in_sync": len(in_sync), "not_compared": len(unknown)}
+    return totals, summary.skipped_whole()
+
+
+def _changes(receipts: Collection[Receipt]) -> list[Receipt]:
+    changes = [receipt for receipt in receipts if receipt.status is Status.SUCCESS and receipt.changed]
+    return sorted(changes, key=lambda receipt: (receipt.account, receipt.kind))
+
+
+def _unknown(receipts: Collection[Receipt], summary: RunSummary) -> list[Receipt]:
+    unknown = [receipt for receipt in receipts if receipt.error in summary.unfinished()]
+    return sorted(unknown, key=lambda receipt: (receipt.account, receipt.kind))
+
+
+def _print_document(receipts: Sequence[Receipt], summary: RunSummary, config: ContactSyncConfig) -> None:
+    changes, unknown = _changes(receipts), _unknown(receipts, summary)
+    skipped = sorted({(one.account, one.error, one.excluded_by) for one in receipts if _on_purpose(one, summary)})
+    totals, whole = account_totals(receipts)
+    document: dict[str, Any] = {
+        "paused": config.paused,
+        "would_write": [{"account": one.account, "kind": one.kind, "fields": list(one.changed)} for one in changes],
+        "in_sync": summary.receipts[Status.SUCCESS] - len(changes),
+        "unknown": [{"account": one.account, "kind": one.kind, "error": one.error} for one in unknown],
+        "skipped": [
+            {"account": account, "error": error, "excluded_by": list(rules)} for account, error, rules in skipped
+        ],
+        "totals": {
+            "asked_for": len(summary.accounts()),
+            **totals,
+            "skipped": [{"error": code, "accounts": count} for code, count in whole.items()],
+        },
+        "exclusions": [
+            {"exclusion": rule, "accounts": len(accounts)}
+            for rule, accounts in sorted(summary.excluded_accounts.items())
+        ],
+    }
+    print_document(document)
+
+
+def _on_purpose(receipt: Receipt, summary: RunSummary) -> bool:
+    return receipt.status is Status.SKIPPED and receipt.error not in summary.unfinished()
+
+
+def _print_text(receipts: Sequence[Receipt], summary: RunSummary, config: ContactSyncConfig) -> None:
+    changes, unknown = _changes(receipts), _unknown(receipts, summary)
     rows = table("account", "kind", "would write")
     for one in changes:
         rows.add_row(one.account, one.kind, ", ".join(one.changed))
-    for one in failed:
+    for one in unknown:
         rows.add_row(one.account, one.kind, f"not compared: {one.error}")
+    out = console()
     if rows.row_count:
-        console().print(rows)
-    console().print(f"{len(changes)} to write, {in_sync} in sync, {len(failed)} not compared.")
+        out.print(rows)
+    in_sync = summary.receipts[Status.SUCCESS] - len(changes)
+    out.print(f"Contacts: {len(changes)} to write, {in_sync} in sync, {len(unknown)} not compared.")
+    totals, whole = account_totals(receipts)
+    words = {"to_write": "to write", "in_sync": "in sync", "not_compared": "not compared in full"}
+    parts = [f"{count:,} {words[name]}" for name, count in totals.items()]
+    parts += [f"{count:,} skipped ({code})" for code, count in whole.items()]
+    out.print(f"Accounts: {len(summary.accounts()):,} asked for: {', '.join(parts)}.")
+    for kind in sorted(summary.missing_at_source):
+        out.print(f"The source has no {kind} contact; on_source_delete is {config.on_source_delete}.")
+    for line in Notification.exclusions(summary):
+        out.print(line)
+    for code in summary.unfinished():
+        out.print(f"{code}: {error_class(code).meaning()}\n  {error_class(code).remedy}")
+    if config.paused:
+        out.print("Contact sync is paused: no run starts, and nothing of this is written.")

@@ -1,15 +1,20 @@
 """Deployed systems, found through the one SSM parameter that it leaves behind."""
 
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orgsync.cli.errors import UsageError
 from orgsync.contact_sync.adapters.config_table import ConfigTable
+from orgsync.contact_sync.adapters.organization import OrganizationsApi
 from orgsync.contact_sync.adapters.state_machine import StateMachine
 from orgsync.contact_sync.adapters.state_table import StateTable
+from orgsync.contact_sync.core.errors import OrganizationUnreadable
 from orgsync.contact_sync.names import discovery_parameter
 from orgsync.shared import aws
 
@@ -28,6 +33,36 @@ class DeployedStack:
     executions: StateMachine
     operator: str
     """ARN of whoever runs the command."""
+
+    def check_accounts(self, accounts: Iterable[str]) -> None:
+        """See that accounts can be asked for: each is a member of the organization, and not the source itself.
+
+        Where the operator may not ask AWS Organizations, the run itself will say which ids are no members.
+
+        Raises:
+            UsageError: some are not; each is named with what is wrong.
+        """
+        accounts = tuple(dict.fromkeys(accounts))
+        mistakes = [_mistake(account, self.management) for account in accounts]
+        organization = OrganizationsApi(self.management)
+        for number, account in enumerate(accounts):
+            if not mistakes[number]:
+                try:
+                    if organization.account(account) is None:
+                        mistakes[number] = f"{account} is no member of this organization"
+                except OrganizationUnreadable as error:
+                    click.echo(f"not checked whether {account} is a member: {error}", err=True)
+        if found := [mistake for mistake in mistakes if mistake]:
+            raise UsageError("\n".join(f"--account {mistake}" for mistake in found))
+
+
+def _mistake(account: str, management: str) -> str | None:
+    """Return what is wrong with an id by itself."""
+    if not re.fullmatch("[0-9]{12}", account):
+        return f"{account} is no account id: that has 12 digits"
+    if account == management:
+        return f"{account} is the management account: it is the source, and never written"
+    return None
 
 
 def find(name: str | None) -> DeployedStack:

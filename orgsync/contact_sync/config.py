@@ -5,7 +5,7 @@ with `parse`, so that nothing reaches the table that a run could not use. Keys a
 in snake_case. The model is frozen: a run keeps the version it has read to its end.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -101,7 +101,27 @@ class ContactSyncConfig(StrictModel):
 
     def excludes(self, tags: Mapping[str, str]) -> bool:
         """Return whether any tag of an account has an excluded value."""
-        return any(tags.get(key) in values for key, values in self.excluded_tags.items())
+        return bool(self.exclusions(tags=tags))
+
+    def exclusions(
+        self, *, account: str | None = None, units: Collection[str] | None = None, tags: Mapping[str, str] | None = None
+    ) -> tuple[str, ...]:
+        """Return the exclusions that match an account, in words: `account ID`, `unit /PATH`, `tag KEY=VALUE`.
+
+        Args:
+            account, units, tags: an account's id, the excluded units that it is below, its tags. Without any of
+                them, every exclusion of the configuration is returned.
+        """
+        everything = account is None and units is None and tags is None
+        found = [f"account {one}" for one in self.excluded_accounts if everything or one == account]
+        found += [f"unit {one}" for one in self.excluded_units if everything or one in (units or ())]
+        found += [
+            f"tag {key}={value}"
+            for key, values in self.excluded_tags.items()
+            for value in values
+            if everything or (tags or {}).get(key) == value
+        ]
+        return tuple(found)
 
     def pace(self, operation: Operation) -> Pace:
         """Return the pace of one operation: the owner's, or AWS's quota."""

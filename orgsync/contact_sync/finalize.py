@@ -82,7 +82,8 @@ def finalize(
         if died and run.planned:
             services.states.save_receipts(services.bucket.skipped(run_id), run_id)
         services.states.save_receipts(_missing_receipts(run, services), run_id)
-    summary = RunSummary.of(services.states.receipts(run_id))
+    receipts = services.states.receipts(run_id)
+    summary = RunSummary.of(receipts, everyone=run.everyone, exclusions=config.exclusions())
     outcome = classify(summary, run.error, config)
     if not run.closed:
         run = _end(run, summary, outcome, services)
@@ -163,7 +164,16 @@ def _unplanned_run(run_id: str, event: Any, started: str | None, services: Servi
         if run and run.run_id != run_id and set(request.event_ids) <= set(run.request.event_ids):
             return None  # it died after another run had taken its event over
     at = as_timestamp(started) or timestamp(services.clock.now())
-    return Run(run_id, request.cause, started=at, triggered_at=request.triggered_at or at, initiator=request.initiator)
+    return Run(
+        run_id,
+        request.cause,
+        started=at,
+        triggered_at=request.triggered_at or at,
+        initiator=request.initiator,
+        initiators=request.initiators,
+        source_account=services.management,
+        everyone=bool(request.everyone),
+    )
 
 
 def _config(run: Run, services: Services) -> ContactSyncConfig:
@@ -242,8 +252,8 @@ def _notify(run: Run, outcome: RunOutcome, summary: RunSummary, services: Servic
         metrics.add_metric(_SEVERITY_METRICS[outcome.severity], MetricUnit.Count, 1)
     try:
         message = compose(run, outcome, summary, services.environment)
-        attributes = {"severity": outcome.severity_name, "scenario": outcome.scenario, "run_id": run.run_id}
-        services.publisher.publish(message.subject, message.body, message.chat, attributes)
+        attributes = {"severity": outcome.severity_name, "scenario": str(outcome.scenario), "run_id": run.run_id}
+        services.publisher.publish(message.subject, message.body, message.chat, message.sms, attributes)
     except NotificationFailed as error:
         metrics.add_metric(Metric.NOTIFICATIONS_FAILED, MetricUnit.Count, 1)
         logger.error("notification failed", run_id=run.run_id, reason=str(error))

@@ -70,7 +70,12 @@ class Services:
 
     def limiter(self, config: ContactSyncConfig) -> RateLimiter:
         """Make a rate limiter for a configuration's paces; a warm function goes on with the rates it has learned."""
-        return RateLimiter(_token_buckets(tuple((one, config.pace(one)) for one in Operation)), self.clock)
+        return rate_limiter(config, self.clock)
+
+
+def rate_limiter(config: ContactSyncConfig, clock: Clock) -> RateLimiter:
+    """Make a rate limiter for a configuration's paces; one that is made later goes on with the rates of the first."""
+    return RateLimiter(_token_buckets(tuple((one, config.pace(one)) for one in Operation)), clock)
 
 
 @cache

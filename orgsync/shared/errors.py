@@ -13,6 +13,8 @@ class OrgsyncError(Exception):
 
     remedy: ClassVar[str] = "Look at the run's report and the function's log."
     """The next step, as a sentence for an operator."""
+    skips: ClassVar[bool] = False
+    """A class attribute: an account with such an error was skipped and did not fail."""
 
     @property
     def code(self) -> str:
@@ -50,7 +52,7 @@ class Conflicted(Temporary):
 class Throttled(CallError):
     """AWS asked to slow down more often than one account may wait."""
 
-    remedy = "Another tool shares the quota: lower `pacing`, or move the schedule away from the other tool's time."
+    remedy = "Look for another tool that uses the quota; lower `pacing`, or move the schedule away from its time."
 
 
 class RefusedCall(CallError):

@@ -16,7 +16,7 @@ class RunScenario(StrEnum):
     """Scenarios that a run may end in (spec: notification scenarios)."""
 
     COMPLETE_FAILURE = "complete_failure"
-    """Nothing that was compared came out well."""
+    """Every member account failed, in a run over all of them."""
     PERMISSION_ERRORS = "permission_errors"
     """AWS denied access to an account, or to all of them."""
     SYSTEM_ERRORS = "system_errors"
@@ -24,9 +24,9 @@ class RunScenario(StrEnum):
     PARTIAL_FAILURE = "partial_failure"
     """Some accounts failed, the others are in sync."""
     CONFIGURATION_ERRORS = "configuration_errors"
-    """The configuration or the source account cannot be used as it stands."""
+    """The configuration, the source account or an id that was asked for needs a correction."""
     SUCCESS_COMPLETION = "success_completion"
-    """Every account that was compared is in sync."""
+    """Everything that was compared is in sync, and nothing that was asked for is left undone."""
 
 
 class Severity(StrEnum):

@@ -30,18 +30,21 @@ class NotificationPublisher:
         """Make one from a function's environment: `chat` is a JSON mapping, empty text is nothing."""
         return cls(topic_arn, json.loads(chat or "{}"), fallback or None)
 
-    def publish(self, subject: str, body: str, chat: str, attributes: Mapping[str, str]) -> None:
+    def publish(self, subject: str, body: str, chat: str, sms: str, attributes: Mapping[str, str]) -> None:
         """Publish one notification wherever it belongs; one topic that fails keeps it from no other.
 
         Args:
             chat: the same for chat channels, as a custom notification of Amazon Q Developer (JSON text).
+            sms: the same as one short text message: each part of a longer one is paid for, and 1,600 characters are
+                all that it may have.
             attributes: `severity` and whatever else subscribers filter by.
 
         Raises:
             NotificationFailed: a topic did not take it, also where the fallback did.
         """
         typed = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
-        rich = {"Subject": subject, "Message": body, "MessageAttributes": typed}
+        texts = json.dumps({"default": body, "sms": sms})
+        rich = {"Subject": subject, "Message": texts, "MessageStructure": "json", "MessageAttributes": typed}
         failures = []
         if failure := self._publish(self._topic_arn, rich):
             failures.append(failure)

@@ -16,6 +16,7 @@ import yaml
 from orgsync.cli.main import main
 from orgsync.components.contact_sync import alarms, forwarding, monitoring
 from orgsync.components.contact_sync.deployment import Deployment
+from orgsync.components.contact_sync.organization import UNCOUNTED
 from orgsync.components.shared.notifications import NO_RECIPIENT, has_high_severity_recipient
 from orgsync.components.shared.stack_context import StackContext
 from orgsync.contact_sync.config import parse
@@ -232,6 +233,19 @@ def test_a_stack_without_a_recipient_is_warned_of(
     declare("dev", contact_sync={"notification_settings": settings})
     assert said == warnings
     assert all("notification_settings" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"), [({}, []), ({"excluded_tags": {"Contacts": "own"}}, [UNCOUNTED]), ({"paused": True}, [])]
+)
+def test_a_preview_says_what_it_does_not_know_of_exclusions(
+    declare: Declare, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any], said: list[str]
+) -> None:
+    """A run and `orgsync plan` know whom a tag or a unit excludes, and a preview says so."""
+    found: list[str] = []
+    monkeypatch.setattr(pulumi.log, "info", lambda message, *_: found.append(message))
+    declare("dev", contact_sync=config)
+    assert found == said
 
 
 def mistake(command: str) -> str | None:

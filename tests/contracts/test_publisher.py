@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Collection
 
 import pytest
+from moto.sns.models import sns_backends
 
 from orgsync.contact_sync.core.stores import Publisher
 from orgsync.sandbox.contact_sync.services import MemoryPublisher, PublishedMessage
@@ -11,7 +12,7 @@ from orgsync.shared.errors import NotificationFailed
 from orgsync.shared.notifications import NotificationPublisher
 from tests.memory import CLOUD_ACCOUNT, REGION, make_topic, read_queue
 
-SUBJECT, BODY, CHAT = "[orgsync] subject", "the text", '{"version": "1.0"}'
+SUBJECT, BODY, CHAT, SMS = "[orgsync] subject", "the text", '{"version": "1.0"}', "the short text"
 
 Received = Callable[[str], list[PublishedMessage]]
 Make = Callable[..., tuple[Publisher, Received]]
@@ -22,17 +23,25 @@ def in_cloud(
     *, chat: bool = True, fallback: bool = True, missing: Collection[str] = ()
 ) -> tuple[NotificationPublisher, Received]:
     """Make topics with queues in the cloud; a missing one has an ARN and is no topic."""
-    arns = {name: f"arn:aws:sns:{REGION}:{CLOUD_ACCOUNT}:{name}" for name in missing}
+
+    def arn(name: str) -> str:
+        return f"arn:aws:sns:{REGION}:{CLOUD_ACCOUNT}:{name}"
+
+    arns = {name: arn(name) for name in missing}
     queues = {}
+    backend = sns_backends[CLOUD_ACCOUNT][REGION]
     for name in {"own", "chat", "fallback"} - set(missing):
         arns[name], queues[name] = make_topic(name)
 
     def received(name: str) -> list[PublishedMessage]:
+        # A queue gets the text that is no protocol's own; what else was published stands with the topic.
+        published = {sent[0]: json.loads(sent[1]) for sent in backend.topics[arn(name)].sent_notifications}
         return [
             PublishedMessage(
                 message.get("Subject"),
                 message["Message"],
                 {key: value["Value"] for key, value in message["MessageAttributes"].items()},
+                published[message["MessageId"]].get("sms"),
             )
             for message in read_queue(queues[name])
         ]
@@ -61,15 +70,18 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 def publish(publisher: Publisher, severity: str = "high", subject: str = SUBJECT) -> None:
     """Publish one notification."""
-    publisher.publish(subject, BODY, CHAT, {"severity": severity, "scenario": "system_errors"})
+    publisher.publish(subject, BODY, CHAT, SMS, {"severity": severity, "scenario": "system_errors"})
 
 
 def test_subscribers_can_filter_by_attributes(make: Make) -> None:
-    """The rich text goes to the own topic, with every attribute, so that nobody must read the text to filter."""
+    """The rich text goes to the own topic, with every attribute, so that nobody must read the text to filter.
+
+    Telephones get a text of their own.
+    """
     publisher, received = make()
     publish(publisher, "low")
     attributes = {"severity": "low", "scenario": "system_errors"}
-    assert received("own") == [PublishedMessage(SUBJECT, BODY, attributes)]
+    assert received("own") == [PublishedMessage(SUBJECT, BODY, attributes, SMS)]
 
 
 def test_chat_gets_its_own_form_of_the_severities_that_it_wants(make: Make) -> None:
@@ -79,6 +91,7 @@ def test_chat_gets_its_own_form_of_the_severities_that_it_wants(make: Make) -> N
     publish(publisher, "low")
     assert [message.body for message in received("own")] == [BODY] * 2
     (message,) = received("chat")
+    assert message.sms is None
     assert (message.subject, message.body, message.attributes["severity"]) == (None, CHAT, "high")
     assert received("fallback") == []
 

@@ -29,7 +29,7 @@ def test_services_are_made_of_the_environment(declared_cloud: DeclaredCloud) -> 
     assert client("s3").list_objects_v2(Bucket="runs")["KeyCount"] == 2
     made.executions.start("run-1", {})
     assert client("stepfunctions").list_executions(stateMachineArn=declared_cloud.machine)["executions"]
-    made.publisher.publish("subject", "body", "", {"severity": "high"})
+    made.publisher.publish("subject", "body", "", "text", {"severity": "high"})
     assert len(read_queue(declared_cloud.queue)) == 1
 
 

@@ -33,6 +33,37 @@ steps:
   - command: orgsync plan
 """
 
+ASKED = """
+name: an operator asks for what is not there, and while a run is under way
+organization:
+  accounts:
+    - {id: "200000000001", name: web, ou: /Workloads, tags: {contacts: own}}
+    - {id: "200000000002", name: data, ou: /Workloads}
+    - {id: "200000000003", name: play, ou: /Sandbox}
+  seed: 5
+config: {excluded_tags: {Contacts: own}, excluded_units: [/Sandbox], notification_settings: {notify_on_success: true}}
+latency_ms: 200
+expect: any
+steps:
+  - deploy: {}
+  - command: orgsync sync --account 100000000001 --account 999999999999
+  - command: orgsync plan --account 100000000001 --account 999999999999
+  - command: orgsync plan
+  - command: orgsync sync --account 200000000003
+  - at_once:
+      - edit_source: {security: {Name: N, Title: T, EmailAddress: new@example.com, PhoneNumber: "555"}}
+      - command: orgsync sync
+      - command: orgsync sync --json
+"""
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return the report of the second story."""
+    file: Path = tmp_path_factory.mktemp("asked") / "story.yaml"
+    file.write_text(ASKED)
+    return rehearse(load(file), engine="inline")
+
 
 @pytest.fixture(scope="module")
 def commands(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
@@ -101,3 +132,44 @@ def test_what_the_operator_may_not_read_is_named(commands: list[dict[str, Any]])
         assert command["exit"] == 1
         assert "StoreFailed: Query: AccessDeniedException. Check the permissions" in command["error"]
         assert "Traceback" not in command["error"]
+
+
+def test_an_id_that_is_no_member_starts_no_run(asked: dict[str, Any]) -> None:
+    """The source's own id and a stranger's: both named with what is wrong, exit code 2, by sync and plan alike."""
+    for command in asked["steps"][1:3]:
+        assert command["exit"] == 2
+        assert "100000000001 is the management account" in command["error"]
+        assert "999999999999 is no member of this organization" in command["error"]
+        assert command["runs"] == []
+
+
+def test_exclusions_are_counted_where_they_can_be_known(asked: dict[str, Any]) -> None:
+    """By plan and by the run's message: a unit that excludes one account, and a tag that matches nobody."""
+    shown = asked["steps"][3]["output"]
+    (message,) = [one["body"] for one in asked["notifications"] if "deploy" in (one["body"] or "")][:1]
+    for said in ("unit /Sandbox: 1 account excluded", "tag Contacts=own: matches no account whose tags were read"):
+        assert said in shown
+        assert said in message
+    assert "Accounts: 3 asked for: 0 to write, 2 in sync, 0 not compared in full, 1 skipped (Excluded)." in shown
+
+
+def test_an_excluded_account_that_was_asked_for_is_no_success(asked: dict[str, Any]) -> None:
+    """Nothing was compared: the command says so and exits with 1, and nobody else is told of it."""
+    command = asked["steps"][4]
+    assert command["exit"] == 1
+    assert "no contact compared, 1 account left alone" in command["output"]
+    (run,) = [run for run in asked["runs"] if run["run_id"] in command["runs"]]
+    assert (run["scenario"], run["severity"]) == (None, "none")
+
+
+def test_a_request_is_done_with_the_run_that_answers_it(asked: dict[str, Any]) -> None:
+    """Asked for while a run is under way: both commands wait for the run that answers them, and exit with 0."""
+    _, shown, document = asked["steps"][5]["steps"]
+    assert (shown["exit"], document["exit"]) == (0, 0)
+    answering = json.loads(document["output"])
+    assert answering["status"] == "completed"
+    assert {receipt["account"] for receipt in answering["receipts"] if receipt["status"] == "success"} == {
+        "200000000001",
+        "200000000002",
+    }
+    assert "8 of 8 contacts in sync, 1 account left alone" in shown["output"]

@@ -42,7 +42,7 @@ def test_a_new_account_is_planned_alone(world: World) -> None:
 
 
 @pytest.mark.parametrize("members", [0, 1, 2])
-def test_an_account_that_is_no_member_fails_by_name(world: World, members: int) -> None:
+def test_an_account_that_is_no_member_is_skipped_by_name(world: World, members: int) -> None:
     """A request that cannot be carried out is no success: an id of nobody, or the management account's own.
 
     The members that were asked for beside it are brought in sync, and the source is not touched.
@@ -50,9 +50,9 @@ def test_an_account_that_is_no_member_fails_by_name(world: World, members: int) 
     asked = ["299999999999", world.management, *world.members[:members]]
     source = world.account.contacts()[world.management]
     world.run(event=own_event("Operator", accounts=asked, kinds=["billing"]))
-    nobody = {(account, "billing"): ("failed", "NotAMember") for account in asked[:2]}
+    nobody = {(account, "billing"): ("skipped", "NotAMember") for account in asked[:2]}
     assert world.ends() == nobody | {(account, "billing"): ("success", None) for account in asked[2:]}
-    assert world.header().scenario != "success_completion"
+    assert (world.header().scenario, world.header().status) == ("configuration_errors", "completed")
     assert world.account.contacts()[world.management] == source
 
 
@@ -117,11 +117,13 @@ def test_a_contact_missing_at_the_source_follows_the_policy(world: World, policy
 
 
 def test_everything_excluded_is_a_run_without_work(world: World) -> None:
-    """A run that has nothing to do goes straight to its report, and is a success."""
+    """It goes straight to its report; of a whole organization in which nothing was compared that is no success."""
     world.configure(excluded_accounts=world.members)
     assert world.start()["outcome"] == "report"
     answer = world.report()
-    assert (answer["status"], answer["severity"], answer["counts"]["skipped"]) == ("completed", "low", 12)
+    assert (answer["status"], answer["severity"], answer["counts"]["skipped"]) == ("completed", "medium", 12)
+    (message,) = world.messages()
+    assert "no contact compared, 3 accounts left alone" in str(message.subject)
 
 
 # --- refused --------------------------------------------------------------------------------

@@ -1,13 +1,15 @@
+import json
 from datetime import datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.names import Kind, OwnEvent
+from orgsync.contact_sync.core.request import Request
+from orgsync.contact_sync.names import Kind, OwnEvent, report_key
 from orgsync.shared.errors import error_class
 from tests.sample_events import own_event
-from tests.world import make_world
+from tests.world import STARTED, make_world
 
 CODES = ("AccessDeniedException", "ValidationException", "InternalServerException", "TooManyRequestsException")
 
@@ -37,6 +39,8 @@ def test_every_run_keeps_a_record_for_auditors(
 
     header = world.header()
     assert header.initiator == who
+    assert header.initiators == ((who,) if who else ())
+    assert header.source_account == world.management
     assert header.cause == "operator"
     assert header.config_version == version
     assert header.ended
@@ -60,3 +64,35 @@ def test_every_run_keeps_a_record_for_auditors(
             assert error_class(receipt.error).remedy
     kinds_written = {(write["account"], write["kind"]) for write in world.account.writes}
     assert {(r.account, r.kind) for r in receipts if r.changed and r.status == "success"} <= kinds_written
+
+
+ASKERS = st.lists(st.one_of(st.none(), st.integers(0, 400)), min_size=1, max_size=250)
+
+
+@given(askers=ASKERS)
+def test_everybody_who_asked_for_a_run_is_kept(askers: list[int | None]) -> None:
+    """Feature: aws-contact-sync, Property 5: Comprehensive Audit Logging.
+
+    However many triggers were merged into one run, its record names who asked for any of them, and the account
+    whose contacts are the source; so does the record of each trigger. Beyond a bound the run names the first.
+    """
+    arns = [None if one is None else f"arn:aws:iam::100000000001:user/person-{one}" for one in askers]
+    world = make_world(1)
+    world.configure(contact_types=["billing"])
+    world.start("run-1", own_event(OwnEvent.OPERATOR, initiator="arn:aws:iam::100000000001:user/first"))
+    for number, arn in enumerate(arns):
+        world.start(f"waits-{number}", own_event(OwnEvent.OPERATOR, initiator=arn))
+        merged = world.header(f"waits-{number}")
+        assert (merged.status, merged.initiator, merged.source_account) == ("merged", arn, world.management)
+    world.work("run-1")
+    world.report("run-1")
+    (answering,) = world.started_runs() - {"run-1"} - {f"waits-{number}" for number in range(len(arns))}
+    world.plan(answering, started=STARTED)
+    world.work(answering)
+    world.report(answering)
+    run = world.header(answering)
+    everybody = list(dict.fromkeys(arn for arn in arns if arn))
+    assert list(run.initiators) == everybody[: Request.MAX_INITIATORS]
+    assert run.source_account == world.management
+    report = [json.loads(line) for line in world.objects()[report_key(answering)].splitlines()]
+    assert (report[0]["initiators"], report[0]["source_account"]) == (list(run.initiators), world.management)

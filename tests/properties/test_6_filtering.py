@@ -28,7 +28,7 @@ def test_only_configured_kinds_of_accounts_that_are_not_excluded_are_read_or_wri
     """Feature: aws-contact-sync, Property 6: Configuration-Based Filtering.
 
     An account excluded by id, by unit with all below, or by tag stays as it was, is not even
-    read, and its receipts say so; kinds that are not configured stay untouched.
+    read, and its receipts say so and name the exclusions; kinds that are not configured stay untouched.
     """
     world = make_world(8)
     for account, ou, tag in zip(world.organization.accounts, (*UNITS, *units[4:]), tags, strict=True):
@@ -49,6 +49,15 @@ def test_only_configured_kinds_of_accounts_that_are_not_excluded_are_read_or_wri
         or any(f"{account.ou}/".startswith(f"{unit}/") for unit in excluded_units)
         or any(account.tags.get(key) in ([v] if isinstance(v, str) else v) for key, v in excluded_tags.items())
     }
+    for number, account in enumerate(world.organization.accounts):
+        rules = [f"account {account.id}"] if number in excluded_ids else []
+        rules += [f"unit {unit}" for unit in sorted(excluded_units) if f"{account.ou}/".startswith(f"{unit}/")]
+        if not rules:  # whoever is excluded already is not asked for tags
+            pairs = [
+                (key, v) for key, values in excluded_tags.items() for v in ([values] if values == "web" else values)
+            ]
+            rules = [f"tag {key}={value}" for key, value in pairs if account.tags.get(key) == value]
+        assert {receipt.excluded_by for receipt in world.receipts() if receipt.account == account.id} == {tuple(rules)}
     after = world.account.contacts()
     ends = world.ends()
     for member in world.members:

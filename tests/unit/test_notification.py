@@ -1,42 +1,61 @@
 """Notifications of a run: what happened, to which accounts, why and what to do."""
 
 import json
+import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.notification import (
-    HEADLINES,
-    MAX_ACCOUNTS,
-    MAX_DESCRIPTION,
-    MAX_STEP,
-    MAX_STEPS,
-    MAX_TITLE,
-    Notification,
-    compose,
-)
+from orgsync.contact_sync.core.notification import Notification, compose
 from orgsync.contact_sync.core.outcome import RunOutcome, RunSummary, classify
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run
 from orgsync.contact_sync.names import Cause, Kind
-from orgsync.shared.errors import error_class
+from orgsync.shared.errors import OrgsyncError, error_class
 from orgsync.shared.notification_settings import RunScenario, Severity
+
+
+def with_subclasses(error: type[OrgsyncError]) -> set[type[OrgsyncError]]:
+    """Return an error class with all classes below it."""
+    return {error}.union(*(with_subclasses(child) for child in error.__subclasses__()))
+
 
 AT = "2026-11-01T10:00:00.000+00:00"
 CANARY = "canary-value"
-ARN = "arn:aws:iam::100000000001:user/ann"
+MANAGEMENT = "100000000001"
+ARN = f"arn:aws:iam::{MANAGEMENT}:user/ann"
+ERRORS = sorted(error.__name__ for error in with_subclasses(OrgsyncError))
+
+
+def header(error: str | None = None, detail: str | None = None, **more: Any) -> Run:
+    """Return the header of a run, which holds a contact."""
+    source = {Kind.BILLING: Contact.of(Kind.BILLING, {"Name": CANARY, "EmailAddress": f"{CANARY}@example.com"})}
+    return Run(
+        **{"run_id": "run-7", "cause": Cause.SOURCE_CHANGED, "started": AT, "triggered_at": AT, "initiator": ARN}
+        | {"source": source, "source_account": MANAGEMENT, "error": error, "detail": detail}
+        | more
+    )
 
 
 def composed(
-    receipts: Sequence[Receipt], environment: str = "dev", error: str | None = None, detail: str | None = None
+    receipts: Sequence[Receipt],
+    environment: str = "dev",
+    error: str | None = None,
+    detail: str | None = None,
+    *,
+    everyone: bool = True,
+    exclusions: Sequence[str] = (),
+    **more: Any,
 ) -> Notification:
-    """Return the notification of a run with these receipts, whose header holds a contact."""
-    summary = RunSummary.of(receipts)
-    source = {Kind.BILLING: Contact.of(Kind.BILLING, {"Name": CANARY, "EmailAddress": f"{CANARY}@example.com"})}
-    run = Run("run-7", Cause.SOURCE_CHANGED, AT, AT, initiator=ARN, source=source, error=error, detail=detail)
+    """Return the notification of a run with these receipts, by default of one over the whole organization."""
+    summary = RunSummary.of(receipts, everyone=everyone, exclusions=exclusions)
+    run = header(error, detail, everyone=everyone, **more)
     return compose(run, classify(summary, error, parse({})), summary, environment)
 
 
@@ -45,26 +64,26 @@ def failed(error: str, *numbers: int) -> list[Receipt]:
     return [Receipt(f"{number:012d}", Kind.BILLING, Status.FAILED, AT, error=error) for number in numbers]
 
 
-@pytest.mark.parametrize("scenario", sorted(HEADLINES))
+@pytest.mark.parametrize("scenario", list(RunScenario))
 @pytest.mark.parametrize("severity", list(Severity))
 @pytest.mark.parametrize(
-    "environment", ["dev", "an-environment-with-a-name-that-is-much-longer-than-it-had-to-be-" * 2]
+    "environment",
+    ["dev", "entwicklung-\u00fc", "an-environment-with-a-name-that-is-much-longer-than-it-had-to-be-" * 2],
 )
 def test_a_subject_is_one_that_sns_takes(scenario: RunScenario, severity: Severity, environment: str) -> None:
-    """At most 100 characters of ASCII on one line, or SNS refuses the message."""
-    run = Run("run-7", Cause.SCHEDULE, AT, AT)
-    subject = compose(run, RunOutcome("failed", scenario, severity, True), RunSummary(), environment).subject
-    assert 0 < len(subject) <= 100
+    """At most 100 characters of ASCII on one line, or SNS refuses the message; the severity is always in it."""
+    subject = compose(header(), RunOutcome("failed", scenario, severity, True), RunSummary(), environment).subject
+    assert 0 < len(subject) <= Notification.MAX_SUBJECT
     assert subject.isascii()
     assert subject.isprintable()
-    assert severity.upper() in subject or len(environment) > 20
+    assert severity.upper() in subject
 
 
 def test_every_reason_comes_with_its_remedy() -> None:
     """Each class of failure is named with how often it happened and what to do about it."""
     body = composed([*failed("AccessDenied", 1, 2), *failed("Throttled", 3)]).body
-    assert "AccessDenied: 2 times" in body
-    assert "Throttled: 1 times" in body
+    assert "AccessDenied: 2 contacts (billing) of 2 accounts" in body
+    assert "Throttled: 1 contact (billing) of 1 account" in body
     assert error_class("AccessDenied").remedy in body
     assert error_class("Throttled").remedy in body
 
@@ -82,7 +101,7 @@ def test_failed_accounts_are_named_up_to_a_limit() -> None:
     assert all(f"{number:012d}" in few for number in range(1, 4))
     assert " more" not in few
     many = composed(failed("ServiceFailed", *range(1, 501))).body
-    assert f"and {500 - MAX_ACCOUNTS} more" in many
+    assert f"and {500 - Notification.MAX_ACCOUNTS} more" in many
     assert len(many) < 4000
 
 
@@ -144,7 +163,7 @@ def test_a_chat_message_says_what_to_do_next() -> None:
         for one in failed(error, n)
     ]
     steps = chat(many)["content"]["nextSteps"]
-    assert len(steps) == MAX_STEPS
+    assert len(steps) == Notification.MAX_STEPS
     assert steps[-1] == "Try again: `orgsync sync --stack dev`"
 
 
@@ -152,7 +171,205 @@ def test_a_chat_message_stays_within_its_limits_and_carries_no_contact() -> None
     """Long lists are cut, and nothing of the source is in it."""
     message = chat(failed("ContactRefused", *range(1, 501)), error="SystemFailure", detail="x" * 9000)
     content = message["content"]
-    assert len(content["title"]) <= MAX_TITLE
-    assert len(content["description"]) <= MAX_DESCRIPTION
-    assert all(len(step) <= MAX_STEP for step in content["nextSteps"])
+    assert len(content["title"]) <= Notification.MAX_TITLE
+    assert len(content["description"]) <= Notification.MAX_DESCRIPTION
+    assert all(len(step) <= Notification.MAX_STEP for step in content["nextSteps"])
     assert CANARY not in json.dumps(message)
+
+
+def text_of(message: Notification) -> str:
+    """Return everything that a message says, in any channel."""
+    chat_texts = json.loads(message.chat)
+    content = chat_texts["content"]
+    said = (content["title"], content["description"], *content["nextSteps"], chat_texts["metadata"]["summary"])
+    return "\n".join((message.subject, message.body, message.sms, *said))
+
+
+CODES = ("Excluded", "NotActive", "SourceMissing", "CircuitOpen", "NotAMember", "SourceUnwritable")
+RULES = ("unit /Sandbox", "unit /Empty", "tag contacts=own", "tag Contacts=own", "account 200000000001")
+NUMBERS = st.integers(1, 500)
+RECEIPTS = st.lists(
+    st.one_of(
+        st.builds(
+            Receipt,
+            account=NUMBERS.map("{:012d}".format),
+            kind=st.sampled_from(Kind),
+            status=st.just(Status.SUCCESS),
+            at=st.just(AT),
+            changed=st.sampled_from([(), ("Name",)]),
+        ),
+        st.builds(
+            Receipt,
+            account=NUMBERS.map("{:012d}".format),
+            kind=st.sampled_from(Kind),
+            status=st.just(Status.FAILED),
+            at=st.just(AT),
+            error=st.sampled_from(["AccessDenied", "Throttled", "ServiceFailed", "WorkerDied"]),
+        ),
+        st.builds(
+            Receipt,
+            account=NUMBERS.map("{:012d}".format),
+            kind=st.sampled_from(Kind),
+            status=st.just(Status.SKIPPED),
+            at=st.just(AT),
+            error=st.sampled_from(CODES),
+        ),
+        st.builds(
+            Receipt,
+            account=NUMBERS.map("{:012d}".format),
+            kind=st.sampled_from(Kind),
+            status=st.just(Status.SKIPPED),
+            at=st.just(AT),
+            error=st.just("Excluded"),
+            excluded_by=st.lists(st.sampled_from(RULES), max_size=2, unique=True).map(tuple),
+        ),
+    ),
+    max_size=150,
+    unique_by=lambda receipt: (receipt.account, receipt.kind),
+)
+
+
+@given(
+    receipts=RECEIPTS,
+    everyone=st.booleans(),
+    error=st.sampled_from([None, None, "SystemFailure", "UnknownUnit", "OrganizationUnreadable"]),
+    exclusions=st.lists(st.sampled_from(RULES), unique=True),
+)
+def test_no_sentence_claims_more_than_the_counts(
+    receipts: list[Receipt], everyone: bool, error: str | None, exclusions: list[str]
+) -> None:
+    """A message says of contacts, accounts and exclusions what the receipts say, in every channel.
+
+    It speaks of every account only as what was asked for, names no account but those that are concerned, and an
+    exclusion matches nobody only where the whole organization was looked at.
+    """
+    message = composed(receipts, error=error, everyone=everyone, exclusions=exclusions)
+    said = text_of(message)
+    statuses = Counter(one.status for one in receipts)
+    on_purpose = [one for one in receipts if one.error in ("Excluded", "NotActive", "SourceMissing")]
+    to_compare = len(receipts) - len(on_purpose) - sum(one.error == "NotAMember" for one in receipts)
+    pairs = {(int(some), int(of)) for some, of in re.findall(r"(\d+) of (\d+) contacts? in sync", said)}
+    assert pairs == ({(statuses[Status.SUCCESS], to_compare)} if to_compare else set())
+    assert ("no contact compared" in said) is (to_compare == 0)
+    tried = {one.account for one in receipts if one.status is not Status.SKIPPED}
+    failed_accounts = {one.account for one in receipts if one.status is Status.FAILED}
+    assert set(re.findall(r"(\d+) accounts? failed", said)) <= {str(len(failed_accounts))}
+    for cause, count in re.findall(r"accounts? failed \((\w+)(?:: (\d+))?\)", said):
+        concerned_by = {one.account for one in receipts if (one.status, one.error) == (Status.FAILED, cause)}
+        assert len(concerned_by) == (int(count) if count else len(failed_accounts))
+    alone = {one.account for one in receipts} - tried - {one.account for one in receipts if one not in on_purpose}
+    assert set(re.findall(r"(\d+) accounts? left", said)) <= {str(len(alone))}
+    assert bool(re.search("accounts? left", said)) is bool(alone)
+    assert set(re.findall(r"(\d+) in sync \(", said)) == {str(statuses[Status.SUCCESS])}
+    assert (
+        re.findall(r"(?i)\b(?:every|all|each) (?:member )?accounts?\b[^\n]*", said.replace("Asked for  every", ""))
+        == []
+    )
+    assert ("Asked for  every account" in said) is everyone
+    concerned = {one.account for one in receipts if one.status is not Status.SUCCESS}
+    assert set(re.findall(r"\b\d{12}\b", said)) <= concerned | {MANAGEMENT, "200000000001"}
+    matches = Counter(rule for rule, _ in {(rule, one.account) for one in receipts for rule in one.excluded_by})
+    nobody = {line.split(": ")[0].removeprefix("Excluding  ") for line in said.splitlines() if ": matches no" in line}
+    assert nobody == ({rule for rule in exclusions if not matches[rule]} if everyone and not error else set())
+    if not error:
+        for rule, count in matches.items():
+            assert f"{rule}: {count} account{'s' * (count > 1)} excluded" in said
+    if not statuses[Status.SUCCESS]:
+        assert not re.search(r"\b[1-9]\d* (?:of \d+ contacts? )?in sync", said)
+
+
+def test_what_was_left_alone_is_counted_and_not_called_in_sync() -> None:
+    """The words of the design: what was compared, what came of it, what was skipped."""
+    receipts = [Receipt("000000000099", kind, Status.SUCCESS, AT) for kind in Kind]
+    receipts += [Receipt(f"{n:012d}", kind, Status.SKIPPED, AT, error="Excluded") for n in range(25) for kind in Kind]
+    message = composed(receipts)
+    assert message.subject == "[orgsync dev] LOW: contact sync, 4 of 4 contacts in sync, 25 accounts left alone"
+    assert "Skipped    25 accounts on purpose: 25 excluded" in message.body
+
+
+@pytest.mark.parametrize("code", ["SourceMissing", "SourceUnwritable"])
+def test_a_contact_that_is_missing_or_flawed_is_named(code: str) -> None:
+    """The kind, and the field where the run knows it."""
+    receipts = [Receipt("000000000001", Kind.SECURITY, Status.SKIPPED, AT, error=code)]
+    receipts += [Receipt("000000000001", Kind.BILLING, Status.SUCCESS, AT)]
+    assert f"{code}: security" in composed(receipts).body
+    if code == "SourceUnwritable":
+        detail = "security.PhoneNumber: at most 25 characters"
+        assert detail in composed(receipts, detail=detail).body
+        assert detail in composed(receipts, error=code, detail=detail).body
+
+
+def test_everybody_who_asked_is_named_up_to_a_limit() -> None:
+    """The message names the first, and how many more there are; the run's record names the rest."""
+    arns = tuple(f"arn:aws:iam::{MANAGEMENT}:user/person-{number}" for number in range(300))
+    body = composed([], initiator=arns[0], initiators=arns).body
+    assert all(arn in body for arn in arns[: Notification.MAX_INITIATORS])
+    assert f"and {300 - Notification.MAX_INITIATORS} more" in body
+    assert f"Source     account {MANAGEMENT}" in body
+
+
+# The end of a whole sentence; a command's last quote may stand before its full stop.
+WHOLE = re.compile(r"[.!?]$")
+
+
+@given(
+    code=st.sampled_from(ERRORS),
+    ended=st.booleans(),
+    count=st.integers(1, 3000),
+    environment=st.text("abcdefghij-", min_size=1, max_size=64),
+    items=st.lists(st.text("abcdefghij ABC", min_size=1, max_size=90), max_size=40),
+    others=st.integers(0, 40),
+)
+def test_a_deployments_reason_is_whole(
+    code: str, ended: bool, count: int, environment: str, items: list[str], others: int
+) -> None:
+    """Whatever fails: the most frequent cause with its whole remedy, in whole sentences that CloudFormation keeps."""
+    details = [f"security.{item.strip() or 'Name'} is too long" for item in items]
+    receipts = [] if ended else failed(code, *range(count + others))
+    receipts += failed("NotVerified", *range(5000, 5000 + others // 2))
+    run = header(code if ended else None, "; ".join(details) or None, run_id="initial-sync-" + "1" * 36)
+    summary = RunSummary.of(receipts, everyone=True)
+    reason = Notification.reason(run, summary, environment)
+    assert len(reason) <= Notification.MAX_REASON
+    assert WHOLE.search(reason)
+    assert reason.startswith((f"{code}:", f"{code}."))
+    remedy = error_class(code).remedy
+    assert remedy in re.sub(r" --stack [a-j-]+`", "`", reason)
+    if ended and details and details[0] + ";" not in reason and len(details) > 1:
+        assert "more" in reason or details[0] not in reason
+    for sentence in re.split(r"(?<=[.])\s+(?=[A-Z0-9])", reason):
+        assert WHOLE.search(sentence)
+
+
+@given(
+    codes=st.lists(st.sampled_from(ERRORS), min_size=1, max_size=60, unique=True),
+    count=st.integers(1, 300),
+    environment=st.text(min_size=1, max_size=200).filter(str.isprintable),
+    detail=st.text("abc; ", max_size=20_000),
+    who=st.lists(st.text("abcdef/", min_size=1, max_size=2000), max_size=100),
+)
+def test_the_longest_message_of_each_channel_fits(
+    codes: list[str], count: int, environment: str, detail: str, who: list[str]
+) -> None:
+    """SNS takes 256 KB and subjects of 100; chat's parts and a text message's single part have limits of their own."""
+    receipts = [one for code in codes for one in failed(code, *range(count))]
+    message = composed(receipts, environment, error=codes[0], detail=detail, initiators=tuple(who))
+    assert len(json.dumps({"default": message.body, "sms": message.sms}).encode()) < 256 * 1024
+    assert len(message.chat.encode()) < 256 * 1024
+    assert len(message.subject) <= 100
+    assert message.subject.isascii()
+    content = json.loads(message.chat)["content"]
+    assert len(content["title"]) <= Notification.MAX_TITLE
+    assert len(content["description"]) <= Notification.MAX_DESCRIPTION
+    assert len(content["nextSteps"]) <= Notification.MAX_STEPS
+    assert all(len(step) <= Notification.MAX_STEP for step in content["nextSteps"])
+    assert len(message.sms) <= 140
+    assert re.fullmatch(r"[A-Za-z0-9 .,:;/()@+=_-]+", message.sms)
+
+
+def test_a_text_message_says_what_happened() -> None:
+    """The stack, the severity, the counts and the cause, and where there is room the command that shows more."""
+    sms = composed([*failed("AccessDenied", 1, 2), Receipt("000000000003", Kind.BILLING, Status.SUCCESS, AT)]).sms
+    assert sms == (
+        "orgsync dev HIGH: 1 of 3 contacts in sync, 2 accounts failed (AccessDenied). See orgsync status run-7"
+    )

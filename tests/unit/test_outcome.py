@@ -1,5 +1,6 @@
 """Outcomes: a run's receipts become one scenario, one severity, and whether anyone is notified."""
 
+from collections import Counter
 from collections.abc import Sequence
 from random import Random
 from typing import Any
@@ -53,22 +54,47 @@ def skipped(error: str, *numbers: int) -> list[Receipt]:
     return [receipt(number, Status.SKIPPED, error) for number in numbers]
 
 
-def outcome(receipts: Sequence[Receipt], error: str | None = None, **config: Any) -> RunOutcome:
-    """Return the outcome of a run under a configuration."""
-    return classify(RunSummary.of(receipts), error, parse(config))
+def outcome(
+    receipts: Sequence[Receipt], error: str | None = None, *, everyone: bool = True, **config: Any
+) -> RunOutcome:
+    """Return the outcome of a run under a configuration, by default of one over the whole organization."""
+    return classify(RunSummary.of(receipts, everyone=everyone), error, parse(config))
 
 
 # Receipts, the run's own error, and the spec's scenario, severity and status.
 TABLE: dict[str, tuple[list[Receipt], str | None, str, str, str]] = {
     "all well": ([receipt(1), receipt(2)], None, "success_completion", "low", "completed"),
-    "nothing to do": ([], None, "success_completion", "low", "completed"),
+    "no member": ([], None, "success_completion", "low", "completed"),
+    "some skipped": ([receipt(1), *skipped("Excluded", 2)], None, "success_completion", "low", "completed"),
     "all skipped": (
         skipped("Excluded", 1) + skipped("NotActive", 2),
         None,
-        "success_completion",
-        "low",
+        "configuration_errors",
+        "medium",
         "completed",
     ),
+    "an id that is no member": (
+        [receipt(1), *skipped("NotAMember", 2)],
+        None,
+        "configuration_errors",
+        "medium",
+        "completed",
+    ),
+    "an id that is no member, as a failure": (
+        [receipt(1), *failed("NotAMember", 2)],
+        None,
+        "configuration_errors",
+        "medium",
+        "completed",
+    ),
+    "one kind unwritable": (
+        [receipt(1), *skipped("SourceUnwritable", 1)],
+        None,
+        "configuration_errors",
+        "medium",
+        "completed",
+    ),
+    "every kind unwritable": (skipped("SourceUnwritable", 1, 2), None, "configuration_errors", "medium", "completed"),
     "some failed": ([receipt(1), *failed("ServiceFailed", 2)], None, "partial_failure", "medium", "completed"),
     "some throttled": ([receipt(1), *failed("Throttled", 2)], None, "partial_failure", "medium", "completed"),
     "one denied": (
@@ -241,6 +267,83 @@ RECEIPTS = st.lists(
     ),
     max_size=30,
 )
+
+
+DRAWN = [
+    *(receipt(number, kind=kind) for number in range(40) for kind in Kind),
+    *(
+        one
+        for number in range(40)
+        for code in ("Throttled", "AccessDenied", "ServiceFailed")
+        for one in failed(code, number)
+    ),
+    *(
+        one
+        for number in range(60)
+        for code in ("Excluded", "NotActive", "SourceMissing", "CircuitOpen", "NotAMember", "NotYet")
+        for one in skipped(code, number)
+    ),
+]
+
+
+@given(receipts=st.lists(st.sampled_from(DRAWN), max_size=300), everyone=st.booleans())
+def test_what_was_asked_for_and_not_done_is_no_success(receipts: list[Receipt], everyone: bool) -> None:
+    """Success: all that was not skipped on purpose is in sync, and of accounts that were asked for some is compared."""
+    on_purpose = {"Excluded", "NotActive", "SourceMissing"}
+    found = outcome(receipts, everyone=everyone, on_source_delete="ignore")
+    compared = any(one.status is Status.SUCCESS for one in receipts)
+    undone = any(one.status is not Status.SUCCESS and one.error not in on_purpose for one in receipts)
+    nobody = everyone and not receipts
+    assert (found.scenario == "success_completion") is (nobody or (compared and not undone))
+    assert RunSummary.of(receipts, everyone=everyone).all_done() is (nobody or (compared and not undone))
+
+
+@given(receipts=st.lists(st.sampled_from(DRAWN), max_size=300), everyone=st.booleans())
+def test_a_complete_failure_is_that_of_all_member_accounts(receipts: list[Receipt], everyone: bool) -> None:
+    """Of a run over everyone in which something failed and nothing came in sync; named accounts are never all."""
+    failed = any(one.status is Status.FAILED or one.error == "CircuitOpen" for one in receipts)
+    succeeded = any(one.status is Status.SUCCESS for one in receipts)
+    found = outcome(receipts, everyone=everyone)
+    assert (found.scenario == "complete_failure") is (everyone and failed and not succeeded)
+
+
+@pytest.mark.parametrize(
+    ("error", "scenario", "severity"),
+    [("ServiceFailed", "partial_failure", "medium"), ("AccessDenied", "permission_errors", "high")],
+)
+def test_one_named_account_that_fails_is_not_all_of_them(error: str, scenario: str, severity: str) -> None:
+    """Medium as a partial failure; what AWS denies is high for one account too, as the specification says."""
+    found = outcome(failed(error, 1), everyone=False)
+    assert (found.scenario, found.severity_name, found.status) == (scenario, severity, "completed")
+
+
+@pytest.mark.parametrize("code", ["Excluded", "NotActive", "NotYet"])
+def test_a_named_account_that_is_skipped_is_neither_success_nor_news(code: str) -> None:
+    """None of the six scenarios is true of it, and nobody is notified: events about excluded accounts are common."""
+    found = outcome(skipped(code, 1), everyone=False, notification_settings={"notify_on_success": True})
+    assert (found.scenario, found.severity, found.notify, found.status) == (None, None, False, "completed")
+
+
+@given(receipts=st.lists(st.sampled_from(DRAWN), max_size=300))
+def test_every_account_is_counted_once(receipts: list[Receipt]) -> None:
+    """Tried accounts and those that were skipped whole, by one reason each, are all accounts of the run."""
+    summary = RunSummary.of(receipts)
+    everyone = {one.account for one in receipts}
+    assert summary.accounts() == everyone
+    assert len(summary.tried_accounts()) + sum(summary.skipped_whole().values()) == len(everyone)
+    assert set(summary.skipped_on_purpose()) <= {"Excluded", "NotActive", "SourceMissing"}
+
+
+@given(receipts=st.lists(st.sampled_from(DRAWN), max_size=300))
+def test_the_main_cause_is_the_most_frequent_failure(receipts: list[Receipt]) -> None:
+    """No failed contact has a code that is met more often; without a failure it is one that was met at all."""
+    cause = RunSummary.of(receipts).main_cause()
+    times = Counter(one.error for one in receipts if one.status is Status.FAILED)
+    met = {one.error for one in receipts} - {"Excluded", "NotActive", None}
+    if times:
+        assert times[cause] == max(times.values())
+    else:
+        assert (cause in met) if met else cause is None
 
 
 @given(receipts=RECEIPTS, draw=st.randoms())

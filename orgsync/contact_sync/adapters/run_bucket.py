@@ -59,7 +59,14 @@ class RunBucket:
         """See `RunStore.skipped`."""
         items = json.load(self._client.get_object(Bucket=self.name, Key=skipped_key(run_id))["Body"])
         return [
-            Receipt(item["account"], Kind(item["kind"]), Status(item["status"]), item["at"], error=item["error"])
+            Receipt(
+                item["account"],
+                Kind(item["kind"]),
+                Status(item["status"]),
+                item["at"],
+                error=item["error"],
+                excluded_by=tuple(item["excluded_by"]),
+            )
             for item in items
         ]
 

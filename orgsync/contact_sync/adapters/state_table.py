@@ -188,7 +188,10 @@ class StateTable:
             "run_id": run.run_id,
             "day": run.started[:10],
             "cause": str(run.cause),
+            "source_account": run.source_account,
+            "everyone": run.everyone,
             "initiator": run.initiator,
+            "initiators": list(run.initiators),
             "config_version": run.config_version,
             "status": str(run.status),
             "severity": run.severity,
@@ -201,7 +204,6 @@ class StateTable:
             "flawed": {str(kind): errors for kind, errors in run.flawed.items()},
             "unreadable": {str(kind): code for kind, code in run.unreadable.items()},
             "deletions": sorted(map(str, run.deletions)),
-            "exclusions": dict(run.exclusions),
             "planned": run.planned,
             "batches": run.batches,
             "error": run.error,
@@ -223,6 +225,7 @@ class StateTable:
             "changed": list(receipt.changed),
             "error": receipt.error,
             "retries": receipt.retries,
+            "excluded_by": list(receipt.excluded_by),
             "expires_at": self._expiry(receipt.at),
         }
 
@@ -237,7 +240,10 @@ def _run(item: Mapping[str, Any]) -> Run:
     return Run(
         run_id=item["run_id"],
         cause=Cause(item["cause"]),
+        source_account=item.get("source_account", ""),
+        everyone=item.get("everyone", False),
         initiator=item["initiator"],
+        initiators=tuple(item.get("initiators", ())),
         config_version=int(item["config_version"]),
         status=RunStatus(item["status"]),
         severity=item["severity"],
@@ -250,7 +256,6 @@ def _run(item: Mapping[str, Any]) -> Run:
         flawed={Kind(kind): errors for kind, errors in item.get("flawed", {}).items()},
         unreadable={Kind(kind): code for kind, code in item.get("unreadable", {}).items()},
         deletions=frozenset(map(Kind, item.get("deletions", ()))),
-        exclusions={rule: int(count) for rule, count in item.get("exclusions", {}).items()},
         planned=item["planned"],
         batches=int(item["batches"]),
         error=item["error"],
@@ -270,4 +275,5 @@ def _as_receipt(item: Mapping[str, Any]) -> Receipt:
         changed=tuple(item["changed"]),
         error=item["error"],
         retries=int(item["retries"]),
+        excluded_by=tuple(item.get("excluded_by", ())),
     )

@@ -15,7 +15,6 @@ from orgsync.contact_sync.core.errors import (
     ExclusionUnknown,
     NotActive,
     NotVerified,
-    Skip,
 )
 from orgsync.contact_sync.core.protocols import Contacts, Organization
 from orgsync.contact_sync.core.receipts import Receipt, Status
@@ -104,9 +103,8 @@ class AccountSync:
         Raises:
             Exception: whatever `record_intents` raises; nothing was written, because to work on would be to work blind.
         """
-        if not changes:
-            return
-        await self._context.record_intents(self._account, {change.kind: change.fields for change in changes})
+        if changes and not self._context.breaker.open:
+            await self._context.record_intents(self._account, {change.kind: change.fields for change in changes})
         await asyncio.gather(*(self._guarded(change.kind, self._write(change)) for change in changes))
 
     def receipts(self) -> list[Receipt]:
@@ -126,8 +124,8 @@ class AccountSync:
             if isinstance(failure, NotActive):
                 raise failure from error
             raise ExclusionUnknown("the account's tags cannot be read") from error
-        if self._context.config.excludes(tags):
-            raise Excluded("by tag")
+        if rules := self._context.config.exclusions(tags=tags):
+            raise Excluded(*rules)
 
     async def _tags(self) -> Mapping[str, str]:
         tags: dict[str, str] = {}
@@ -207,5 +205,6 @@ class AccountSync:
 
     def _receipt(self, kind: Kind, state: _KindState, at: str) -> Receipt:
         error = state.error
-        status = Status.SUCCESS if error is None else Status.SKIPPED if isinstance(error, Skip) else Status.FAILED
-        return Receipt(self._account, kind, status, at, state.fields, error.code if error else None, state.retries)
+        status = Status.SUCCESS if error is None else Status.SKIPPED if error.skips else Status.FAILED
+        code, rules = error.code if error else None, error.args if isinstance(error, Excluded) else ()
+        return Receipt(self._account, kind, status, at, state.fields, code, state.retries, excluded_by=rules)

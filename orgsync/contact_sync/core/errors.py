@@ -32,7 +32,7 @@ class ForeignEvent(Refusal):
 class MemberWrite(Refusal):
     """A change of a member's contact was made from the management account, as our own writes are."""
 
-    remedy = "Nothing to do: the daily pass repairs it if it was not ours."
+    remedy = "Nothing to do: the next scheduled pass repairs it if it was not ours."
 
 
 class CallFailed(Refusal):
@@ -136,12 +136,6 @@ class AccountNotFound(RefusedCall):
     remedy = "Nothing to do if the account has left the organization."
 
 
-class NotAMember(RefusedCall):
-    """The run was asked for an account that is no member of the organization, or for the management account."""
-
-    remedy = "Correct the id; the management account is the source and is never written."
-
-
 class NotVerified(CallError):
     """The write was accepted, but reading it back kept showing something else."""
 
@@ -166,6 +160,8 @@ class WorkerDied(OrgsyncError):
 class Skip(OrgsyncError):
     """An account (or a kind of it) that this run skipped, and why."""
 
+    skips = True
+
 
 class Excluded(Skip):
     """The configuration excludes the account."""
@@ -176,7 +172,13 @@ class Excluded(Skip):
 class NotActive(Skip):
     """The account is not ACTIVE (suspended, closing, or not yet open)."""
 
-    remedy = "Nothing to do: it is picked up when it becomes ACTIVE."
+    remedy = "Nothing to do: a later pass compares it once it is ACTIVE."
+
+
+class NotAMember(Skip):
+    """The id that was asked for is no member account: of another organization, of none, or the source's own."""
+
+    remedy = "Correct the id; there is nothing to do if the account has left the organization."
 
 
 class SourceMissing(Skip):

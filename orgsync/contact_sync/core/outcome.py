@@ -2,8 +2,8 @@
 scenarios).
 """
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from orgsync.contact_sync.config import ContactSyncConfig
@@ -12,6 +12,7 @@ from orgsync.contact_sync.core.errors import (
     ConfigurationError,
     Excluded,
     NotActive,
+    NotAMember,
     SourceMissing,
     SourceUnwritable,
     WorkerDied,
@@ -21,23 +22,51 @@ from orgsync.contact_sync.names import Kind
 from orgsync.shared.errors import AccessDenied, error_class
 from orgsync.shared.notification_settings import NotificationSettings, RunScenario, Severity
 
+_ON_PURPOSE = frozenset(one.__name__ for one in (Excluded, NotActive, SourceMissing))
+"""Codes of what the configuration or the organization wants skipped: nothing is left to do."""
+
+_LATER = frozenset({"NotYet"})
+"""Codes of what another run does that is scheduled already."""
+
 
 @dataclass
 class RunSummary:
-    """A run's receipts, counted as they stream by; of accounts only the ids are kept."""
+    """A run's receipts, counted as they stream by; of accounts only the ids are kept.
 
+    Attributes:
+        everyone: the run was asked for every account of the organization, not only for accounts by their ids.
+        receipts: receipts by status.
+        errors: receipts by code, failed and skipped; `failures`: the failed ones alone.
+        kinds: the kinds of the receipts of each code.
+        tried_kinds: the kinds that were compared in some account, or could not be.
+        accounts_of: ids by each code that one of their receipts has.
+        excluded_accounts: ids by the exclusion that matches them (see `ContactSyncConfig.exclusions`); none for an
+            exclusion that matches nobody.
+        written: contacts that were written or deleted.
+    """
+
+    everyone: bool = False
     receipts: Counter[Status] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    kinds: dict[str, set[Kind]] = field(default_factory=lambda: defaultdict(set))
+    tried_kinds: set[Kind] = field(default_factory=set)
     failed_accounts: set[str] = field(default_factory=set)
     successful_accounts: set[str] = field(default_factory=set)
+    accounts_of: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    excluded_accounts: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     written: int = 0
     first_write: str | None = None
-    missing_at_source: set[Kind] = field(default_factory=set)
 
     @classmethod
-    def of(cls, receipts: Iterable[Receipt]) -> "RunSummary":
-        """Count receipts."""
-        summary = cls()
+    def of(cls, receipts: Iterable[Receipt], *, everyone: bool = False, exclusions: Iterable[str] = ()) -> "RunSummary":
+        """Count the receipts of a run that was asked for everyone, or for some accounts.
+
+        Args:
+            exclusions: every exclusion of the configuration, so that those that match nobody are known too.
+        """
+        summary = cls(everyone)
+        summary.excluded_accounts.update({rule: set() for rule in exclusions})
         for receipt in receipts:
             summary.add(receipt)
         return summary
@@ -47,12 +76,17 @@ class RunSummary:
         self.receipts[receipt.status] += 1
         if receipt.error:
             self.errors[receipt.error] += 1
+            self.kinds[receipt.error].add(receipt.kind)
+            self.accounts_of[receipt.error].add(receipt.account)
+        if receipt.status is not Status.SKIPPED:
+            self.tried_kinds.add(receipt.kind)
         if receipt.status is Status.FAILED:
             self.failed_accounts.add(receipt.account)
+            self.failures[receipt.error or ""] += 1
         if receipt.status is Status.SUCCESS:
             self.successful_accounts.add(receipt.account)
-        if receipt.error == SourceMissing.__name__:
-            self.missing_at_source.add(receipt.kind)
+        for rule in receipt.excluded_by:
+            self.excluded_accounts[rule].add(receipt.account)
         if receipt.changed and receipt.status is Status.SUCCESS:
             self.written += 1
             self.first_write = min(self.first_write or receipt.at, receipt.at)
@@ -61,9 +95,65 @@ class RunSummary:
         """Return the number of receipts by status, every status named."""
         return {str(status): self.receipts[status] for status in Status}
 
+    def accounts(self) -> set[str]:
+        """Return the ids of all accounts that the run was about."""
+        return self.tried_accounts().union(*self.accounts_of.values())
+
+    def tried_accounts(self) -> set[str]:
+        """Return the ids of the accounts of which at least one contact was compared, or could not be."""
+        return self.successful_accounts | self.failed_accounts
+
     def in_sync_accounts(self) -> set[str]:
         """Return the ids of the accounts that are in sync in all that was compared."""
         return self.successful_accounts - self.failed_accounts
+
+    def skipped_whole(self) -> dict[str, int]:
+        """Return how many accounts were skipped with every kind, by code: each account counts once."""
+        rest = self.accounts() - self.tried_accounts()
+        found = Counter[str]()
+        # What is still to do speaks first, of an account that was skipped for several reasons.
+        for code in sorted(self.accounts_of, key=lambda code: (code in _ON_PURPOSE, code)):
+            found[code] = len(rest & self.accounts_of[code])
+            rest = rest - self.accounts_of[code]
+        return {code: count for code, count in found.items() if count}
+
+    def skipped_on_purpose(self) -> dict[str, int]:
+        """Return how many accounts were skipped on purpose with every kind, by code."""
+        return {code: count for code, count in self.skipped_whole().items() if code in _ON_PURPOSE}
+
+    def all_done(self) -> bool:
+        """Return whether something was compared, and everything that was asked for is in sync or skipped on purpose.
+
+        Of an organization without members nothing is to be compared.
+        """
+        compared = self.receipts[Status.SUCCESS] > 0
+        return not self.unfinished() and (compared or (self.everyone and not self.receipts))
+
+    def to_compare(self) -> int:
+        """Return the number of contacts that were to be compared.
+
+        That is all but those that were skipped on purpose, and those of ids behind which there is no member.
+        """
+        return self.receipts.total() - sum(self.errors[code] for code in (*_ON_PURPOSE, NotAMember.__name__))
+
+    def unfinished(self) -> dict[str, int]:
+        """Return the contacts by code that were asked for and are not known to be in sync, most of them first."""
+        return {code: count for code, count in self.errors.most_common() if code not in _ON_PURPOSE}
+
+    def main_cause(self) -> str | None:
+        """Return the code that most contacts failed with, else that most were skipped with; None without any.
+
+        A circuit that opened and a contact that the source lacks are told last: they follow from something else.
+        """
+        last = (CircuitOpen.__name__, SourceMissing.__name__)
+        skipped = Counter({code: count for code, count in self.errors.items() if code not in self.failures})
+        ranked = [*(code for code in _ranked(skipped) if code not in (*_ON_PURPOSE, *last)), *last]
+        return next((code for code in (*_ranked(self.failures), *ranked) if self.errors[code]), None)
+
+    @property
+    def missing_at_source(self) -> set[Kind]:
+        """Return the kinds that were skipped because the source has no such contact."""
+        return self.kinds.get(SourceMissing.__name__, set())
 
     @property
     def circuit_opened(self) -> bool:
@@ -71,12 +161,15 @@ class RunSummary:
         return self.errors[CircuitOpen.__name__] > 0
 
     @property
-    def nothing_succeeded(self) -> bool:
-        """Return whether there was something to do and none of it was done."""
-        skips = (Excluded, NotActive, SourceMissing, SourceUnwritable)
-        skipped = sum(self.errors[skip.__name__] for skip in skips)
-        tried = self.receipts.total() - skipped
-        return tried > 0 and self.receipts[Status.SUCCESS] == 0
+    def everything_failed(self) -> bool:
+        """Return whether every member account failed, of a run over all of them; skipped on purpose is no failure."""
+        failed = self.receipts[Status.FAILED] - self.failures[NotAMember.__name__] + self.errors[CircuitOpen.__name__]
+        return self.everyone and failed > 0 and self.receipts[Status.SUCCESS] == 0
+
+
+def _ranked(codes: Mapping[str, int]) -> list[str]:
+    """Return codes by how often they were met; of two that are equal the first by name."""
+    return sorted(codes, key=lambda code: (-codes[code], code))
 
 
 @dataclass(frozen=True)
@@ -85,13 +178,14 @@ class RunOutcome:
 
     Attributes:
         status: `completed`, or `failed` when it did not do what it was asked to.
-        scenario: one of the spec's six.
+        scenario: one of the spec's six; None where none of them is true: it was asked for some accounts and had
+            nothing to compare of them, or left some of them to a run that is scheduled already.
         severity: from the owner's notification_rules; None for a scenario that has no priority there.
         notify: whether anyone is notified.
     """
 
     status: str
-    scenario: RunScenario
+    scenario: RunScenario | None
     severity: Severity | None
     notify: bool
 
@@ -109,29 +203,44 @@ def classify(summary: RunSummary, error: str | None, config: ContactSyncConfig) 
     """
     settings = config.notification_settings
     scenario, status = _scenario(summary, error, config)
+    if scenario is None:
+        return RunOutcome(status, None, None, notify=False)
     severity = settings.user_notifications_config.notification_rules.severity(scenario)
     return RunOutcome(status, scenario, severity, _notify(scenario, status, summary, settings))
 
 
-def _scenario(summary: RunSummary, error: str | None, config: ContactSyncConfig) -> tuple[RunScenario, str]:
+def _scenario(summary: RunSummary, error: str | None, config: ContactSyncConfig) -> tuple[RunScenario | None, str]:
     if error:
-        ours = issubclass(error_class(error), ConfigurationError)
-        return (RunScenario.CONFIGURATION_ERRORS if ours else RunScenario.SYSTEM_ERRORS), "failed"
-    if summary.nothing_succeeded:
+        return (RunScenario.CONFIGURATION_ERRORS if _owners(error) else RunScenario.SYSTEM_ERRORS), "failed"
+    if summary.everything_failed:
         return RunScenario.COMPLETE_FAILURE, "failed"
     denied = summary.errors[AccessDenied.__name__] > 0
     if summary.circuit_opened:
         return (RunScenario.PERMISSION_ERRORS if denied else RunScenario.SYSTEM_ERRORS), "failed"
     if denied:
         return RunScenario.PERMISSION_ERRORS, "completed"
-    if summary.errors[WorkerDied.__name__]:
+    if summary.errors[WorkerDied.__name__] or summary.errors["OutOfTime"]:
         return RunScenario.SYSTEM_ERRORS, "completed"
-    if summary.receipts[Status.FAILED]:
+    if any(not _owners(code) for code in summary.failures):
         return RunScenario.PARTIAL_FAILURE, "completed"
-    missing = bool(summary.missing_at_source) and config.on_source_delete == "alert"
-    if missing or summary.errors[SourceUnwritable.__name__]:
+    compared = summary.receipts[Status.SUCCESS] > 0
+    codes = set(summary.errors)
+    missing = summary.missing_at_source and config.on_source_delete == "alert"
+    if missing or any(_owners(code) for code in codes):
         return RunScenario.CONFIGURATION_ERRORS, "completed"
+    if codes - _ON_PURPOSE - _LATER:
+        return RunScenario.PARTIAL_FAILURE, "completed"
+    if codes & _LATER:
+        return None, "completed"
+    if not compared and (codes or not summary.everyone):
+        # Of a whole organization that is what its configuration should hardly mean; of an account, what it says.
+        return (RunScenario.CONFIGURATION_ERRORS if summary.everyone else None), "completed"
     return RunScenario.SUCCESS_COMPLETION, "completed"
+
+
+def _owners(code: str) -> bool:
+    """Return whether a code is a mistake of the owner's configuration or source, or an id that is no member's."""
+    return issubclass(error_class(code), (ConfigurationError, SourceUnwritable, NotAMember))
 
 
 def _notify(scenario: RunScenario, status: str, summary: RunSummary, settings: NotificationSettings) -> bool:

@@ -23,6 +23,8 @@ class Receipt:
             those that it was about to write; of a dry run, those that differ.
         error: code of the error class for skipped and failed, else None.
         retries: how often a temporary failure was tried again.
+        excluded_by: the rules of the configuration that exclude the account, as `ContactSyncConfig.exclusions` names
+            them.
         at: when, ISO 8601 in UTC.
     """
 
@@ -33,3 +35,4 @@ class Receipt:
     changed: tuple[str, ...] = ()
     error: str | None = None
     retries: int = 0
+    excluded_by: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ class Request:
     Attributes:
         cause: why the first event asked for a run.
         initiator: ARN of who caused it, where the event says.
+        initiators: ARNs of everybody who asked for a part of it, in their order; the first `MAX_INITIATORS`.
         triggered_at: when the first event happened (see `clock.timestamp`); None where it did not say.
         everyone: kinds to compare for all accounts.
         accounts: account id to the kinds to compare for it besides `everyone`.
@@ -29,11 +30,18 @@ class Request:
     accounts: Mapping[str, frozenset[Kind]] = field(default_factory=dict)
     event_ids: tuple[str, ...] = ()
     source_changed_at: str | None = None
+    initiators: tuple[str, ...] = ()
 
     # Older ids fall out, at the price of one run too many.
     MAX_EVENT_IDS: ClassVar[int] = 100
     # More accounts become everyone, so that the lease stays far below DynamoDB's 400 KB.
     MAX_ACCOUNTS: ClassVar[int] = 1000
+    # Of the same size for the same reason; the header of each merged event names its own initiator in any case.
+    MAX_INITIATORS: ClassVar[int] = 100
+
+    def __post_init__(self) -> None:
+        known = dict.fromkeys(filter(None, (self.initiator, *self.initiators)))
+        object.__setattr__(self, "initiators", tuple(known)[: self.MAX_INITIATORS])
 
     def kinds_for(self, account: str) -> frozenset[Kind]:
         """Return the kinds to compare for one account."""
@@ -73,6 +81,7 @@ class Request:
             {account: kinds for account, kinds in accounts.items() if kinds},
             tuple(dict.fromkeys((*self.event_ids, *later.event_ids)))[-self.MAX_EVENT_IDS :],
             max(filter(None, (self.source_changed_at, later.source_changed_at)), default=None),
+            (*self.initiators, *later.initiators),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -85,6 +94,7 @@ class Request:
             "accounts": {account: sorted(kinds) for account, kinds in sorted(self.accounts.items())},
             "event_ids": list(self.event_ids),
             "source_changed_at": self.source_changed_at,
+            "initiators": list(self.initiators),
         }
 
     @classmethod
@@ -94,9 +104,9 @@ class Request:
         Raises:
             KeyError, ValueError, TypeError, AttributeError: the document is not such a request.
         """
-        initiator = document["initiator"]
-        if not isinstance(initiator, str | None):
-            raise TypeError("the initiator is a text or nothing")
+        initiator, initiators = document["initiator"], document.get("initiators", ())
+        if not isinstance(initiator, str | None) or not all(isinstance(one, str) for one in initiators):
+            raise TypeError("an initiator is a text or nothing")
         return cls(
             cause=Cause(document["cause"]),
             initiator=initiator,
@@ -107,4 +117,5 @@ class Request:
             },
             event_ids=tuple(document["event_ids"]),
             source_changed_at=as_timestamp(document.get("source_changed_at")),
+            initiators=tuple(initiators),
         )

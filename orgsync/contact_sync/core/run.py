@@ -28,11 +28,14 @@ class Run:
 
     Attributes:
         triggered_at: when the first event that it answers happened; `started` where the event did not say.
+        initiator: ARN of who caused the first of these events, where it said.
+        initiators: ARNs of everybody who asked for what the run did, the first included (see `Request`).
+        source_account: id of the account whose contacts every other should hold.
+        everyone: every account of the organization was asked for, not only accounts by their ids.
         source: the source's contacts as this run read them; a kind it lacks is absent.
         flawed: kinds that the source holds in a form that AWS refuses: the fields with their rules, no values.
         unreadable: kinds of the source that could not be read, and why.
         deletions: kinds that the plan decided to delete, because the owner lets a missing contact propagate.
-        exclusions: how many accounts each excluded unit and id covers; empty where not all accounts were listed.
         planned: batches are written; planning again would only repeat it.
         batches: how many batches there are.
         error: code of what ended the run before or besides its accounts.
@@ -47,6 +50,9 @@ class Run:
     started: str
     triggered_at: str
     initiator: str | None = None
+    initiators: tuple[str, ...] = ()
+    source_account: str = ""
+    everyone: bool = False
     config_version: int = 0
     status: RunStatus = RunStatus.IN_PROGRESS
     severity: str | None = None
@@ -57,7 +63,6 @@ class Run:
     flawed: Mapping[Kind, str] = field(default_factory=dict)
     unreadable: Mapping[Kind, str] = field(default_factory=dict)
     deletions: frozenset[Kind] = frozenset()
-    exclusions: Mapping[str, int] = field(default_factory=dict)
     planned: bool = False
     batches: int = 0
     error: str | None = None

@@ -1,7 +1,7 @@
 """Selection: which accounts and kinds a run works on, and which it skips and why."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from orgsync.contact_sync.config import ContactSyncConfig
@@ -14,6 +14,7 @@ from orgsync.contact_sync.core.errors import (
     RunError,
     Skip,
     SourceMissing,
+    SourceUnreadable,
     SourceUnwritable,
 )
 from orgsync.contact_sync.core.protocols import Contacts, Organization
@@ -32,13 +33,13 @@ class Selection:
 
     Attributes:
         skipped: why an account and kind is not compared: skipped on purpose, or it cannot be done.
-        exclusions: how many accounts each excluded unit and id covers, where every account was listed.
+        excluded_by: the rules by which each account is excluded (see `ContactSyncConfig.exclusions`).
         ended_by: why nothing is compared, where the run ends before any write.
     """
 
     targets: tuple[Target, ...]
     skipped: Mapping[tuple[str, Kind], type[OrgsyncError]]
-    exclusions: Mapping[str, int] = field(default_factory=dict)
+    excluded_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ended_by: type[OrgsyncError] | None = None
 
     @classmethod
@@ -54,8 +55,8 @@ class Selection:
     ) -> "Selection":
         """Split the accounts that a request concerns.
 
-        The management account is never a target; asked for by its id, it is said to be no member, as any other id
-        that is none. Tags are looked up later, account by account, where they are paced (see `AccountSync`): an
+        The management account is never a target: asked for by its id, it is skipped as `NotAMember`, as any other id
+        that is no member's. Tags are looked up later, account by account, where they are paced (see `AccountSync`): an
         organization of 50,000 would not fit into one function's quarter of an hour.
 
         Args:
@@ -63,14 +64,14 @@ class Selection:
             in_excluded_units: ids of the accounts in each excluded unit or below.
         """
         listed = {account.id: account for account in accounts}
-        below = frozenset[str]().union(*in_excluded_units.values())
-        stopped: dict[Kind, type[OrgsyncError]] = {kind: type(error) for kind, error in source.unreadable.items()}
+        stopped: dict[Kind, type[OrgsyncError]] = dict.fromkeys(source.unreadable, SourceUnreadable)
         stopped |= dict.fromkeys(source.flawed, SourceUnwritable)
         # Deleting is reading and writing like any other change; skipping needs neither.
         deletions = source.missing if config.on_source_delete == "propagate" else frozenset[Kind]()
         stopped |= dict.fromkeys(source.missing - deletions, SourceMissing)
         targets: list[Target] = []
         skipped: dict[tuple[str, Kind], type[OrgsyncError]] = {}
+        excluded_by: dict[str, tuple[str, ...]] = {}
         for named, asked in request.accounts.items():
             if named not in listed or named == management:
                 skipped |= {(named, kind): NotAMember for kind in asked}
@@ -78,19 +79,21 @@ class Selection:
             kinds = sorted(request.kinds_for(account.id))
             if account.id == management or not kinds:
                 continue
-            reason = _skip_reason(account, config, below)
+            units = [unit for unit, below in in_excluded_units.items() if account.id in below]
+            if rules := config.exclusions(account=account.id, units=units):
+                excluded_by[account.id] = rules
+            reason = Excluded if rules else None if account.active else NotActive
             skipped |= {(account.id, kind): reason or stopped[kind] for kind in kinds if reason or kind in stopped}
             rest = () if reason else tuple(kind for kind in kinds if kind not in stopped)
             if rest:
                 targets.append(Target(account.id, rest, deletions & frozenset(rest)))
-        return cls(tuple(targets), skipped, _coverage(listed, config, in_excluded_units) if request.everyone else {})
+        return cls(tuple(targets), skipped, excluded_by)
 
     def given_up(self, reason: type[OrgsyncError]) -> "Selection":
         """Return the same accounts with nothing to compare: the run ends before any write."""
         rest = {(target.account, kind): reason for target in self.targets for kind in target.kinds}
-        of_run = dict.fromkeys(self.skipped, reason)
-        kept = {pair: why for pair, why in self.skipped.items() if issubclass(why, Skip | NotAMember)}
-        return Selection((), {**of_run, **kept, **rest}, self.exclusions, reason)
+        known = {pair: why if issubclass(why, Skip) else reason for pair, why in self.skipped.items()}
+        return replace(self, targets=(), skipped={**known, **rest}, ended_by=reason)
 
     def receipts(self, at: str) -> list[Receipt]:
         """Return the receipts of all that is not compared: failed where it should have been.
@@ -104,6 +107,7 @@ class Selection:
                 Status.SKIPPED if issubclass(reason, Skip) or reason is self.ended_by else Status.FAILED,
                 at,
                 error=reason.__name__,
+                excluded_by=self.excluded_by.get(account, ()) if reason is Excluded else (),
             )
             for (account, kind), reason in self.skipped.items()
         ]
@@ -126,19 +130,6 @@ class Selection:
             cut = [tuple(group[start : start + size]) for start in range(0, len(group), size)]
             batches += draw.sample(cut, len(cut))
         return batches
-
-
-def _skip_reason(account: Account, config: ContactSyncConfig, below: Collection[str]) -> type[Skip] | None:
-    if account.id in config.excluded_accounts or account.id in below:
-        return Excluded
-    return None if account.active else NotActive
-
-
-def _coverage(
-    listed: Collection[str], config: ContactSyncConfig, in_excluded_units: Mapping[str, Collection[str]]
-) -> dict[str, int]:
-    units = {unit: len(set(below).intersection(listed)) for unit, below in in_excluded_units.items()}
-    return units | {account: int(account in listed) for account in config.excluded_accounts}
 
 
 async def gather(
@@ -175,8 +166,7 @@ async def gather(
                 request.kinds(), contacts, config, limiter, clock, changed_at=request.source_changed_at
             )
             if source.unreadable.keys() >= request.kinds():
-                failures = [*source.unreadable.values()]
-                error = type(failures[0])("; ".join(map(str, failures)))
+                error = SourceUnreadable("; ".join(map(str, source.unreadable.values())))
     except RunError as found:
         error = found
     selection = Selection.of(request, accounts, config, management=management, in_excluded_units=below, source=source)

@@ -141,10 +141,11 @@ class Executions(Protocol):
 class Publisher(Protocol):
     """Topics that carry a run's outcome to people."""
 
-    def publish(self, subject: str, body: str, chat: str, attributes: Mapping[str, str]) -> None:
+    def publish(self, subject: str, body: str, chat: str, sms: str, attributes: Mapping[str, str]) -> None:
         """Publish one notification wherever it belongs.
 
         Args:
+            sms: the same as one short text message.
             attributes: `severity` and whatever else subscribers filter by.
 
         Raises:

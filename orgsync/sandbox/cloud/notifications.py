@@ -1,5 +1,6 @@
 """Notifications to people: every publication on an SNS topic is recorded; nothing leaves the machine."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -45,8 +46,10 @@ class NotificationRecorder:
         # A message without a severity, such as an alarm's, passes the filter of subscribers to high severity.
         severity = (message_attributes or {}).get("severity", {}).get("Value", "high")
         channels = recipients.chat_channels(topic.arn, self._unsupported_resources)
+        structured = kwargs.get("message_structure") == "json"
+        shown = str(json.loads(message)["default"]) if structured else message
         if not channels:
-            self.published.append({"channel": "sns", "severity": severity, "subject": subject, "body": message})
+            self.published.append({"channel": "sns", "severity": severity, "subject": subject, "body": shown})
         for channel in channels:
             try:
                 self.published.append(recipients.chat_notification(message, severity))

@@ -56,11 +56,12 @@ class MemoryExecutions:
 
 @dataclass(frozen=True)
 class PublishedMessage:
-    """One message of a topic; those for chat have no subject."""
+    """One message of a topic; those for chat have no subject, and no text message."""
 
     subject: str | None
     body: str
     attributes: Mapping[str, str]
+    sms: str | None = None
 
 
 class MemoryPublisher:
@@ -84,9 +85,9 @@ class MemoryPublisher:
         }
         self.missing: set[str] = set()
 
-    def publish(self, subject: str, body: str, chat: str, attributes: Mapping[str, str]) -> None:
+    def publish(self, subject: str, body: str, chat: str, sms: str, attributes: Mapping[str, str]) -> None:
         """See `Publisher.publish`."""
-        rich = PublishedMessage(subject, body, dict(attributes))
+        rich = PublishedMessage(subject, body, dict(attributes), sms)
         failures = []
         if failure := self._publish("own", rich):
             failures.append(failure)

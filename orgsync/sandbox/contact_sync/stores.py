@@ -230,9 +230,10 @@ def _as_run(text: str) -> Run:
     typed = {
         "cause": Cause(stored["cause"]),
         "status": RunStatus(stored["status"]),
+        "initiators": tuple(stored["initiators"]),
         "source": source,
         "flawed": {Kind(kind): errors for kind, errors in stored["flawed"].items()},
-        "unreadable": {Kind(kind): code for kind, code in stored["unreadable"].items()},
+        "unreadable": {Kind(kind): reason for kind, reason in stored["unreadable"].items()},
         "deletions": frozenset(map(Kind, stored["deletions"])),
     }
     return Run(**stored | typed)
@@ -240,8 +241,8 @@ def _as_run(text: str) -> Run:
 
 def _as_receipt(text: str) -> Receipt:
     stored = json.loads(text)
-    typed = {"kind": Kind(stored["kind"]), "status": Status(stored["status"]), "changed": tuple(stored["changed"])}
-    return Receipt(**stored | typed)
+    typed = {"kind": Kind(stored["kind"]), "status": Status(stored["status"])}
+    return Receipt(**stored | typed | {name: tuple(stored[name]) for name in ("changed", "excluded_by")})
 
 
 class MemoryRunStore:
