@@ -25,6 +25,10 @@ class UnknownAccount(SandboxError):
     """An account id that is not in the organization."""
 
 
+class RenameRefused(SandboxError):
+    """A new name for a unit that does not exist, or one that two units would have in one place."""
+
+
 class StackError(SandboxError):
     """A CloudFormation request that cannot be begun: a wrong template, a name in use, a missing stack."""
 

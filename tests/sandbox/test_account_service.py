@@ -1,9 +1,13 @@
 """The Account API's model, called directly under a clock of the test's own."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from orgsync.sandbox.errors import UnknownOperation
 from orgsync.sandbox.model.account import AccountService, ApiError, CallerIdentity, Write
@@ -186,6 +190,106 @@ def test_a_lagging_service_answers_what_stood_there_before() -> None:
     assert (service.contacts()[MEMBER]["security"] or {})["Name"] == "After"
     clock.now = 4.0
     assert service.call("GetAlternateContact", named, MANAGEMENT)["AlternateContact"]["Name"] == "After"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    lag=st.floats(0.5, 5000),
+    edits=st.lists(st.tuples(st.floats(0, 3000), st.booleans(), st.booleans()), min_size=1, max_size=12),
+    look=st.floats(0, 20000),
+)
+def test_a_read_shows_what_stood_there_before_the_lag(
+    lag: float, edits: list[tuple[float, bool, bool]], look: float
+) -> None:
+    """Of any edits, at any times, by the API or by another user, of the source or of a member: a read shows that one
+    which stood there `lag_s` ago."""
+    for own in (False, True):
+        clock = Clock()
+        service = AccountService(make(1, 3), clock=lambda: 0.0, lag_clock=clock, lag_s=lag)
+        named = {"AlternateContactType": "SECURITY"} | ({} if own else {"AccountId": MEMBER})
+        history: list[tuple[float, str | None]] = [(-lag, held(service, MANAGEMENT.account if own else MEMBER))]
+        for number, (later, deletes, directly) in enumerate(edits):
+            clock.now += later
+            there = history[-1][1] is not None
+            operation = "DeleteAlternateContact" if deletes and there else "PutAlternateContact"
+            fields = {} if operation.startswith("Delete") else {**CONTACT, "Name": f"N{number}"}
+            (service.write_directly if directly else service.call)(operation, {**named, **fields}, MANAGEMENT)
+            history.append((clock.now, fields.get("Name")))
+        clock.now += look
+        shown = [name for at, name in history if at + lag <= clock.now][-1]
+        answer = None
+        with suppress(ApiError):  # no such contact
+            answer = service.call("GetAlternateContact", named, MANAGEMENT)["AlternateContact"]["Name"]
+        assert answer == shown
+
+
+def held(service: AccountService, account: str) -> str | None:
+    contact = service.contacts()[account]["security"]
+    return contact["Name"] if contact else None
+
+
+@pytest.mark.parametrize("change", [{"trusted_access": False}, {"features": "consolidated_billing"}])
+def test_without_trusted_access_only_own_contacts_are_reached(
+    organization: OrganizationModel, change: dict[str, Any]
+) -> None:
+    """Every call with an AccountId is refused, whoever makes it and for whomever; each account still has its own."""
+    organization.delegated_administrators.append("200000000002")
+    service = AccountService(replace(organization, **change), clock=Clock())
+    for caller in (MANAGEMENT, CallerIdentity("200000000002", "arn:delegated"), CallerIdentity(MEMBER, "arn:member")):
+        for target in (MANAGEMENT.account, MEMBER, "200000000002", "999999999999"):
+            assert refusal(service, "GetContactInformation", {"AccountId": target}, caller).code == (
+                "AccessDeniedException"
+            )
+        service.call("GetContactInformation", {}, caller)
+        put(service, account=None, caller=caller)
+
+
+def test_a_delegated_administrator_manages_members_and_never_the_source(organization: OrganizationModel) -> None:
+    """Also itself, by its own id; another member manages nobody, and its right ends with its membership."""
+    desk = CallerIdentity("200000000002", "arn:delegated")
+    service = AccountService(organization, clock=Clock())
+    assert refusal(service, "GetContactInformation", {"AccountId": MEMBER}, desk).code == "AccessDeniedException"
+    organization.delegated_administrators.append(desk.account)
+    put(service, caller=desk)
+    put(service, account=desk.account, caller=desk)
+    assert [write["account"] for write in service.writes] == [MEMBER, desk.account]
+    refused = refusal(service, "GetContactInformation", {"AccountId": MANAGEMENT.account}, desk)
+    assert refused.code == "AccessDeniedException"
+    other = CallerIdentity("200000000003", "arn:other")
+    assert refusal(service, "GetContactInformation", {"AccountId": MEMBER}, other).code == "AccessDeniedException"
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_a_fault_that_has_written_writes_before_it_fails(organization: OrganizationModel, written: bool) -> None:
+    """The caller sees one error either way; what is held, and the events, tell the two apart. Reads just fail."""
+    received: list[Write] = []
+    lost = ApiError("InternalServerException", "lost", written=written)
+    service = AccountService(
+        organization, clock=Clock(), refuse=lambda operation, target: lost, on_write=received.append
+    )
+    before = service.contacts()[MEMBER]["security"]
+    with pytest.raises(ApiError, match="InternalServerException"):
+        put(service)
+    assert service.contacts()[MEMBER]["security"] == (CONTACT if written else before)
+    assert len(received) == len(service.writes) == int(written)
+    assert service.calls["PutAlternateContact"] == {"made": 1, "throttled": 0, "failed": 1}
+    with pytest.raises(ApiError, match="InternalServerException"):
+        service.call("GetContactInformation", {"AccountId": MEMBER}, MANAGEMENT)
+
+
+def test_what_aws_would_refuse_is_not_written_by_a_fault(organization: OrganizationModel) -> None:
+    """A contact that breaks a rule is refused for that, and nothing is stored."""
+    lost = ApiError("InternalServerException", "lost", written=True)
+    service = AccountService(organization, clock=Clock(), refuse=lambda operation, target: lost)
+    with pytest.raises(ApiError, match="ValidationException"):
+        put(service, fields={"Title": ""})
+
+
+def test_an_account_that_left_is_out_of_reach(service: AccountService) -> None:
+    """For the management account; for itself it is as before."""
+    service.remove_account(MEMBER)
+    assert refusal(service, "GetContactInformation", {"AccountId": MEMBER}, MANAGEMENT).code == "AccessDeniedException"
+    service.call("GetContactInformation", {}, CallerIdentity(MEMBER, "arn:member"))
 
 
 def test_a_write_is_told_with_its_caller(organization: OrganizationModel) -> None:

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from moto.events.models import EventPattern
 
 from orgsync.sandbox.cloud.cloud import Cloud
-from orgsync.sandbox.errors import UnknownAccount, UnknownTarget
+from orgsync.sandbox.errors import RenameRefused, UnknownAccount, UnknownTarget
 
 MEMBER = "200000000001"
 CONTACT = {"Name": "N", "Title": "T", "EmailAddress": "canary@example.com", "PhoneNumber": "+1 555-0100"}
@@ -112,9 +113,10 @@ def test_an_edit_of_a_member_from_management_names_the_member(cloud: Cloud, rece
 
 def test_an_account_that_is_created_clones_the_primary_contact(cloud: Cloud, receiver: str, messages: Messages) -> None:
     """Its event carries id and state; it has no alternate contacts."""
-    created = cloud.create_account("new", "/Workloads/New")
+    created = cloud.create_account("new")
     cloud.settle(5)
-    detail = messages(receiver)[0]["body"]["detail"]
+    (message,) = messages(receiver)
+    detail = message["body"]["detail"]
     assert detail["eventName"] == "CreateAccountResult"
     status = detail["serviceEventDetails"]["createAccountStatus"]
     assert (status["state"], status["accountId"], status["accountName"]) == ("SUCCEEDED", created, "****")
@@ -130,6 +132,102 @@ def test_an_account_that_joins_is_heard_of(cloud: Cloud, receiver: str, messages
     body = messages(receiver)[0]["body"]
     assert body["detail"]["eventName"] == "AccountJoinedOrganization"
     assert joined in json.dumps(body["detail"])
+
+
+@pytest.mark.parametrize("after_s", [0, 0.5, 30])
+@pytest.mark.parametrize("how", ["create_account", "join_account"])
+def test_a_new_account_is_in_the_root_before_it_is_moved(
+    cloud: Cloud, receiver: str, messages: Messages, how: str, after_s: float
+) -> None:
+    """It has an event of its own first and MoveAccount later, from the root to its unit."""
+    organizations = cloud.client("organizations")
+    (root,) = organizations.list_roots()["Roots"]
+    began = cloud.clock()
+    made = getattr(cloud, how)("new", "/Workloads/New", moved_after_s=after_s)
+    cloud.settle(20)
+    assert cloud.clock() >= began + after_s
+    (parent,) = organizations.list_parents(ChildId=made)["Parents"]
+    assert cloud.organization.accounts[-1].ou == "/Workloads/New"
+    (moved,) = (event for event in messages(receiver) if event["body"]["detail"]["eventName"] == "MoveAccount")
+    assert (moved["body"]["source"], moved["body"]["region"]) == ("aws.organizations", "us-east-1")
+    assert moved["body"]["detail-type"] == "AWS API Call via CloudTrail"
+    assert moved["body"]["detail"]["eventSource"] == "organizations.amazonaws.com"
+    assert parameters(moved) == {
+        "accountId": made,
+        "sourceParentId": root["Id"],
+        "destinationParentId": parent["Id"],
+    }
+
+
+def test_an_account_that_left_is_not_moved(cloud: Cloud) -> None:
+    """Nor is anything said about it."""
+    made = cloud.create_account("new", "/Workloads/New", moved_after_s=100)
+    cloud.leave_organization(made)
+    cloud.settle(5)
+    assert made not in {account.id for account in cloud.organization.accounts}
+    assert cloud.create_account("another") != made
+
+
+def test_tags_that_are_none_are_taken_away(cloud: Cloud, receiver: str, messages: Messages) -> None:
+    """TagResource has keys and values, UntagResource keys; each is a call of its own."""
+    cloud.tag_account(MEMBER, {"a": "1", "b": "2"})
+    cloud.tag_account(MEMBER, {"a": None, "c": "3", "gone": None})
+    cloud.settle(5)
+    found = {(event["body"]["detail"]["eventName"], json.dumps(parameters(event))) for event in messages(receiver)}
+    assert found == {
+        ("TagResource", json.dumps({"resourceId": MEMBER, "tags": [{"key": k, "value": v} for k, v in tags]}))
+        for tags in ([("a", "1"), ("b", "2")], [("c", "3")])
+    } | {("UntagResource", json.dumps({"resourceId": MEMBER, "tagKeys": ["a", "gone"]}))}
+    tags = cloud.client("organizations").list_tags_for_resource(ResourceId=MEMBER)["Tags"]
+    assert {tag["Key"] for tag in tags} >= {"b", "c"}
+    assert "a" not in {tag["Key"] for tag in tags}
+
+
+def test_a_unit_that_is_renamed_keeps_what_is_in_it(cloud: Cloud, receiver: str, messages: Messages) -> None:
+    """Accounts and units below go with it, by their paths; the event names the unit's id."""
+    cloud.move_account(MEMBER, "/Deep/Down/There")
+    organizations = cloud.client("organizations")
+    (before,) = organizations.list_parents(ChildId=MEMBER)["Parents"]
+    cloud.rename_unit("/Deep/Down", "Up")
+    cloud.move_account("200000000002", "/Deep/Up/There")
+    assert organizations.list_parents(ChildId="200000000002")["Parents"] == [before]
+    assert {account.id: account.ou for account in cloud.organization.accounts}[MEMBER] == "/Deep/Up/There"
+    cloud.settle(5)
+    (renamed,) = (
+        parameters(event)
+        for event in messages(receiver)
+        if event["body"]["detail"]["eventName"] == "UpdateOrganizationalUnit"
+    )
+    unit = organizations.describe_organizational_unit(OrganizationalUnitId=renamed["organizationalUnitId"])
+    assert (renamed["name"], unit["OrganizationalUnit"]["Name"]) == ("Up", "Up")
+    for path, name in (("/Deep/Down", "New"), ("/", "New"), ("/Deep/Up", "Up")):
+        with pytest.raises(RenameRefused):
+            cloud.rename_unit(path, name)
+
+
+def test_an_account_that_leaves_is_no_member_any_more(
+    cloud: Cloud, receiver: str, declare_rule: Declare, declare_queue: Declare, messages: Messages
+) -> None:
+    """Its own bus has its call, the management account's the departure; its contacts are out of reach."""
+    declare_rule({"Arn": declare_queue("own")}, account=MEMBER, name="own")
+    cloud.leave_organization(MEMBER)
+    cloud.settle(5)
+    assert [event["body"]["detail"]["eventName"] for event in messages(receiver)] == ["AccountDepartedOrganization"]
+    listed = cloud.client("organizations").list_accounts()["Accounts"]
+    assert MEMBER not in {account["Id"] for account in listed}
+    with pytest.raises(ClientError, match="not a member"):
+        cloud.client("account").get_contact_information(AccountId=MEMBER)
+    with pytest.raises(UnknownAccount):
+        cloud.tag_account(MEMBER, {})
+
+
+def test_an_account_is_closed_and_reopened(cloud: Cloud) -> None:
+    """It is SUSPENDED between."""
+    organizations = cloud.client("organizations")
+    cloud.close_account(MEMBER)
+    assert organizations.describe_account(AccountId=MEMBER)["Account"]["State"] == "SUSPENDED"
+    cloud.reopen_account(MEMBER)
+    assert organizations.describe_account(AccountId=MEMBER)["Account"]["State"] == "ACTIVE"
 
 
 def test_duplicates_have_the_same_id(cloud: Cloud, receiver: str, messages: Messages) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from orgsync.sandbox.cloud.clock import SandboxClock
 from orgsync.sandbox.cloud.faults import Faults
 from orgsync.sandbox.cloud.refusals import refusal
 from orgsync.sandbox.errors import InvalidFault, SandboxError, UnknownFunction, UnknownOperation
@@ -53,6 +54,46 @@ def test_a_rate_is_drawn_from_the_seed() -> None:
     assert 30 < len([code for code in drawn[0] if code]) < 90
 
 
+@pytest.mark.parametrize(("for_s", "times"), [(120, None), (120, 2), (0.5, 500), (86_400, 300)])
+def test_a_fault_is_in_force_for_its_seconds_and_its_times(for_s: float, times: int | None) -> None:
+    """Whichever of the two ends first, by the sandbox's clock and not by the machine's."""
+    clock = SandboxClock()
+    faults = Faults(seed=1, functions=tuple, clock=clock)
+    clock.pass_time(1000)
+    limits: dict[str, Any] = {"for_s": for_s} | ({} if times is None else {"times": times})
+    faults.add({"operation": "*", "error": "InternalServerException", **limits})
+    struck = 0
+    while codes(faults, "GetAlternateContact", calls=1) != [None]:
+        struck += 1
+        if struck % 100 == 0:
+            clock.pass_time(for_s / 4)
+    assert struck == (400 if times is None else min(400, times))
+    faults.add({"operation": "*", "error": "InternalServerException", "for_s": for_s})
+    clock.pass_time(for_s * 0.999)
+    assert codes(faults, "GetAlternateContact", calls=1) != [None]
+    clock.pass_time(for_s * 0.002)
+    assert codes(faults, "GetAlternateContact", calls=1) == [None]
+
+
+def test_the_source_is_the_management_accounts_own_contacts() -> None:
+    """`source` strikes calls about that account and about no member."""
+    faults = Faults(seed=1, functions=tuple, management="100000000009")
+    faults.add({"operation": "*", "account": "source", "error": "AccessDeniedException"})
+    assert faults.refusal("GetContactInformation", "100000000009") is not None
+    assert faults.refusal("GetContactInformation", ACCOUNT) is None
+    assert faults.refusal("GetContactInformation", "100000000001") is None
+
+
+def test_a_fault_says_that_the_call_has_written(faults: Faults) -> None:
+    """For the Account API in the error, for other services beside its code."""
+    faults.add({"operation": "PutAlternateContact", "error": "InternalServerException", "written": True, "times": 1})
+    faults.add({"operation": "StartExecution", "error": "ServiceUnavailable", "written": True, "times": 1})
+    faults.add({"operation": "*", "error": "InternalServerException"})
+    found = [faults.refusal("PutAlternateContact", ACCOUNT) for _ in range(2)]
+    assert [error and error.written for error in found] == [True, False]
+    assert [faults.error("StartExecution") for _ in range(2)] == [("ServiceUnavailable", True), None]
+
+
 def test_cleared_faults_strike_no_more(faults: Faults) -> None:
     """Operations and functions alike."""
     faults.add({"operation": "*", "error": "InternalServerException"})
@@ -74,6 +115,11 @@ def test_cleared_faults_strike_no_more(faults: Faults) -> None:
         ({"operation": "ListAccounts", "account": ACCOUNT, "error": "ServiceException"}, InvalidFault),
         ({"operation": "*", "error": "InternalServerException", "rate": 5}, InvalidFault),
         ({"operation": "*", "error": "InternalServerException", "times": 0}, InvalidFault),
+        ({"operation": "*", "error": "InternalServerException", "for_s": 0}, InvalidFault),
+        ({"operation": "*", "error": "InternalServerException", "for_s": float("nan")}, InvalidFault),
+        ({"operation": "*", "error": "InternalServerException", "written": "yes"}, InvalidFault),
+        ({"operation": "GetContactInformation", "error": "ConflictException", "written": True}, InvalidFault),
+        ({"operation": "DescribeTable", "error": "InternalServerError", "written": True}, InvalidFault),
         ({"operation": "*", "eror": "InternalServerException"}, InvalidFault),
     ],
 )

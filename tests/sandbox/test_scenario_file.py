@@ -15,6 +15,9 @@ EVERYTHING: dict[str, Any] = {
     "organization": {
         "management": "100000000009",
         "seed": 7,
+        "trusted_access": False,
+        "features": "consolidated_billing",
+        "delegated_administrators": ["200000000002"],
         "accounts": [
             {"id": "200000000001", "name": "web", "ou": "/Workloads/Prod", "state": "ACTIVE", "tags": {"team": "web"}},
             {
@@ -27,21 +30,32 @@ EVERYTHING: dict[str, Any] = {
     "config": {"paused": True, "anything": ["the product judges"]},
     "quotas": {"PutAlternateContact": {"rate": 50, "burst": 80}},
     "latency_ms": 5,
+    "lag_s": 2.5,
     "faults": [
         {"operation": "PutAlternateContact", "account": "200000000001", "error": "AccessDeniedException"},
         {"operation": "*", "error": "InternalServerException", "rate": 0.05},
         {"operation": "GetAlternateContact", "error": "TooManyRequestsException", "times": 3},
-        {"function": "process", "crash": "after", "times": 1},
+        {"function": "process", "crash": "after", "times": 1, "for_s": 5},
+        {"operation": "PutAlternateContact", "error": "InternalServerException", "written": True, "times": 1},
+        {"operation": "*", "account": "source", "error": "AccessDeniedException", "for_s": 120, "times": 3},
+        {"operation": "StartExecution", "error": "ServiceUnavailable", "written": True},
     ],
     "expect": "any",
     "settle_s": 60,
     "steps": [
-        {"deploy": {"stack": "dev", "config": {"paused": False}}, "note": "first", "settle_s": 5},
+        {
+            "deploy": {"stack": "dev", "config": {"paused": False}, "deployment": {"protect": False}},
+            "note": "first",
+            "settle_s": 5,
+        },
         {"edit_source": {"security": {"Name": "x"}, "billing": None, "via": "console", "casing": "pascal"}},
         {"edit_member": {"account": "200000000001", "billing": {"Name": "x"}, "via": "management"}},
         {"close_account": "200000000002"},
+        {"reopen_account": "200000000002"},
+        {"rename_unit": {"ou": "/Workloads", "name": "Work"}},
+        {"create_account": {"name": "new", "ou": "/Workloads", "moved_after_s": 30}},
         {"move_account": {"account": "200000000001", "ou": "/Sandbox"}},
-        {"tag_account": {"account": "200000000001", "tags": {"a": "b"}}},
+        {"tag_account": {"account": "200000000001", "tags": {"a": "b", "c": None}}},
         {
             "event": {
                 "source": "aws.account",
@@ -56,6 +70,17 @@ EVERYTHING: dict[str, Any] = {
         {"fault": {"function": "plan", "crash": "before"}},
         {"clear_faults": {}},
         {"command": "orgsync plan --json"},
+        {
+            "command": {
+                "run": "orgsync status",
+                "exit": 2,
+                "timeout_s": 300,
+                "as": "reader",
+                "account": "200000000001",
+            }
+        },
+        {"wait": {"seconds": 5}},
+        {"leave_organization": "200000000002"},
         {"preview": {}},
         {"refresh": {}},
         {"destroy": {"stack": "dev"}},
@@ -93,7 +118,7 @@ def test_contacts_that_are_null_and_contacts_that_are_not_mentioned_differ() -> 
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        ({"stepz": []}, "stepz: is not a key here; allowed: config, expect, faults, latency_ms, name, "),
+        ({"stepz": []}, "stepz: is not a key here; allowed: config, expect, faults, lag_s, latency_ms, "),
         ({"expect": "maybe"}, "expect: must be converged, diverged or any"),
         ({"quotas": "some"}, "quotas: must be off or aws"),
         (
@@ -156,6 +181,32 @@ def test_contacts_that_are_null_and_contacts_that_are_not_mentioned_differ() -> 
             {"faults": [{"operation": "*", "error": "ConflictException", "account": "9" * 12}]},
             "faults.0.account: 999999999999 is no account of this organization",
         ),
+        (
+            {"faults": [{"operation": "*", "error": "ConflictException", "account": "sources"}]},
+            "faults.0.account: must be an account id of 12 digits",
+        ),
+        ({"faults": [{"operation": "*", "error": "ConflictException", "for_s": 0}]}, "faults.0.for_s: must be greater"),
+        ({"faults": [{"function": "plan", "crash": "after", "for_s": -1}]}, "faults.0.for_s: must be greater"),
+        ({"faults": [{"function": "plan", "crash": "after", "written": True}]}, "faults.0.written: is not a key here"),
+        (
+            {"faults": [{"operation": "GetAlternateContact", "error": "ConflictException", "written": True}]},
+            "faults.0: written belongs to operations that write, not to GetAlternateContact",
+        ),
+        (
+            {"faults": [{"operation": "ListAccounts", "error": "ServiceException", "written": True}]},
+            "faults.0: written belongs to operations that write, not to ListAccounts",
+        ),
+        ({"lag_s": -1}, "lag_s: must be at least 0"),
+        ({"organization": {"accounts": 1, "trusted_access": "no"}}, "organization.trusted_access: must be true or"),
+        ({"organization": {"accounts": 1, "features": "some"}}, "organization.features: must be all or consolidated_"),
+        (
+            {"organization": {"accounts": 1, "delegated_administrators": ["1"]}},
+            "organization.delegated_administrators.0: must be an account id of 12",
+        ),
+        (
+            {"organization": {"accounts": 1, "delegated_administrators": ["200000000001", "200000000002"]}},
+            "organization.delegated_administrators.1: 200000000002 is no member account",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_place(change: dict[str, Any], line: str) -> None:
@@ -188,6 +239,34 @@ def test_a_mistake_is_told_with_its_place(change: dict[str, Any], line: str) -> 
         ({"edit_member": {"billing": None}}, "steps.1.edit_member.account: is missing"),
         ({"close_account": "200000000003"}, "steps.1.close_account: 200000000003 is no member account"),
         ({"close_account": "100000000001"}, "steps.1.close_account: 100000000001 is no member account"),
+        ({"reopen_account": "200000000003"}, "steps.1.reopen_account: 200000000003 is no member account"),
+        ({"leave_organization": "200000000003"}, "steps.1.leave_organization: 200000000003 is no member account"),
+        ({"rename_unit": {"ou": "/Nowhere", "name": "x"}}, "steps.1.rename_unit.ou: there is no unit /Nowhere"),
+        ({"rename_unit": {"ou": "/", "name": "x"}}, "steps.1.rename_unit: the root has no name"),
+        ({"rename_unit": {"ou": "/Sandbox", "name": "a/b"}}, "steps.1.rename_unit.name: must be the name of a unit"),
+        (
+            {"create_account": {"name": "x", "moved_after_s": 5}},
+            "steps.1.create_account: moved_after_s needs ou",
+        ),
+        (
+            {"join_account": {"name": "x", "ou": "/A", "moved_after_s": -5}},
+            "steps.1.join_account.moved_after_s: must be at least 0",
+        ),
+        (
+            {"tag_account": {"account": "200000000001", "tags": {"a": 1}}},
+            "steps.1.tag_account.tags.a: must be text",
+        ),
+        ({"wait": {}}, "steps.1.wait.seconds: is missing"),
+        ({"wait": {"seconds": 0}}, "steps.1.wait.seconds: must be greater than 0"),
+        ({"command": {"exit": 2}}, "steps.1.command.run: is missing"),
+        ({"command": {"run": "x", "exit": 256}}, "steps.1.command.exit: must be at most 255"),
+        ({"command": {"run": "x", "as": "root"}}, "steps.1.command.as: must be operator or reader"),
+        ({"command": {"run": "x", "rights": "reader"}}, "steps.1.command.rights: is not a key here; allowed: account,"),
+        ({"command": {"run": "x", "timeout_s": 0}}, "steps.1.command.timeout_s: must be greater than 0"),
+        ({"command": {"run": "x", "account": "9" * 12}}, "steps.1.command.account: 999999999999 is no account"),
+        ({"command": 3}, "steps.1.command: must be text"),
+        ({"deploy": {"deployment": []}}, "steps.1.deploy.deployment: must be a mapping"),
+        ({"deploy": {"system": "event_forwarding"}}, "steps.1.deploy.system: is not a key here"),
         ({"event": {"source": "x", "detail": {}}}, "steps.1.event.detail-type: is missing"),
         (
             {"event": {"source": "x", "detail-type": "y", "detail": {}, "times": 0}},

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from orgsync.sandbox.cloud.clock import SandboxClock
 from orgsync.sandbox.contact_sync.configuration import STACK_KEY
 from orgsync.sandbox.contact_sync.observations import observe
 from orgsync.sandbox.contact_sync.rehearse import CONTACT_SYNC
@@ -35,10 +36,17 @@ class FakeCloud:
     waited: list[float] = field(default_factory=list)
     overlapped: list[float] = field(default_factory=list)
     account: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(writes=[]))
-    environment: dict[str, str] = field(default_factory=lambda: {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+    clock: SandboxClock = field(default_factory=SandboxClock)
+    passed: list[float] = field(default_factory=list)
 
     def fire_schedules(self) -> int:
         return self.schedules
+
+    def pass_time(self, seconds: float) -> None:
+        self.passed.append(seconds)
+
+    def environment_of(self, rights: str, account: str | None) -> dict[str, str]:
+        return {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ACCESS_KEY_ID": f"{rights} of {account}"}
 
     def settle(self, timeout_s: float) -> None:
         self.waited.append(timeout_s)
@@ -71,9 +79,11 @@ class FakeEngine:
     """An engine that answers one thing, or raises it."""
 
     answer: Any = None
+    given: list[Any] = field(default_factory=list)
     program: Program = field(default_factory=lambda: Program(REPOSITORY, STACK_KEY))
 
-    def up(self, *_: Any) -> Any:
+    def up(self, stack: str, config: Any, *_: Any) -> Any:
+        self.given.append(config)
         if isinstance(self.answer, Exception):
             raise self.answer
         return SimpleNamespace(resources=self.answer, outputs={"dashboard": "address"})
@@ -181,6 +191,57 @@ def test_a_command_that_never_ends_is_ended() -> None:
     """After the step's time limit it is killed with everything that it started."""
     (report,) = run_steps({"command": "sleep 600 | cat", "settle_s": 0.2})
     assert report["error"] == "`sleep 600 | cat` did not end within 0.2 s and was killed"
+
+
+@pytest.mark.parametrize(("asked", "ended"), [(0, 0), (2, 2), (0, 2), (2, 0), (255, 255)])
+def test_the_right_exit_code_is_the_commands_own(asked: int, ended: int) -> None:
+    """`exit` says which one is right; any other fails the step, and the error names both."""
+    (report,) = run_steps({"command": {"run": f"echo why >&2; exit {ended}", "exit": asked}})
+    assert (report["ok"], report["exit"], report["stderr"]) == (asked == ended, ended, "why\n")
+    if asked and asked != ended:
+        assert report["error"] == f"`echo why >&2; exit {ended}` ended with exit code {ended}, not {asked}\nwhy"
+
+
+def test_a_command_has_a_time_limit_of_its_own() -> None:
+    """`timeout_s` wins over the time to settle."""
+    (report,) = run_steps({"command": {"run": "sleep 600", "timeout_s": 0.2}})
+    assert report["error"] == "`sleep 600` did not end within 0.2 s and was killed"
+
+
+def test_a_command_runs_with_the_rights_and_in_the_account_that_it_says() -> None:
+    """`as` and `account`; an operator of the management account without them."""
+    whole = {"run": "echo $AWS_ACCESS_KEY_ID", "as": "reader", "account": "200000000002"}
+    plain, other = run_steps({"command": "echo $AWS_ACCESS_KEY_ID"}, {"command": whole})
+    assert (plain["output"], other["output"]) == ("operator of None\n", "reader of 200000000002\n")
+
+
+def test_commands_at_once_report_their_own_outputs_and_exits_in_order() -> None:
+    """The slowest first: the order is the file's, not that of their ends."""
+    lines = [f"sleep {0.4 - number / 10}; echo {number}; exit {number % 2}" for number in range(5)]
+    (report,) = run_steps({"at_once": [{"command": line} for line in lines]})
+    assert [inner["output"] for inner in report["steps"]] == [f"{number}\n" for number in range(5)]
+    assert [inner["exit"] for inner in report["steps"]] == [0, 1, 0, 1, 0]
+    assert not report["ok"]
+
+
+def test_waiting_lets_the_sandboxs_time_pass() -> None:
+    """Not the machine's: an hour takes no longer than a second."""
+    cloud = FakeCloud()
+    (report,) = run_steps({"wait": {"seconds": 3600}}, cloud=cloud)
+    assert (report["ok"], cloud.passed) == (True, [3600])
+
+
+def test_what_says_how_a_stack_runs_is_laid_over_its_own_document() -> None:
+    """`deployment` beside `config`; the stack file's other keys of it stay."""
+    engine = FakeEngine({})
+    run_steps({"deploy": {"deployment": {"protect": False}, "config": {"paused": True}}}, {"deploy": {}}, engine=engine)
+    first, second = engine.given
+    assert (first["paused"], first["orgsync:deployment"]) == (True, {"protect": False})
+    assert "orgsync:deployment" not in second
+    before = engine.program.stack("dev", {})["config"]
+    after = engine.program.stack("dev", first)["config"]
+    assert after["orgsync:deployment"] == {**before.get("orgsync:deployment", {}), "protect": False}
+    assert after[STACK_KEY]["paused"] is True
 
 
 def test_what_a_command_printed_until_it_was_killed_is_kept() -> None:

@@ -18,6 +18,7 @@ from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from orgsync.sandbox.cloud import (
     dynamodb,
+    key_access,
     leftovers,
     metrics,
     organizations,
@@ -29,6 +30,7 @@ from orgsync.sandbox.cloud.account_api import AccountApi
 from orgsync.sandbox.cloud.account_lifecycle import HOME_REGION, AccountLifecycle
 from orgsync.sandbox.cloud.alarms import Alarms
 from orgsync.sandbox.cloud.clients import Clients
+from orgsync.sandbox.cloud.clock import TIME_SCALE, SandboxClock
 from orgsync.sandbox.cloud.cloudformation import CloudFormation
 from orgsync.sandbox.cloud.custom_resources import CustomResources
 from orgsync.sandbox.cloud.events import EventBuses
@@ -44,16 +46,13 @@ from orgsync.sandbox.cloud.stack_sets import StackSets
 from orgsync.sandbox.cloud.step_functions import StepFunctions
 from orgsync.sandbox.cloud.targets import Targets
 from orgsync.sandbox.cloud.task_tracker import TaskTracker
-from orgsync.sandbox.errors import SandboxError, SettleTimeout, UnknownTarget
+from orgsync.sandbox.errors import SandboxError, SettleTimeout, UnknownAccount, UnknownTarget
 from orgsync.sandbox.model.account import AccountService, CallerIdentity
 from orgsync.sandbox.model.organization import OrganizationModel
 from orgsync.sandbox.model.quotas import Quotas, parse
 
 log = logging.getLogger(__name__)
 
-TIME_SCALE = 0.005
-"""The seconds here for one second of waiting at AWS: between retries, in Wait states, between polls.
-Work itself (functions, their time limits) takes its real time."""
 # A port without a server: a request that is not for loopback ends here at once.
 _NOWHERE = "http://127.0.0.1:9"
 
@@ -67,6 +66,7 @@ class Cloud(AccountLifecycle):
         organization: the model, which is updated with everything that happens to it.
         quotas: of the Account API: `off`, `aws`, or operation to `{rate, burst}`.
         latency_ms: before every answer of the Account API.
+        lag_s: seconds for which the Account API still shows what stood there before a write.
         seed: for faults with a rate, and for contacts that are made later.
         time_scale: see `TIME_SCALE`.
         functions: names that a fault may give to functions before anything is deployed.
@@ -79,21 +79,26 @@ class Cloud(AccountLifecycle):
         organization: OrganizationModel,
         quotas: Quotas = "off",
         latency_ms: float = 0,
+        lag_s: float = 0,
         seed: int = 0,
         time_scale: float = TIME_SCALE,
         functions: Iterable[str] = (),
     ) -> None:
         super().__init__(organization, seed)
         self._latency_ms, self._time_scale = latency_ms, time_scale
+        self.clock = SandboxClock(time_scale)
+        """AWS's seconds; work itself (functions, their time limits) takes its real time."""
         self.undelivered: list[str] = []
         """Events and messages that reached no target and no dead-letter queue."""
         self.unsupported_resources: dict[str, dict[str, Any]] = {}
         """Resources of services that moto lacks: resource type -> id -> properties; counted by `leftovers`."""
         known = frozenset(functions)
-        self.faults = Faults(seed, lambda: known | function_names())
+        self.faults = Faults(seed, lambda: known | function_names(), self.clock, organization.management)
         self.account = AccountService(
             organization,
             clock=time.monotonic,
+            lag_clock=self.clock,
+            lag_s=lag_s,
             quotas=parse(quotas),
             refuse=self.faults.refusal,
             on_write=self._account_written,
@@ -102,7 +107,11 @@ class Cloud(AccountLifecycle):
         self._logs: dict[str, list[str]] = defaultdict(list)
         self._access_keys = AccessKeys(organization.management)
         self._sandbox = CallerIdentity(organization.management, _arn(organization.management, "Sandbox"), sandbox=True)
-        self._notifications = NotificationRecorder(self.unsupported_resources, self._record_undelivered)
+        self._targets = Targets(self._service_client)
+        self._notifications = NotificationRecorder(
+            self.unsupported_resources, self._record_undelivered, self._targets.queue_refusal
+        )
+        self._without_lines: set[str] = set()
         self._open = ExitStack()
         self.patches: Patches
         """The patches of moto that are applied while the cloud is open."""
@@ -130,6 +139,7 @@ class Cloud(AccountLifecycle):
         dynamodb.install(patches)
         s3.install(patches)
         metrics.install(patches)
+        key_access.install(patches)
         self._notifications.install(patches)
         self._access_keys.install(patches)
         self._organizations = organizations.OrganizationsService(self.organization)
@@ -145,21 +155,19 @@ class Cloud(AccountLifecycle):
         opening.callback(self._clients.close)
         self.environment = self._environment(server.url, authority)
 
-        self._tasks = TaskTracker()
+        self._tasks = TaskTracker(self.clock)
         opening.callback(self._tasks.close)
-        self.functions = metrics.MeteredFunctionPools(self._function_environment, self._log, self.faults.crash)
-        opening.callback(self.functions.close)
-        targets = Targets(self._service_client)
-        LambdaService(self.functions, self._tasks, self._time_scale, targets, self._record_undelivered).install(patches)
-        self._events = EventBuses(
-            targets, self._tasks, self._time_scale, self._record_undelivered, self._unknown_targets.append
+        self.functions = metrics.MeteredFunctionPools(
+            self._function_environment, self._log, self.faults.crash, self.clock.working
         )
+        opening.callback(self.functions.close)
+        targets = self._targets
+        LambdaService(self.functions, self._tasks, targets, self._record_undelivered).install(patches)
+        self._events = EventBuses(targets, self._tasks, self._record_undelivered, self._unknown_targets.append)
         self._events.install(patches)
         self._alarms = Alarms(targets, self._tasks, self._time_scale, self._alarm_changed, self._record_undelivered)
         self._alarms.install(patches)
-        self._step_functions = StepFunctions(
-            self._service_client, self._tasks, self._time_scale, self._execution_changed
-        )
+        self._step_functions = StepFunctions(self._service_client, self._tasks, self.clock, self._execution_changed)
         self._step_functions.install(patches)
         opening.callback(self._stop_executions)
         self._schedules = Schedules(self._events, self._tasks, self._time_scale)
@@ -206,7 +214,8 @@ class Cloud(AccountLifecycle):
         return self._schedules.fire()
 
     def pass_time(self, seconds: float) -> None:
-        """Evaluate every alarm as if so many of AWS's seconds had passed without data; nothing else changes."""
+        """Let so many of AWS's seconds pass in which nothing runs: lag and faults end, and alarms are evaluated."""
+        self.clock.pass_time(seconds)
         self._alarms.pass_time(seconds)
 
     def executions(self) -> list[dict[str, Any]]:
@@ -248,6 +257,22 @@ class Cloud(AccountLifecycle):
         stacks += [f"stack set {name}" for name in self.stack_sets.names()]
         return sorted(leftovers.list_leftovers() + stacks + unsupported_resources)
 
+    def environment_of(self, rights: str = "operator", account: str | None = None) -> dict[str, str]:
+        """Make the environment variables of a process that runs as somebody in an account; the management account's
+        if none is given.
+
+        Args:
+            rights: `operator`, who may do everything, or `reader`, who may only read.
+
+        Raises:
+            UnknownAccount: there is no such account in the organization.
+        """
+        account = account or self.organization.management
+        if account not in self._organizations.ids:
+            raise UnknownAccount(f"{account} is no account of the organization")
+        caller = CallerIdentity(account, _arn(account, rights.capitalize()), reader=rights == "reader")
+        return self.environment | {"AWS_ACCESS_KEY_ID": self._access_keys.key_for(caller)}
+
     def _environment(self, url: str, authority: Path) -> dict[str, str]:
         """Make the environment variables of a process that runs as an operator of the management account."""
         operator = CallerIdentity(self.organization.management, _arn(self.organization.management, "Operator"))
@@ -282,7 +307,10 @@ class Cloud(AccountLifecycle):
 
     def _log(self, spec: FunctionSpec, stream: str, line: str) -> None:
         self._logs[spec.name].append(line)
-        write_log(spec, stream, line)
+        refusal = write_log(spec, stream, line)
+        if refusal and spec.name not in self._without_lines:
+            self._without_lines.add(spec.name)
+            self._record_undelivered(refusal)
         metrics.put_from_log_line(spec, line)
 
     def _execution_changed(

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from moto.events.models import EventBus, EventsBackend, Rule, events_backends
 
-from orgsync.sandbox.cloud import bus_access
+from orgsync.sandbox.cloud import bus_access, metrics
 from orgsync.sandbox.cloud.input_transformer import TransformFailed, target_input
 from orgsync.sandbox.cloud.patches import Patches
 from orgsync.sandbox.cloud.targets import (
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 _BUS = "events:event-bus"
 _LONGEST_WAIT_S = 10.0
-"""The longest wait between attempts, before scaling: AWS backs off up to minutes over 24 hours [inferred]."""
+"""The longest wait between attempts: AWS backs off up to minutes over 24 hours [inferred]."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,6 @@ class EventBuses:
     """The event buses of every account and region.
 
     Args:
-        time_scale: seconds here for each second AWS would wait between attempts.
         undelivered: called with every event that reached neither its target nor a dead-letter queue.
         unknown: called with every target of an unknown kind.
     """
@@ -62,11 +61,10 @@ class EventBuses:
         self,
         targets: Targets,
         tasks: TaskTracker,
-        time_scale: float,
         undelivered: Callable[[str], None],
         unknown: Callable[[str], None],
     ) -> None:
-        self._targets, self._tasks, self._time_scale = targets, tasks, time_scale
+        self._targets, self._tasks = targets, tasks
         self._undelivered, self._unknown = undelivered, unknown
 
     def install(self, patches: Patches) -> None:
@@ -176,7 +174,7 @@ class EventBuses:
             most, oldest = policy.get("MaximumRetryAttempts", 185), policy.get("MaximumEventAgeInSeconds", 86400)
             if failure.retryable and attempt < most and age_s + wait <= oldest:
                 again = (delivery, policy, dead_letters, attempt + 1, age_s + wait)
-                self._tasks.submit(delivery.what, self._attempt, *again, delay=wait * self._time_scale)
+                self._tasks.submit(delivery.what, self._attempt, *again, delay=wait)
             else:
                 self._send_to_dead_letters(delivery, dead_letters, failure, attempt)
 
@@ -210,6 +208,7 @@ class EventBuses:
         try:
             self._targets.deliver(dead_letters, delivery.body, delivery.sender, {"MessageAttributes": attributes})
         except (DeliveryFailed, UnknownTarget) as error:
+            metrics.put_lost(delivery.sender.source_arn)
             self._undelivered(f"{why}; its dead-letter queue refused it too: {error}")
 
 

@@ -9,6 +9,7 @@ import time
 import uuid
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from orgsync.sandbox.cloud.lambda_process import FunctionProcess, FunctionSpec, InvocationResult
@@ -31,6 +32,7 @@ class FunctionPools:
             what the function declares, as Lambda's reserved variables do.
         log: called with every line that a process writes: spec, stream name, line.
         crash: gives `before`, `after` or None: the moment at which the function's process is to die.
+        working: entered while a process works on an invocation, its start not included.
     """
 
     def __init__(
@@ -38,8 +40,9 @@ class FunctionPools:
         environment: Callable[[FunctionSpec], Mapping[str, str]],
         log: Callable[[FunctionSpec, str, str], None],
         crash: Callable[[set[str]], str | None],
+        working: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        self._environment, self._log, self._crash = environment, log, crash
+        self._environment, self._log, self._crash, self._working = environment, log, crash, working
         self._pools: dict[tuple[str, str, str], _Pool] = {}
         self._code: dict[str, Path] = {}
         self._lock = threading.Lock()
@@ -83,7 +86,9 @@ class FunctionPools:
         environment = (
             inherited | dict(spec.environment) | dict(self._environment(spec)) | _lambda_variables(spec, stream)
         )
-        return FunctionProcess(spec, self._unpacked(spec), environment, lambda line: self._log(spec, stream, line))
+        process = FunctionProcess(spec, self._unpacked(spec), environment, lambda line: self._log(spec, stream, line))
+        process.working = self._working
+        return process
 
     def _unpacked(self, spec: FunctionSpec) -> Path:
         with self._lock:

@@ -16,6 +16,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -64,6 +65,9 @@ class InvocationResult:
 class FunctionProcess:
     """One warm process with the Runtime API server that it alone speaks to."""
 
+    working: Callable[[], AbstractContextManager[None]] = staticmethod(nullcontext)
+    """Entered while it works on an invocation, its start not included."""
+
     def __init__(
         self, spec: FunctionSpec, root: Path, environment: Mapping[str, str], log: Callable[[str], None]
     ) -> None:
@@ -107,7 +111,9 @@ class FunctionProcess:
         self._invocations.put(invocation)
         # As in Lambda, the function's own limit does not run while it is being imported.
         invocation.taken.wait(_LONGEST_START_S)
-        if not invocation.done.wait(spec.timeout_s):
+        with self.working():
+            answered = invocation.done.wait(spec.timeout_s)
+        if not answered:
             invocation.finish(_error("Sandbox.Timedout", f"Error: Task timed out after {spec.timeout_s:.2f} seconds"))
             self.kill()
         self._output.read()

@@ -16,6 +16,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.utils import unix_time_millis
 from moto.logs.models import logs_backends
 
+from orgsync.sandbox.cloud import key_access, metrics
 from orgsync.sandbox.cloud.lambda_host import ConcurrencyExceeded, FunctionPools
 from orgsync.sandbox.cloud.lambda_process import FunctionSpec, InvocationResult
 from orgsync.sandbox.cloud.patches import Patches
@@ -42,7 +43,6 @@ class LambdaService:
     """Lambda's invocations.
 
     Args:
-        time_scale: seconds here for each second AWS would wait between attempts.
         targets: how destinations and dead-letter queues are reached, by the function's own role.
         undelivered: called with each invocation that failed for good and has no destination that took it.
     """
@@ -51,11 +51,10 @@ class LambdaService:
         self,
         functions: FunctionPools,
         tasks: TaskTracker,
-        time_scale: float,
         targets: Targets,
         undelivered: Callable[[str], None],
     ) -> None:
-        self._functions, self._tasks, self._time_scale = functions, tasks, time_scale
+        self._functions, self._tasks = functions, tasks
         self._targets, self._undelivered = targets, undelivered
 
     def install(self, patches: Patches) -> None:
@@ -99,7 +98,7 @@ class LambdaService:
             return
         retries = config.get("MaximumRetryAttempts", len(_RETRY_AFTER_S))
         if attempt <= retries:
-            delay = _RETRY_AFTER_S[attempt - 1] * self._time_scale
+            delay = _RETRY_AFTER_S[attempt - 1]
             what = f"retry {attempt} of asynchronous {function.function_name}"
             self._tasks.submit(what, self._attempt, function, payload, attempt + 1, delay=delay)
             return
@@ -148,6 +147,7 @@ class LambdaService:
         try:
             self._targets.deliver(arn, text, sender, {"MessageAttributes": attributes})
         except (DeliveryFailed, UnknownTarget) as error:
+            metrics.put_lost(function.function_arn)
             log.warning("%s could not deliver to %s: %s", function.function_name, arn, error)
             return False
         return True
@@ -184,14 +184,29 @@ def function_names() -> frozenset[str]:
     )
 
 
-def write_log(spec: FunctionSpec, stream: str, line: str) -> None:
-    """Write one line of a function into its log group, if that was declared."""
+def write_log(spec: FunctionSpec, stream: str, line: str) -> str | None:
+    """Write one line of a function into its log group, if that was declared.
+
+    Returns:
+        the reason why the group's key does not let CloudWatch Logs write there, or None.
+    """
     group, logs = f"/aws/lambda/{spec.name}", logs_backends[spec.account][spec.region]
     if group not in logs.groups:
-        return
+        return None
+    arn = f"arn:aws:logs:{spec.region}:{spec.account}:log-group:{group}"
+    refusal = key_access.key_refusal(
+        logs.groups[group].kms_key_id,
+        spec.account,
+        spec.region,
+        f"logs.{spec.region}.amazonaws.com",
+        {"kms:EncryptionContext:aws:logs:arn": arn},
+    )
+    if refusal:
+        return f"log group {group} gets no line of {spec.name}: {refusal}"
     if stream not in logs.groups[group].streams:
         logs.create_log_stream(group, stream)
     logs.put_log_events(group, stream, [{"timestamp": int(unix_time_millis()), "message": line}])
+    return None
 
 
 def _remember_dead_letters(

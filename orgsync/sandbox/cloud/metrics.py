@@ -63,6 +63,22 @@ def put_from_execution(detail: Mapping[str, Any], account: str, region: str) -> 
     put(account, region, "AWS/States", {metric: [1.0]}, {"StateMachineArn": detail["stateMachineArn"]})
 
 
+def put_lost(source: str) -> None:
+    """Put the metric of what a rule, a schedule or a function could not even leave as a dead letter, by its ARN."""
+    _, _, service, region, account, name = source.split(":", 5)
+    if service == "events":
+        *bus, rule = name.removeprefix("rule/").split("/")
+        named = {"RuleName": rule} | ({"EventBusName": bus[0]} if bus else {})
+        put(account, region, "AWS/Events", {"InvocationsFailedToBeSentToDlq": [1.0]}, named)
+    elif service == "scheduler":
+        group = name.split("/")[1]
+        lost = {"InvocationsFailedToBeSentToDeadLetterCount": [1.0]}
+        put(account, region, "AWS/Scheduler", lost, {"ScheduleGroup": group})
+    else:
+        function = name.split(":")[1]
+        put(account, region, "AWS/Lambda", {"DestinationDeliveryFailures": [1.0]}, {"FunctionName": function})
+
+
 class MeteredFunctionPools(FunctionPools):
     """Function pools with Lambda's metrics: invocations, errors, durations, throttles."""
 

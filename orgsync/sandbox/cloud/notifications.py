@@ -6,8 +6,9 @@ from typing import Any
 
 from moto.sns.models import Subscription, Topic
 
-from orgsync.sandbox.cloud import recipients
+from orgsync.sandbox.cloud import metrics, recipients
 from orgsync.sandbox.cloud.patches import Patches
+from orgsync.sandbox.cloud.targets import Sender
 
 
 class NotificationRecorder:
@@ -15,19 +16,24 @@ class NotificationRecorder:
 
     Args:
         unsupported_resources: the resources of services that moto lacks: chat channels, User Notifications.
-        undelivered: called with each message that a chat channel would not show.
+        undelivered: called with each message that a chat channel would not show, or that a queue refuses.
+        queue_refusal: gives the reason why a queue would not take a message of a topic.
     """
 
     def __init__(
-        self, unsupported_resources: recipients.UnsupportedResources, undelivered: Callable[[str], None]
+        self,
+        unsupported_resources: recipients.UnsupportedResources,
+        undelivered: Callable[[str], None],
+        queue_refusal: Callable[[str, Sender], str | None],
     ) -> None:
         self._unsupported_resources, self._undelivered = unsupported_resources, undelivered
+        self._queue_refusal = queue_refusal
         self.published: list[recipients.Notification] = []
 
     def install(self, patches: Patches) -> None:
         """Patch moto so that publications are recorded and no subscribed address is called."""
         patches.wrap(Topic, "publish", self._publish)
-        patches.wrap(Subscription, "publish", _publish_to_subscription)
+        patches.wrap(Subscription, "publish", self._publish_to_subscription)
 
     def event(self, event: Mapping[str, Any]) -> None:
         """Record the notifications that User Notifications makes of an event of AWS."""
@@ -57,7 +63,19 @@ class NotificationRecorder:
                 self._undelivered(f"chat channel {channel} shows nothing of a message to {topic.name}: {error}")
         return original(topic, message, subject, message_attributes, *args, **kwargs)
 
-
-def _publish_to_subscription(original: Callable[..., None], subscription: Any, *args: Any, **kwargs: Any) -> None:
-    if subscription.protocol not in ("http", "https"):
-        original(subscription, *args, **kwargs)
+    def _publish_to_subscription(
+        self, original: Callable[..., None], subscription: Any, message: str, *args: Any, **kwargs: Any
+    ) -> None:
+        matcher = subscription._filter_policy_matcher
+        if matcher is not None and not matcher.matches(kwargs.get("message_attributes"), message):
+            return
+        if subscription.protocol == "sqs":
+            topic = subscription.topic_arn
+            refusal = self._queue_refusal(subscription.endpoint, Sender("sns.amazonaws.com", topic))
+            if refusal:
+                self._undelivered(f"topic {topic.rsplit(':', 1)[-1]} could not deliver: {refusal}")
+                _, _, _, region, account, name = topic.split(":")
+                metrics.put(account, region, "AWS/SNS", {"NumberOfNotificationsFailed": [1.0]}, {"TopicName": name})
+                return
+        if subscription.protocol not in ("http", "https"):
+            original(subscription, message, *args, **kwargs)

@@ -4,17 +4,24 @@ ListAccounts answers at most 20 accounts a page, an empty page may come before t
 `Status` is retired in favour of `State` (botocore's model): so it is here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError, ServiceException
-from moto.organizations.models import FakeAccount, OrganizationsBackend, organizations_backends
+from moto.organizations.models import (
+    FakeAccount,
+    FakeDelegatedAdministrator,
+    OrganizationsBackend,
+    organizations_backends,
+)
 
 from orgsync.sandbox.cloud.patches import Patches
-from orgsync.sandbox.errors import StackError, UnknownAccount
+from orgsync.sandbox.errors import RenameRefused, StackError, UnknownAccount
 from orgsync.sandbox.model.organization import MemberAccount, OrganizationModel
 
 PAGE = 20
+ACCOUNT_MANAGEMENT = "account.amazonaws.com"
+"""The service whose trusted access lets an organization manage its accounts' contacts."""
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 """The service that needs trusted access for service-managed stack sets."""
 
@@ -25,13 +32,20 @@ class OrganizationsService:
     def __init__(self, organization: OrganizationModel) -> None:
         self._management = organization.management
         self._backend: Any = organizations_backends[organization.management]["aws"]
-        self._backend.create_organization(region="us-east-1", FeatureSet="ALL")
-        self._backend.enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
-        self._backend.enable_aws_service_access(ServicePrincipal=STACK_SETS)
+        whole = organization.features == "all"
+        self._backend.create_organization(
+            region="us-east-1", FeatureSet="ALL" if whole else organization.features.upper()
+        )
+        # [doc] Services are trusted in organizations with all features only.
+        for service in (STACK_SETS, *([ACCOUNT_MANAGEMENT] if organization.trusted_access else [])):
+            if whole:
+                self._backend.enable_aws_service_access(ServicePrincipal=service)
         self._units: dict[str, str] = {"/": self._backend.list_roots()["Roots"][0]["Id"]}
         self._accounts: dict[str, Any] = {organization.management: self._backend.accounts[0]}
         for account in organization.accounts:
             self.add_account(account)
+        for identity in organization.delegated_administrators:
+            self._backend.register_delegated_administrator(AccountId=identity, ServicePrincipal=ACCOUNT_MANAGEMENT)
 
     @property
     def id(self) -> str:
@@ -63,6 +77,14 @@ class OrganizationsService:
         self._accounts[account.id] = member
         organizations_backends.master_accounts[account.id] = (self._management, "aws")
 
+    def remove_account(self, account: str) -> None:
+        """Let a member leave."""
+        member = self._member(account)
+        self._backend.accounts.remove(member)
+        self._backend.admins = [admin for admin in self._backend.admins if admin.account is not member]
+        del self._accounts[account]
+        organizations_backends.master_accounts.pop(account, None)
+
     def unit(self, path: str) -> str:
         """Find the id of the unit at a path from the root; missing units are made."""
         if path not in self._units:
@@ -70,6 +92,25 @@ class OrganizationsService:
             made = self._backend.create_organizational_unit(ParentId=self.unit(above or "/"), Name=name)
             self._units[path] = made["OrganizationalUnit"]["Id"]
         return self._units[path]
+
+    def rename_unit(self, path: str, name: str) -> str:
+        """Give the unit at a path another name; what is below it keeps its place.
+
+        Returns:
+            its id.
+
+        Raises:
+            RenameRefused: there is none, or the name is in use beside it.
+        """
+        if path == "/" or path not in self._units:
+            raise RenameRefused(f"there is no unit {path} that could be renamed")
+        renamed = f"{path.rpartition('/')[0]}/{name}"
+        if renamed in self._units:
+            raise RenameRefused(f"the name is in use: there is a unit {renamed} already")
+        (unit,) = (unit for unit in self._backend.ou if unit.id == self._units[path])
+        unit.name = name
+        self._units = {moved_path(known, path, renamed): identity for known, identity in self._units.items()}
+        return str(unit.id)
 
     def below(self, units: Iterable[str]) -> list[str]:
         """List the ids of the ACTIVE members of these units (or of the root) and of all units below them.
@@ -106,9 +147,9 @@ class OrganizationsService:
         """Put an account in another unit."""
         self._member(account).parent_id = self.unit(path)
 
-    def tag(self, account: str, tags: dict[str, str]) -> None:
-        """Give an account further tags."""
-        self._member(account).tags.update(tags)
+    def tag(self, account: str, tags: Mapping[str, str | None]) -> None:
+        """Give an account further tags, and take from it those that are None."""
+        retag(self._member(account).tags, tags)
 
     def _member(self, account: str) -> Any:
         if account not in self._accounts or account == self._management:
@@ -116,11 +157,30 @@ class OrganizationsService:
         return self._accounts[account]
 
 
+def moved_path(path: str, unit: str, renamed: str) -> str:
+    """Give the path of a place after a unit was renamed: its own, or that below the unit's new path."""
+    return renamed + path[len(unit) :] if path == unit or path.startswith(f"{unit}/") else path
+
+
+def retag(tags: dict[str, str], changes: Mapping[str, str | None]) -> None:
+    """Change tags: a new value for each key, or None to take the tag away."""
+    for key, value in changes.items():
+        if value is None:
+            tags.pop(key, None)
+        else:
+            tags[key] = value
+
+
 def install(patches: Patches) -> None:
     """Patch moto's ListAccounts, ListParents and account descriptions to be like AWS's."""
     patches.replace(OrganizationsBackend, "list_accounts", _list_accounts)
     patches.wrap(OrganizationsBackend, "list_parents", _list_parents)
     patches.wrap(FakeAccount, "describe", _describe)
+    patches.wrap_static(
+        FakeDelegatedAdministrator,
+        "supported_service",
+        lambda original, service: service == ACCOUNT_MANAGEMENT or original(service),
+    )
 
 
 def reset() -> None:

@@ -56,6 +56,9 @@ PATCHED: Mapping[str, PatchTarget] = {
     f"{_LAMBDA}:LambdaFunction.update_configuration": _function(
         "self", "config_updates", reason="drops a function's dead-letter queue"
     ),
+    "moto.cloudtrail.models:Trail.check_bucket_exists": _function(
+        "self", reason="does not ask the key of a trail whether CloudTrail may use it"
+    ),
     "moto.cloudwatch.models:CloudWatchBackend.put_metric_data": _function(
         "self", "namespace", "metric_data", reason="never evaluates alarms"
     ),
@@ -70,6 +73,9 @@ PATCHED: Mapping[str, PatchTarget] = {
         "self", "original_event", "transform_input", reason="delivers to few targets and retries nothing"
     ),
     "moto.organizations.models:FakeAccount.describe": _function("self", reason="still has the retired `Status`"),
+    "moto.organizations.models:FakeDelegatedAdministrator.supported_service": _function(
+        "service_principal", reason="does not know Account Management, which may be delegated"
+    ),
     "moto.organizations.models:OrganizationsBackend.list_accounts": _function(
         "self", reason="has no pages of AWS's size, and none that is empty"
     ),

@@ -17,12 +17,13 @@ _TESTS = {
 }
 
 
-def allows(policy: Any, principal: str, action: str, context: Mapping[str, str]) -> bool:
+def allows(policy: Any, principal: str, action: str, context: Mapping[str, str], resource: str = "") -> bool:
     """Return whether a policy document (or its JSON text) allows `principal` to do `action`.
 
     Args:
         principal: a service (`events.amazonaws.com`) or an account id.
         context: condition keys such as `aws:SourceArn`, compared without regard to case.
+        resource: the ARN that a statement's `Resource` must cover; none where the policy speaks of one thing only.
     """
     document = json.loads(policy) if isinstance(policy, str) else policy or {}
     matching = [
@@ -30,9 +31,14 @@ def allows(policy: Any, principal: str, action: str, context: Mapping[str, str])
         for statement in _listed(document.get("Statement"))
         if _names(statement.get("Principal"), principal)
         and any(fnmatch.fnmatchcase(action.lower(), known.lower()) for known in _listed(statement.get("Action")))
+        and _covers(statement.get("Resource"), resource)
         and _holds(statement.get("Condition") or {}, context)
     ]
     return "Allow" in matching and "Deny" not in matching
+
+
+def _covers(resources: Any, resource: str) -> bool:
+    return not resource or not resources or any(fnmatch.fnmatchcase(resource, known) for known in _listed(resources))
 
 
 def _names(principals: Any, principal: str) -> bool:

@@ -16,8 +16,9 @@ from werkzeug.serving import make_server
 from orgsync.sandbox.cloud import refusals, wire
 from orgsync.sandbox.cloud.access_keys import AccessKeys
 from orgsync.sandbox.cloud.account_api import AccountApi
-from orgsync.sandbox.cloud.faults import Faults
+from orgsync.sandbox.cloud.faults import READING, Faults
 from orgsync.sandbox.errors import UnknownOperation
+from orgsync.sandbox.model.account import CallerIdentity
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ class Gateway:
         caller = self._access_keys.identity_of(request.access_key)
         if request.service and request.operation and not caller.sandbox:
             self.requests.add((caller.arn, request.service, request.operation, wire.subject(environ, request)))
+        if refused := self._refusal_of_a_reader(caller, request):
+            return _send(refused, start_response)
         if request.service == "account":
             try:
                 return _send(self._account_api.answer(environ, caller), start_response)
@@ -49,11 +52,19 @@ class Gateway:
                 return self._refuse_unknown(str(unknown), start_response)
         if request.service and not self._known_to_moto(environ):
             return self._refuse_unknown(f"{request.service} is not emulated", start_response)
-        if request.service and request.operation and not caller.sandbox:
-            code = self._faults.error(request.operation)
-            if code:
-                message = f"{request.operation} was refused by a fault of the rehearsal"
-                return _send(refusals.refusal(request.service, code, message), start_response)
+        by_others = request.service and request.operation and not caller.sandbox
+        fault = self._faults.error(str(request.operation)) if by_others else None
+        if fault and request.service:
+            code, written = fault
+            if written:
+                b"".join(self._answer(environ, request, caller, lambda *_: None))
+            message = f"{request.operation} was refused by a fault of the rehearsal"
+            return _send(refusals.refusal(request.service, code, message), start_response)
+        return self._answer(environ, request, caller, start_response)
+
+    def _answer(
+        self, environ: dict[str, Any], request: wire.AwsRequest, caller: CallerIdentity, start_response: Any
+    ) -> Iterable[bytes]:
         if own := self.answers.get((request.service, request.operation)):
             return _send(own(environ), start_response)
         # moto would otherwise look for the access key in every account there is.
@@ -63,6 +74,15 @@ class Gateway:
         except NotImplementedError as lacking:
             return self._refuse_unknown(f"{request.service}: {lacking}", start_response)
         return answer
+
+    @staticmethod
+    def _refusal_of_a_reader(caller: CallerIdentity, request: wire.AwsRequest) -> refusals.Response | None:
+        """Refuse a caller with the rights of a reader whatever may change something."""
+        if not caller.reader or not request.service or READING.match(request.operation or ""):
+            return None
+        message = f"User: {caller.arn} is not authorized to perform: {request.service}:{request.operation}"
+        code = "AccessDenied" if request.service == "s3" else "AccessDeniedException"
+        return refusals.refusal(request.service, code, message)
 
     def _known_to_moto(self, environ: dict[str, Any]) -> bool:
         host = self._moto.infer_service_region_host(environ, environ.get("PATH_INFO", ""))

@@ -26,6 +26,7 @@ from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
 
 from orgsync.sandbox.cloud import distributed_map, state_language
+from orgsync.sandbox.cloud.clock import WAIT_SCALE, SandboxClock
 from orgsync.sandbox.cloud.patches import Patches
 from orgsync.sandbox.cloud.task_tracker import TaskTracker
 
@@ -38,12 +39,12 @@ class StepFunctions:
 
     Args:
         client: a boto3 client for a state machine's calls: service and region.
-        time_scale: seconds here for each second of a Wait state or between retries.
+        clock: of the seconds of a Wait state (`WAIT_SCALE`) and between retries.
         emit: sends the status events.
     """
 
-    def __init__(self, client: Callable[[str, str], Any], tasks: TaskTracker, time_scale: float, emit: Emit) -> None:
-        self._client, self._tasks, self._time_scale, self._emit = client, tasks, time_scale, emit
+    def __init__(self, client: Callable[[str, str], Any], tasks: TaskTracker, clock: SandboxClock, emit: Emit) -> None:
+        self._client, self._tasks, self._clock, self._emit = client, tasks, clock, emit
         self._starting = threading.RLock()
         self._tokens: dict[str, int] = {}
         self._done = threading.local()
@@ -61,8 +62,8 @@ class StepFunctions:
         for name, module in list(sys.modules.items()):
             if name.startswith("moto.stepfunctions.parser.asl") and hasattr(module, "boto_client_for"):
                 patches.replace(module, "boto_client_for", client_for)
-        patches.replace(retrier_decl, "time", SimpleNamespace(sleep=lambda s: time.sleep(s * self._time_scale)))
-        patches.replace(WaitFunction, "_wait_interval", _scaled_wait(self._time_scale))
+        patches.replace(retrier_decl, "time", SimpleNamespace(sleep=self._sleep))
+        patches.replace(WaitFunction, "_wait_interval", _shortened_wait(self._clock))
         distributed_map.install(patches)
         state_language.install(patches)
         patches.silence("moto.stepfunctions.parser")
@@ -96,6 +97,11 @@ class StepFunctions:
             for execution in list(machine.executions):
                 if execution.exec_status == ExecutionStatus.RUNNING and execution.exec_worker.env:
                     execution.stop(stop_date=None, error=None, cause="the sandbox is closing")
+
+    def _sleep(self, seconds: float) -> None:
+        until = self._clock() + seconds
+        time.sleep(self._clock.shortened(seconds))
+        self._clock.reach(until)
 
     def _start_execution(
         self,
@@ -177,11 +183,14 @@ def state_machines() -> Iterator[Any]:
             yield from list(backend.state_machines)
 
 
-def _scaled_wait(time_scale: float) -> Callable[..., None]:
-    """Make a scaled wait: moto rounds to whole seconds and would wait for ever for a part of one."""
+def _shortened_wait(clock: SandboxClock) -> Callable[..., None]:
+    """Make a shortened wait: moto rounds to whole seconds and would wait for ever for a part of one."""
 
     def wait(function: Any, env: Any, wait_seconds: float) -> None:
-        env.program_state_event.wait(max(wait_seconds, 0) * time_scale)
+        seconds = max(wait_seconds, 0)
+        until = clock() + seconds
+        env.program_state_event.wait(clock.shortened(seconds, WAIT_SCALE))
+        clock.reach(until)
 
     return wait
 

@@ -2,7 +2,8 @@
 
 Calls go through the cloud's own server like everybody's, so that a fault on StartExecution or
 Publish applies to them too. A missing permission stops a delivery here as at AWS: the
-resource's policy for functions, topics and queues, the role for state machines and buses.
+resource's policy for functions, topics and queues, that of the key over an encrypted topic or
+queue, the role for state machines and buses.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from moto.iam.models import iam_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
-from orgsync.sandbox.cloud import bus_access, resource_policy
+from orgsync.sandbox.cloud import bus_access, key_access, resource_policy
 from orgsync.sandbox.errors import UnknownTarget
 
 Client = Callable[[str, str, str], Any]
@@ -102,6 +103,7 @@ class Targets:
         if topic is None:
             raise DeliveryFailed("NO_RESOURCE", f"there is no topic {arn}")
         self._require(sender, topic.policy, "sns:Publish", arn)
+        _require_key(sender, topic.kms_master_key_id, arn)
         subject = {"Subject": settings["Subject"]} if "Subject" in settings else {}
         self._for(arn, "sns").publish(TopicArn=arn, Message=text, **subject)
 
@@ -111,6 +113,7 @@ class Targets:
         if queue is None:
             raise DeliveryFailed("NO_RESOURCE", f"there is no queue {arn}")
         self._require(sender, queue.policy, "sqs:SendMessage", arn)
+        _require_key(sender, getattr(queue, "kms_master_key_id", None), arn)
         client = self._for(arn, "sqs")
         attributes = {
             key: {"DataType": "String", "StringValue": value or "-"}
@@ -129,12 +132,34 @@ class Targets:
             self.require_role(sender)
             return
         context = _condition_context(sender, action.partition(":")[0])
-        if not resource_policy.allows(policy, sender.principal, action, context):
+        if not resource_policy.allows(policy, sender.principal, action, context, arn):
             raise DeliveryFailed("NO_PERMISSIONS", f"{arn} does not allow {sender.principal} to do {action}")
+
+    def queue_refusal(self, arn: str, sender: Sender) -> str | None:
+        """Give the reason why a queue would not take a message of a sender; None if it would."""
+        _, _, _, region, account, name = arn.split(":")
+        queue = sqs_backends[account][region].queues.get(name)
+        if queue is None:
+            return f"there is no queue {arn}"
+        try:
+            self._require(sender, queue.policy, "sqs:SendMessage", arn)
+            _require_key(sender, getattr(queue, "kms_master_key_id", None), arn)
+        except DeliveryFailed as failure:
+            return failure.message
+        return None
 
     def _for(self, arn: str, service: str) -> Any:
         _, _, _, region, account = arn.split(":")[:5]
         return self._client(service, region, account)
+
+
+def _require_key(sender: Sender, key: str | None, arn: str) -> None:
+    """Ask the policy of the key over a queue or a topic; for a role's deliveries, whether its account is let in."""
+    _, _, service, region, owner = arn.split(":")[:5]
+    principal = (sender.role_arn or "").split(":")[4] if sender.by_role else sender.principal
+    refusal = key_access.key_refusal(key, owner, region, principal, _condition_context(sender, service))
+    if refusal:
+        raise DeliveryFailed("NO_PERMISSIONS", f"{arn}: {refusal}")
 
 
 def _condition_context(sender: Sender, service: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from threading import Condition, Thread
 from typing import Any
 
+from orgsync.sandbox.cloud.clock import SandboxClock
 from orgsync.sandbox.errors import SettleTimeout
 
 log = logging.getLogger(__name__)
@@ -23,9 +24,14 @@ _THREADS = 32
 
 
 class TaskTracker:
-    """Threads for tasks that run now or after a delay, and the list of all tasks that have not ended."""
+    """Threads for tasks that run now or after a delay, and the list of all tasks that have not ended.
 
-    def __init__(self) -> None:
+    Args:
+        clock: of AWS's seconds, in which delays are given.
+    """
+
+    def __init__(self, clock: SandboxClock | None = None) -> None:
+        self._aws = clock or SandboxClock()
         self._running: dict[int, str] = {}
         self._numbers = itertools.count()
         self._later: list[tuple[float, int, Callable[[], None]]] = []
@@ -64,12 +70,21 @@ class TaskTracker:
         with self._changed:
             return set(self._running.values())
 
-    def submit(self, what: str, do: Callable[..., Any], *args: Any, delay: float = 0.0) -> None:
-        """Run a task in a thread of its own, after `delay` seconds; for `settled` it runs from now on."""
+    def submit(
+        self, what: str, do: Callable[..., Any], *args: Any, delay: float = 0.0, scale: float | None = None
+    ) -> None:
+        """Run a task in a thread of its own, after `delay` of AWS's seconds; for `settled` it runs from now on.
+
+        Args:
+            scale: the seconds here for one of these seconds; the clock's own if it is not given.
+        """
         number = self.begin(what)
+        due = self._aws() + delay
 
         def job() -> None:
             try:
+                if delay:
+                    self._aws.reach(due)
                 do(*args)
             except Exception:
                 if not self._closed:
@@ -78,7 +93,7 @@ class TaskTracker:
                 self.end(number)
 
         with self._changed:
-            heapq.heappush(self._later, (time.monotonic() + delay, number, job))
+            heapq.heappush(self._later, (time.monotonic() + self._aws.shortened(delay, scale), number, job))
             self._changed.notify_all()
 
     def settled(self, timeout: float) -> None:

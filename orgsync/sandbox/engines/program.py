@@ -47,15 +47,19 @@ class Program:
     def stack(self, stack: str, overlay: Mapping[str, Any]) -> dict[str, Any]:
         """Read `Pulumi.<stack>.yaml`, with `overlay` laid over the system's own configuration.
 
-        Mappings are merged, anything else is replaced.
+        A key with a colon, such as `orgsync:deployment`, is another document of the file, which the value is laid
+        over. Mappings are merged, anything else is replaced.
 
         Raises:
             ProgramInvalid: it is no YAML, or a key stands twice in one place.
         """
         document = self._yaml(self.root / f"Pulumi.{stack}.yaml")
         config = dict(document.get("config") or {})
-        if overlay:
-            config[self.stack_key] = merge_config(config.get(self.stack_key) or {}, overlay)
+        others = {key: value for key, value in overlay.items() if ":" in key}
+        if own := {key: value for key, value in overlay.items() if ":" not in key}:
+            others[self.stack_key] = own
+        for key, value in others.items():
+            config[key] = merge_config(config.get(key) or {}, value)
         return {**document, "config": config}
 
     def config(self, stack: str, overlay: Mapping[str, Any]) -> dict[str, str]:

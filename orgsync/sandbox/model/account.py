@@ -33,6 +33,10 @@ STATUS_OF_ERROR: Mapping[str, int] = {
     "TooManyRequestsException": 429,
     "InternalServerException": 500,
 }
+# [field] The wording is quoted by users of other tools.
+_NO_TRUSTED_ACCESS = "Your organization must first enable trusted access with AWS Account Management."
+# [doc] Account Management needs all features; the wording is [inferred].
+_NOT_ALL_FEATURES = "Your organization must enable all features."
 _MANAGEMENT_OWN_ID = (
     "The management account can only be managed using the standalone context from the management account."
 )
@@ -41,13 +45,20 @@ _NO_CONTACT = "No contact of the inputted alternate contact type found."
 
 
 class ApiError(Exception):
-    """An error of the Account API: `code` is AWS's error name; `fields` are (name, message) of a failed validation."""
+    """An error of the Account API.
 
-    def __init__(self, code: str, message: str, fields: tuple[tuple[str, str], ...] = ()) -> None:
+    `code` is AWS's error name; `fields` are (name, message) of a failed validation; `written` is true if the call
+    had written when its answer was lost.
+    """
+
+    def __init__(
+        self, code: str, message: str, fields: tuple[tuple[str, str], ...] = (), *, written: bool = False
+    ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.fields = fields
+        self.written = written
 
     @property
     def status(self) -> int:
@@ -57,11 +68,15 @@ class ApiError(Exception):
 
 @dataclass(frozen=True)
 class CallerIdentity:
-    """The caller of an API: its account, its ARN as in CloudTrail, and whether it is the sandbox itself."""
+    """The caller of an API: its account and its ARN as in CloudTrail.
+
+    `sandbox`: it is the sandbox itself. `reader`: it may only read.
+    """
 
     account: str
     arn: str
     sandbox: bool = False
+    reader: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,13 +94,14 @@ class AccountService:
     """The contacts of a management account and its members.
 
     Args:
-        organization: its accounts' `state` is read at every call; its contacts are copied.
+        organization: its accounts' `state`, and who may manage them, are read at every call; its contacts are copied.
         quotas: operation to quota; an operation that is not a key is never throttled.
-        clock: seconds, for the quotas and for `lag_s`.
+        clock: seconds, for the quotas.
+        lag_clock: seconds, for `lag_s`; the same clock if none is given.
         lag_s: seconds for which a read still answers what stood there before a write. AWS is
-            eventually consistent; the Terraform provider had to poll for it.
+            eventually consistent; the Terraform provider had to poll for it. Other users' writes lag as well.
         refuse: called before every call that is not the sandbox's own, with operation and target
-            account; an AccountError it returns is what the caller gets.
+            account; an ApiError it returns is what the caller gets, after the write if it is a `written` one.
         on_write: called with every write that succeeded, outside the lock.
     """
 
@@ -94,27 +110,30 @@ class AccountService:
         organization: OrganizationModel,
         *,
         clock: Callable[[], float],
+        lag_clock: Callable[[], float] | None = None,
         quotas: Mapping[str, Quota] | None = None,
         lag_s: float = 0.0,
         refuse: Callable[[str, str], ApiError | None] = lambda operation, account: None,
         on_write: Callable[[Write], None] = lambda write: None,
     ) -> None:
         self.management = organization.management
+        self._organization = organization
         self._members = {account.id: account for account in organization.accounts}
         self._contacts = {self.management: copy.deepcopy(organization.source)}
         for account in organization.accounts:
             self._contacts[account.id] = copy.deepcopy(account.contacts)
-        self._before: dict[tuple[str, str], tuple[float, Fields | None]] = {}
+        self._lagging: dict[tuple[str, str], list[tuple[float, Fields | None]]] = {}
+        """Versions of a contact, each with the moment from which reads show it, the oldest one shown first."""
         self._throttle = QuotaLimiter(quotas or {}, clock)
-        self._clock, self._lag_s, self._refuse, self._on_write = clock, lag_s, refuse, on_write
+        self._clock, self._lag_s, self._refuse, self._on_write = lag_clock or clock, lag_s, refuse, on_write
         self._counts: dict[str, Counter[str]] = {}
         self._lock = RLock()
         self.writes: list[dict[str, str]] = []
-        """The management account's successful writes to members: operation, account, kind."""
+        """The writes to members that took effect, by who may manage them: operation, account, kind."""
 
     @property
     def calls(self) -> dict[str, dict[str, int]]:
-        """The management account's calls about members: operation to made, throttled, failed.
+        """The calls about members by who may manage them: operation to made, throttled, failed.
 
         ResourceNotFoundException is an answer ("no such contact"), not a failure.
         """
@@ -136,6 +155,11 @@ class AccountService:
         with self._lock:
             self._members[account.id] = account
             self._contacts[account.id] = copy.deepcopy(account.contacts)
+
+    def remove_account(self, account: str) -> None:
+        """Let a member leave; its contacts stay its own, out of everybody else's reach."""
+        with self._lock:
+            del self._members[account]
 
     def write_directly(self, operation: str, parameters: Mapping[str, Any], caller: CallerIdentity) -> Write:
         """Write as another user of the API would: neither counted, throttled nor passed to `on_write`.
@@ -162,7 +186,7 @@ class AccountService:
         """
         if operation not in OPERATIONS:
             raise UnknownOperation(f"account:{operation} is not emulated; known: {', '.join(sorted(OPERATIONS))}")
-        counted = caller.account == self.management and "AccountId" in parameters and not caller.sandbox
+        counted = self._is_administrator(caller) and "AccountId" in parameters and not caller.sandbox
         try:
             answer = self._call(operation, parameters, caller, counted)
         except ApiError as refusal:
@@ -177,12 +201,13 @@ class AccountService:
         target = parameters.get("AccountId", caller.account)
         if counted:
             self._count(operation, "made")
+        lost = None
         if not caller.sandbox:
             if not self._throttle.allows(caller.account, operation):
                 raise ApiError("TooManyRequestsException", "Too Many Requests")
-            refusal = self._refuse(operation, str(target))
-            if refusal:
-                raise refusal
+            lost = self._refuse(operation, str(target))
+            if lost and not (lost.written and operation in WRITES):
+                raise lost
         kind = _kind(operation, parameters)
         self._authorize(operation, parameters, caller)
         with self._lock:
@@ -192,7 +217,12 @@ class AccountService:
             if counted:
                 self.writes.append({"operation": operation, "account": target, "kind": kind})
         self._on_write(Write(operation, dict(parameters), caller, target, kind))
+        if lost:
+            raise lost
         return {}
+
+    def _is_administrator(self, caller: CallerIdentity) -> bool:
+        return caller.account in (self.management, *self._organization.delegated_administrators)
 
     def _authorize(self, operation: str, parameters: Mapping[str, Any], caller: CallerIdentity) -> None:
         """Refuse a caller who may not act on the account.
@@ -207,8 +237,12 @@ class AccountService:
         if not isinstance(target, str) or not re.fullmatch(r"\d{12}", target):
             raise _validation_error([("AccountId", "must be 12 digits")])
         why = None
-        if caller.account != self.management:
+        if not self._is_administrator(caller):
             why = "Only the management account or a delegated administrator can specify an account."
+        elif self._organization.features != "all":
+            why = _NOT_ALL_FEATURES
+        elif not self._organization.trusted_access:
+            why = _NO_TRUSTED_ACCESS
         elif target == self.management:
             why = _MANAGEMENT_OWN_ID
         elif target not in self._members or self._members[target].state == "CLOSED":
@@ -223,9 +257,9 @@ class AccountService:
 
     def _read(self, account: str, kind: str) -> dict[str, Any]:
         fields = self._contacts[account].get(kind)
-        visible_at, before = self._before.get((account, kind), (0.0, None))
-        if self._lag_s and self._clock() < visible_at:
-            fields = before
+        if lagging := self._lagging.get((account, kind)):
+            now = self._clock()
+            fields = [shown for since, shown in lagging if since <= now][-1]
         if fields is None:
             raise ApiError("ResourceNotFoundException", _NO_CONTACT)
         if kind == "primary":
@@ -246,7 +280,10 @@ class AccountService:
     def _store(self, account: str, kind: str, fields: Fields | None) -> None:
         held = self._contacts[account]
         if self._lag_s:
-            self._before[account, kind] = (self._clock() + self._lag_s, copy.copy(held.get(kind)))
+            now = self._clock()
+            lagging = self._lagging.get((account, kind)) or [(now, copy.copy(held.get(kind)))]
+            seen = max(position for position, (since, _) in enumerate(lagging) if since <= now)
+            self._lagging[account, kind] = [*lagging[seen:], (now + self._lag_s, copy.copy(fields))]
         if fields is None:
             held.pop(kind, None)
         else:

@@ -17,6 +17,7 @@ MANAGEMENT = "100000000001"
 PRIMARY = "primary"
 KINDS = (PRIMARY, "billing", "operations", "security")
 STATES = ("PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED")
+FEATURES = ("all", "consolidated_billing")
 _REQUIRED = ("FullName", "AddressLine1", "City", "PostalCode", "CountryCode", "PhoneNumber")
 _OPTIONAL = ("AddressLine2", "AddressLine3", "StateOrRegion", "DistrictOrCounty", "CompanyName", "WebsiteUrl")
 PRIMARY_FIELDS = frozenset({*_REQUIRED, *_OPTIONAL})
@@ -33,6 +34,7 @@ _ADDRESSES = (
     ("Oslo", None, "NO", "0150"),
     ("Lisboa", None, "PT", "1100-148"),
 )
+_ORGANIZATION = {"management", "accounts", "seed", "trusted_access", "features", "delegated_administrators"}
 _TITLES = {"billing": "Finance Lead", "operations": "Operations Lead", "security": "Security Lead"}
 
 
@@ -60,6 +62,12 @@ class OrganizationModel:
     management: str
     accounts: list[MemberAccount]
     source: dict[str, Fields]
+    trusted_access: bool = True
+    """Trusted access of Account Management, without which nobody reaches another account's contacts."""
+    features: str = "all"
+    """One of `FEATURES`; Account Management asks for all features."""
+    delegated_administrators: list[str] = field(default_factory=list)
+    """The members that administer Account Management beside the management account."""
 
 
 def make(seed: int, count: int, management: str = MANAGEMENT) -> OrganizationModel:
@@ -96,13 +104,14 @@ def from_document(document: Mapping[str, Any]) -> OrganizationModel:
     Raises:
         OrganizationInvalid: with the path in the file that is wrong, and what is allowed there.
     """
-    described = _mapping(document.get("organization", {}), "organization", {"management", "accounts", "seed"})
+    described = _mapping(document.get("organization", {}), "organization", _ORGANIZATION)
     seed = described.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise OrganizationInvalid("organization.seed: must be a whole number")
     management = _account_id(described.get("management", MANAGEMENT), "organization.management")
     organization = make(seed, 0, management)
     organization.accounts = _accounts(described.get("accounts", 3), seed)
+    _administer(organization, described)
     ids = [management, *(account.id for account in organization.accounts)]
     twice = sorted({account for account in ids if ids.count(account) > 1})
     if twice:
@@ -113,6 +122,25 @@ def from_document(document: Mapping[str, Any]) -> OrganizationModel:
         else:
             organization.source[kind] = fields
     return organization
+
+
+def _administer(organization: OrganizationModel, described: Mapping[str, Any]) -> None:
+    """Read who may manage the accounts' contacts."""
+    trusted, features = described.get("trusted_access", True), described.get("features", "all")
+    if not isinstance(trusted, bool):
+        raise OrganizationInvalid("organization.trusted_access: must be true or false")
+    if features not in FEATURES:
+        raise OrganizationInvalid(f"organization.features: must be {' or '.join(FEATURES)}")
+    members = {account.id for account in organization.accounts}
+    delegated = described.get("delegated_administrators", [])
+    if not isinstance(delegated, list):
+        raise OrganizationInvalid("organization.delegated_administrators: must be a list of account ids")
+    for position, account in enumerate(delegated):
+        path = f"organization.delegated_administrators.{position}"
+        if _account_id(account, path) not in members:
+            raise OrganizationInvalid(f"{path}: {account} is no member account of this organization")
+    organization.trusted_access, organization.features = trusted, features
+    organization.delegated_administrators = list(delegated)
 
 
 def contacts(described: Any, path: str) -> dict[str, Fields | None]:

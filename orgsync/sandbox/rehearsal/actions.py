@@ -7,11 +7,13 @@ from orgsync.sandbox.rehearsal import command
 from orgsync.sandbox.rehearsal.session import ActionResult, Session
 from orgsync.sandbox.rehearsal.steps import (
     Action,
+    CommandStep,
     EditMember,
     EditSource,
     EventStep,
     MoveAccount,
     NewAccount,
+    RenameUnit,
     TagAccount,
 )
 
@@ -32,13 +34,20 @@ def perform(session: Session, action: Action, timeout_s: float) -> ActionResult:
     return done if isinstance(done, ActionResult) else ActionResult()
 
 
-def _command(session: Session, line: str, timeout_s: float) -> ActionResult:
+def _command(session: Session, body: str | CommandStep, settle_s: float) -> ActionResult:
+    asked = CommandStep(run=body) if isinstance(body, str) else body
     region = {"AWS_REGION": session.region, "AWS_DEFAULT_REGION": session.region}
-    ran = command.run(line, {**session.cloud.environment, **region}, timeout_s)
+    environment = session.cloud.environment_of(asked.rights, asked.account)
+    timeout_s = asked.timeout_s or settle_s
+    with session.cloud.clock.working():
+        ran = command.run(asked.run, {**environment, **region}, timeout_s)
+    error = None
     if ran.exit is None:
-        error: str | None = f"`{line}` did not end within {timeout_s:g} s and was killed"
-    else:
-        error = None if ran.exit == 0 else ran.errors.strip() or f"`{line}` ended with exit code {ran.exit}"
+        error = f"`{asked.run}` did not end within {timeout_s:g} s and was killed"
+    elif ran.exit != asked.exit:
+        right = f", not {asked.exit}" if asked.exit else ""
+        error = f"`{asked.run}` ended with exit code {ran.exit}{right}"
+        error = "\n".join(part for part in (error if right else "", ran.errors.strip()) if part) or error
     return ActionResult(output=ran.output, exit=ran.exit, stderr=ran.errors, error=error)
 
 
@@ -51,11 +60,11 @@ def _edit_member(session: Session, edit: EditMember) -> None:
 
 
 def _create(session: Session, new: NewAccount) -> None:
-    session.cloud.create_account(new.name, new.ou)
+    session.cloud.create_account(new.name, new.ou, moved_after_s=new.moved_after_s)
 
 
 def _join(session: Session, new: NewAccount) -> None:
-    session.cloud.join_account(new.name, new.ou)
+    session.cloud.join_account(new.name, new.ou, moved_after_s=new.moved_after_s)
 
 
 def _close(session: Session, account: str) -> None:
@@ -68,6 +77,10 @@ def _move(session: Session, move: MoveAccount) -> None:
 
 def _tag(session: Session, tag: TagAccount) -> None:
     session.cloud.tag_account(tag.account, tag.tags)
+
+
+def _rename(session: Session, unit: RenameUnit) -> None:
+    session.cloud.rename_unit(unit.ou, unit.name)
 
 
 def _event(session: Session, event: EventStep) -> None:
@@ -89,10 +102,14 @@ _PERFORMERS: dict[str, Callable[[Session, Any], ActionResult | None]] = {
     "create_account": _create,
     "join_account": _join,
     "close_account": _close,
+    "reopen_account": lambda session, account: session.cloud.reopen_account(account),
+    "leave_organization": lambda session, account: session.cloud.leave_organization(account),
+    "rename_unit": _rename,
     "move_account": _move,
     "tag_account": _tag,
     "event": _event,
     "schedule": _schedule,
     "fault": lambda session, fault: session.cloud.faults.add(fault.model_dump(exclude_none=True)),
     "clear_faults": lambda session, _: session.cloud.faults.clear(),
+    "wait": lambda session, wait: session.cloud.pass_time(wait.seconds),
 }

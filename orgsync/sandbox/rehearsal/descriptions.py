@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from orgsync.sandbox.cloud.faults import SOURCE
 from orgsync.sandbox.rehearsal.model import Scenario
 from orgsync.sandbox.rehearsal.parts import CallFault, Count, CountRange, Fault
-from orgsync.sandbox.rehearsal.steps import Action, Step
+from orgsync.sandbox.rehearsal.steps import Action, CommandStep, Step
 
 
 def describe_conditions(scenario: Scenario, pace: str) -> list[str]:
@@ -26,18 +27,33 @@ def describe_conditions(scenario: Scenario, pace: str) -> list[str]:
         f"organization: {count} member account{'s' if count != 1 else ''}",
         f"quotas: {quotas}",
         *latency,
+        *([f"lag: {scenario.lag_s:g} s after a write"] if scenario.lag_s else []),
+        *_describe_administration(scenario),
         *(f"fault: {describe_fault(fault)}" for fault in scenario.faults),
+    ]
+
+
+def _describe_administration(scenario: Scenario) -> list[str]:
+    part = scenario.organization
+    delegated = ", ".join(part.delegated_administrators)
+    return [
+        *([] if part.trusted_access else ["trusted access for Account Management: missing"]),
+        *([] if part.features == "all" else ["features: consolidated billing only"]),
+        *([f"delegated administrators: {delegated}"] if delegated else []),
     ]
 
 
 def describe_fault(fault: Fault) -> str:
     """Describe a fault: `PutAlternateContact answers AccessDeniedException for 200000000001, 3 times`."""
     limit = f", {fault.times} time{'s' if fault.times != 1 else ''}" if fault.times else ""
+    limit += f", for {fault.for_s:g} s" if fault.for_s else ""
     if isinstance(fault, CallFault):
         operation = "every call" if fault.operation == "*" else fault.operation
-        account = f" for {fault.account}" if fault.account else ""
+        whose = "the source" if fault.account == SOURCE else fault.account
+        account = f" for {whose}" if fault.account else ""
         rate = f", {fault.rate:.0%} of the time" if fault.rate else ""
-        return f"{operation} answers {fault.error}{account}{rate}{limit}"
+        written = " although it has written" if fault.written else ""
+        return f"{operation} answers {fault.error}{account}{written}{rate}{limit}"
     rate = f", {fault.rate:.0%} of the time" if fault.rate else ""
     return f"{fault.function} dies {fault.crash} its work{rate}{limit}"
 
@@ -71,21 +87,43 @@ def _describe_action(action: Action) -> str:
             return f"edit_source: {_kinds(body.given())} via {body.via}"
         case "edit_member":
             return f"edit_member: {_kinds(body.given())} of {body.account} via {body.via}"
+        case "command":
+            return f"command: {body if isinstance(body, str) else _describe_command(body)}"
+        case "event":
+            return f"event: {body.detail_type} from {body.source}" + (f", {body.times} times" if body.times > 1 else "")
+        case "fault":
+            return f"fault: {describe_fault(body)}"
+        case "wait":
+            return f"wait: {body.seconds:g} s"
+        case "deploy" | "preview":
+            return f"{action.named}: stack {body.stack}"
+    return _describe_organization(action)
+
+
+def _describe_organization(action: Action) -> str:
+    """Describe an action that changes the organization; one without details is its name."""
+    body: Any = action.body
+    match action.named:
         case "create_account" | "join_account":
-            return f"{action.named}: {body.name} in {body.ou}"
-        case "close_account" | "command":
+            later = f", moved there {body.moved_after_s:g} s later" if body.moved_after_s else ""
+            return f"{action.named}: {body.name} in {body.ou}{later}"
+        case "close_account" | "reopen_account" | "leave_organization":
             return f"{action.named}: {body}"
         case "move_account":
             return f"move_account: {body.account} to {body.ou}"
         case "tag_account":
             return f"tag_account: {body.account}"
-        case "event":
-            return f"event: {body.detail_type} from {body.source}" + (f", {body.times} times" if body.times > 1 else "")
-        case "fault":
-            return f"fault: {describe_fault(body)}"
-        case "deploy" | "preview":
-            return f"{action.named}: stack {body.stack}"
+        case "rename_unit":
+            return f"rename_unit: {body.ou} to {body.name}"
     return action.named
+
+
+def _describe_command(command: CommandStep) -> str:
+    who = "as a reader" if command.rights == "reader" else ""
+    where = f"in account {command.account}" if command.account else ""
+    right = f"exit code {command.exit} is right" if command.exit else ""
+    added = ", ".join(part for part in (who, where, right) if part)
+    return f"{command.run} ({added})" if added else command.run
 
 
 def _kinds(given: Mapping[str, Any]) -> str:

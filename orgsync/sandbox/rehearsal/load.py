@@ -5,7 +5,7 @@ from typing import Any
 
 from orgsync.sandbox.model.organization import OrganizationInvalid, OrganizationModel, from_document
 from orgsync.sandbox.rehearsal.model import AccountDocument, Scenario
-from orgsync.sandbox.rehearsal.references import unknown_accounts
+from orgsync.sandbox.rehearsal.references import unknown_accounts, unknown_units
 from orgsync.shared import configuration
 from orgsync.shared.configuration import ConfigurationRefused, read_json, read_yaml
 
@@ -47,7 +47,10 @@ def validate(document: Any) -> Scenario:
         organization = organization_of(scenario)
     except OrganizationInvalid as refusal:
         raise ScenarioInvalid(str(refusal)) from refusal
-    unknown = unknown_accounts(scenario, {account.id for account in organization.accounts})
+    unknown = [
+        *unknown_accounts(scenario, {account.id for account in organization.accounts}),
+        *unknown_units(scenario, {account.ou for account in organization.accounts}),
+    ]
     if unknown:
         raise ScenarioInvalid("\n".join(unknown))
     return scenario
@@ -59,7 +62,7 @@ def organization_of(scenario: Scenario) -> OrganizationModel:
     accounts: Any = part.accounts
     if not isinstance(accounts, int):
         accounts = [_described(account) for account in accounts]
-    organization = {"management": part.management, "seed": part.seed, "accounts": accounts}
+    organization = {**part.model_dump(exclude={"accounts"}), "accounts": accounts}
     return from_document({"organization": organization, "source": scenario.source.given()})
 
 

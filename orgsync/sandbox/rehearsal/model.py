@@ -80,6 +80,12 @@ class OrganizationDocument(ScenarioPart):
     """The member accounts: a number of them, which are made from `seed`, or a list."""
     seed: int = 0
     """The number from which everything that the file does not say is made; the same seed makes the same."""
+    trusted_access: bool = True
+    """Trusted access of Account Management; without it every call with an AccountId is refused."""
+    features: Literal["all", "consolidated_billing"] = "all"
+    """The organization's feature set; Account Management needs all features."""
+    delegated_administrators: list[AccountId] = Field(default_factory=list)
+    """Members that administer Account Management, by their ids in quotes."""
 
     @model_validator(mode="after")
     def _management_is_no_member(self) -> "OrganizationDocument":

@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue
 
-from orgsync.sandbox.cloud.faults import Faults
+from orgsync.sandbox.cloud.faults import SOURCE, Faults
 from orgsync.sandbox.errors import SandboxError
 from orgsync.shared.configuration import StrictModel
 from orgsync.shared.organization_units import account_id, is_path, unit_path_or_id
@@ -54,12 +54,28 @@ def _unit_path(value: str) -> str:
 
 
 Text = Annotated[str, StringConstraints(min_length=1)]
+Seconds = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+"""A length of time, in AWS's seconds."""
 AccountId = Annotated[str, AfterValidator(account_id), WithJsonSchema({"type": "string", "pattern": "^[0-9]{12}$"})]
 UnitPath = Annotated[
     str, AfterValidator(_unit_path), WithJsonSchema({"type": "string", "pattern": "^(/|(/[^/]{1,128})+)$"})
 ]
 Tags = dict[str, str]
 """Tags: key to value."""
+
+
+def _account_or_source(value: str) -> str:
+    if value == SOURCE:
+        return value
+    try:
+        return account_id(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or {SOURCE} for the management account's own contacts") from error
+
+
+AccountOrSource = Annotated[
+    str, AfterValidator(_account_or_source), WithJsonSchema({"type": "string", "pattern": f"^([0-9]{{12}}|{SOURCE})$"})
+]
 
 
 class PrimaryContactDocument(ScenarioPart):
@@ -140,12 +156,17 @@ class CallFault(ScenarioPart):
     """An operation such as PutAlternateContact or ListAccounts; "*" stands for all operations of the Account API."""
     error: Text
     """The error's code, such as AccessDeniedException."""
-    account: OrNotGiven[AccountId] = None
-    """Only calls that concern this account; for operations of the Account API only."""
+    account: OrNotGiven[AccountOrSource] = None
+    """Only calls that concern this account; source for the management account's own contacts. For operations of the
+    Account API only."""
     rate: OrNotGiven[float] = Field(default=None, gt=0, le=1)
     """The share of the calls that fail, above 0 and at most 1; every call without it."""
     times: OrNotGiven[int] = Field(default=None, ge=1)
     """The number of calls that fail; without an end if it is not given."""
+    for_s: OrNotGiven[Seconds] = None
+    """The seconds for which the fault is in force; without an end if they are not given."""
+    written: bool = False
+    """True for calls that fail although they have written; for operations that write."""
 
     @model_validator(mode="after")
     def _known_to_the_cloud(self) -> "CallFault":
@@ -168,6 +189,8 @@ class CrashFault(ScenarioPart):
     """The share of the invocations that crash, above 0 and at most 1; every one without it."""
     times: OrNotGiven[int] = Field(default=None, ge=1)
     """The number of times that the process dies; without an end if it is not given."""
+    for_s: OrNotGiven[Seconds] = None
+    """The seconds for which the fault is in force; without an end if they are not given."""
 
 
 def _form_of_fault(value: Any) -> str:

@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from orgsync.sandbox.cloud.faults import SOURCE
 from orgsync.sandbox.rehearsal.model import Scenario
 from orgsync.sandbox.rehearsal.parts import CallFault, CrashFault, Fault
-from orgsync.sandbox.rehearsal.steps import BY_THE_ENGINE, Action, Step
+from orgsync.sandbox.rehearsal.steps import BY_THE_ENGINE, Action, CommandStep, Step
+
+_PLACED = frozenset({"create_account", "join_account", "move_account"})
 
 
 def unknown_accounts(scenario: Scenario, members: set[str]) -> list[str]:
@@ -27,6 +30,31 @@ def unknown_accounts(scenario: Scenario, members: set[str]) -> list[str]:
         f"{location}: {account} is no {'account' if of_fault else 'member account'} of this organization"
         for location, account, of_fault in named
         if account not in (known if of_fault else members)
+    ]
+
+
+def unknown_units(scenario: Scenario, paths: set[str]) -> list[str]:
+    """List, one line each, the paths of steps that rename a unit which is nowhere: not at the start, nor made.
+
+    `paths`: the units of the accounts that the organization starts with.
+    """
+    actions = list(_located_actions(scenario.steps))
+    places = {action.body.ou for _, action in actions if action.named in _PLACED}
+    renamed = {
+        f"{action.body.ou.rpartition('/')[0]}/{action.body.name}"
+        for _, action in actions
+        if action.named == "rename_unit"
+    }
+    named = paths | places | renamed
+    known = {
+        "/".join(parts[:depth]) for path in named for parts in [path.split("/")] for depth in range(2, len(parts) + 1)
+    }
+    # A unit below one that was renamed has a path that stands nowhere in the file.
+    below = tuple(f"{path}/" for path in renamed)
+    return [
+        f"{location}.rename_unit.ou: there is no unit {action.body.ou} in this organization"
+        for location, action in actions
+        if action.named == "rename_unit" and action.body.ou not in known and not action.body.ou.startswith(below)
     ]
 
 
@@ -77,8 +105,11 @@ def _located_faults(scenario: Scenario) -> Iterator[tuple[str, Fault]]:
 
 def _accounts_in_action(location: str, action: Action) -> Iterator[tuple[str, str, bool]]:
     match action.named:
-        case "close_account":
-            yield f"{location}.close_account", action.body, False
+        case "close_account" | "reopen_account" | "leave_organization":
+            yield f"{location}.{action.named}", action.body, False
+        case "command":
+            if isinstance(action.body, CommandStep) and action.body.account is not None:
+                yield f"{location}.command.account", action.body.account, True
         case "edit_member" | "move_account" | "tag_account":
             yield f"{location}.{action.named}.account", action.body.account, False
         case "fault":
@@ -87,5 +118,5 @@ def _accounts_in_action(location: str, action: Action) -> Iterator[tuple[str, st
 
 def _accounts_in_faults(location: str, faults: list[Fault], numbered: bool = True) -> Iterator[tuple[str, str, bool]]:
     for number, fault in enumerate(faults):
-        if isinstance(fault, CallFault) and fault.account is not None:
+        if isinstance(fault, CallFault) and fault.account not in (None, SOURCE):
             yield f"{location}.{number}.account" if numbered else f"{location}.account", fault.account, True

@@ -43,6 +43,7 @@ def run_scenario(
             organization_of(scenario),
             quotas=quotas if isinstance(quotas, str) else {name: one.model_dump() for name, one in quotas.items()},
             latency_ms=scenario.latency_ms,
+            lag_s=scenario.lag_s,
             seed=scenario.organization.seed,
             functions=system.functions,
         ) as cloud,

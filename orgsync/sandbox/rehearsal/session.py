@@ -13,6 +13,8 @@ from orgsync.sandbox.rehearsal.system import System
 Document = dict[str, Any]
 
 HOME_REGION = "us-east-1"
+DEPLOYMENT_KEY = "orgsync:deployment"
+"""The key in a stack file of the document that says how a stack runs."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Session:
 
     def deploy(self, body: StackStep) -> ActionResult:
         """Bring the stack up, or update it."""
-        config = self.system.overlay(self.scenario, body.config)
+        config = self._overlay(body)
         whole = self.engine.program.stack(body.stack, config)["config"]
         self.stack = body.stack
         self.region = whole.get("aws:region", HOME_REGION)
@@ -70,8 +72,13 @@ class Session:
 
     def preview(self, body: StackStep) -> ActionResult:
         """Show what a deploy with this configuration would change."""
-        config = self.system.overlay(self.scenario, body.config)
+        config = self._overlay(body)
         return self._run(lambda: self.engine.preview(body.stack, config, self.on_output))
+
+    def _overlay(self, body: StackStep) -> Document:
+        """Make what is laid over the stack file: the system's own document, and that of the deployment."""
+        config = self.system.overlay(self.scenario, body.config)
+        return {**config, DEPLOYMENT_KEY: body.deployment} if body.deployment else config
 
     def refresh(self, body: DeployedStackStep) -> ActionResult:
         """Compare what was declared with what is there."""

@@ -3,7 +3,16 @@
 import re
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
 from orgsync.sandbox.rehearsal.parts import (
     AccountId,
@@ -12,7 +21,7 @@ from orgsync.sandbox.rehearsal.parts import (
     Fault,
     OrNotGiven,
     ScenarioPart,
-    Tags,
+    Seconds,
     Text,
     UnitPath,
 )
@@ -40,6 +49,13 @@ def _region(value: str) -> str:
     return value
 
 
+def _unit_name(value: str) -> str:
+    if not 1 <= len(value) <= 128 or "/" in value:
+        raise ValueError("must be the name of a unit: 1 to 128 characters, without a slash")
+    return value
+
+
+UnitName = Annotated[str, AfterValidator(_unit_name), WithJsonSchema({"type": "string", "pattern": "^[^/]{1,128}$"})]
 StackName = Annotated[
     str, AfterValidator(_stack_name), WithJsonSchema({"type": "string", "pattern": f"^{_STACK_NAME}$"})
 ]
@@ -47,12 +63,14 @@ Region = Annotated[str, AfterValidator(_region), WithJsonSchema({"type": "string
 
 
 class StackStep(ScenarioPart):
-    """The steps `deploy` and `preview`: a stack file, and what is laid over the scenario's own `config`."""
+    """The steps `deploy` and `preview`: a stack file, and what is laid over it."""
 
     stack: StackName = "dev"
     """The name of the stack: dev for Pulumi.dev.yaml."""
     config: dict[str, Any] = Field(default_factory=dict)
     """The configuration that is laid over the scenario's own `config` for this step."""
+    deployment: dict[str, Any] = Field(default_factory=dict)
+    """The document that is laid over `orgsync:deployment` of the stack file for this step; the product validates it."""
 
 
 class DeployedStackStep(ScenarioPart):
@@ -100,7 +118,62 @@ class NewAccount(ScenarioPart):
     name: Text
     """The name of the new account."""
     ou: UnitPath = "/"
-    """The path of its unit, which is made if it does not exist."""
+    """The path of the unit to which it is moved out of the root; the unit is made if it does not exist."""
+    moved_after_s: float = Field(default=0, ge=0, le=1_000_000)
+    """The seconds that it stays in the root, where AWS puts every new account."""
+
+    @model_validator(mode="after")
+    def _goes_somewhere(self) -> "NewAccount":
+        if self.moved_after_s and self.ou == "/":
+            raise ValueError("moved_after_s needs ou, the unit to which the account is moved")
+        return self
+
+
+class RenameUnit(ScenarioPart):
+    """An organizational unit that gets another name."""
+
+    ou: UnitPath
+    """The path of the unit, such as /Sandbox."""
+    name: UnitName
+    """The unit's new name, without the path."""
+
+    @model_validator(mode="after")
+    def _is_no_root(self) -> "RenameUnit":
+        if self.ou == "/":
+            raise ValueError("the root has no name that could be changed; ou must be a unit such as /Sandbox")
+        return self
+
+
+class WaitStep(ScenarioPart):
+    """Time that passes while nobody does anything."""
+
+    seconds: Seconds
+    """The seconds, as AWS counts them."""
+
+
+class CommandStep(ScenarioPart):
+    """A command line, with what is expected of it and who runs it."""
+
+    run: Text
+    """The command line, such as orgsync status."""
+    exit: int = Field(default=0, ge=0, le=255)
+    """The exit code that is right."""
+    timeout_s: OrNotGiven[float] = Field(default=None, gt=0, le=3600)
+    """The seconds after which it is killed; those of settle_s if they are not given."""
+    rights: Literal["operator", "reader"] = Field(default="operator", alias="as")
+    """The rights of who runs it: operator may do everything, reader may only read."""
+    account: OrNotGiven[AccountId] = None
+    """The account in which it runs, as 12 digits in quotes; the management account if it is not given."""
+
+
+def _form_of_command(value: Any) -> str:
+    return "~whole" if isinstance(value, dict | CommandStep) else "~line"
+
+
+Command = Annotated[
+    Annotated[Text, Tag("~line")] | Annotated[CommandStep, Tag("~whole")], Discriminator(_form_of_command)
+]
+"""A command line, or one with what is expected of it."""
 
 
 class MoveAccount(ScenarioPart):
@@ -113,12 +186,12 @@ class MoveAccount(ScenarioPart):
 
 
 class TagAccount(ScenarioPart):
-    """A member account that gets tags."""
+    """A member account that gets tags, or loses some."""
 
     account: AccountId
     """The member account, as 12 digits in quotes."""
-    tags: Tags
-    """The tags that are added, key to value."""
+    tags: dict[str, str | None]
+    """The tags that are added, key to value; null takes a tag away."""
 
 
 class EventStep(ScenarioPart):
@@ -158,10 +231,16 @@ class Action(ScenarioPart):
     """Let an account with contacts of its own accept an invitation into the organization."""
     close_account: OrNotGiven[AccountId] = None
     """Close a member account, named by its id in quotes."""
+    reopen_account: OrNotGiven[AccountId] = None
+    """Reopen a member account that was closed."""
+    leave_organization: OrNotGiven[AccountId] = None
+    """Let a member account leave the organization."""
+    rename_unit: OrNotGiven[RenameUnit] = None
+    """Give an organizational unit another name."""
     move_account: OrNotGiven[MoveAccount] = None
     """Move a member account to another unit."""
     tag_account: OrNotGiven[TagAccount] = None
-    """Add tags to a member account."""
+    """Add tags to a member account, or take some away."""
     event: OrNotGiven[EventStep] = None
     """Put an event on the default bus as it stands."""
     schedule: OrNotGiven[EmptyStep] = None
@@ -170,8 +249,11 @@ class Action(ScenarioPart):
     """Put a fault in force from here on."""
     clear_faults: OrNotGiven[EmptyStep] = None
     """End all faults. Write {}."""
-    command: OrNotGiven[Text] = None
-    """A command line, run in a shell as by an operator of the management account, such as orgsync status."""
+    command: OrNotGiven[Command] = None
+    """A command line, run in a shell as by an operator of the management account, such as orgsync status; or one with
+    the exit code that is right, a time limit, other rights or another account."""
+    wait: OrNotGiven[WaitStep] = None
+    """Let time pass, as AWS counts it."""
     preview: OrNotGiven[StackStep] = None
     """Show what a deployment would change, without changing it."""
     refresh: OrNotGiven[DeployedStackStep] = None
