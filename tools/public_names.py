@@ -36,6 +36,7 @@ from orgsync.contact_sync.names import (
     batch_key,
     manifest_key,
     report_key,
+    skipped_key,
 )
 from orgsync.shared.names import EVENT_SOURCE, METRIC_NAMESPACE
 from tests.components.program import Declared, Program, declarer
@@ -154,6 +155,7 @@ def public_names() -> dict[str, Any]:
             batch_key("<run>", 0),
             manifest_key("<run>"),
             report_key("<run>"),
+            skipped_key("<run>"),
         ],
     }
 

@@ -11,7 +11,6 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.errors import (
     ConfigurationUnreadable,
-    Excluded,
     KindNotConfigured,
     Paused,
     Refusal,
@@ -19,7 +18,7 @@ from orgsync.contact_sync.core.errors import (
     RunError,
 )
 from orgsync.contact_sync.core.lease import LeasedRun
-from orgsync.contact_sync.core.receipts import Receipt, Status
+from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.selection import gather
@@ -86,7 +85,7 @@ def _plan(run_id: str, started: str, event: Any, services: Services, batch_size:
         return _answer(PlanResult.REFUSED, run_id, refusal={"reason": refusal.code, "source": source or "unknown"})
 
     started = as_timestamp(started) or timestamp(services.clock.now())
-    asking = LeasedRun(run_id, replace(request, triggered_at=request.triggered_at or started))
+    asking = LeasedRun(run_id, request.at(started))
     leased = services.states.update_lease(lambda lease: lease.acquire(asking, services.new_id()))
     if leased.run_id != run_id:
         return _merge(asking, started, leased.run_id, services)
@@ -187,24 +186,14 @@ async def _gather(
         clock=services.clock,
         given_up=unreadable,
     )
-    at = timestamp(services.clock.now())
-    receipts = [
-        Receipt(
-            account,
-            kind,
-            Status.SKIPPED,
-            at,
-            error=reason.__name__,
-            excluded_by=selection.excluded_by.get(account, ()) if reason is Excluded else (),
-        )
-        for (account, kind), reason in selection.skipped.items()
-    ]
+    run = source.noted_in(run)
+    receipts = selection.receipts(timestamp(services.clock.now()))
     if error:
         return replace(run, error=error.code, detail=str(error)), receipts
-    parts = selection.batches(batch_size)
+    parts = selection.batches(batch_size, run.run_id)
     services.bucket.write_batches(run.run_id, parts, run.attempt)
     deletions = frozenset(kind for target in selection.targets for kind in target.deletions)
-    return replace(run, source=source, batches=len(parts), deletions=deletions), receipts
+    return replace(run, batches=len(parts), deletions=deletions), receipts
 
 
 def _planned(run: Run, services: Services) -> dict[str, Any]:

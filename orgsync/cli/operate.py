@@ -132,7 +132,8 @@ def _meaning(code: str) -> str:
 
 def _document(run: Run) -> dict[str, Any]:
     left_out = {"source", "planned", "notified"}
-    return {name: value for name, value in vars(run).items() if name not in left_out}
+    shown = {name: value for name, value in vars(run).items() if name not in left_out}
+    return shown | {"deletions": sorted(run.deletions)}
 
 
 def _exclusions(run: Run, stack: DeployedStack) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from orgsync.contact_sync.adapters.organization import OrganizationsApi
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.account_sync import SyncContext
 from orgsync.contact_sync.core.accounts import Target
-from orgsync.contact_sync.core.errors import CircuitOpen, Excluded, KindNotConfigured
+from orgsync.contact_sync.core.errors import CircuitOpen, KindNotConfigured
 from orgsync.contact_sync.core.notification import Notification
 from orgsync.contact_sync.core.outcome import RunSummary
 from orgsync.contact_sync.core.protocols import Contacts, Organization
@@ -102,18 +102,7 @@ async def compare(
     )
     if error:
         raise error
-    at = timestamp(clock.now())
-    receipts = {
-        (account, kind): Receipt(
-            account,
-            kind,
-            Status.SKIPPED,
-            at,
-            error=reason.__name__,
-            excluded_by=selection.excluded_by.get(account, ()) if reason is Excluded else (),
-        )
-        for (account, kind), reason in selection.skipped.items()
-    }
+    receipts = {(one.account, one.kind): one for one in selection.receipts(timestamp(clock.now()))}
 
     async def emit(given: Sequence[Receipt]) -> None:
         receipts.update({(one.account, one.kind): one for one in given})
@@ -122,7 +111,7 @@ async def compare(
     while targets:
         # In another order each time: refusals that stand side by side say nothing of the accounts behind them.
         Random(len(targets)).shuffle(targets)
-        context = SyncContext(contacts, organization, source, config, limiter, clock)
+        context = SyncContext(contacts, organization, source.contacts, config, limiter, clock)
         await process_batch(targets, context, emit, apply=False)
         given_up = _given_up(receipts.values())
         if given_up == sorted(targets, key=lambda target: target.account) or _nothing_read(receipts.values()):

@@ -182,6 +182,19 @@ def test_a_run_without_work_has_an_empty_list(bucket: RunStore, text: Text) -> N
     assert json.loads(text(manifest_key("run-1"))) == []
 
 
+def test_what_a_plan_decided_comes_back_as_it_was(bucket: RunStore) -> None:
+    """Receipts of all that no batch holds, none being an answer too; a plan made again replaces them."""
+    receipts = [
+        Receipt("200000000001", Kind.BILLING, Status.SKIPPED, "2026-11-01T10:00:00.000+00:00", error="Excluded"),
+        Receipt("200000000002", Kind.PRIMARY, Status.FAILED, "2026-11-01T10:00:00.000+00:00", error="NotAMember"),
+    ]
+    for decided in (receipts, receipts[:1], []):
+        bucket.write_skipped("run-1", decided)
+        assert list(bucket.skipped("run-1")) == decided
+    with pytest.raises(StoreFailed, match=r"^GetObject: NoSuchKey$"):
+        bucket.skipped("run-2")
+
+
 def test_a_batch_that_is_gone_is_our_failure(bucket: RunStore) -> None:
     """Objects expire; the operation and AWS's word for it are named."""
     with pytest.raises(StoreFailed, match=r"^GetObject: NoSuchKey$"):

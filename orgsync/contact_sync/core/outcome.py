@@ -225,9 +225,8 @@ def _scenario(summary: RunSummary, error: str | None, config: ContactSyncConfig)
         return RunScenario.PARTIAL_FAILURE, "completed"
     compared = summary.receipts[Status.SUCCESS] > 0
     codes = set(summary.errors)
-    if any(_owners(code) for code in codes - {NotAMember.__name__}):
-        return RunScenario.CONFIGURATION_ERRORS, "completed" if compared else "failed"
-    if NotAMember.__name__ in codes or (summary.missing_at_source and config.on_source_delete == "alert"):
+    missing = summary.missing_at_source and config.on_source_delete == "alert"
+    if missing or any(_owners(code) for code in codes):
         return RunScenario.CONFIGURATION_ERRORS, "completed"
     if codes - _ON_PURPOSE - _LATER:
         return RunScenario.PARTIAL_FAILURE, "completed"

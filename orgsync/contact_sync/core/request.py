@@ -20,6 +20,7 @@ class Request:
         everyone: kinds to compare for all accounts.
         accounts: account id to the kinds to compare for it besides `everyone`.
         event_ids: ids of the events that it answers, so that a duplicate is recognised.
+        source_changed_at: when the last event that it answers said that the source changed; None where none did.
     """
 
     cause: Cause
@@ -28,6 +29,7 @@ class Request:
     everyone: frozenset[Kind] = frozenset()
     accounts: Mapping[str, frozenset[Kind]] = field(default_factory=dict)
     event_ids: tuple[str, ...] = ()
+    source_changed_at: str | None = None
     initiators: tuple[str, ...] = ()
 
     # Older ids fall out, at the price of one run too many.
@@ -48,6 +50,13 @@ class Request:
     def kinds(self) -> frozenset[Kind]:
         """Return every kind that any account is compared for."""
         return self.everyone.union(*self.accounts.values())
+
+    def at(self, moment: str) -> "Request":
+        """Return the same request with the moment at which it was made, where its event did not say."""
+        if self.triggered_at:
+            return self
+        changed_at = moment if self.cause is Cause.SOURCE_CHANGED else self.source_changed_at
+        return replace(self, triggered_at=moment, source_changed_at=changed_at)
 
     def only(self, configured: Iterable[Kind]) -> "Request":
         """Return the same request without the kinds that the configuration does not keep in sync."""
@@ -71,6 +80,7 @@ class Request:
             everyone,
             {account: kinds for account, kinds in accounts.items() if kinds},
             tuple(dict.fromkeys((*self.event_ids, *later.event_ids)))[-self.MAX_EVENT_IDS :],
+            max(filter(None, (self.source_changed_at, later.source_changed_at)), default=None),
             (*self.initiators, *later.initiators),
         )
 
@@ -83,6 +93,7 @@ class Request:
             "everyone": sorted(self.everyone),
             "accounts": {account: sorted(kinds) for account, kinds in sorted(self.accounts.items())},
             "event_ids": list(self.event_ids),
+            "source_changed_at": self.source_changed_at,
             "initiators": list(self.initiators),
         }
 
@@ -105,5 +116,6 @@ class Request:
                 account: frozenset(Kind(kind) for kind in kinds) for account, kinds in document["accounts"].items()
             },
             event_ids=tuple(document["event_ids"]),
+            source_changed_at=as_timestamp(document.get("source_changed_at")),
             initiators=tuple(initiators),
         )

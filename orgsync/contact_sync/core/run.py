@@ -43,6 +43,8 @@ class Run:
         source_account: id of the account whose contacts every other should hold.
         everyone: every account of the organization was asked for, not only accounts by their ids.
         source: the source's contacts as this run read them; a kind it lacks is absent.
+        flawed: kinds that the source holds in a form that AWS refuses: the fields with their rules, no values.
+        unreadable: kinds of the source that could not be read, and why.
         deletions: kinds that the plan decided to delete in the members; no other kind is ever deleted.
         planned: batches are written; planning again would only repeat it.
         attempt: which of the plans that were asked for this run wrote its batches (see `RunStore`).
@@ -70,6 +72,8 @@ class Run:
     ended: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     source: Mapping[Kind, Contact] = field(default_factory=dict)
+    flawed: Mapping[Kind, str] = field(default_factory=dict)
+    unreadable: Mapping[Kind, str] = field(default_factory=dict)
     deletions: frozenset[Kind] = frozenset()
     planned: bool = False
     attempt: int = 1

@@ -1,40 +1,46 @@
 """Selection: which accounts and kinds a run works on, and which it skips and why."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from random import Random
 
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.accounts import Account, Target
-from orgsync.contact_sync.core.contacts import Contact
 from orgsync.contact_sync.core.errors import (
     Excluded,
     NotActive,
     NotAMember,
+    OrganizationUnreadable,
     RunError,
+    Skip,
     SourceMissing,
+    SourceUnreadable,
+    SourceUnwritable,
 )
 from orgsync.contact_sync.core.protocols import Contacts, Organization
+from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.request import Request
-from orgsync.contact_sync.core.source import read_source
+from orgsync.contact_sync.core.source import Source
 from orgsync.contact_sync.names import Kind
 from orgsync.shared.clock import Clock
 from orgsync.shared.errors import OrgsyncError
 from orgsync.shared.rate_limiter import RateLimiter
 
-_NOT_A_MEMBER = "NOT_A_MEMBER"
-
 
 @dataclass(frozen=True)
 class Selection:
-    """Every account of a run: to compare, or skipped with the reason for each account and kind.
+    """Every account of a run: to compare, or not, with the reason for each account and kind.
 
     Attributes:
+        skipped: why an account and kind is not compared: skipped on purpose, or it cannot be done.
         excluded_by: the rules by which each account is excluded (see `ContactSyncConfig.exclusions`).
+        ended_by: why nothing is compared, where the run ends before any write.
     """
 
     targets: tuple[Target, ...]
     skipped: Mapping[tuple[str, Kind], type[OrgsyncError]]
     excluded_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ended_by: type[OrgsyncError] | None = None
 
     @classmethod
     def of(
@@ -44,54 +50,86 @@ class Selection:
         config: ContactSyncConfig,
         *,
         management: str,
-        in_excluded_units: Collection[str],
-        missing_at_source: Collection[Kind] = (),
+        in_excluded_units: Mapping[str, Collection[str]],
+        source: Source,
     ) -> "Selection":
         """Split the accounts that a request concerns.
 
-        The management account is never worked on: asked for by its id, it is skipped as `NotAMember`. Tags are
-        looked up later, account by account, where they are paced (see `AccountSync`): an organization of
-        50,000 would not fit into one function's quarter of an hour.
+        The management account is never a target: asked for by its id, it is skipped as `NotAMember`, as any other id
+        that is no member's. Tags are looked up later, account by account, where they are paced (see `AccountSync`): an
+        organization of 50,000 would not fit into one function's quarter of an hour.
 
         Args:
-            in_excluded_units: ids of the accounts below any excluded unit.
-            missing_at_source: alternates that the source does not have.
+            accounts: the organization's accounts that the request may concern.
+            in_excluded_units: ids of the accounts in each excluded unit or below.
         """
+        listed = {account.id: account for account in accounts}
+        stopped: dict[Kind, type[OrgsyncError]] = dict.fromkeys(source.unreadable, SourceUnreadable)
+        stopped |= dict.fromkeys(source.flawed, SourceUnwritable)
+        # Deleting is reading and writing like any other change; skipping needs neither.
+        deletions = source.missing if config.on_source_delete == "propagate" else frozenset[Kind]()
+        stopped |= dict.fromkeys(source.missing - deletions, SourceMissing)
         targets: list[Target] = []
         skipped: dict[tuple[str, Kind], type[OrgsyncError]] = {}
-        # Deleting is reading and writing like any other change; skipping needs neither.
-        gone = set(missing_at_source) if config.on_source_delete != "propagate" else set()
-        for account in accounts:
-            own = account.id == management
-            kinds = sorted(request.accounts.get(account.id, ()) if own else request.kinds_for(account.id))
-            reason = NotAMember if own else _skip_reason(account, config, in_excluded_units)
-            if reason:
-                skipped |= {(account.id, kind): reason for kind in kinds}
+        excluded_by: dict[str, tuple[str, ...]] = {}
+        for named, asked in request.accounts.items():
+            if named not in listed or named == management:
+                skipped |= {(named, kind): NotAMember for kind in asked}
+        for account in listed.values():
+            kinds = sorted(request.kinds_for(account.id))
+            if account.id == management or not kinds:
                 continue
-            skipped |= {(account.id, kind): SourceMissing for kind in kinds if kind in gone}
-            if rest := tuple(kind for kind in kinds if kind not in gone):
-                targets.append(Target(account.id, rest))
-        return cls(tuple(targets), skipped)
+            units = [unit for unit, below in in_excluded_units.items() if account.id in below]
+            if rules := config.exclusions(account=account.id, units=units):
+                excluded_by[account.id] = rules
+            reason = Excluded if rules else None if account.active else NotActive
+            skipped |= {(account.id, kind): reason or stopped[kind] for kind in kinds if reason or kind in stopped}
+            rest = () if reason else tuple(kind for kind in kinds if kind not in stopped)
+            if rest:
+                targets.append(Target(account.id, rest, deletions & frozenset(rest)))
+        return cls(tuple(targets), skipped, excluded_by)
 
     def given_up(self, reason: type[OrgsyncError]) -> "Selection":
         """Return the same accounts with nothing to compare: the run ends before any write."""
         rest = {(target.account, kind): reason for target in self.targets for kind in target.kinds}
-        return replace(self, targets=(), skipped={**self.skipped, **rest})
+        known = {pair: why if issubclass(why, Skip) else reason for pair, why in self.skipped.items()}
+        return replace(self, targets=(), skipped={**known, **rest}, ended_by=reason)
 
-    def batches(self, size: int) -> list[tuple[Target, ...]]:
-        """Cut the targets, by account id, into batches of at most `size` accounts."""
+    def receipts(self, at: str) -> list[Receipt]:
+        """Return the receipts of all that is not compared: failed where it should have been.
+
+        What ends a run before any write is the run's own error: its accounts are skipped.
+        """
+        return [
+            Receipt(
+                account,
+                kind,
+                Status.SKIPPED if issubclass(reason, Skip) or reason is self.ended_by else Status.FAILED,
+                at,
+                error=reason.__name__,
+                excluded_by=self.excluded_by.get(account, ()) if reason is Excluded else (),
+            )
+            for (account, kind), reason in self.skipped.items()
+        ]
+
+    def batches(self, size: int, run_id: str, first: Collection[str] = ()) -> list[tuple[Target, ...]]:
+        """Cut the targets into batches of at most `size` accounts, each a range of ids, in the order of work.
+
+        The order is drawn from the run's id, so that no account is last in every run.
+
+        Args:
+            first: ids of accounts whose batches come before all others.
+        """
         ordered = sorted(self.targets, key=lambda target: target.account)
-        return [tuple(ordered[start : start + size]) for start in range(0, len(ordered), size)]
-
-
-def _skip_reason(
-    account: Account, config: ContactSyncConfig, in_excluded_units: Collection[str]
-) -> type[OrgsyncError] | None:
-    if account.id in config.excluded_accounts or account.id in in_excluded_units:
-        return Excluded
-    if account.state == _NOT_A_MEMBER:
-        return NotAMember
-    return None if account.active else NotActive
+        draw = Random(run_id)
+        batches: list[tuple[Target, ...]] = []
+        for group in (
+            [target for target in ordered if target.account in first],
+            [target for target in ordered if target.account not in first],
+        ):
+            cut = [tuple(group[start : start + size]) for start in range(0, len(group), size)]
+            batches += draw.sample(cut, len(cut))
+        return batches
 
 
 async def gather(
@@ -104,65 +142,46 @@ async def gather(
     limiter: RateLimiter,
     clock: Clock,
     given_up: RunError | None = None,
-) -> tuple[Mapping[Kind, Contact], Selection, RunError | None]:
-    """List the accounts that a request is about, read the source, and select.
+) -> tuple[Source, Selection, RunError | None]:
+    """List the accounts that a request is about, read the source, and select. Nothing is recorded here.
 
     Args:
         given_up: why the run can write nothing; the accounts are listed all the same.
 
     Returns:
-        The source's contacts, what becomes of every account, and why the run ends before any write, if it does:
-        the source cannot be read or written, or what is excluded is unknown. Then every account is skipped.
+        The source, what becomes of every account, and why the run ends before any write, if it does: no kind of the
+        source can be read, or what is excluded is unknown. Then no account is compared.
 
     Raises:
         RunError: the accounts cannot be listed.
     """
-    accounts = _requested_accounts(request, organization)
+    accounts = _requested_accounts(request, organization, management)
+    below: Mapping[str, Collection[str]] = {}
+    source, error = Source(), given_up
     try:
-        if given_up:
-            raise given_up
-        named = () if request.everyone else request.accounts
-        units = _excluded_units(config, organization, named)
-        source = await read_source(contacts, request.kinds(), config, limiter, clock)
-    except RunError as error:
-        everyone = Selection.of(request, accounts, config, management=management, in_excluded_units=())
-        return {}, everyone.given_up(type(error)), error
-    missing = {kind for kind, contact in source.items() if contact is None}
-    selection = Selection.of(
-        request,
-        accounts,
-        config,
-        management=management,
-        in_excluded_units=frozenset[str]().union(*units.values()),
-        missing_at_source=missing,
-    )
-    excluded = {account for (account, _), reason in selection.skipped.items() if reason is Excluded}
-    rules = {
-        account: config.exclusions(
-            account=account, units=[unit for unit, below in units.items() if account in below], tags={}
-        )
-        for account in excluded
-    }
-    selection = replace(selection, excluded_by=rules)
-    return {kind: contact for kind, contact in source.items() if contact is not None}, selection, None
+        if error is None:
+            named = () if request.everyone else request.accounts
+            below = organization.accounts_below(config.excluded_units, named)
+            source = await Source.read(
+                request.kinds(), contacts, config, limiter, clock, changed_at=request.source_changed_at
+            )
+            if source.unreadable.keys() >= request.kinds():
+                error = SourceUnreadable("; ".join(map(str, source.unreadable.values())))
+    except RunError as found:
+        error = found
+    selection = Selection.of(request, accounts, config, management=management, in_excluded_units=below, source=source)
+    return source, selection.given_up(type(error)) if error else selection, error
 
 
-def _excluded_units(
-    config: ContactSyncConfig, organization: Organization, named: Collection[str]
-) -> dict[str, frozenset[str]]:
-    """Return the accounts below each excluded unit; of `named`, where only those matter."""
-    if named:
-        # One look says for most that they are below none; which unit it is matters for the others alone.
-        named = organization.accounts_below(config.excluded_units, named)
-        if not named:
-            return {}
-    return {unit: frozenset(organization.accounts_below([unit], named)) for unit in config.excluded_units}
+def _requested_accounts(request: Request, organization: Organization, management: str) -> Sequence[Account]:
+    """Return the accounts that a request is about, those among the named ones that are no members left out.
 
-
-def _requested_accounts(request: Request, organization: Organization) -> list[Account]:
-    """Return the accounts that a request is about; a named one that is no member is among them, in no state."""
-    if request.everyone:
-        listed = list(organization.accounts())
-        strangers = request.accounts.keys() - {account.id for account in listed}
-        return [*listed, *(Account(account, _NOT_A_MEMBER) for account in sorted(strangers))]
-    return [organization.account(account) or Account(account, _NOT_A_MEMBER) for account in request.accounts]
+    Raises:
+        OrganizationUnreadable: the listing cannot be whole, because every organization has its management account.
+    """
+    if not request.everyone:
+        return [found for account in request.accounts if (found := organization.account(account))]
+    listed = list(organization.accounts())
+    if not any(account.id == management for account in listed):
+        raise OrganizationUnreadable("ListAccounts: the listing lacks the management account")
+    return listed
