@@ -87,7 +87,9 @@ def begin(event: dict[str, Any], services: Services) -> dict[str, str]:
     # Asked before anything is done: it takes no part in what follows, and must not fail half of it.
     going_back = event["RequestType"] == "Update" and _goes_back(event["StackId"], services)
     services.configs.write(document, at=now, by=run_id)
-    trigger = OwnEvent.INITIAL_SYNC.document({"initiator": event["StackId"]})
+    trigger = OwnEvent.INITIAL_SYNC.document(
+        {"initiator": event["StackId"], "create": event["RequestType"] == "Create"}
+    )
     services.executions.start(run_id, trigger)
     # From here on silence is bad news, and an alarm takes it for that: nothing has ended yet.
     metrics.add_metric(Metric.RUNS, MetricUnit.Count, 0)

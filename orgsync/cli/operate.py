@@ -15,6 +15,7 @@ from orgsync.cli.document import print_document
 from orgsync.cli.errors import UsageError
 from orgsync.cli.stack import DeployedStack, find
 from orgsync.contact_sync.core.receipts import Receipt, Status
+from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.names import Kind, OwnEvent
 from orgsync.shared.errors import error_class
@@ -38,8 +39,10 @@ def checked(accounts: tuple[str, ...]) -> tuple[str, ...]:
     """The account ids that were given.
 
     Raises:
-        UsageError: one of them is none.
+        UsageError: one of them is none, or they are more than one request holds.
     """
+    if len(set(accounts)) > Request.MAX_ACCOUNTS:
+        raise UsageError(f"--account: name {Request.MAX_ACCOUNTS} accounts at most; without any, all are meant")
     for account in accounts:
         if not re.fullmatch("[0-9]{12}", account):
             raise UsageError(f"--account {account}: an account id has 12 digits")

@@ -5,6 +5,8 @@ run that died without coming here is brought here by the state machine's failure
 """
 
 import asyncio
+import uuid
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -16,6 +18,8 @@ from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.errors import (
     ConfigurationMissing,
     ConfigurationUnreadable,
+    HandedOver,
+    NotYet,
     Refusal,
     SystemFailure,
     WorkerDied,
@@ -24,9 +28,10 @@ from orgsync.contact_sync.core.lease import LeasedRun
 from orgsync.contact_sync.core.notification import compose
 from orgsync.contact_sync.core.outcome import RunOutcome, RunSummary, classify
 from orgsync.contact_sync.core.receipts import Receipt, Status
+from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.trigger import parse_trigger
-from orgsync.contact_sync.names import Cause, Metric, OwnEvent
+from orgsync.contact_sync.names import Cause, Kind, Metric, OwnEvent
 from orgsync.contact_sync.services import Services
 from orgsync.shared.aws import LONGEST_CALL
 from orgsync.shared.clock import as_timestamp, timestamp
@@ -36,7 +41,13 @@ from orgsync.shared.telemetry import logger, metrics
 
 # How long a difference waited is known only where a change triggered the run: a daily
 # pass may meet its first drifted account at any point of its way.
-_CHANGES = (Cause.SOURCE_CHANGED, Cause.MEMBER_CHANGED, Cause.ACCOUNT_CREATED, Cause.ACCOUNT_JOINED)
+_CHANGES = (
+    Cause.SOURCE_CHANGED,
+    Cause.MEMBER_CHANGED,
+    Cause.ACCOUNT_CREATED,
+    Cause.ACCOUNT_JOINED,
+    Cause.ACCOUNT_CHANGED,
+)
 STOP_CHECK_SECONDS = 5.0
 """Seconds after which a worker looks again whether its run was stopped: a stopped run must not write."""
 
@@ -73,6 +84,12 @@ def finalize(
         # Its worker may still be at it, and the next run must not start, nor be counted, beside it.
         services.states.stop(run_id)
         asyncio.run(services.clock.sleep(_GRACE))
+    if not run.closed and services.states.lease().made_way(run_id):
+        run = replace(run, preempted=True)
+        services.states.save_run(run, while_open=True)
+    if run.preempted:
+        # Its worker has ended, and what waits must not wait for thousands of receipts of what was not compared.
+        release_lease(run_id, services, run.left)
     if not run.closed:
         services.states.save_receipts(_missing_receipts(run, services), run_id)
     summary = RunSummary.of(services.states.receipts(run_id))
@@ -80,15 +97,45 @@ def finalize(
     if not run.closed:
         run = _end(run, summary, outcome, services)
     _notify(run, outcome, summary, services)
-    release_lease(run_id, services)
+    _ask_again(run, services)
+    release_lease(run_id, services, run.left)
     return {"run_id": run_id, "status": run.status, "severity": run.severity, "counts": dict(run.counts)}
 
 
-def release_lease(run_id: str, services: Services) -> None:
-    """Free the lease, and start the run that waited for it."""
-    waiting = services.states.update_lease(lambda lease: lease.release(run_id))
+def release_lease(run_id: str, services: Services, rest: str | None = None) -> None:
+    """Free the lease, and start the run that waited for it.
+
+    Args:
+        rest: id of the run whose rest that one takes up.
+    """
+    waiting = services.states.update_lease(lambda lease: lease.release(run_id, rest))
     if waiting:
         _start_run(waiting, services)
+
+
+def _ask_again(run: Run, services: Services) -> None:
+    """Start an execution for the accounts that were not ready: it waits a minute first, and holds no lease meanwhile.
+
+    Its name follows from the run's, so that whoever finalizes the run once more starts no second one.
+    """
+    waiting = defaultdict[str, frozenset[Kind]](frozenset)
+    for account in run.new_accounts:
+        for receipt in services.states.receipts(run.run_id, (account, account)):
+            if receipt.error == NotYet.__name__:
+                waiting[account] |= {receipt.kind}
+    if not waiting:
+        return
+    run_id = f"not-ready-{uuid.uuid5(uuid.NAMESPACE_OID, run.run_id)}"
+    request = Request(
+        run.cause,
+        run.initiator,
+        run.triggered_at,
+        accounts=waiting,
+        event_ids=(run_id,),
+        initiators=run.initiators,
+        new_accounts={account: run.new_accounts[account] for account in waiting},
+    )
+    services.executions.start(run_id, OwnEvent.NOT_READY.document(request.bounded().to_json()))
 
 
 def _start_run(run: LeasedRun, services: Services) -> None:
@@ -124,7 +171,15 @@ def _unplanned_run(run_id: str, event: Any, started: str | None, services: Servi
         if run and run.run_id != run_id and set(request.event_ids) <= set(run.request.event_ids):
             return None  # it died after another run had taken its event over
     at = as_timestamp(started) or timestamp(services.clock.now())
-    return Run(run_id, request.cause, started=at, triggered_at=request.triggered_at or at, initiator=request.initiator)
+    return Run(
+        run_id,
+        request.cause,
+        started=at,
+        triggered_at=request.triggered_at or at,
+        initiator=request.initiator,
+        initiators=request.initiators,
+        rest=request.rest,
+    )
 
 
 def _config(run: Run, services: Services) -> ContactSyncConfig:
@@ -150,7 +205,8 @@ def _missing_receipts(run: Run, services: Services) -> Iterator[Receipt]:
         intents = services.states.intents(run.run_id, between) if missing else {}
         for account, kind in missing:
             changed = intents.get((account, kind), ())
-            yield Receipt(account, kind, Status.FAILED, at, changed, WorkerDied.__name__)
+            status = Status.SKIPPED if run.preempted else Status.FAILED
+            yield Receipt(account, kind, status, at, changed, (HandedOver if run.preempted else WorkerDied).__name__)
 
 
 def _end(run: Run, summary: RunSummary, outcome: RunOutcome, services: Services) -> Run:

@@ -189,6 +189,7 @@ class StateTable:
             "day": run.started[:10],
             "cause": str(run.cause),
             "initiator": run.initiator,
+            "initiators": list(run.initiators),
             "config_version": run.config_version,
             "status": str(run.status),
             "severity": run.severity,
@@ -205,6 +206,10 @@ class StateTable:
             "circuit": run.circuit,
             "into": run.into,
             "notified": run.notified,
+            "fresh_until": run.fresh_until,
+            "new_accounts": dict(run.new_accounts),
+            "rest": run.rest,
+            "preempted": run.preempted,
             "expires_at": self._expiry(run.started),
         }
 
@@ -234,6 +239,7 @@ def _run(item: Mapping[str, Any]) -> Run:
         run_id=item["run_id"],
         cause=Cause(item["cause"]),
         initiator=item["initiator"],
+        initiators=tuple(item.get("initiators", ())),
         config_version=int(item["config_version"]),
         status=RunStatus(item["status"]),
         severity=item["severity"],
@@ -250,6 +256,10 @@ def _run(item: Mapping[str, Any]) -> Run:
         circuit=item["circuit"],
         into=item["into"],
         notified=item["notified"],
+        fresh_until=item.get("fresh_until"),
+        new_accounts=dict(item.get("new_accounts", {})),
+        rest=item.get("rest"),
+        preempted=item.get("preempted", False),
     )
 
 

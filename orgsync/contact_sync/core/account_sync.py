@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 from orgsync.contact_sync.config import ContactSyncConfig
@@ -14,6 +15,7 @@ from orgsync.contact_sync.core.errors import (
     ExclusionUnknown,
     NotActive,
     NotVerified,
+    NotYet,
     Skip,
 )
 from orgsync.contact_sync.core.protocols import Contacts, Organization
@@ -44,6 +46,8 @@ class SyncContext:
         breaker: opens when it is plain that calling does not help.
         throttles: 429 answers by operation.
         intents: what an earlier worker of this run recorded, and left no receipt of: it died in between.
+        not_yet: new accounts, of which a refusal says that they are not ready yet.
+        fresh_until: until then a refusal may only say that permissions are not in force yet.
     """
 
     contacts: Contacts
@@ -56,6 +60,8 @@ class SyncContext:
     intents: Mapping[tuple[str, Kind], _Fields] = field(default_factory=dict)
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     throttles: Counter[str] = field(default_factory=Counter)
+    not_yet: frozenset[str] = frozenset()
+    fresh_until: datetime | None = None
 
 
 @dataclass
@@ -196,5 +202,7 @@ class AccountSync:
 
     def _receipt(self, kind: Kind, state: _KindState, at: str) -> Receipt:
         error = state.error
+        if self._account in self._context.not_yet and isinstance(error, RefusedCall | UnexpectedAnswer | NotActive):
+            error = NotYet(error.code)
         status = Status.SUCCESS if error is None else Status.SKIPPED if isinstance(error, Skip) else Status.FAILED
         return Receipt(self._account, kind, status, at, state.fields, error.code if error else None, state.retries)

@@ -11,7 +11,9 @@ from orgsync.contact_sync.core.errors import (
     CircuitOpen,
     ConfigurationError,
     Excluded,
+    HandedOver,
     NotActive,
+    NotYet,
     SourceMissing,
     WorkerDied,
 )
@@ -72,7 +74,7 @@ class RunSummary:
     @property
     def nothing_succeeded(self) -> bool:
         """Return whether there was something to do and none of it was done."""
-        skipped = sum(self.errors[skip.__name__] for skip in (Excluded, NotActive, SourceMissing))
+        skipped = sum(self.errors[skip.__name__] for skip in (Excluded, HandedOver, NotActive, NotYet, SourceMissing))
         tried = self.receipts.total() - skipped
         return tried > 0 and self.receipts[Status.SUCCESS] == 0
 

@@ -212,7 +212,9 @@ class MemoryStateStore:
 
     def _save_header(self, run: Run) -> None:
         source = {kind: dict(contact.fields) for kind, contact in run.source.items()}
-        header = asdict(replace(run, source={}, counts=dict(run.counts))) | {"source": source}
+        header = asdict(replace(run, source={}, counts=dict(run.counts), new_accounts=dict(run.new_accounts))) | {
+            "source": source
+        }
         self._items[run.run_id, _HEADER] = json.dumps(header)
 
 
@@ -226,7 +228,8 @@ def _as_lease(text: str | None) -> Lease:
 def _as_run(text: str) -> Run:
     stored = json.loads(text)
     source = {Kind(kind): Contact.of(Kind(kind), fields) for kind, fields in stored["source"].items()}
-    return Run(**stored | {"cause": Cause(stored["cause"]), "status": RunStatus(stored["status"]), "source": source})
+    typed = {"cause": Cause(stored["cause"]), "status": RunStatus(stored["status"]), "source": source}
+    return Run(**stored | typed | {"initiators": tuple(stored["initiators"])})
 
 
 def _as_receipt(text: str) -> Receipt:
