@@ -47,7 +47,7 @@ class Request:
     MAX_INITIATORS: ClassVar[int] = 100
     # Of more new accounts the older ones count as ready: they have had the most time.
     MAX_NEW_ACCOUNTS: ClassVar[int] = 500
-    # Characters of one id or ARN. No id of AWS is nearly as long; a made-up one must not fill the lease.
+    # Bytes of one id or ARN. No id of AWS is nearly as long; a made-up one must not fill the lease.
     MAX_TEXT: ClassVar[int] = 512
 
     def __post_init__(self) -> None:
@@ -150,9 +150,8 @@ class Request:
         Raises:
             ValueError: it is no text, empty, too long, or holds half of a character.
         """
-        if not isinstance(value, str) or not 0 < len(value) <= Request.MAX_TEXT:
+        if not isinstance(value, str) or not 0 < len(value.encode()) <= Request.MAX_TEXT:
             raise ValueError("a short text was expected")
-        value.encode()
         return value
 
     @staticmethod
