@@ -55,6 +55,15 @@ class VerifyOptions(TypedDict):
     """Number of looks."""
 
 
+class NewAccountsOptions(TypedDict):
+    """Accounts that were just created or have joined: AWS refuses calls about them for some minutes."""
+
+    settle: NotRequired[int]
+    """Seconds that pass before the first run for a new account."""
+    patience: NotRequired[int]
+    """Seconds after its first event in which AWS's refusal means "not yet", and is tried again every minute."""
+
+
 class PaceOptions(TypedDict):
     """Pace of one operation."""
 
@@ -82,6 +91,8 @@ class ContactSyncOptions(TypedDict):
     """Retries of temporary failures."""
     verify_config: NotRequired[VerifyOptions]
     """Verification of writes."""
+    new_accounts: NotRequired[NewAccountsOptions]
+    """Patience with new accounts."""
     pacing: NotRequired[Mapping[str, PaceOptions]]
     """Pace by operation, where AWS has granted another quota than its usual one: `GetContactInformation`,
     `PutContactInformation`, `GetAlternateContact`, `PutAlternateContact`, `DeleteAlternateContact` and

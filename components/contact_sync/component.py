@@ -93,6 +93,7 @@ class ContactSync(pulumi.ComponentResource):
             name,
             context,
             key=stores.key.arn,
+            settle=config.new_accounts.settle,
             tracing=deployment.tracing,
             log_retention_days=deployment.log_retention_days,
             functions=[

@@ -1,13 +1,13 @@
 """Event patterns that start a run, and the fields of an event that are passed on: pure documents."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi_aws as aws
 
-from orgsync.contact_sync.names import ContactCall
+from orgsync.contact_sync.names import ContactCall, OrganizationCall
 
 _ABSENT = [{"exists": False}]
 
@@ -35,15 +35,15 @@ class EventRule:
 
     @classmethod
     def of_contact_calls(
-        cls, event_source: str, envelope: Mapping[str, Any], detail: Mapping[str, Any] | None = None
+        cls, event_sources: Sequence[str], envelope: Mapping[str, Any], detail: Mapping[str, Any] | None = None
     ) -> "EventRule":
-        """Make a rule for a service's calls that change a contact; a refused call changed nothing.
+        """Make a rule for the calls of some services that change a contact; a refused call changed nothing.
 
         Args:
             envelope, detail: what else the pattern asks for, of the event and of its `detail`.
         """
-        names = [str(name) for name, call in ContactCall.by_name().items() if call.event_source == event_source]
-        calls = {"eventSource": [event_source], "eventName": names, "errorCode": _ABSENT}
+        names = [str(name) for name, call in ContactCall.by_name().items() if call.event_source in event_sources]
+        calls = {"eventSource": [*event_sources], "eventName": names, "errorCode": _ABSENT}
         return cls.picking({**envelope, "detail": {**calls, **(detail or {})}}, _CONTACT_FIELDS)
 
     @classmethod
@@ -76,6 +76,14 @@ _CONTACT_FIELDS = {
     },
 }
 
+# Of a call that moves or tags an account: who called, and which account, if it names one.
+_SUBJECT_FIELDS = {
+    "userIdentity": {"arn": "$.detail.userIdentity.arn"},
+    "requestParameters": {
+        parameter: f"$.detail.requestParameters.{parameter}" for call in OrganizationCall for parameter in call.subject
+    },
+}
+
 _STATUS = "serviceEventDetails.createAccountStatus"
 _CREATION_FIELDS = {
     "serviceEventDetails": {
@@ -98,12 +106,27 @@ def event_rules() -> dict[str, EventRule]:
         "detail-type": ["AWS Service Event via CloudTrail"],
         "detail": {"eventName": ["CreateAccountResult"]},
     }
-    # Since 2026-05-28; nobody has published one, so nothing but its name is asked for, and no field is known to pick.
-    joined = {"source": ["aws.organizations"], "detail": {"eventName": ["AccountJoinedOrganization"]}}
+    # Since 2026-05-28; nobody has published one, so nothing but its name is asked for, in either place where it may
+    # stand, and no field is known to pick.
+    joined = {
+        "source": ["aws.organizations"],
+        "$or": [{"detail": {"eventName": [*OrganizationCall.joined()]}}, {"detail-type": [*OrganizationCall.joined()]}],
+    }
+    # Where an account stands and how it is tagged decide what it should hold.
+    changed = {
+        "source": ["aws.organizations"],
+        "detail-type": ["AWS API Call via CloudTrail"],
+        "detail": {
+            "eventSource": ["organizations.amazonaws.com"],
+            "eventName": [str(call) for call in OrganizationCall],
+            "errorCode": _ABSENT,
+        },
+    }
     return {
-        "source-changed": EventRule.of_contact_calls("account.amazonaws.com", by_api, no_member),
+        "source-changed": EventRule.of_contact_calls(["account.amazonaws.com"], by_api, no_member),
         # The console's `source` and `detail-type` are known from one old sample only: left out.
-        "console-edited": EventRule.of_contact_calls("billingconsole.amazonaws.com", {}),
+        "console-edited": EventRule.of_contact_calls(["billingconsole.amazonaws.com"], {}),
+        "organization-changed": EventRule.picking(changed, _SUBJECT_FIELDS),
         "account-created": EventRule.picking(created, _CREATION_FIELDS),
         "account-joined": EventRule(joined),
     }

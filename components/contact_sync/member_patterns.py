@@ -8,7 +8,7 @@ from orgsync.components.shared.stack_context import StackContext
 
 
 def member_calls(context: StackContext) -> Mapping[str, Any]:
-    """Return the pattern of a member's own change of contacts, in the member: it is forwarded from there.
+    """Return the pattern of a member's own change of contacts, by API or console: it is forwarded from there.
 
     A delegated administrator's call about another member carries that member's id, so none is asked
     to be absent. A call that the management account made is recorded there; should a member record
@@ -26,6 +26,8 @@ def member_rule(context: StackContext) -> EventRule:
 
 
 def _rule(context: StackContext, envelope: Mapping[str, Any]) -> EventRule:
-    by_api = {"source": ["aws.account"], "detail-type": ["AWS API Call via CloudTrail"]}
+    # Of the console's edits neither `source` nor `detail-type` is sure; only AWS itself can use its prefix.
+    by_aws = {"source": [{"prefix": "aws."}]}
     callers = {"userIdentity": {"accountId": [{"anything-but": [context.account]}, {"exists": False}]}}
-    return EventRule.of_contact_calls("account.amazonaws.com", {**by_api, **envelope}, callers)
+    services = ["account.amazonaws.com", "billingconsole.amazonaws.com"]
+    return EventRule.of_contact_calls(services, {**by_aws, **envelope}, callers)

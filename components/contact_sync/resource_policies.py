@@ -122,9 +122,10 @@ def members_bus_policy(context: StackContext) -> str:
                     # A rule of theirs whose target is this bus, and no call of theirs.
                     "events:eventBusInvocation": "true",
                 },
-                "ForAllValues:StringEquals": {
-                    "events:detail-type": member_calls(context)["detail-type"],
-                    "events:source": member_calls(context)["source"],
+                # By API or console; the console's own words are not sure (see `member_patterns`).
+                "ForAllValues:StringLike": {
+                    "events:detail-type": "AWS * via CloudTrail",
+                    "events:source": [f"{one['prefix']}*" for one in member_calls(context)["source"]],
                 },
             },
         }

@@ -9,8 +9,9 @@ from orgsync.components.contact_sync import policies
 from orgsync.components.contact_sync.resource_names import state_machine_arn
 from orgsync.components.shared.service_role import service_role
 from orgsync.components.shared.stack_context import StackContext
-from orgsync.contact_sync.names import FunctionName, PlanResult
+from orgsync.contact_sync.names import FunctionName, OrganizationCall, OwnEvent, PlanResult
 from orgsync.shared.configuration import canonical_json
+from orgsync.shared.errors import Temporary, Throttled
 
 _TASK_SECONDS = FunctionName.longest_life() + 60
 """A task whose function never answered: Lambda has ended it by then."""
@@ -39,30 +40,72 @@ _RETRY: list[dict[str, Any]] = [
 ]
 
 
-def definition(context: StackContext) -> dict[str, Any]:
+_RETRY_PLAN = {
+    "ErrorEquals": [Throttled.__name__, *(error.__name__ for error in Temporary.__subclasses__())],
+    "IntervalSeconds": 10,
+    "BackoffRate": 2,
+    "MaxDelaySeconds": 60,
+    "MaxAttempts": 12,
+}
+"""Retries of a plan to which AWS Organizations gave no answer: ten minutes, besides botocore's own patience."""
+
+_AGAIN_SECONDS = 60
+"""Seconds between two runs for accounts that are not ready yet."""
+
+
+def definition(context: StackContext, settle: int = 120) -> dict[str, Any]:
     """Return the state machine in Amazon States Language.
 
     Its input is any event, its output the last function's answer.
+
+    Args:
+        settle: seconds that pass before the first run for a new account.
     """
+    planning = {
+        "run_id.$": "$$.Execution.Name",
+        # Not the execution's start: an event about a new account has waited since.
+        "started.$": "$$.State.EnteredTime",
+        "event.$": "$",
+    }
+    failed = {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Report Failure"}
     return {
         "Comment": "A run: compare every account that an event concerns with the source, write what differs",
         "TimeoutSeconds": _RUN_SECONDS,
-        "StartAt": "Plan",
+        "StartAt": "Wait First?",
         "States": {
-            "Plan": _invoke(
-                context,
-                FunctionName.PLAN,
-                {
-                    "run_id.$": "$$.Execution.Name",
-                    "started.$": "$$.Execution.StartTime",
-                    "event.$": "$",
-                },
-            )
+            "Wait First?": {
+                "Type": "Choice",
+                "Choices": [
+                    {
+                        "Or": [
+                            *(
+                                _equals("$.detail.eventName", name)
+                                for name in ("CreateAccountResult", *OrganizationCall.joined())
+                            ),
+                            *(_equals("$['detail-type']", name) for name in OrganizationCall.joined()),
+                        ],
+                        "Next": "Settle",
+                    },
+                    _equals("$['detail-type']", OwnEvent.NOT_READY) | {"Next": "Wait For Accounts"},
+                ],
+                "Default": "Plan",
+            },
+            # Without the lease: other runs go on meanwhile.
+            "Settle": {"Type": "Wait", "Seconds": settle, "Next": "Plan"},
+            "Wait For Accounts": {"Type": "Wait", "Seconds": _AGAIN_SECONDS, "Next": "Plan"},
+            "Plan": _invoke(context, FunctionName.PLAN, planning)
             | {
+                "Retry": [_RETRY_PLAN, *_RETRY],
                 "OutputPath": "$.Payload",
-                "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Report Failure"}],
+                "Catch": [
+                    {"ErrorEquals": _RETRY_PLAN["ErrorEquals"], "ResultPath": None, "Next": "Plan Once More"},
+                    failed,
+                ],
                 "Next": "Choose",
             },
+            # AWS Organizations did not answer for so long: the run ends, with receipts where the accounts are known.
+            "Plan Once More": _invoke(context, FunctionName.PLAN, planning | {"last": True})
+            | {"OutputPath": "$.Payload", "Catch": [failed], "Next": "Choose"},
             "Choose": {
                 "Type": "Choice",
                 "Choices": [
@@ -90,6 +133,11 @@ def definition(context: StackContext) -> dict[str, Any]:
             | {"OutputPath": "$.Payload", "End": True},
         },
     }
+
+
+def _equals(variable: str, value: str) -> dict[str, Any]:
+    """Return the test of a text that may be absent."""
+    return {"And": [{"Variable": variable, "IsPresent": True}, {"Variable": variable, "StringEquals": str(value)}]}
 
 
 def _process(context: StackContext) -> dict[str, Any]:
@@ -153,6 +201,7 @@ class SyncStateMachine(pulumi.ComponentResource):
         context: StackContext,
         *,
         key: pulumi.Input[str],
+        settle: int,
         tracing: bool,
         log_retention_days: int,
         functions: list[pulumi.Resource],
@@ -186,7 +235,7 @@ class SyncStateMachine(pulumi.ComponentResource):
             name=context.prefix,
             type="STANDARD",
             role_arn=role.arn,
-            definition=canonical_json(definition(context)),
+            definition=canonical_json(definition(context, settle)),
             logging_configuration={
                 "level": "ERROR",
                 "include_execution_data": False,

@@ -101,7 +101,9 @@ def begin(event: dict[str, Any], services: Services) -> dict[str, str]:
         return {**_NOTHING, "Status": InitialSyncStatus.PAUSED, "Started": now}
     if not needed:
         return {**_last(services), "Started": now}
-    trigger = OwnEvent.INITIAL_SYNC.document({"initiator": event["StackId"]})
+    trigger = OwnEvent.INITIAL_SYNC.document(
+        {"initiator": event["StackId"], "create": event["RequestType"] == "Create"}
+    )
     services.executions.start(run_id, trigger)
     # From here on silence is bad news, and an alarm takes it for that: nothing has ended yet.
     metrics.add_metric(Metric.HEARTBEAT, MetricUnit.Count, 1)

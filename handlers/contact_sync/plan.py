@@ -1,17 +1,24 @@
 """Entry point `plan`: from an event to a run with its batches, or to a refusal, or to the run that answers instead."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from orgsync.contact_sync.config import ContactSyncConfig
+from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.errors import (
     ConfigurationUnreadable,
+    HandedOver,
     KindNotConfigured,
+    NoAccount,
+    NotActive,
+    NotYet,
+    OrganizationUnreadable,
     Paused,
     Refusal,
     RevisionLost,
@@ -21,35 +28,49 @@ from orgsync.contact_sync.core.lease import LeasedRun
 from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run, RunStatus
-from orgsync.contact_sync.core.selection import gather
+from orgsync.contact_sync.core.selection import Selection, gather
 from orgsync.contact_sync.core.trigger import parse_trigger
 from orgsync.contact_sync.finalize import check_holder, release_lease
-from orgsync.contact_sync.names import Metric, PlanResult
+from orgsync.contact_sync.names import Cause, Metric, OrganizationCall, PlanResult
 from orgsync.contact_sync.services import Services
 from orgsync.shared.clock import as_timestamp, timestamp
+from orgsync.shared.errors import Temporary, Throttled
 from orgsync.shared.telemetry import entry_point, logger, metrics
+
+_FRESH = timedelta(minutes=2)
+"""The time in which the permissions of a role that was just made may still be refused [doc]."""
+
+_UNIT_CALLS = [call for call in OrganizationCall if not call.subject]
+"""Calls that matter for the paths of `excluded_units` alone."""
 
 
 @entry_point
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer one execution's event; see `plan`."""
-    return plan(event["run_id"], event["started"], event["event"], Services.of_environment())
+    services, last = Services.of_environment(), event.get("last", False)
+    return plan(event["run_id"], event["started"], event["event"], services, last=last)
 
 
-def plan(run_id: str, started: str, event: Any, services: Services, batch_size: int = 1000) -> dict[str, Any]:
+def plan(
+    run_id: str, started: str, event: Any, services: Services, batch_size: int = 1000, *, last: bool = False
+) -> dict[str, Any]:
     """Plan the run that answers an event. Asked again for the same run it goes on where it was.
 
     Args:
+        last: whether nobody asks again: what may pass ends the run now, with receipts where the accounts are known.
         batch_size: accounts a batch. Writing everything of one account takes 0.6 s at quota, so that a batch of
             the default size fits into a function's life, and the few idle seconds between two weigh little.
 
     Returns:
         `outcome` (`names.PlanResult`) and `run_id`; with `process` where the batches are;
         with `refused` the `refusal`; with `merged` the run `into` which it went.
+
+    Raises:
+        Temporary, Throttled: AWS Organizations does not answer now; to be asked again, unless this was the last time.
     """
     metrics.add_metric(Metric.TRIGGERS, MetricUnit.Count, 1)
     try:
-        return _plan(run_id, started, event, services, batch_size)
+        return _plan(run_id, started, event, services, batch_size, last)
     except RevisionLost:
         known = services.states.run(run_id)
         if known is None or not _decided(known):
@@ -65,7 +86,7 @@ def _decided(run: Run) -> bool:
     return run.planned or run.status is not RunStatus.IN_PROGRESS
 
 
-def _plan(run_id: str, started: str, event: Any, services: Services, batch_size: int) -> dict[str, Any]:
+def _plan(run_id: str, started: str, event: Any, services: Services, batch_size: int, last: bool) -> dict[str, Any]:
     known = services.states.run(run_id)
     if known and _decided(known):
         if known.planned and not known.closed:
@@ -75,17 +96,19 @@ def _plan(run_id: str, started: str, event: Any, services: Services, batch_size:
     try:
         request = parse_trigger(event, run_id=run_id, management=services.management, writer=services.writer)
         version, config, unreadable = _configuration(known, services)
-        request = _configured(request, config)
+        request = _configured(request, config, event)
     except Refusal as refusal:
         metrics.add_metric(Metric.TRIGGERS_REFUSED, MetricUnit.Count, 1)
         source = event.get("source") if isinstance(event, dict) else None
         logger.info("event refused", run_id=run_id, reason=refusal.code, detail=str(refusal), source=source)
         # A run that was handed the lease and is refused (paused meanwhile) must not keep it.
         release_lease(run_id, services)
-        return _answer(PlanResult.REFUSED, run_id, refusal={"reason": refusal.code, "source": source or "unknown"})
+        named = source[: Request.MAX_TEXT] if isinstance(source, str) and source else "unknown"
+        return _answer(PlanResult.REFUSED, run_id, refusal={"reason": refusal.code, "source": named})
 
-    started = as_timestamp(started) or timestamp(services.clock.now())
-    asking = LeasedRun(run_id, request.at(started))
+    now = services.clock.now()
+    started = as_timestamp(started) or timestamp(now)
+    asking = LeasedRun(run_id, _timed(request, started, timestamp(now)))
     leased = services.states.update_lease(lambda lease: lease.acquire(asking, services.new_id()))
     if leased.run_id != run_id:
         return _merge(asking, started, leased.run_id, services)
@@ -100,6 +123,9 @@ def _plan(run_id: str, started: str, event: Any, services: Services, batch_size:
         source_account=services.management,
         everyone=bool(request.everyone),
         config_version=version,
+        fresh_until=timestamp(now + _FRESH) if request.fresh else None,
+        new_accounts=request.new_accounts,
+        rest=request.rest,
         revision=known.revision if known else 0,
     )
     # From here on no earlier plan of this run can save a header, and this one writes batches of its own.
@@ -107,9 +133,16 @@ def _plan(run_id: str, started: str, event: Any, services: Services, batch_size:
     run = replace(run, attempt=run.revision)
     receipts: Sequence[Receipt] = ()
     try:
-        run, receipts = asyncio.run(_gather(run, request, config, unreadable, batch_size, services))
-    except RunError as error:
-        run = replace(run, error=error.code, detail=str(error))
+        try:
+            run, receipts = asyncio.run(_gather(run, request, config, unreadable, batch_size, services))
+        except (Temporary, Throttled) as error:
+            if not last:
+                raise
+            given_up = OrganizationUnreadable(error.code)
+            run, receipts = asyncio.run(_gather(run, request, config, given_up, batch_size, services))
+    except (RunError, Temporary, Throttled) as error:
+        ended = error if isinstance(error, RunError) else OrganizationUnreadable(error.code)
+        run = replace(run, error=ended.code, detail=str(ended))
     services.bucket.write_skipped(run_id, receipts, run.attempt)
     # Recorded once the header says that the plan is final: receipts of a plan that was given up would keep the
     # next one's accounts from being worked on.
@@ -132,13 +165,24 @@ def _configuration(
         return 0, ContactSyncConfig(), error
 
 
-def _configured(request: Request, config: ContactSyncConfig) -> Request:
+def _configured(request: Request, config: ContactSyncConfig, event: Any) -> Request:
     if config.paused:
         raise Paused("by configuration")
+    call = event["detail"].get("eventName")
+    if request.cause is Cause.ACCOUNT_CHANGED and call in _UNIT_CALLS and not config.excluded_units:
+        raise NoAccount("a unit changed, and none is excluded")
     wanted = request.only(config.contact_types)
-    if not wanted.kinds():
+    if not wanted.kinds() and not wanted.rest:
         raise KindNotConfigured(", ".join(sorted(request.kinds())))
     return wanted
+
+
+def _timed(request: Request, started: str, now: str) -> Request:
+    """Give a request the times that its event did not say; no account is new in the future."""
+    joined = request.accounts if request.cause in (Cause.ACCOUNT_CREATED, Cause.ACCOUNT_JOINED) else ()
+    heard = request.new_accounts or dict.fromkeys(joined, started)
+    new_accounts = {account: min(since, now) for account, since in heard.items()}
+    return replace(request, triggered_at=request.triggered_at or started, new_accounts=new_accounts)
 
 
 def _merge(asking: LeasedRun, started: str, into: str, services: Services) -> dict[str, Any]:
@@ -172,12 +216,21 @@ async def _gather(
 ) -> tuple[Run, Sequence[Receipt]]:
     """List the accounts, read the source and write batches; return the header, and receipts of what no batch holds.
 
+    What a run before left comes first, in that run's order: a batch stays before the batches after it, so that
+    however often a run makes way, each comes to its end.
+
     Raises:
         RunError: the accounts cannot be listed.
     """
     services.organization.check_management()
+    rest, new_accounts = _rest(request.rest, services) if request.rest else ([], {})
+    run = replace(run, new_accounts={**new_accounts, **run.new_accounts})
+    left = {target.account: frozenset(target.kinds) for part in rest for target in part}
+    accounts = {
+        one: request.accounts.get(one, frozenset()) | left.get(one, frozenset()) for one in (*left, *request.accounts)
+    }
     source, selection, error = await gather(
-        request,
+        replace(request, accounts=accounts).only(config.contact_types),
         config,
         management=services.management,
         contacts=services.contacts,
@@ -187,13 +240,64 @@ async def _gather(
         given_up=unreadable,
     )
     run = source.noted_in(run)
-    receipts = selection.receipts(timestamp(services.clock.now()))
+    receipts = _receipts(selection, run, config, services)
     if error:
         return replace(run, error=error.code, detail=str(error)), receipts
-    parts = selection.batches(batch_size, run.run_id)
+    parts = _batches(selection, rest, batch_size, run.run_id)
     services.bucket.write_batches(run.run_id, parts, run.attempt)
     deletions = frozenset(kind for target in selection.targets for kind in target.deletions)
     return replace(run, batches=len(parts), deletions=deletions), receipts
+
+
+def _rest(run_id: str, services: Services) -> tuple[list[list[Target]], Mapping[str, str]]:
+    """Return what a run that made way has not compared, by batch, and which of its accounts were new."""
+    run = services.states.run(run_id)
+    parts = []
+    for number in range(run.batches if run else 0):
+        batch = services.bucket.batch(run_id, number, run.attempt if run else 1)
+        accounts = [target.account for target in batch]
+        final = {
+            (receipt.account, receipt.kind)
+            for receipt in services.states.receipts(run_id, (min(accounts), max(accounts)) if accounts else None)
+            if receipt.error != HandedOver.__name__
+        }
+        missing = [
+            replace(target, kinds=tuple(kind for kind in target.kinds if (target.account, kind) not in final))
+            for target in batch
+        ]
+        parts.append([target for target in missing if target.kinds])
+    return [part for part in parts if part], run.new_accounts if run else {}
+
+
+def _batches(
+    selection: Selection, rest: Sequence[Sequence[Target]], size: int, run_id: str
+) -> list[tuple[Target, ...]]:
+    """Return the batches of a rest, in its order, and then those of the others.
+
+    The others join the last batch of the rest while it has room, unless it is also the first: an account never
+    falls behind one that came later, and batches stay few.
+    """
+    targets = {target.account: target for target in selection.targets}
+    parts = [tuple(targets.pop(one.account) for one in part if one.account in targets) for part in rest]
+    parts = [part for part in parts if part]
+    others = list(targets.values())
+    if len(parts) > 1:
+        room = max(size - len(parts[-1]), 0)
+        parts[-1] = tuple(sorted((*parts[-1], *others[:room]), key=lambda target: target.account))
+        others = others[room:]
+    return [*parts, *replace(selection, targets=tuple(others)).batches(size, run_id)]
+
+
+def _receipts(selection: Selection, run: Run, config: ContactSyncConfig, services: Services) -> list[Receipt]:
+    """Return the receipts of what no batch holds; a new account that is not ACTIVE is not ready yet."""
+    now = services.clock.now()
+    unready = run.unready(now, config.new_accounts.patience)
+    return [
+        replace(receipt, error=NotYet.__name__)
+        if receipt.error == NotActive.__name__ and receipt.account in unready
+        else receipt
+        for receipt in selection.receipts(timestamp(now))
+    ]
 
 
 def _planned(run: Run, services: Services) -> dict[str, Any]:

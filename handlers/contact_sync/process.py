@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from random import Random
 from typing import Any, TypeVar
 
@@ -15,12 +16,14 @@ from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.account_sync import SyncContext
 from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.errors import OutOfTime, RunStopped, SystemFailure
+from orgsync.contact_sync.core.handover import UntilHandover
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.worker import process_batch
 from orgsync.contact_sync.finalize import CONTROL_SECONDS, STOP_CHECK_SECONDS
 from orgsync.contact_sync.names import Kind, Metric
 from orgsync.contact_sync.services import Services
+from orgsync.shared.aws import LONGEST_CALL
 from orgsync.shared.breaker import CircuitBreaker
 from orgsync.shared.clock import timestamp
 from orgsync.shared.errors import StoreFailed
@@ -71,7 +74,7 @@ def process(
             asked again the batch is done, and asked in vain its accounts end as `WorkerDied`.
     """
     run = services.states.run(run_id)
-    if run is None or run.status is not RunStatus.IN_PROGRESS or run.error:
+    if run is None or run.status is not RunStatus.IN_PROGRESS or run.error or services.states.lease().made_way(run_id):
         return {"done": True}
     if not run.planned:
         raise SystemFailure("the run is not planned")
@@ -87,7 +90,7 @@ def process(
     Random(f"{run_id}/{batch}").shuffle(missing)
     known = services.states.breakers(run_id)
     breaker, throttles = CircuitBreaker(cause=next(filter(None, known.values()), None)), Counter[str]()
-    life = _Life(run, services, remaining, intents)
+    life = _Life(run, batch, services, remaining, intents)
     done = asyncio.run(life.work(missing, config, breaker, throttles, concurrency))
     if breaker.cause and not any(known.values()):
         services.states.save_breakers(run_id, {_EVERY_OPERATION: breaker.cause})
@@ -113,11 +116,16 @@ class _Life:
     def __init__(
         self,
         run: Run,
+        batch: int,
         services: Services,
         remaining: Callable[[], float],
         intents: Mapping[tuple[str, Kind], tuple[str, ...]],
     ) -> None:
         self._run = run
+        self._contacts = UntilHandover(services.contacts)
+        # A run makes way once it has compared an account itself: else a change in every minute could keep it from
+        # ever coming to what a run before it has left.
+        self._compared = batch > 0
         self._services = services
         self._remaining = remaining
         self._earlier_intents = intents
@@ -141,8 +149,9 @@ class _Life:
             ThreadPoolExecutor(_CONTROL_THREADS) as self._control,
             ThreadPoolExecutor(_RECEIPT_THREADS) as self._saving,
         ):
+            run = self._run
             context = SyncContext(
-                services.contacts,
+                self._contacts,
                 services.organization,
                 self._run.source,
                 config,
@@ -152,6 +161,8 @@ class _Life:
                 self._earlier_intents,
                 breaker,
                 throttles,
+                run.unready(services.clock.now(), config.new_accounts.patience),
+                datetime.fromisoformat(run.fresh_until) if run.fresh_until else None,
             )
             working = asyncio.ensure_future(
                 process_batch(
@@ -160,13 +171,16 @@ class _Life:
                     self._emit,
                     concurrency=concurrency,
                     begin=self._begun.append,
-                    stop=lambda: self._remaining() < _BEGIN_NO_MORE,
+                    stop=lambda: self._contacts.begun or self._remaining() < _BEGIN_NO_MORE,
                     patience=max(self._remaining() - _LET_GO, 0),
                 )
             )
             watching = asyncio.ensure_future(self._watch_for_stop())
             await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
             watching.cancel()
+            if self._contacts.begun:
+                # What was sent has ended by then; what only waits for its token is the waiting run's.
+                await asyncio.wait((working,), timeout=LONGEST_CALL + 1)
             if not working.done():
                 working.cancel()
                 await asyncio.wait((working,))
@@ -176,8 +190,8 @@ class _Life:
                 done = working.result()
             except RunStopped:
                 return True
-            if done or self._brought or not self._begun:
-                return done
+            if done or self._brought or not self._begun or self._contacts.begun:
+                return done or self._contacts.begun
             # The next life would begin with the same accounts and end like this one.
             await self._emit([receipt for target in self._begun for receipt in self._out_of_time(target)])
             return len(self._begun) == len(targets)
@@ -192,7 +206,7 @@ class _Life:
         self._intents |= {(account, kind): changed for kind, changed in fields.items()}
 
     async def _emit(self, receipts: Sequence[Receipt]) -> None:
-        self._brought = True
+        self._brought = self._compared = True
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._saving, self._services.states.save_receipts, receipts, self._run.run_id)
         for receipt in receipts:
@@ -200,7 +214,12 @@ class _Life:
             log("account done", **receipt.to_json())
 
     async def _watch_for_stop(self) -> None:
-        while not await self._answered(self._services.states.is_stopped, self._run.run_id):
+        """Return when the run was stopped, or makes way for a change of the source."""
+        states, run_id = self._services.states, self._run.run_id
+        while not await self._answered(states.is_stopped, run_id):
+            if self._compared and await self._answered(states.update_lease, lambda lease: lease.preempt(run_id)):
+                self._contacts.begun = True
+                return
             await self._services.clock.sleep(STOP_CHECK_SECONDS)
 
     async def _answered(self, ask: Callable[..., _Answer], *arguments: object) -> _Answer:

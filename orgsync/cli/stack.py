@@ -15,6 +15,7 @@ from orgsync.contact_sync.adapters.organization import OrganizationsApi
 from orgsync.contact_sync.adapters.state_machine import StateMachine
 from orgsync.contact_sync.adapters.state_table import StateTable
 from orgsync.contact_sync.core.errors import OrganizationUnreadable
+from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.names import discovery_parameter
 from orgsync.shared import aws
 
@@ -43,6 +44,8 @@ class DeployedStack:
             UsageError: some are not; each is named with what is wrong.
         """
         accounts = tuple(dict.fromkeys(accounts))
+        if len(accounts) > Request.MAX_ACCOUNTS:
+            raise UsageError(f"--account: name {Request.MAX_ACCOUNTS} accounts at most; without any, all are meant")
         mistakes = [_mistake(account, self.management) for account in accounts]
         organization = OrganizationsApi(self.management)
         for number, account in enumerate(accounts):

@@ -80,6 +80,13 @@ class VerifyConfig(StrictModel):
         return tuple(self.delay * 2**i for i in range(self.max_attempts))
 
 
+class NewAccountsConfig(StrictModel):
+    """Accounts that were just created or have joined: AWS refuses calls about them for minutes; in seconds."""
+
+    settle: int = Field(default=120, ge=0, le=3600)
+    patience: int = Field(default=900, ge=0, le=24 * 3600)
+
+
 class Pace(StrictModel):
     """A quota: calls per second and how many may come at once."""
 
@@ -109,6 +116,7 @@ class ContactSyncConfig(StrictModel):
     on_source_delete: OnSourceDelete = OnSourceDelete.ALERT
     retry_config: RetryConfig = RetryConfig()
     verify_config: VerifyConfig = VerifyConfig()
+    new_accounts: NewAccountsConfig = NewAccountsConfig()
     pacing: Mapping[Operation, Pace] = Field(default_factory=dict)
     schedule: Annotated[str, AfterValidator(schedule_that_fires)] = "rate(1 day)"
     notification_settings: NotificationSettings = NotificationSettings()

@@ -7,6 +7,8 @@ notifies and counts.
 """
 
 import asyncio
+import uuid
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -20,6 +22,8 @@ from orgsync.contact_sync.core.errors import (
     BatchUnreadable,
     ConfigurationMissing,
     ConfigurationUnreadable,
+    HandedOver,
+    NotYet,
     Refusal,
     RevisionLost,
     SystemFailure,
@@ -33,7 +37,7 @@ from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.source import Source
 from orgsync.contact_sync.core.trigger import parse_trigger
-from orgsync.contact_sync.names import Cause, Metric, OwnEvent
+from orgsync.contact_sync.names import Cause, Kind, Metric, OwnEvent
 from orgsync.contact_sync.services import Services
 from orgsync.shared.aws import LONGEST_CALL
 from orgsync.shared.clock import as_timestamp, timestamp
@@ -43,7 +47,13 @@ from orgsync.shared.telemetry import logger, metrics
 
 # How long a difference waited is known only where a change triggered the run: a daily
 # pass may meet its first drifted account at any point of its way.
-_CHANGES = (Cause.SOURCE_CHANGED, Cause.MEMBER_CHANGED, Cause.ACCOUNT_CREATED, Cause.ACCOUNT_JOINED)
+_CHANGES = (
+    Cause.SOURCE_CHANGED,
+    Cause.MEMBER_CHANGED,
+    Cause.ACCOUNT_CREATED,
+    Cause.ACCOUNT_JOINED,
+    Cause.ACCOUNT_CHANGED,
+)
 STOP_CHECK_SECONDS = 5.0
 """Seconds after which a worker looks again whether its run was stopped: a stopped run must not write."""
 
@@ -104,7 +114,8 @@ def finalize(
         except RevisionLost:
             continue  # another was first: what the header says now decides what is left to do
         _read_again(run, _config(run, services), services)
-        release_lease(run_id, services)
+        _ask_again(run, services)
+        release_lease(run_id, services, run.left)
         return {"run_id": run_id, "status": run.status, "severity": run.severity, "counts": dict(run.counts)}
     raise RevisionLost(run_id)
 
@@ -117,14 +128,21 @@ def _close(run: Run, died: str | None, services: Services) -> Run:
     """
     if died and not run.error:
         run = replace(run, error=SystemFailure.__name__, detail=died)
+    if services.states.lease().made_way(run.run_id):
+        run = replace(run, preempted=True)
     lost: list[str] = []
     missing = list(_missing_receipts(run, services, lost))
-    if run.batches and (died or missing or run.status is RunStatus.STOPPED):
+    # A run that makes way leaves accounts to the next one, although its worker has ended.
+    if run.batches and (died or (missing and not run.preempted) or run.status is RunStatus.STOPPED):
         # Its worker may still be at it, and the next run must not start, nor be counted, beside it.
         if run.status is RunStatus.IN_PROGRESS:
             run = services.states.save_run(replace(run, status=RunStatus.STOPPED))
         asyncio.run(services.clock.sleep(_GRACE))
         missing = list(_missing_receipts(run, services, []))
+    if run.preempted:
+        # What waits must not wait for thousands of receipts of what was not compared.
+        run = services.states.save_run(run)
+        release_lease(run.run_id, services, run.left)
     if lost and not run.error:
         run = replace(run, error=BatchUnreadable.__name__, detail=", ".join(lost)[:_LONGEST_DETAIL])
     services.states.save_receipts(missing, run.run_id)
@@ -211,11 +229,40 @@ def _read_again(run: Run, config: ContactSyncConfig, services: Services) -> None
     logger.info("the source changed during the run", run_id=run.run_id, kinds=sorted(changed))
 
 
-def release_lease(run_id: str, services: Services) -> None:
-    """Free the lease, and start the run that waited for it."""
-    waiting = services.states.update_lease(lambda lease: lease.release(run_id))
+def release_lease(run_id: str, services: Services, rest: str | None = None) -> None:
+    """Free the lease, and start the run that waited for it.
+
+    Args:
+        rest: id of the run whose rest that one takes up.
+    """
+    waiting = services.states.update_lease(lambda lease: lease.release(run_id, rest))
     if waiting:
         _start_run(waiting, services)
+
+
+def _ask_again(run: Run, services: Services) -> None:
+    """Start an execution for the accounts that were not ready: it waits a minute first, and holds no lease meanwhile.
+
+    Its name follows from the run's, so that whoever finalizes the run once more starts no second one.
+    """
+    waiting = defaultdict[str, frozenset[Kind]](frozenset)
+    for account in run.new_accounts:
+        for receipt in services.states.receipts(run.run_id, (account, account)):
+            if receipt.error == NotYet.__name__:
+                waiting[account] |= {receipt.kind}
+    if not waiting:
+        return
+    run_id = f"not-ready-{uuid.uuid5(uuid.NAMESPACE_OID, run.run_id)}"
+    request = Request(
+        run.cause,
+        run.initiator,
+        run.triggered_at,
+        accounts=waiting,
+        event_ids=(run_id,),
+        initiators=run.initiators,
+        new_accounts={account: run.new_accounts[account] for account in waiting},
+    )
+    services.executions.start(run_id, OwnEvent.NOT_READY.document(request.bounded().to_json()))
 
 
 def _start_run(run: LeasedRun, services: Services) -> None:
@@ -266,6 +313,7 @@ def _unplanned_run(run_id: str, event: Any, started: str | None, services: Servi
         initiators=request.initiators,
         source_account=services.management,
         everyone=bool(request.everyone),
+        rest=request.rest,
     )
 
 
@@ -306,7 +354,8 @@ def _missing_receipts(run: Run, services: Services, lost: list[str]) -> Iterator
         intents = services.states.intents(run.run_id, between) if missing else {}
         for account, kind in missing:
             changed = intents.get((account, kind), ())
-            yield Receipt(account, kind, Status.FAILED, at, changed, WorkerDied.__name__)
+            status = Status.SKIPPED if run.preempted else Status.FAILED
+            yield Receipt(account, kind, status, at, changed, (HandedOver if run.preempted else WorkerDied).__name__)
 
 
 def _report(run: Run, services: Services) -> Iterator[dict[str, Any]]:

@@ -87,6 +87,7 @@ class OwnEvent(StrEnum):
     INITIAL_SYNC = "Initial Sync"
     OPERATOR = "Operator"
     PENDING = "Pending Request"
+    NOT_READY = "Accounts Not Ready"
 
     @staticmethod
     def source() -> str:
@@ -175,13 +176,11 @@ class ContactCall:
 
     Attributes:
         event_source: the service's name in the event.
-        kinds: what the call may change.
-        names_kind: the call must say which alternate contact it changes, be it masked.
+        kinds: what the call may change; which of them stands in a parameter, unless that is cut off or masked.
     """
 
     event_source: str
     kinds: frozenset[Kind]
-    names_kind: bool = False
 
     ACCOUNT_PARAMETERS: ClassVar = ("accountId", "AccountId")
     KIND_PARAMETERS: ClassVar = ("alternateContactType", "AlternateContactType")
@@ -200,12 +199,42 @@ _ACCOUNT_API, _CONSOLE = "account.amazonaws.com", "billingconsole.amazonaws.com"
 
 _CONTACT_CALLS: Mapping[str, ContactCall] = {
     Operation.PUT_PRIMARY: ContactCall(_ACCOUNT_API, frozenset({Kind.PRIMARY})),
-    Operation.PUT_ALTERNATE: ContactCall(_ACCOUNT_API, ALTERNATES, names_kind=True),
-    Operation.DELETE_ALTERNATE: ContactCall(_ACCOUNT_API, ALTERNATES, names_kind=True),
+    Operation.PUT_ALTERNATE: ContactCall(_ACCOUNT_API, ALTERNATES),
+    Operation.DELETE_ALTERNATE: ContactCall(_ACCOUNT_API, ALTERNATES),
     # The billing console's names for the same edits.
     "SetContactAddress": ContactCall(_CONSOLE, frozenset({Kind.PRIMARY})),
     "SetAdditionalContacts": ContactCall(_CONSOLE, ALTERNATES),
 }
+
+
+class OrganizationCall(StrEnum):
+    """A call of AWS Organizations that changes what accounts should hold: where they stand, how they are tagged.
+
+    A unit's name or end changes what the paths of `excluded_units` mean. Event rule, parser and the fields that are
+    passed on all follow from this list.
+    """
+
+    MOVE = "MoveAccount"
+    TAG = "TagResource"
+    UNTAG = "UntagResource"
+    CREATE_UNIT = "CreateOrganizationalUnit"
+    RENAME_UNIT = "UpdateOrganizationalUnit"
+    DELETE_UNIT = "DeleteOrganizationalUnit"
+
+    @staticmethod
+    def joined() -> tuple[str, ...]:
+        """Return the names of the event of an account that joined, in the two forms of its kind.
+
+        It is no call, and which of them AWS sends is not known.
+        """
+        return ("AccountJoinedOrganization", "Account Joined Organization")
+
+    @property
+    def subject(self) -> tuple[str, ...]:
+        """Return the request parameter that names the account or other resource, in both casings; none of a unit's."""
+        if self is OrganizationCall.MOVE:
+            return ContactCall.ACCOUNT_PARAMETERS
+        return ("resourceId", "ResourceId") if self in (OrganizationCall.TAG, OrganizationCall.UNTAG) else ()
 
 
 class Metric(StrEnum):
@@ -236,6 +265,7 @@ class Cause(StrEnum):
     SOURCE_CHANGED = "source_changed"
     ACCOUNT_CREATED = "account_created"
     ACCOUNT_JOINED = "account_joined"
+    ACCOUNT_CHANGED = "account_changed"
     MEMBER_CHANGED = "member_changed"
     SCHEDULE = "schedule"
     OPERATOR = "operator"

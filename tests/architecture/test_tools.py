@@ -26,7 +26,7 @@ def test_a_retired_word_is_found_in_code_and_documents(tmp_path: Path, monkeypat
 
 
 def test_the_path_of_one_event_is_short() -> None:
-    """A reader meets at most ninety-eight names from the rule to the receipt, and the path holds both ends."""
+    """A reader meets a bounded number of names from the rule to the receipt, and the path holds both ends."""
     modules = reading_path.path()
     assert {*reading_path.STARTS, *reading_path.ENDS} <= set(modules)
     assert len(reading_path.names(modules)) <= reading_path.LIMIT

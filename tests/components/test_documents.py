@@ -172,7 +172,7 @@ def test_step_functions_accepts_the_definition(context: StackContext, tmp_path: 
 def test_every_task_is_done_again_after_a_killed_process(context: StackContext) -> None:
     """Each call of a function is retried on anything, and named a time-out."""
     tasks = [state for _, state in states_of(state_machine.definition(context)) if state["Type"] == "Task"]
-    assert len(tasks) == 4
+    assert len(tasks) == 5
     for task in tasks:
         assert task["Retry"][-1]["ErrorEquals"] == ["States.ALL"]
         assert task["TimeoutSeconds"] > FunctionName.longest_life()
@@ -181,9 +181,34 @@ def test_every_task_is_done_again_after_a_killed_process(context: StackContext) 
 def test_whatever_fails_is_reported(context: StackContext) -> None:
     """Plan and the map end in a report when they fail; a batch lets the others go on."""
     states = dict(states_of(state_machine.definition(context)))
-    assert [states[name]["Catch"][0]["Next"] for name in ("Plan", "Process")] == ["Report Failure", "Report Failure"]
+    for name in ("Plan", "Plan Once More", "Process"):
+        assert states[name]["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
+        assert states[name]["Catch"][-1]["Next"] == "Report Failure"
     assert states["Batch"]["Catch"][0]["Next"] == "Batch Ended"
     assert "error.$" in states["Report Failure"]["Parameters"]["Payload"]
+
+
+def test_an_organization_that_does_not_answer_is_waited_for(context: StackContext) -> None:
+    """Throttled while planning: asked again for many minutes, and then once more by a plan that ends the run."""
+    states = dict(states_of(state_machine.definition(context)))
+    retrier, catcher = states["Plan"]["Retry"][0], states["Plan"]["Catch"][0]
+    assert retrier["ErrorEquals"] == catcher["ErrorEquals"]
+    assert {"Throttled", "ServiceFailed", "NetworkFailed"} <= set(retrier["ErrorEquals"])
+    pauses = [
+        min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** number, retrier["MaxDelaySeconds"])
+        for number in range(retrier["MaxAttempts"])
+    ]
+    assert 5 * 60 < sum(pauses) < 30 * 60
+    assert states[catcher["Next"]]["Parameters"]["Payload"]["last"] is True
+
+
+@pytest.mark.parametrize("settle", [0, 1, 120, 3600])
+def test_a_new_account_settles_without_the_lease(context: StackContext, settle: int) -> None:
+    """The events of new accounts wait before any function is called; accounts that were not ready wait a minute."""
+    states = state_machine.definition(context, settle)["States"]
+    assert states["Settle"] == {"Type": "Wait", "Seconds": settle, "Next": "Plan"}
+    assert states["Wait For Accounts"]["Seconds"] == 60
+    assert states["Wait First?"]["Default"] == "Plan"
 
 
 def test_the_machine_knows_every_outcome_of_a_plan(context: StackContext) -> None:

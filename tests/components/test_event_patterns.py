@@ -8,19 +8,15 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
-from orgsync.components.contact_sync.event_patterns import EventRule, event_rules
 from orgsync.components.contact_sync.event_rules import run_died
-from orgsync.components.contact_sync.member_patterns import member_rule
 from orgsync.components.contact_sync.resource_names import state_machine_arn
 from orgsync.components.shared.stack_context import StackContext
+from orgsync.contact_sync.names import OrganizationCall
+from tests.event_bus import RULES, Event, matches, transformed
 
 CANARY = "canary@values.example"
 
-CONTEXT = StackContext("orgsync-dev-contact-sync", "dev", "aws", "us-east-1", "100000000001", "o-aaaabbbbcc")
-RULES: dict[str, EventRule] = {**event_rules(), "member-changed": member_rule(CONTEXT)}
 PICKING = sorted(name for name, rule in RULES.items() if rule.paths)
-
-Event = dict[str, Any]
 
 
 def event(
@@ -42,24 +38,6 @@ def event(
         "region": "us-east-1",
         "detail": {"eventName": name, "eventSource": f"{service}.amazonaws.com", "eventID": "e-1", **detail},
     }
-
-
-def matches(rule: str, sent: Any) -> bool:
-    return bool(EventPattern.load(json.dumps(RULES[rule].pattern)).matches_event(sent))
-
-
-def rendered(rule: str, sent: Event) -> Event:
-    """Return a transformer's output as EventBridge makes it: a path that leads nowhere leaves nothing."""
-    shape = RULES[rule]
-
-    def value(match: re.Match[str]) -> str:
-        found: Any = sent
-        for step in shape.paths[match[1]].removeprefix("$.").split("."):
-            found = found.get(step, {}) if isinstance(found, dict) else {}
-        return found if isinstance(found, str) else ""
-
-    made: Event = json.loads(re.sub(r"<(\w+)>", value, shape.template))
-    return made
 
 
 @pytest.mark.parametrize("name", ["PutContactInformation", "PutAlternateContact", "DeleteAlternateContact"])
@@ -96,6 +74,31 @@ def test_a_new_account_starts_a_run() -> None:
     joined = event("AccountJoinedOrganization", source="aws.organizations", detail_type="Something New")
     assert matches("account-joined", joined)
     assert not matches("account-joined", created)
+    named_by_type = event("SomethingElse", source="aws.organizations", detail_type="Account Joined Organization")
+    assert matches("account-joined", named_by_type)
+
+
+@pytest.mark.parametrize("call", OrganizationCall)
+def test_a_change_of_the_organization_starts_a_run(call: OrganizationCall) -> None:
+    """Units and tags of accounts decide what they should hold; a refused call changed nothing."""
+    parameters = dict.fromkeys(call.subject, "200000000001")
+    sent = event(call, source="aws.organizations", service="organizations", requestParameters=parameters)
+    assert matches("organization-changed", sent)
+    for rule in RULES.keys() - {"organization-changed"}:
+        assert not matches(rule, sent)
+    sent["detail"]["errorCode"] = "AccessDeniedException"
+    assert not matches("organization-changed", sent)
+
+
+@pytest.mark.parametrize("service", ["account", "billingconsole"])
+@pytest.mark.parametrize("detail_type", ["AWS API Call via CloudTrail", "AWS Console Action via CloudTrail"])
+@pytest.mark.parametrize("source", ["aws.account", "aws.billingconsole", "aws.signin"])
+def test_a_members_own_edit_is_forwarded_whatever_made_it(service: str, detail_type: str, source: str) -> None:
+    """By API or console; only AWS has sources of its own prefix, so nobody else can make such an event up."""
+    name = "PutAlternateContact" if service == "account" else "SetAdditionalContacts"
+    sent = event(name, source=source, detail_type=detail_type, service=service) | {"account": "200000000001"}
+    assert matches("member-changed", sent)
+    assert not matches("member-changed", sent | {"source": "com.example"})
 
 
 def test_a_run_that_died_is_distinguished_from_its_batches(context: StackContext) -> None:
@@ -131,7 +134,7 @@ def test_no_contact_value_becomes_an_input(rule: str, casing: Callable[[str], st
         userIdentity={"arn": "arn:aws:iam::100000000001:user/ann", "userName": CANARY},
         additionalEventData=CANARY,
     )
-    passed = rendered(rule, sent)
+    passed = transformed(rule, sent)
     assert CANARY not in json.dumps(passed)
     assert passed["detail"]["requestParameters"][casing("alternateContactType")] == "SECURITY"
     assert passed["detail"]["userIdentity"]["arn"] == "arn:aws:iam::100000000001:user/ann"
@@ -140,7 +143,7 @@ def test_no_contact_value_becomes_an_input(rule: str, casing: Callable[[str], st
 @pytest.mark.parametrize("rule", PICKING)
 def test_what_is_passed_on_is_an_event_again(rule: str) -> None:
     """The input has an event's envelope, also when the event had next to nothing in it."""
-    passed = rendered(rule, {"source": "aws.account", "detail-type": "t", "detail": {"eventName": "n"}})
+    passed = transformed(rule, {"source": "aws.account", "detail-type": "t", "detail": {"eventName": "n"}})
     assert set(passed) == {"id", "source", "detail-type", "account", "time", "region", "detail"}
     assert passed["detail"]["eventName"] == "n"
     assert passed["id"] == ""
@@ -158,7 +161,7 @@ def test_every_placeholder_stands_in_quotes(rule: str) -> None:
 def test_the_new_account_passes() -> None:
     """A created account's id, state and reason reach the plan."""
     status = {"state": "SUCCEEDED", "accountId": "200000000009", "accountName": "****"}
-    passed = rendered(
+    passed = transformed(
         "account-created", event("CreateAccountResult", serviceEventDetails={"createAccountStatus": status})
     )
     assert passed["detail"]["serviceEventDetails"]["createAccountStatus"] == {

@@ -100,11 +100,18 @@ def test_recorded_samples_start_a_run(context: StackContext, file: str) -> None:
     "event",
     [
         call("GetAlternateContact"),
-        call(source="aws.billing"),
+        call(detail={**call()["detail"], "eventSource": "billing.amazonaws.com"}),
+        call(source="com.example"),
         call(detail={**call()["detail"], "errorCode": "AccessDenied"}),
         call(caller=MANAGEMENT),
     ],
-    ids=["a read", "another service", "a refused call", "a call of the management account"],
+    ids=[
+        "a read",
+        "another service",
+        "a source that is not AWS's",
+        "a refused call",
+        "a call of the management account",
+    ],
 )
 def test_anything_else_stays_in_the_member(context: StackContext, event: Event) -> None:
     """Calls that changed nothing, and those of the management account itself: our own writes must never come back."""
@@ -123,10 +130,7 @@ def test_the_bus_lets_in_the_organization_with_aws_own_events_only(context: Stac
     assert (statement["Action"], statement["Resource"]) == ("events:PutEvents", BUS)
     assert statement["Condition"] == {
         "StringEquals": {"aws:PrincipalOrgID": ORGANIZATION, "events:eventBusInvocation": "true"},
-        "ForAllValues:StringEquals": {
-            "events:detail-type": ["AWS API Call via CloudTrail"],
-            "events:source": ["aws.account"],
-        },
+        "ForAllValues:StringLike": {"events:detail-type": "AWS * via CloudTrail", "events:source": ["aws.*"]},
     }
     # Parliament reads identities' policies: without its principal, action, resource and conditions are judged.
     identity = {key: value for key, value in statement.items() if key != "Principal"}

@@ -107,7 +107,7 @@ def test_a_deployment_writes_its_configuration_and_starts_a_run(world: World) ->
     assert world.executions.events()[RUN] == {
         "source": "orgsync",
         "detail-type": "Initial Sync",
-        "detail": {"initiator": STACK},
+        "detail": {"initiator": STACK, "create": True},
     }
     assert (data["RunId"], data["Status"]) == (RUN, "running")
     assert all(isinstance(value, str) for value in data.values()), "CloudFormation attributes are texts"

@@ -1,8 +1,10 @@
 import asyncio
 import contextlib
 from datetime import timedelta
+from functools import partial
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgsync.contact_sync.config import parse
@@ -18,6 +20,7 @@ from orgsync.sandbox.contact_sync.simulation import (
 from orgsync.sandbox.model.account import AccountService, ApiError, CallerIdentity
 from orgsync.sandbox.model.organization import MANAGEMENT, OrganizationModel, make
 from orgsync.sandbox.model.quotas import AWS
+from tests.timed import TimedWorld
 
 
 def source_event(kind: Kind, casing: str) -> dict[str, object]:
@@ -74,6 +77,40 @@ def test_a_change_is_answered_by_a_first_write_within_five_minutes(
     run(work())
     assert len(writes) == accounts
     assert writes[0] <= timedelta(minutes=5).total_seconds()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    edited=st.sampled_from(Kind),
+    passing=st.one_of(st.none(), st.sampled_from(Kind)),
+    accounts=st.integers(1, 250),
+    share=st.floats(0, 1),
+    batch_size=st.integers(10, 1000),
+)
+def test_a_change_in_the_midst_of_a_pass_is_answered_as_soon(
+    edited: Kind, passing: Kind | None, accounts: int, share: float, batch_size: int
+) -> None:
+    """Feature: aws-contact-sync, Property 1: Contact Change Detection Timing.
+
+    The same holds while a run goes on, of any cause and of any kinds, at any moment of it: it makes way, the old
+    value is written no longer than what was under way, and in the end every account holds the new one.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        world = TimedWorld(make(accounts % 5, accounts, MANAGEMENT), patch)
+        world.services.configs.write({}, at=world.now(), by="test")
+        moment = share * accounts * (0.8 if passing is None else 0.25)
+        world.timeline.at(moment, partial(world.edit_source, edited, "New Name"))
+        whole = {"source": "orgsync", "detail-type": "Schedule", "detail": {}}
+        world.start("pass", source_event(passing, "camel") if passing else whole, world.now())
+        world.live("pass", batch_size=batch_size)
+        if world.timeline.now < moment:
+            return  # the pass was over before
+        written = [(at - moment, value) for at, _, kind, value in world.written if kind == edited and at > moment]
+        first = next((after for after, value in written if value == "New Name"), None)
+        assert first is not None
+        assert first <= timedelta(minutes=1).total_seconds()
+        assert all(after <= 20 for after, value in written if value != "New Name")
+        assert world.differing([str(edited)]) == []
 
 
 async def use_quotas(service: AccountService, rate: float) -> None:

@@ -41,6 +41,15 @@ def test_with_aws_quotas_the_stack_keeps_its_own_pace() -> None:
     assert overlay(scenario(quotas="aws"), {}) == {}
 
 
+def test_patience_with_new_accounts_passes_as_fast_as_wait_states() -> None:
+    """A sixtieth of the patience that is asked for, or of the product's own, in which functions can still ask again."""
+    assert overlay(scenario(), {})["new_accounts"] == {"patience": 20}
+    own = {"new_accounts": {"settle": 60, "patience": 3600}}
+    assert overlay(scenario(config=own), {})["new_accounts"] == {"settle": 60, "patience": 60}
+    assert overlay(scenario(quotas="aws", config=own), {})["new_accounts"] == {"settle": 60, "patience": 60}
+    assert overlay(scenario(config={"new_accounts": {"patience": 0}}), {})["new_accounts"] == {"patience": 0}
+
+
 def test_quotas_of_the_scenario_are_the_pace_of_the_stack() -> None:
     """The product gets the pace that the emulator enforces."""
     quotas = {"PutAlternateContact": {"rate": 50, "burst": 80}}

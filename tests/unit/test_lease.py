@@ -1,6 +1,7 @@
 """The lease: one run at a time and no event lost, in any order of events, ends, retries and duplicates."""
 
 import json
+from dataclasses import replace
 
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, precondition, rule
@@ -16,9 +17,10 @@ Asked = tuple[str, str, frozenset[Kind]]
 """A run that an event started, the event's id, and the kinds that it asks for."""
 
 
-def request(event_id: str, kinds: frozenset[Kind] = EVERY) -> Request:
+def request(event_id: str, kinds: frozenset[Kind] = EVERY, *, urgent: bool = False) -> Request:
     """Return the request of one event about the source."""
-    return Request(Cause.SOURCE_CHANGED, None, "2026-11-01T10:00:00.000+00:00", kinds, event_ids=(event_id,))
+    at = "2026-11-01T10:00:00.000+00:00"
+    return Request(Cause.SOURCE_CHANGED, None, at, kinds, event_ids=(event_id,), urgent=urgent)
 
 
 def stored(lease: Lease) -> Lease:
@@ -51,13 +53,13 @@ class LeaseMachine(RuleBasedStateMachine):
     def _leased(self) -> list[LeasedRun]:
         return [run for run in (self.lease.holder, self.lease.pending) if run]
 
-    @rule(target=started, kinds=KINDS)
-    def send_event(self, kinds: frozenset[Kind]) -> Asked:
+    @rule(target=started, kinds=KINDS, urgent=st.booleans())
+    def send_event(self, kinds: frozenset[Kind], urgent: bool) -> Asked:
         """Let a new event's execution ask for the lease."""
         self.count += 1
         run_id, event_id = f"run-{self.count}", f"event-{self.count}"
         self.open[event_id] = kinds
-        answering = self._acquire(run_id, request(event_id, kinds))
+        answering = self._acquire(run_id, request(event_id, kinds, urgent=urgent))
         if answering.run_id == run_id:
             assert not self.running, "granted while another runs"
             self.running.add(run_id)
@@ -88,6 +90,17 @@ class LeaseMachine(RuleBasedStateMachine):
         assert self.lease == before
 
     @precondition(lambda self: self.running)
+    @rule()
+    def look(self) -> None:
+        """Let the worker look: it makes way where something urgent waits, which is remembered until the run ends."""
+        (run_id,) = self.running
+        urgent = self.lease.pending is not None and self.lease.pending.request.urgent
+        self.lease, makes_way = stored(self.lease).preempt(run_id)
+        assert makes_way == urgent
+        assert self.lease.made_way(run_id) or not makes_way
+        assert self.lease.preempt("nobody") == (self.lease, False)
+
+    @precondition(lambda self: self.running)
     @rule(times=st.integers(1, 3))
     def end(self, times: int) -> None:
         """End a run; its end is repeated while the function that reports it dies and is called again."""
@@ -95,9 +108,13 @@ class LeaseMachine(RuleBasedStateMachine):
         assert self.lease.holder
         answered = self.lease.holder.request.event_ids
         waiting = self.lease.pending
+        rest = run_id if self.lease.made_way(run_id) else None
+        if waiting and rest:
+            waiting = replace(waiting, request=replace(waiting.request, rest=rest))
         for _ in range(times):
-            self.lease, next_run = stored(self.lease).release(run_id)
+            self.lease, next_run = stored(self.lease).release(run_id, rest)
             assert next_run == waiting
+            assert waiting is None or not self.lease.made_way(waiting.run_id)
         self.running = {waiting.run_id} if waiting else set()
         self.ended.add(run_id)
         for event_id in answered:
@@ -163,3 +180,13 @@ def test_a_lease_survives_its_table() -> None:
     lease, _ = Lease().acquire(LeasedRun("first", request("event-0")), "unused")
     lease, _ = lease.acquire(LeasedRun("second", request("event-1", frozenset({Kind.BILLING}))), "next")
     assert stored(lease) == lease
+
+
+def test_a_request_without_events_is_nobodys_duplicate() -> None:
+    """No event at all is not the same event: what it asks for waits like anything else."""
+    lease, _ = Lease().acquire(LeasedRun("first", request("event-0", frozenset({Kind.BILLING}))), "unused")
+    nameless = Request(Cause.OPERATOR, None, None, frozenset({Kind.SECURITY}))
+    lease, answering = lease.acquire(LeasedRun("second", nameless), "next")
+    assert answering.run_id == "next"
+    assert lease.pending
+    assert lease.pending.request.everyone == {Kind.SECURITY}

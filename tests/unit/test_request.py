@@ -1,16 +1,21 @@
 """Requests: two of them become one without losing work."""
 
 import json
+from collections.abc import Mapping
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orgsync.contact_sync.core.lease import Lease, LeasedRun
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.names import Cause, Kind
 from orgsync.shared.clock import as_timestamp
 
 IDS = [f"{200_000_000_000 + number:012d}" for number in range(5)]
 KINDS = st.frozensets(st.sampled_from(list(Kind)))
+LETTERS = st.characters(exclude_categories=["Cs"])
+MOMENTS = st.datetimes().map(lambda at: str(as_timestamp(at.isoformat())))
 REQUESTS = st.builds(
     Request,
     cause=st.sampled_from(list(Cause)),
@@ -18,7 +23,12 @@ REQUESTS = st.builds(
     triggered_at=st.one_of(st.none(), st.datetimes().map(lambda at: as_timestamp(at.isoformat()))),
     everyone=KINDS,
     accounts=st.dictionaries(st.sampled_from(IDS), st.frozensets(st.sampled_from(list(Kind)), min_size=1)),
-    event_ids=st.lists(st.text(min_size=1, max_size=3), min_size=1, max_size=4, unique=True).map(tuple),
+    event_ids=st.lists(st.text(LETTERS, min_size=1, max_size=3), min_size=1, max_size=4, unique=True).map(tuple),
+    initiators=st.lists(st.sampled_from(["arn:aws:iam::1:user/bo", "arn:aws:iam::1:user/cy"])).map(tuple),
+    urgent=st.booleans(),
+    fresh=st.booleans(),
+    new_accounts=st.dictionaries(st.sampled_from(IDS), MOMENTS),
+    rest=st.one_of(st.none(), st.just("run-1")),
 )
 
 
@@ -38,6 +48,11 @@ def test_a_merged_request_answers_both_events(first: Request, second: Request) -
     assert set(merged.event_ids) == {*first.event_ids, *second.event_ids}
     assert merged.cause is first.cause
     assert merged.initiator == (first.initiator or second.initiator)
+    assert set(merged.initiators) == {*first.initiators, *second.initiators}
+    assert (merged.urgent, merged.fresh) == (first.urgent or second.urgent, first.fresh or second.fresh)
+    assert merged.new_accounts.keys() == first.new_accounts.keys() | second.new_accounts.keys()
+    for account, since in merged.new_accounts.items():
+        assert since == min(one.new_accounts[account] for one in (first, second) if account in one.new_accounts)
     assert merged.triggered_at == min(filter(None, (first.triggered_at, second.triggered_at)), default=None)
 
 
@@ -85,3 +100,60 @@ def test_only_configured_kinds_remain(request: Request, configured: frozenset[Ki
 def test_a_request_survives_json(request: Request) -> None:
     """A request that went through the lease or an execution's input is the same again."""
     assert Request.from_json(json.loads(json.dumps(request.to_json()))) == request
+
+
+def dynamodb_size(value: object) -> int:
+    """Return the bytes of a value as an attribute of an item [doc]: texts in UTF-8, 3 for a list or mapping, 1 each."""
+    if isinstance(value, Mapping):
+        return 3 + sum(1 + len(key.encode()) + dynamodb_size(inner) for key, inner in value.items())
+    if isinstance(value, list):
+        return 3 + sum(1 + dynamodb_size(inner) for inner in value)
+    return len(value.encode()) if isinstance(value, str) else 1
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    accounts=st.integers(0, 20_000),
+    events=st.integers(1, 1000),
+    kinds=st.frozensets(st.sampled_from(list(Kind)), min_size=1),
+    length=st.integers(1, Request.MAX_TEXT),
+)
+def test_no_lease_comes_near_the_size_of_an_item(
+    accounts: int, events: int, kinds: frozenset[Kind], length: int
+) -> None:
+    """However many accounts, events and callers are merged, however long their names: both runs stay below 400 KB."""
+    ids = [f"{number:012d}" for number in range(accounts)]
+    many = Request(
+        Cause.OPERATOR,
+        "a" * length,
+        "2026-11-01T10:00:00.000+00:00",
+        accounts=dict.fromkeys(ids, kinds),
+        event_ids=tuple(f"{number:05d}".rjust(length, "e")[-length:] for number in range(events)),
+        initiators=tuple(f"{number:05d}".rjust(length, "i")[-length:] for number in range(events)),
+        new_accounts=dict.fromkeys(ids, "2026-11-01T10:00:00.000+00:00"),
+        rest="r" * length,
+    ).bounded()
+    grown = many.merged(many)
+    assert grown == many
+    assert grown.kinds() == (kinds if accounts else frozenset())
+    run = LeasedRun("x" * 80, grown)
+    lease = Lease(run, run, "x" * 80)
+    item = {"holder": run.to_json(), "pending": run.to_json(), "previous": lease.previous}
+    assert dynamodb_size(item) < 350_000
+
+
+def test_of_many_new_accounts_the_newest_are_remembered() -> None:
+    """The older ones have had the most time to become ready."""
+    times = {
+        f"{number:012d}": f"2026-11-01T10:{number // 60:02d}:{number % 60:02d}.000+00:00" for number in range(1500)
+    }
+    request = Request(Cause.ACCOUNT_CREATED, None, None, frozenset(Kind), new_accounts=times).bounded()
+    assert set(request.new_accounts) == set(list(times)[-Request.MAX_NEW_ACCOUNTS :])
+
+
+@pytest.mark.parametrize("absent", ["initiators", "urgent", "fresh", "new_accounts", "rest"])
+def test_a_request_of_an_earlier_release_is_readable(absent: str) -> None:
+    """What it lacks gets its default."""
+    document = Request(Cause.SCHEDULE, None, None, frozenset(Kind), event_ids=("e",)).to_json()
+    del document[absent]
+    assert Request.from_json(document) == Request(Cause.SCHEDULE, None, None, frozenset(Kind), event_ids=("e",))

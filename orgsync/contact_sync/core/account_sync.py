@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from orgsync.contact_sync.core.errors import (
     ExclusionUnknown,
     NotActive,
     NotVerified,
+    NotYet,
 )
 from orgsync.contact_sync.core.protocols import Contacts, Organization
 from orgsync.contact_sync.core.receipts import Receipt, Status
@@ -47,6 +49,8 @@ class SyncContext:
         breaker: opens when it is plain that calling does not help.
         throttles: 429 answers by operation.
         intents: what an earlier worker of this run recorded, and left no receipt of: it died in between.
+        not_yet: new accounts, of which a refusal says that they are not ready yet.
+        fresh_until: until then a refusal may only say that permissions are not in force yet.
     """
 
     contacts: Contacts
@@ -59,6 +63,8 @@ class SyncContext:
     intents: Mapping[tuple[str, Kind], _Fields] = field(default_factory=dict)
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     throttles: Counter[str] = field(default_factory=Counter)
+    not_yet: frozenset[str] = frozenset()
+    fresh_until: datetime | None = None
 
 
 @dataclass
@@ -208,6 +214,8 @@ class AccountSync:
 
     def _receipt(self, kind: Kind, state: _KindState, at: str) -> Receipt:
         error = state.error
+        if self._account in self._context.not_yet and isinstance(error, RefusedCall | UnexpectedAnswer | NotActive):
+            error = NotYet(error.code)
         status = Status.SUCCESS if error is None else Status.SKIPPED if error.skips else Status.FAILED
         code, rules = error.code if error else None, error.args if isinstance(error, Excluded) else ()
         return Receipt(self._account, kind, status, at, state.fields, code, state.retries, excluded_by=rules)

@@ -41,6 +41,12 @@ class CallFailed(Refusal):
     remedy = "Nothing to do; AWS Organizations says why an account could not be created."
 
 
+class NoAccount(Refusal):
+    """The change of the organization concerns no member account: a tag of a unit, or a unit where none is excluded."""
+
+    remedy = "Nothing to do: it changes nothing of what a member account should hold."
+
+
 class KindNotConfigured(Refusal):
     """The change concerns kinds that this configuration does not keep in sync."""
 
@@ -209,6 +215,18 @@ class NotAMember(Skip):
     """The id that was asked for is no member account: of another organization, of none, or the source's own."""
 
     remedy = "Correct the id; there is nothing to do if the account has left the organization."
+
+
+class NotYet(Skip):
+    """The account is new, and AWS refuses calls about it for its first minutes."""
+
+    remedy = "Nothing to do: it is tried again every minute, and fails once `new_accounts.patience` is over."
+
+
+class HandedOver(Skip):
+    """The run made way for a change of the source or the configuration before this was compared."""
+
+    remedy = "Nothing to do: the run that waited takes it up first."
 
 
 class SourceMissing(Skip):

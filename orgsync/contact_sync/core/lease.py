@@ -5,7 +5,7 @@ each decides on what is really stored.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orgsync.contact_sync.core.request import Request
@@ -14,14 +14,19 @@ from orgsync.contact_sync.names import Cause, Kind
 
 @dataclass(frozen=True)
 class LeasedRun:
-    """A run and what it was asked to do."""
+    """A run and what it was asked to do.
+
+    Attributes:
+        preempted: it makes way for the run that waits; what it has not compared is left to that one.
+    """
 
     run_id: str
     request: Request
+    preempted: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON document."""
-        return {"run_id": self.run_id, "request": self.request.to_json()}
+        return {"run_id": self.run_id, "request": self.request.to_json(), "preempted": self.preempted}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any] | None) -> "LeasedRun | None":
@@ -36,7 +41,7 @@ class LeasedRun:
             request = Request.from_json(document["request"])
         except (KeyError, ValueError, TypeError, AttributeError):
             request = Request(Cause.SCHEDULE, None, None, frozenset(Kind))
-        return cls(document["run_id"], request)
+        return cls(document["run_id"], request, document.get("preempted") is True)
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,9 @@ class Lease:
         if self.holder.run_id == run.run_id:
             return self, self.holder
         for answering in (self.holder, self.pending):
-            if answering and set(run.request.event_ids) <= set(answering.request.event_ids):
+            # A request that names no event is nobody's duplicate.
+            known = set(answering.request.event_ids) if answering else set[str]()
+            if answering and run.request.event_ids and known.issuperset(run.request.event_ids):
                 return self, answering
         if self.pending is None:
             pending = LeasedRun(next_run_id, run.request)
@@ -94,13 +101,33 @@ class Lease:
             pending = LeasedRun(self.pending.run_id, self.pending.request.merged(run.request))
         return Lease(self.holder, pending, self.previous), pending
 
-    def release(self, run_id: str) -> tuple["Lease", LeasedRun | None]:
+    def preempt(self, run_id: str) -> tuple["Lease", bool]:
+        """Ask whether a run should make way; return the lease, which remembers it, and the answer.
+
+        It should where the source or the configuration has changed since, whichever kinds are concerned: the waiting
+        run takes up what is left, for every kind that either wanted.
+        """
+        if not self.holder or self.holder.run_id != run_id or not self.pending or not self.pending.request.urgent:
+            return self, False
+        return replace(self, holder=replace(self.holder, preempted=True)), True
+
+    def made_way(self, run_id: str) -> bool:
+        """Return whether a run has made way, and still holds the lease."""
+        return self.holder is not None and self.holder.run_id == run_id and self.holder.preempted
+
+    def release(self, run_id: str, rest: str | None = None) -> tuple["Lease", LeasedRun | None]:
         """End a run; return the lease, and the run whose execution must be started now, if one waits.
 
         Repeating it is harmless: it names the same run again until that run itself ends.
+
+        Args:
+            rest: id of the run whose rest the waiting one takes up; a reference, because ids fill an item.
         """
         if self.holder and self.holder.run_id == run_id:
-            return Lease(holder=self.pending, previous=run_id if self.pending else None), self.pending
+            following = self.pending
+            if following and rest:
+                following = replace(following, request=replace(following.request, rest=rest))
+            return Lease(holder=following, previous=run_id if following else None), following
         if self.previous == run_id:
             return self, self.holder
         return self, None

@@ -1,5 +1,6 @@
 """Requests: the kinds and accounts that a run is asked for, and how two of them become one."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -21,6 +22,11 @@ class Request:
         accounts: account id to the kinds to compare for it besides `everyone`.
         event_ids: ids of the events that it answers, so that a duplicate is recognised.
         source_changed_at: when the last event that it answers said that the source changed; None where none did.
+        initiators: ARNs of everybody who asked for a part of it, in their order; the first `MAX_INITIATORS`.
+        urgent: the source or the configuration changed, so a run under way makes way for it.
+        fresh: a stack's first initial sync asked for it, whose permissions may not be in force yet.
+        new_accounts: accounts that may not be ready yet, with the time of the first event about each.
+        rest: id of the run that made way; what it has not compared is compared first.
     """
 
     cause: Cause
@@ -31,13 +37,21 @@ class Request:
     event_ids: tuple[str, ...] = ()
     source_changed_at: str | None = None
     initiators: tuple[str, ...] = ()
+    urgent: bool = False
+    fresh: bool = False
+    new_accounts: Mapping[str, str] = field(default_factory=dict)
+    rest: str | None = None
 
     # Older ids fall out, at the price of one run too many.
     MAX_EVENT_IDS: ClassVar[int] = 100
     # More accounts become everyone, so that the lease stays far below DynamoDB's 400 KB.
     MAX_ACCOUNTS: ClassVar[int] = 1000
-    # Of the same size for the same reason; the header of each merged event names its own initiator in any case.
+    # Of a like size for the same reason; the header of each merged event names its own initiator in any case.
     MAX_INITIATORS: ClassVar[int] = 100
+    # Of more new accounts the older ones count as ready: they have had the most time.
+    MAX_NEW_ACCOUNTS: ClassVar[int] = 500
+    # Bytes of one id or ARN. No id of AWS is nearly as long; a made-up one must not fill the lease.
+    MAX_TEXT: ClassVar[int] = 512
 
     def __post_init__(self) -> None:
         known = dict.fromkeys(filter(None, (self.initiator, *self.initiators)))
@@ -64,6 +78,16 @@ class Request:
         accounts = {account: kinds & allowed for account, kinds in self.accounts.items() if kinds & allowed}
         return replace(self, everyone=self.everyone & allowed, accounts=accounts)
 
+    def bounded(self) -> "Request":
+        """Return the same request in a size that the lease can hold: too many single accounts become everyone."""
+        everyone, accounts, new = self.everyone, self.accounts, self.new_accounts
+        if len(accounts) > self.MAX_ACCOUNTS:
+            everyone, accounts = self.kinds(), {}
+        if len(new) > self.MAX_NEW_ACCOUNTS:
+            new = dict(sorted(new.items(), key=lambda item: item[1])[-self.MAX_NEW_ACCOUNTS :])
+        event_ids = tuple(dict.fromkeys(self.event_ids))[-self.MAX_EVENT_IDS :]
+        return replace(self, everyone=everyone, accounts=accounts, new_accounts=new, event_ids=event_ids)
+
     def merged(self, later: "Request") -> "Request":
         """Return both requests in one: nothing that either asked for is lost."""
         everyone = self.everyone | later.everyone
@@ -71,18 +95,24 @@ class Request:
             account: (self.accounts.get(account, frozenset()) | later.accounts.get(account, frozenset())) - everyone
             for account in (*self.accounts, *later.accounts)
         }
-        if len(accounts) > self.MAX_ACCOUNTS:
-            everyone, accounts = everyone.union(*accounts.values()), {}
+        first_heard = {
+            account: min(filter(None, (self.new_accounts.get(account), later.new_accounts.get(account))))
+            for account in (*self.new_accounts, *later.new_accounts)
+        }
         return Request(
             self.cause,
             self.initiator or later.initiator,
             min(filter(None, (self.triggered_at, later.triggered_at)), default=None),
             everyone,
             {account: kinds for account, kinds in accounts.items() if kinds},
-            tuple(dict.fromkeys((*self.event_ids, *later.event_ids)))[-self.MAX_EVENT_IDS :],
+            (*self.event_ids, *later.event_ids),
             max(filter(None, (self.source_changed_at, later.source_changed_at)), default=None),
             (*self.initiators, *later.initiators),
-        )
+            urgent=self.urgent or later.urgent,
+            fresh=self.fresh or later.fresh,
+            new_accounts=first_heard,
+            rest=self.rest or later.rest,
+        ).bounded()
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON document, for the lease and for the execution that answers a pending request."""
@@ -95,27 +125,82 @@ class Request:
             "event_ids": list(self.event_ids),
             "source_changed_at": self.source_changed_at,
             "initiators": list(self.initiators),
+            "urgent": self.urgent,
+            "fresh": self.fresh,
+            "new_accounts": dict(sorted(self.new_accounts.items())),
+            "rest": self.rest,
         }
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Request":
-        """Read back what `to_json` wrote.
+        """Read back what `to_json` wrote; in a document of an earlier release the later fields may be absent.
 
         Raises:
-            KeyError, ValueError, TypeError, AttributeError: the document is not such a request.
+            KeyError, ValueError: the document is not such a request.
         """
-        initiator, initiators = document["initiator"], document.get("initiators", ())
-        if not isinstance(initiator, str | None) or not all(isinstance(one, str) for one in initiators):
-            raise TypeError("an initiator is a text or nothing")
+        accounts, new_accounts = document["accounts"], document.get("new_accounts", {})
+        if not isinstance(accounts, Mapping) or not isinstance(new_accounts, Mapping):
+            raise ValueError("accounts are a mapping of ids")
         return cls(
-            cause=Cause(document["cause"]),
-            initiator=initiator,
-            triggered_at=as_timestamp(document["triggered_at"]),
-            everyone=frozenset(Kind(kind) for kind in document["everyone"]),
-            accounts={
-                account: frozenset(Kind(kind) for kind in kinds) for account, kinds in document["accounts"].items()
-            },
-            event_ids=tuple(document["event_ids"]),
+            cause=Cause(cls.text(document["cause"])),
+            initiator=None if document["initiator"] is None else cls.text(document["initiator"]),
+            triggered_at=None if document["triggered_at"] is None else as_timestamp(cls.text(document["triggered_at"])),
+            everyone=cls.kinds_of(document["everyone"]),
+            accounts={cls.account_id(account): cls.kinds_of(named) for account, named in accounts.items()},
+            event_ids=tuple(cls.text(one) for one in cls.listed(document["event_ids"])),
             source_changed_at=as_timestamp(document.get("source_changed_at")),
-            initiators=tuple(initiators),
+            initiators=tuple(cls.text(one) for one in cls.listed(document.get("initiators", []))),
+            urgent=document.get("urgent") is True,
+            fresh=document.get("fresh") is True,
+            new_accounts={cls.account_id(account): cls._moment(time) for account, time in new_accounts.items()},
+            rest=None if document.get("rest") is None else cls.text(document["rest"]),
         )
+
+    @staticmethod
+    def text(value: Any) -> str:
+        """Return a text that any store can hold, as short as ids and ARNs are.
+
+        Raises:
+            ValueError: it is no text, empty, too long, or holds half of a character.
+        """
+        if not isinstance(value, str) or not 0 < len(value.encode()) <= Request.MAX_TEXT:
+            raise ValueError("a short text was expected")
+        return value
+
+    @staticmethod
+    def listed(values: Any) -> Iterable[Any]:
+        """Return a list, and nothing else that can be iterated.
+
+        Raises:
+            ValueError: it is none.
+        """
+        if not isinstance(values, list | tuple):
+            raise ValueError("a list was expected")
+        return values
+
+    @classmethod
+    def account_id(cls, value: Any) -> str:
+        """Return an account's id.
+
+        Raises:
+            ValueError: it is none.
+        """
+        if not re.fullmatch(r"[0-9]{12}", cls.text(value)):
+            raise ValueError("an account id has 12 digits")
+        return str(value)
+
+    @classmethod
+    def kinds_of(cls, values: Any) -> frozenset[Kind]:
+        """Return the kinds that a list names.
+
+        Raises:
+            ValueError: it is no list, or names something else.
+        """
+        return frozenset(Kind(cls.text(value)) for value in cls.listed(values))
+
+    @classmethod
+    def _moment(cls, value: Any) -> str:
+        moment = as_timestamp(cls.text(value))
+        if moment is None:
+            raise ValueError("a time was expected")
+        return moment

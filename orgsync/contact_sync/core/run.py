@@ -3,6 +3,7 @@
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, ClassVar
@@ -53,6 +54,10 @@ class Run:
         detail: the places that `error` speaks of: ids, kinds and field names.
         into: for a merged event, the run that answers it.
         notified: the notification has been published.
+        fresh_until: until then permissions may not be in force yet, and a refusal is asked again.
+        new_accounts: accounts that may not be ready yet, with the time of the first event about each.
+        rest: id of the run that made way for this one, and whose rest this one compares first.
+        preempted: it made way for a change of the source or the configuration before it was done.
         reported: the report is written, and the run is counted in the metrics.
         revision: how often the header was written; each write is conditional on the revision that was read.
     """
@@ -82,6 +87,10 @@ class Run:
     detail: str | None = None
     into: str | None = None
     notified: bool = False
+    fresh_until: str | None = None
+    new_accounts: Mapping[str, str] = field(default_factory=dict)
+    rest: str | None = None
+    preempted: bool = False
     reported: bool = False
     revision: int = 0
 
@@ -92,6 +101,21 @@ class Run:
     def closed(self) -> bool:
         """Return whether it has ended."""
         return self.status not in (RunStatus.IN_PROGRESS, RunStatus.STOPPED)
+
+    @property
+    def left(self) -> str | None:
+        """Return the id of the run whose rest the next one takes up: its own, or the one that it did not take up."""
+        if self.preempted:
+            return self.run_id
+        return self.rest if not self.batches and (self.error or not self.planned) else None
+
+    def unready(self, now: datetime, patience: float) -> frozenset[str]:
+        """Return the new accounts whose refusals mean "not yet": `patience` in seconds is not over."""
+        return frozenset(
+            account
+            for account, since in self.new_accounts.items()
+            if (now - datetime.fromisoformat(since)).total_seconds() < patience
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the header as a JSON document."""

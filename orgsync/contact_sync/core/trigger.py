@@ -8,7 +8,8 @@ where the event has no such key.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from orgsync.contact_sync.core.errors import (
@@ -16,6 +17,7 @@ from orgsync.contact_sync.core.errors import (
     ForeignEvent,
     MalformedEvent,
     MemberWrite,
+    NoAccount,
     UnknownEvent,
 )
 from orgsync.contact_sync.core.request import Request
@@ -23,12 +25,18 @@ from orgsync.contact_sync.names import (
     Cause,
     ContactCall,
     Kind,
+    OrganizationCall,
     OwnEvent,
 )
 from orgsync.shared.clock import as_timestamp
 
 _EVERY_KIND = frozenset(Kind)
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
+_OTHER_RESOURCE = re.compile(r"(r|ou|p|rp)-[0-9a-z-]+")
+"""Ids of what else can be tagged: the root, units, policies, the resource policy."""
+
+_UNREADABLE = "***"
+"""A value that is there and says nothing, as AWS masks it."""
 
 _Detail = Mapping[str, Any]
 
@@ -64,30 +72,38 @@ def _own_event(event: _Detail, detail: _Detail, run_id: str) -> Request:
     if detail_type == OwnEvent.SCHEDULE:
         return Request(Cause.SCHEDULE, None, triggered_at, _EVERY_KIND, event_ids=(run_id,))
     if detail_type == OwnEvent.INITIAL_SYNC:
-        return Request(Cause.DEPLOY, _text(detail, "initiator"), triggered_at, _EVERY_KIND, event_ids=(run_id,))
+        return Request(
+            Cause.DEPLOY,
+            _text(detail, "initiator"),
+            triggered_at,
+            _EVERY_KIND,
+            event_ids=(run_id,),
+            urgent=True,
+            fresh=detail.get("create") is True,
+        )
     if detail_type == OwnEvent.OPERATOR:
         return _operator_event(detail, triggered_at, run_id)
-    if detail_type == OwnEvent.PENDING:
+    if detail_type in (OwnEvent.PENDING, OwnEvent.NOT_READY):
         try:
-            return Request.from_json(detail)
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            request = Request.from_json(detail)
+        except (KeyError, ValueError) as error:
             raise MalformedEvent("the pending request cannot be read") from error
+        if not request.event_ids or not (request.kinds() or request.rest):
+            raise MalformedEvent("the pending request answers no event, or asks for nothing")
+        return request.bounded()
     raise UnknownEvent("none of our own events has this detail-type")
 
 
 def _operator_event(detail: _Detail, triggered_at: str | None, run_id: str) -> Request:
     try:
-        kinds = frozenset(Kind(kind) for kind in detail.get("kinds") or _EVERY_KIND)
-        accounts = [str(account) for account in detail.get("accounts") or ()]
-    except (TypeError, ValueError) as error:
-        raise MalformedEvent(f"kinds must be of {', '.join(Kind)}, accounts a list of ids") from error
-    if not all(_ACCOUNT_ID.fullmatch(account) for account in accounts):
-        raise MalformedEvent("an account id has 12 digits")
+        kinds = Request.kinds_of(detail.get("kinds") or ()) or _EVERY_KIND
+        accounts = [Request.account_id(account) for account in Request.listed(detail.get("accounts") or ())]
+    except ValueError as error:
+        raise MalformedEvent(f"kinds must be of {', '.join(Kind)}, accounts a list of ids of 12 digits") from error
     initiator = _text(detail, "initiator")
-    if accounts:
-        named = dict.fromkeys(accounts, kinds)
-        return Request(Cause.OPERATOR, initiator, triggered_at, accounts=named, event_ids=(run_id,))
-    return Request(Cause.OPERATOR, initiator, triggered_at, kinds, event_ids=(run_id,))
+    everyone = frozenset[Kind]() if accounts else kinds
+    named = dict.fromkeys(accounts, kinds)
+    return Request(Cause.OPERATOR, initiator, triggered_at, everyone, named, (run_id,)).bounded()
 
 
 def _contact_call(event: _Detail, detail: _Detail, run_id: str, management: str, writer: str | None) -> Request:
@@ -114,9 +130,6 @@ def _contact_call(event: _Detail, detail: _Detail, run_id: str, management: str,
     if account == management and member is not None:
         raise MemberWrite("the call names a member, so the source did not change")
     kind = _parameter(parameters, ContactCall.KIND_PARAMETERS)
-    if call.names_kind and kind is None:
-        # Required by the API, and not sensitive: an event without it is not whole.
-        raise MalformedEvent("the event does not say which contact was changed")
     kinds = _named_kinds(kind) & call.kinds or call.kinds
     event_ids = (_event_id(event, detail, run_id),)
     triggered_at = as_timestamp(_text(event, "time"))
@@ -128,8 +141,9 @@ def _contact_call(event: _Detail, detail: _Detail, run_id: str, management: str,
             kinds,
             event_ids=event_ids,
             source_changed_at=triggered_at,
+            urgent=True,
         )
-    changed = member if member and _ACCOUNT_ID.fullmatch(member) else account
+    changed = member if member and member != management and _ACCOUNT_ID.fullmatch(member) else account
     return Request(Cause.MEMBER_CHANGED, initiator, triggered_at, accounts={changed: kinds}, event_ids=event_ids)
 
 
@@ -143,34 +157,60 @@ def _named_kinds(named: str | None) -> frozenset[Kind]:
 
 def _organization_event(event: _Detail, detail: _Detail, run_id: str, management: str) -> Request:
     name = _text(detail, "eventName") or _text(event, "detail-type") or ""
-    event_ids = (_event_id(event, detail, run_id),)
-    initiator = _initiator(detail)
+    if name in list(OrganizationCall):
+        return _organization_call(OrganizationCall(name), event, detail, run_id, management)
+    # No sample of this event has been seen: its name may stand in either place, and the id under any key.
+    if name in OrganizationCall.joined() or event.get("detail-type") in OrganizationCall.joined():
+        joined = {value for value in _strings(detail) if _ACCOUNT_ID.fullmatch(value)} - {management}
+        return _new_accounts(Cause.ACCOUNT_JOINED, joined, event, detail, run_id)
+    if name != "CreateAccountResult":
+        raise UnknownEvent("the organization's event changes nothing of what an account should hold")
+    status = _mapping(_mapping(detail, "serviceEventDetails"), "createAccountStatus")
+    state, account = _text(status, "state"), _text(status, "accountId")
+    if state == "FAILED":
+        raise CallFailed("the account was not created")
+    if state != "SUCCEEDED" or account == management:
+        raise MalformedEvent("the event does not say that a member account was created")
+    created = (account,) if account and _ACCOUNT_ID.fullmatch(account) else ()
+    return _new_accounts(Cause.ACCOUNT_CREATED, created, event, detail, run_id)
+
+
+def _new_accounts(cause: Cause, accounts: Collection[str], event: _Detail, detail: _Detail, run_id: str) -> Request:
+    """Ask for accounts that may not be ready yet; for every account where the event does not name them."""
     triggered_at = as_timestamp(_text(event, "time"))
-    if name == "CreateAccountResult":
-        status = _mapping(_mapping(detail, "serviceEventDetails"), "createAccountStatus")
-        state = _text(status, "state")
-        if state == "FAILED":
-            raise CallFailed("the account was not created")
-        account = _text(status, "accountId")
-        if state != "SUCCEEDED" or account in (None, management) or not _ACCOUNT_ID.fullmatch(account or ""):
-            raise MalformedEvent("the event does not say which account was created")
-        return Request(
-            Cause.ACCOUNT_CREATED, initiator, triggered_at, accounts={account: _EVERY_KIND}, event_ids=event_ids
-        )
-    # No sample of this event has been seen: its name may stand in either place, with or
-    # without spaces, and the id under any key.
-    if name.replace(" ", "") == "AccountJoinedOrganization":
-        joined = {text for text in _strings(detail) if _ACCOUNT_ID.fullmatch(text)} - {management}
-        if not joined:
-            raise MalformedEvent("the event does not say which account joined")
-        return Request(
-            Cause.ACCOUNT_JOINED,
-            initiator,
-            triggered_at,
-            accounts=dict.fromkeys(joined, _EVERY_KIND),
-            event_ids=event_ids,
-        )
-    raise UnknownEvent("the organization's event brings no account")
+    return Request(
+        cause,
+        _initiator(detail),
+        triggered_at,
+        everyone=frozenset() if accounts else _EVERY_KIND,
+        accounts=dict.fromkeys(sorted(accounts), _EVERY_KIND),
+        event_ids=(_event_id(event, detail, run_id),),
+        new_accounts=dict.fromkeys(accounts, triggered_at) if triggered_at else {},
+    ).bounded()
+
+
+def _organization_call(
+    call: OrganizationCall, event: _Detail, detail: _Detail, run_id: str, management: str
+) -> Request:
+    """Read a move, a tag, or a change of a unit; one that does not say of which account may be about any."""
+    recipient = _text(detail, "recipientAccountId")
+    if recipient is not None and recipient != _text(event, "account"):
+        raise ForeignEvent("the event's account and the call's recipient differ")
+    if _text(detail, "errorCode"):
+        raise CallFailed("AWS refused the call")
+    request = Request(
+        Cause.ACCOUNT_CHANGED,
+        _initiator(detail),
+        as_timestamp(_text(event, "time")),
+        event_ids=(_event_id(event, detail, run_id),),
+    )
+    # An ARN of the organization's ends in the id as well.
+    subject = (_parameter(_mapping(detail, "requestParameters"), call.subject) or "").rpartition("/")[2]
+    if subject == management or _OTHER_RESOURCE.fullmatch(subject):
+        raise NoAccount("the management account, a unit, the root or a policy changed")
+    if _ACCOUNT_ID.fullmatch(subject):
+        return replace(request, accounts={subject: _EVERY_KIND})
+    return replace(request, everyone=_EVERY_KIND)
 
 
 def _event_id(event: _Detail, detail: _Detail, run_id: str) -> str:
@@ -185,8 +225,10 @@ def _initiator(detail: _Detail) -> str | None:
 
 
 def _text(mapping: _Detail, key: str) -> str | None:
-    value = mapping.get(key)
-    return value if isinstance(value, str) and value else None
+    try:
+        return Request.text(mapping.get(key))
+    except ValueError:
+        return None
 
 
 def _mapping(mapping: _Detail, key: str) -> _Detail:
@@ -195,20 +237,23 @@ def _mapping(mapping: _Detail, key: str) -> _Detail:
 
 
 def _parameter(parameters: _Detail, spellings: Iterable[str]) -> str | None:
-    """Return a request parameter in whichever casing, whatever its type: presence is what counts."""
+    """Return a request parameter in whichever casing; of whatever type, because presence is what counts."""
     for spelling in spellings:
         value = parameters.get(spelling)
-        if value not in (None, ""):
-            return str(value)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**12:
+            return f"{value:012d}"
+        if value is not None and value != "":
+            return value if isinstance(value, str) else _UNREADABLE
     return None
 
 
 def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _strings(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _strings(inner)
+    """Yield the texts at any depth of a value; one that contains itself is looked into once."""
+    waiting, seen = [value], set[int]()
+    while waiting:
+        inner = waiting.pop()
+        if isinstance(inner, str):
+            yield inner
+        elif isinstance(inner, Mapping | list) and id(inner) not in seen:
+            seen.add(id(inner))
+            waiting.extend(inner.values() if isinstance(inner, Mapping) else inner)

@@ -1,0 +1,39 @@
+"""Handover: a worker makes way for a change of the source, and nothing that is no longer true is written meanwhile."""
+
+from orgsync.contact_sync.core.contacts import Contact
+from orgsync.contact_sync.core.errors import HandedOver
+from orgsync.contact_sync.core.protocols import Contacts
+from orgsync.contact_sync.names import Kind
+
+
+class UntilHandover:
+    """The Account Management API for a worker that may have to make way: from then on it writes no more.
+
+    What was sent before is finished and verified. What only waits for its token is refused when its time comes, and
+    so left for the run that waits.
+
+    Attributes:
+        begun: whether the worker makes way.
+    """
+
+    def __init__(self, contacts: Contacts) -> None:
+        self._contacts = contacts
+        self.begun = False
+
+    async def read(self, account: str | None, kind: Kind) -> Contact | None:
+        """See `Contacts.read`."""
+        return await self._contacts.read(account, kind)
+
+    async def write(self, account: str, contact: Contact) -> None:
+        """See `Contacts.write`."""
+        self._check()
+        await self._contacts.write(account, contact)
+
+    async def delete(self, account: str, kind: Kind) -> None:
+        """See `Contacts.delete`."""
+        self._check()
+        await self._contacts.delete(account, kind)
+
+    def _check(self) -> None:
+        if self.begun:
+            raise HandedOver("before the write")
