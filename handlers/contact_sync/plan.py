@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -105,15 +106,15 @@ def plan(
     )
     services.states.save_run(run, while_open=True)
     try:
-        try:
-            run = asyncio.run(_gather(run, request, config, unreadable, batch_size, services))
-        except (Temporary, Throttled) as error:
-            if not last:
-                raise
-            given_up = OrganizationUnreadable(error.code)
-            run = asyncio.run(_gather(run, request, config, given_up, batch_size, services))
-    except (RunError, Temporary, Throttled) as error:
-        ended = error if isinstance(error, RunError) else OrganizationUnreadable(error.code)
+        run = asyncio.run(_gather(run, request, config, unreadable, batch_size, services))
+    except RunError as error:
+        run = replace(run, error=error.code, detail=str(error))
+    except (Temporary, Throttled) as error:
+        if not last:
+            raise
+        ended = OrganizationUnreadable(error.code)
+        with suppress(RunError, Temporary, Throttled):  # receipts, where at least the accounts can be listed
+            asyncio.run(_gather(run, request, config, ended, batch_size, services))
         run = replace(run, error=ended.code, detail=str(ended))
     run = replace(run, planned=True)
     services.states.save_run(run, while_open=True)

@@ -52,7 +52,7 @@ from orgsync.sandbox.model.quotas import Quotas, parse
 log = logging.getLogger(__name__)
 
 TIME_SCALE = 0.005
-"""The seconds here for one second of waiting at AWS: between retries, between polls (see also `WAIT_SCALE`).
+"""The seconds here for one second of waiting at AWS: between retries, in Wait states, between polls.
 Work itself (functions, their time limits) takes its real time."""
 # A port without a server: a request that is not for loopback ends here at once.
 _NOWHERE = "http://127.0.0.1:9"

@@ -33,17 +33,12 @@ Emit = Callable[[str, str, dict[str, Any], str, str], None]
 """Puts an event on a default bus: source, detail-type, detail, account, region."""
 
 
-WAIT_SCALE = 1 / 60
-"""The seconds here for one second of a Wait state: a minute passes in a second, so that what a rehearsal does
-meanwhile still comes meanwhile."""
-
-
 class StepFunctions:
     """The state machines' interpreter.
 
     Args:
         client: a boto3 client for a state machine's calls: service and region.
-        time_scale: seconds here for each second between retries.
+        time_scale: seconds here for each second of a Wait state or between retries.
         emit: sends the status events.
     """
 
@@ -67,7 +62,7 @@ class StepFunctions:
             if name.startswith("moto.stepfunctions.parser.asl") and hasattr(module, "boto_client_for"):
                 patches.replace(module, "boto_client_for", client_for)
         patches.replace(retrier_decl, "time", SimpleNamespace(sleep=lambda s: time.sleep(s * self._time_scale)))
-        patches.replace(WaitFunction, "_wait_interval", _scaled_wait(WAIT_SCALE))
+        patches.replace(WaitFunction, "_wait_interval", _scaled_wait(self._time_scale))
         distributed_map.install(patches)
         state_language.install(patches)
         patches.silence("moto.stepfunctions.parser")
