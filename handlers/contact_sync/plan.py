@@ -202,6 +202,12 @@ async def _gather(
         clock=services.clock,
         given_up=unreadable,
     )
+    # A move or a tag may come first of all events about a new account, and a pass may meet one before any of them.
+    now = services.clock.now()
+    young = replace(run, new_accounts=selection.joined).unready(now, config.new_accounts.patience)
+    since = {account: min(selection.joined[account], timestamp(now)) for account in young}
+    known = replace(request, new_accounts={**since, **run.new_accounts}).bounded().new_accounts
+    run = replace(run, new_accounts=known)
     _save_skipped(selection, run, config, services)
     if error:
         raise error

@@ -421,6 +421,25 @@ def test_a_new_account_that_is_not_active_yet_is_not_ready(make_world: MakeWorld
     assert len(world.started_runs()) == 2
 
 
+@pytest.mark.parametrize("event", [sample_event("account-moved-camel"), sample_event("account-tagged-camel"), None])
+@pytest.mark.parametrize(("minutes", "ready"), [(1, False), (14, False), (16, True), (10**6, True)])
+def test_an_account_is_new_whatever_event_is_first(
+    world: World, monkeypatch: pytest.MonkeyPatch, event: Any, minutes: int, ready: bool
+) -> None:
+    """Organizations says when it joined: a move right after its creation, and a pass, know it as new all the same."""
+    accounts = world.services.organization
+    listed = {one.id: one for one in accounts.accounts()}
+    joined = timestamp(world.clock.now() - timedelta(minutes=minutes))
+    listed["200000000001"] = replace(listed["200000000001"], joined=joined)
+    monkeypatch.setattr(accounts, "accounts", listed.values)
+    monkeypatch.setattr(accounts, "account", listed.get)
+    world.refuse("*", "200000000001", "AccessDeniedException")
+    world.run("run-1", event)
+    of_it = {end for (account, _), end in world.ends().items() if account == "200000000001"}
+    assert of_it == {("failed", "AccessDenied") if ready else ("skipped", "NotYet")}
+    assert len(world.started_runs()) == (1 if ready else 2)
+
+
 @pytest.mark.parametrize("time", ["2999-01-01T00:00:00Z", "", "9999-12-31T23:59:59Z"])
 def test_no_account_is_new_in_the_future(world: World, time: str) -> None:
     """An event from the future, or without a time, is as old as its run: patience ends for it too."""

@@ -15,6 +15,7 @@ from orgsync.contact_sync.core.errors import (
     UnknownUnit,
 )
 from orgsync.shared import aws
+from orgsync.shared.clock import timestamp
 from orgsync.shared.errors import CallError, Temporary, Throttled, UnexpectedAnswer
 from orgsync.shared.organization_units import find_unit, is_path
 
@@ -156,4 +157,5 @@ class OrganizationsApi:
 
 def _account(found: Mapping[str, Any]) -> Account:
     # `Status` was retired on 2026-09-09; an answer without `State` counts as not ACTIVE.
-    return Account(found["Id"], found.get("State", "UNKNOWN"))
+    joined = found.get("JoinedTimestamp")
+    return Account(found["Id"], found.get("State", "UNKNOWN"), timestamp(joined) if joined else None)

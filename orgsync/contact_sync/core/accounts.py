@@ -1,16 +1,22 @@
 """Accounts, as AWS Organizations lists them and as a batch names them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orgsync.contact_sync.names import Kind
 
 
 @dataclass(frozen=True)
 class Account:
-    """An account of the organization; `state` is Organizations' own word (ACTIVE, SUSPENDED, …)."""
+    """An account of the organization.
+
+    Attributes:
+        state: Organizations' own word (ACTIVE, SUSPENDED, …).
+        joined: when it was created or joined (see `clock.timestamp`); None where that is not known.
+    """
 
     id: str
     state: str
+    joined: str | None = field(default=None, compare=False)
 
     @property
     def active(self) -> bool:

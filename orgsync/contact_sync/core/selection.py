@@ -1,7 +1,7 @@
 """Selection: which accounts and kinds a run works on, and which it skips and why."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.accounts import Account, Target
@@ -18,10 +18,15 @@ from orgsync.shared.rate_limiter import RateLimiter
 
 @dataclass(frozen=True)
 class Selection:
-    """Every account of a run: to compare, or skipped with the reason for each account and kind."""
+    """Every account of a run: to compare, or skipped with the reason for each account and kind.
+
+    Attributes:
+        joined: when each account was created or joined, where that is known.
+    """
 
     targets: tuple[Target, ...]
     skipped: Mapping[tuple[str, Kind], type[OrgsyncError]]
+    joined: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -46,12 +51,15 @@ class Selection:
         """
         targets: list[Target] = []
         skipped: dict[tuple[str, Kind], type[OrgsyncError]] = {}
+        joined: dict[str, str] = {}
         # Deleting is reading and writing like any other change; skipping needs neither.
         gone = set(missing_at_source) if config.on_source_delete != "propagate" else set()
         for account in accounts:
             kinds = sorted(request.kinds_for(account.id))
             if account.id == management or not kinds:
                 continue
+            if account.joined:
+                joined[account.id] = account.joined
             reason = _skip_reason(account, config, in_excluded_units)
             if reason:
                 skipped |= {(account.id, kind): reason for kind in kinds}
@@ -59,7 +67,7 @@ class Selection:
             skipped |= {(account.id, kind): SourceMissing for kind in kinds if kind in gone}
             if rest := tuple(kind for kind in kinds if kind not in gone):
                 targets.append(Target(account.id, rest))
-        return cls(tuple(targets), skipped)
+        return cls(tuple(targets), skipped, joined)
 
     def given_up(self, reason: type[OrgsyncError]) -> "Selection":
         """Return the same accounts with nothing to compare: the run ends before any write."""

@@ -5,9 +5,11 @@ ListAccounts answers at most 20 accounts a page, an empty page may come before t
 """
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError, ServiceException
+from moto.core.utils import utcnow
 from moto.organizations.models import FakeAccount, OrganizationsBackend, organizations_backends
 
 from orgsync.sandbox.cloud.patches import Patches
@@ -17,6 +19,10 @@ from orgsync.sandbox.model.organization import MemberAccount, OrganizationModel
 PAGE = 20
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 """The service that needs trusted access for service-managed stack sets."""
+
+
+_LONG_AGO = datetime(2020, 1, 1)  # noqa: DTZ001 (moto's own times have no zone)
+"""The time at which the accounts joined that the organization has from the start: none of them is new."""
 
 
 class OrganizationsService:
@@ -32,6 +38,8 @@ class OrganizationsService:
         self._accounts: dict[str, Any] = {organization.management: self._backend.accounts[0]}
         for account in organization.accounts:
             self.add_account(account)
+        for member in self._accounts.values():
+            member.create_time = _LONG_AGO
 
     @property
     def id(self) -> str:
@@ -55,6 +63,7 @@ class OrganizationsService:
             status=account.state,
             state=account.state,
             joined_method=joined,
+            create_time=utcnow(),
             parent_id=self.unit(account.ou),
             attached_policies=[],
             tags=dict(account.tags),
