@@ -33,7 +33,7 @@ class _Loop(VirtualLoop):
         super().__init__()
         self._jump.now = began
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:  # type: ignore[override]
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
         """Do the work at once."""
         future = self.create_future()
         try:

@@ -58,6 +58,10 @@ class QuickClock:
         """See `Clock.sleep`."""
         await asyncio.sleep(min(seconds, 0.005))
 
+    def stand_at(self, moment: str) -> None:
+        """Let it be a moment, from which time goes on."""
+        self._skipped = datetime.fromisoformat(moment) - datetime.now(UTC)
+
     def skip(self, delta: timedelta) -> None:
         """Let that much time pass at once."""
         self._skipped += delta

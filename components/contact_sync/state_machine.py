@@ -11,7 +11,7 @@ from orgsync.components.shared.service_role import service_role
 from orgsync.components.shared.stack_context import StackContext
 from orgsync.contact_sync.names import FunctionName, OrganizationCall, OwnEvent, PlanResult
 from orgsync.shared.configuration import canonical_json
-from orgsync.shared.errors import Temporary, Throttled
+from orgsync.shared.errors import CallError, Temporary, Throttled
 
 _TASK_SECONDS = FunctionName.longest_life() + 60
 """A task whose function never answered: Lambda has ended it by then."""
@@ -40,8 +40,9 @@ _RETRY: list[dict[str, Any]] = [
 ]
 
 
-_RETRY_PLAN = {
-    "ErrorEquals": [Throttled.__name__, *(error.__name__ for error in Temporary.__subclasses__())],
+_NO_ANSWER: list[type[CallError]] = [Throttled, *Temporary.__subclasses__()]
+_RETRY_PLAN: dict[str, Any] = {
+    "ErrorEquals": [error.__name__ for error in _NO_ANSWER],
     "IntervalSeconds": 10,
     "BackoffRate": 2,
     "MaxDelaySeconds": 60,

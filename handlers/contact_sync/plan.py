@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -133,15 +134,15 @@ def _plan(run_id: str, started: str, event: Any, services: Services, batch_size:
     run = replace(run, attempt=run.revision)
     receipts: Sequence[Receipt] = ()
     try:
-        try:
-            run, receipts = asyncio.run(_gather(run, request, config, unreadable, batch_size, services))
-        except (Temporary, Throttled) as error:
-            if not last:
-                raise
-            given_up = OrganizationUnreadable(error.code)
-            run, receipts = asyncio.run(_gather(run, request, config, given_up, batch_size, services))
-    except (RunError, Temporary, Throttled) as error:
-        ended = error if isinstance(error, RunError) else OrganizationUnreadable(error.code)
+        run, receipts = asyncio.run(_gather(run, request, config, unreadable, batch_size, services))
+    except RunError as error:
+        run = replace(run, error=error.code, detail=str(error))
+    except (Temporary, Throttled) as error:
+        if not last:
+            raise
+        ended = OrganizationUnreadable(error.code)
+        with suppress(RunError, Temporary, Throttled):  # receipts, where at least the accounts can be listed
+            run, receipts = asyncio.run(_gather(run, request, config, ended, batch_size, services))
         run = replace(run, error=ended.code, detail=str(ended))
     services.bucket.write_skipped(run_id, receipts, run.attempt)
     # Recorded once the header says that the plan is final: receipts of a plan that was given up would keep the
@@ -240,6 +241,12 @@ async def _gather(
         given_up=unreadable,
     )
     run = source.noted_in(run)
+    # A move or a tag may come first of all events about a new account, and a pass may meet one before any of them.
+    now = services.clock.now()
+    young = replace(run, new_accounts=selection.joined).unready(now, config.new_accounts.patience)
+    since = {account: min(selection.joined[account], timestamp(now)) for account in young}
+    known = replace(request, new_accounts={**since, **run.new_accounts}).bounded().new_accounts
+    run = replace(run, new_accounts=known)
     receipts = _receipts(selection, run, config, services)
     if error:
         return replace(run, error=error.code, detail=str(error)), receipts

@@ -90,7 +90,7 @@ def test_everything_that_keeps_data_is_under_our_key(dev: Program) -> None:
 def test_no_event_is_lost_without_a_trace(dev: Program) -> None:
     """Every target of a rule and of the schedule is tried again and has a dead-letter queue."""
     targets = [t.inputs for t in dev.of("EventTarget")] + [s.inputs["target"] for s in dev.of("Schedule")]
-    assert len(targets) == 7
+    assert len(targets) == 8
     for target in targets:
         assert target["deadLetterConfig"]["arn"]
         assert target["retryPolicy"] == {"maximumEventAgeInSeconds": 86400, "maximumRetryAttempts": 185}

@@ -1,6 +1,7 @@
 """Plan: an event becomes a run, is refused, or is answered by another run."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from orgsync.contact_sync.core.run import RunStatus
 from orgsync.contact_sync.names import Cause
 from orgsync.sandbox.model.organization import KINDS
+from orgsync.shared.clock import timestamp
 from tests.sample_events import own_event, sample_event
 from tests.world import MakeWorld, World
 
@@ -230,3 +232,232 @@ def test_a_merged_event_changes_nothing_of_the_run(world: World) -> None:
     world.start("run-2")
     assert world.objects() == before
     assert world.account.calls == calls
+
+
+def test_merged_events_keep_who_asked(world: World) -> None:
+    """Whoever asked for a part of a run stands in its header, however many events became one request."""
+    world.start("run-1")
+    for number, caller in enumerate(("ann", "bo", "cy")):
+        arn = f"arn:aws:iam::100000000001:user/{caller}"
+        event = sample_event("source-deleted", eventID=f"e-{number}", userIdentity={"arn": arn})
+        waiting = world.start(f"run-{number + 2}", event)["into"]
+    world.work("run-1")
+    world.report("run-1")
+    world.plan(waiting)
+    assert [arn[-2:] for arn in world.header(waiting).initiators] == ["nn", "bo", "cy"]
+
+
+# --- moves, tags, units ---------------------------------------------------------------------
+
+
+def test_a_moved_account_is_planned_alone_with_every_kind(world: World) -> None:
+    """Where it stands decides what it should hold; nobody else is concerned."""
+    world.start(event=sample_event("account-moved-pascal"))
+    assert world.targets() == {"200000000001": set(KINDS)}
+    assert world.header().cause is Cause.ACCOUNT_CHANGED
+
+
+@pytest.mark.parametrize("name", ["unit-created", "unit-renamed", "unit-deleted"])
+def test_a_unit_matters_only_where_units_are_excluded(make_world: MakeWorld, name: str) -> None:
+    """What a path of `excluded_units` means has changed for everyone; without any path for nobody."""
+    world = make_world(3)
+    world.organization.accounts[0].ou = "/Sandbox"
+    world.configure()
+    assert world.start("run-1", sample_event(name))["refusal"]["reason"] == "NoAccount"
+    world.configure(excluded_units=["/Sandbox"])
+    world.start("run-2", sample_event(name))
+    assert set(world.targets("run-2")) == set(world.members[1:])
+
+
+@pytest.mark.parametrize("name", ["account-moved-masked", "account-moved-without-parameters", "masked-tagged"])
+def test_a_move_of_nobody_known_is_about_everyone(world: World, name: str) -> None:
+    """What is unclear widens the comparison, whatever is excluded."""
+    world.start(event=sample_event(name))
+    assert world.targets() == {key: set(KINDS) for key in world.members}
+
+
+# --- the rest of a run that made way --------------------------------------------------------
+
+
+def preempted(world: World, batch_size: int, kinds: tuple[str, ...], after: int) -> str:
+    """Let a run make way once so many of its accounts are compared; return the run that waits."""
+    world.start("run-1", own_event("Operator", kinds=kinds), batch_size=batch_size)
+    world.work("run-1")
+    waiting: str = world.start("run-2", sample_event("source-deleted"))["into"]
+    for receipt in world.receipts("run-1"):
+        if receipt.account in world.members[after:]:
+            world.states.forget_receipt("run-1", receipt.account, receipt.kind)
+    assert world.states.update_lease(lambda lease: lease.preempt("run-1"))
+    world.report("run-1")
+    return waiting
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 1000])
+@pytest.mark.parametrize("after", [1, 5, 11, 20])
+def test_the_rest_comes_first_with_all_its_kinds(make_world: MakeWorld, batch_size: int, after: int) -> None:
+    """Each account that was left has the kinds that were left and those that are wanted now; then come the others."""
+    world = make_world(20)
+    world.configure()
+    waiting = preempted(world, batch_size, ("primary", "security"), after)
+    assert world.plan(waiting, batch_size=batch_size)["outcome"] == "process"
+    run = world.header(waiting)
+    assert run.rest == "run-1"
+    left = set(world.members[after:])
+    wanted = {key: {"billing", "primary", "security"} if key in left else {"billing"} for key in world.members}
+    assert world.targets(waiting) == wanted
+    order = [
+        {target["account"] for target in world.json(f"runs/{waiting}/batches/{item['batch']:05d}.json")}
+        for item in world.batches(waiting)
+    ]
+    behind = [bool(part - left) for part in order]
+    assert behind == sorted(behind)
+    assert all(not part - left for part in order[: sum(not one for one in behind)])
+    assert {key: end for key, end in world.ends("run-1").items() if key[0] in left} == {
+        (key, kind): ("skipped", "HandedOver") for key in left for kind in ("primary", "security")
+    }
+
+
+def test_what_the_rest_excludes_by_now_is_not_taken_up(make_world: MakeWorld) -> None:
+    """The accounts of a rest are judged anew: by the configuration and by the organization as they are now."""
+    world = make_world(6)
+    world.configure()
+    waiting = preempted(world, 2, ("security",), 2)
+    world.configure(excluded_accounts=[world.members[3]], contact_types=["billing", "security"])
+    world.organization.accounts[4].state = "SUSPENDED"
+    world.plan(waiting)
+    assert set(world.targets(waiting)) == {*world.members[:3], world.members[5]}
+    assert {end for key, end in world.ends(waiting).items() if key[0] == world.members[3]} == {("skipped", "Excluded")}
+
+
+def test_a_rest_is_taken_up_although_what_was_asked_is_no_longer_configured(make_world: MakeWorld) -> None:
+    """The waiting change concerns a kind that was taken out meanwhile: what the run before left is still to be done."""
+    world = make_world(6)
+    world.configure()
+    waiting = preempted(world, 2, ("security",), 2)
+    world.configure(contact_types=["security"])
+    assert world.plan(waiting)["outcome"] == "process"
+    assert world.targets(waiting) == {key: {"security"} for key in world.members[2:]}
+
+
+def test_a_rest_of_more_accounts_than_a_request_holds_is_listed_once(make_world: MakeWorld) -> None:
+    """Thousands of accounts are not looked up one by one."""
+    world = make_world(1300)
+    world.configure()
+    waiting = preempted(world, 500, ("security",), 10)
+    world.configure(contact_types=["security"])
+    world.plan(waiting)
+    assert world.targets(waiting) == {key: {"security"} for key in world.members[10:]}
+    assert len(world.batches(waiting)) == 3
+
+
+def test_a_rest_outlives_a_run_that_died_before_it_was_planned(make_world: MakeWorld) -> None:
+    """The run that should have taken it up died: the next one takes up the same rest."""
+    world = make_world(6)
+    world.configure()
+    waiting = preempted(world, 2, ("security",), 2)
+    following = world.start("run-3", sample_event("account-created"))["into"]
+    event = world.executions.events()[waiting]
+    world.report(waiting, event=event, error={"Error": "States.Timeout"})
+    assert world.holder() == following
+    world.plan(following)
+    assert set(world.targets(following)) == {"200000000001", *world.members[2:]}
+
+
+# --- new accounts ---------------------------------------------------------------------------
+
+
+def test_a_new_account_that_is_not_ready_is_asked_for_again(world: World) -> None:
+    """Refused in its first minutes it is skipped, and one further execution is started, of just what was refused."""
+    event = sample_event("account-created") | {"time": "2026-11-01T10:00:00Z"}
+    world.clock.stand_at("2026-11-01T10:03:00+00:00")
+    world.refuse("GetAlternateContact", "200000000001", "AccessDeniedException")
+    world.run("run-1", event)
+    refused = {("200000000001", kind): ("skipped", "NotYet") for kind in KINDS if kind != "primary"}
+    assert world.ends() == refused | {("200000000001", "primary"): ("success", None)}
+    assert world.holder() is None
+    (again,) = world.started_runs() - {"run-1"}
+    world.report("run-1")  # whoever finalizes it once more starts no second one
+    assert world.started_runs() == {"run-1", again}
+    event = world.executions.events()[again]
+    assert event["detail-type"] == "Accounts Not Ready"
+    assert event["detail"]["new_accounts"] == {"200000000001": "2026-11-01T10:00:00.000+00:00"}
+    world.plan(again)
+    assert world.targets(again) == {"200000000001": {kind for kind in KINDS if kind != "primary"}}
+    assert world.header(again).cause is Cause.ACCOUNT_CREATED
+
+
+def test_patience_with_a_new_account_ends(world: World) -> None:
+    """Asked again and again until the patience is over, and a failure like any other after that."""
+    world.refuse("*", "200000000001", "AccessDeniedException")
+    world.clock.stand_at("2026-11-01T10:02:00+00:00")
+    run_id, event, runs = "run-1", sample_event("account-created"), 0
+    while True:
+        runs += 1
+        known = world.started_runs()
+        world.run(run_id, event)
+        started = world.started_runs() - known - {run_id}
+        if not started:
+            break
+        assert set(world.ends(run_id).values()) == {("skipped", "NotYet")}
+        assert world.header(run_id).severity not in ("high", "medium")
+        (run_id,) = started
+        event = world.executions.events()[run_id]
+        world.clock.skip(timedelta(minutes=1))
+    assert runs == 14
+    assert set(world.ends(run_id).values()) == {("failed", "AccessDenied")}
+    assert world.header(run_id).severity == "high"
+
+
+@pytest.mark.parametrize("state", ["PENDING_ACTIVATION", "gone"])
+def test_a_new_account_that_is_not_active_yet_is_not_ready(make_world: MakeWorld, state: str) -> None:
+    """Organizations lists a new account late, or as not active yet: asked again, not given up."""
+    world = make_world(2)
+    world.configure()
+    world.clock.stand_at("2026-11-01T10:03:00+00:00")
+    if state == "gone":
+        world.organization.accounts.pop(0)
+    else:
+        world.organization.accounts[0].state = state
+    world.run("run-1", sample_event("account-created"))
+    assert set(world.ends().values()) == {("skipped", "NotYet")}
+    assert len(world.started_runs()) == 2
+
+
+@pytest.mark.parametrize("event", [sample_event("account-moved-camel"), sample_event("account-tagged-camel"), None])
+@pytest.mark.parametrize(("minutes", "ready"), [(1, False), (14, False), (16, True), (10**6, True)])
+def test_an_account_is_new_whatever_event_is_first(
+    world: World, monkeypatch: pytest.MonkeyPatch, event: Any, minutes: int, ready: bool
+) -> None:
+    """Organizations says when it joined: a move right after its creation, and a pass, know it as new all the same."""
+    accounts = world.services.organization
+    listed = {one.id: one for one in accounts.accounts()}
+    joined = timestamp(world.clock.now() - timedelta(minutes=minutes))
+    listed["200000000001"] = replace(listed["200000000001"], joined=joined)
+    monkeypatch.setattr(accounts, "accounts", listed.values)
+    monkeypatch.setattr(accounts, "account", listed.get)
+    world.refuse("*", "200000000001", "AccessDeniedException")
+    world.run("run-1", event)
+    of_it = {end for (account, _), end in world.ends().items() if account == "200000000001"}
+    assert of_it == {("failed", "AccessDenied") if ready else ("skipped", "NotYet")}
+    assert len(world.started_runs()) == (1 if ready else 2)
+
+
+@pytest.mark.parametrize("time", ["2999-01-01T00:00:00Z", "", "9999-12-31T23:59:59Z"])
+def test_no_account_is_new_in_the_future(world: World, time: str) -> None:
+    """An event from the future, or without a time, is as old as its run: patience ends for it too."""
+    world.start(event=sample_event("account-created") | {"time": time})
+    (since,) = world.header().new_accounts.values()
+    assert since <= timestamp(world.clock.now())
+
+
+@pytest.mark.parametrize(("create", "fresh"), [(True, True), (False, False)])
+def test_permissions_are_fresh_for_two_minutes_after_a_first_deployment(
+    world: World, create: bool, fresh: bool
+) -> None:
+    """A run of a stack that was just made knows until when."""
+    world.start(event=own_event("Initial Sync", create=create))
+    until = world.header().fresh_until
+    assert (until is not None) is fresh
+    if until:
+        left = datetime.fromisoformat(until) - world.clock.now()
+        assert timedelta(seconds=110) < left <= timedelta(seconds=120)

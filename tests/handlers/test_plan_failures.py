@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from orgsync.contact_sync.core.errors import ConfigurationUnreadable, NotManagementAccount
+from orgsync.handlers.contact_sync.plan import plan
 from orgsync.sandbox.model.organization import KINDS, MANAGEMENT, make_contact
+from orgsync.shared.errors import CallError, NetworkFailed, ServiceFailed, Throttled
 from tests.sample_events import sample_event
-from tests.world import STARTED, MakeWorld, World
+from tests.world import STARTED, MakeWorld, World, schedule
 
 
 @pytest.fixture
@@ -168,3 +170,49 @@ def test_a_run_that_ends_while_planning_leaves_receipts(world: World, why: str) 
     assert {account for account, _ in world.ends()} == set(world.members)
     assert world.header().counts == {"success": 0, "failed": 0, "skipped": 3 * 4}
     assert world.account.writes == []
+
+
+@pytest.mark.parametrize("failure", [Throttled, ServiceFailed, NetworkFailed])
+@pytest.mark.parametrize("method", ["check_management", "accounts", "accounts_below"])
+def test_an_organization_that_does_not_answer_is_asked_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, failure: type[CallError], method: str
+) -> None:
+    """The plan fails, so that the state machine calls it again; once AWS answers, the run is as if nothing had been."""
+    world.organization.accounts[0].ou = "/Sandbox"
+    world.configure(excluded_units=["/Sandbox"])
+    with monkeypatch.context() as patch:
+
+        def fail(*_: object) -> None:
+            raise failure("the organization")
+
+        patch.setattr(world.services.organization, method, fail)
+        for _ in range(20):
+            with pytest.raises(failure):
+                world.start()
+        assert world.ends() == {}
+    assert world.plan("run-1")["outcome"] == "process"
+    world.work()
+    assert world.report()["status"] == "completed"
+    assert world.differing() == world.members[:1]
+
+
+@pytest.mark.parametrize(("method", "known"), [("accounts_below", True), ("accounts", False)])
+def test_a_plan_that_nobody_asks_again_ends_the_run(
+    world: World, monkeypatch: pytest.MonkeyPatch, method: str, known: bool
+) -> None:
+    """The last time it ends by name, with a receipt for every account where the accounts are known."""
+    world.organization.accounts[0].ou = "/Sandbox"
+    world.configure(excluded_units=["/Sandbox"])
+
+    def fail(*_: object) -> None:
+        raise Throttled("the organization")
+
+    monkeypatch.setattr(world.services.organization, method, fail)
+    with pytest.raises(Throttled):
+        world.start()
+    assert plan("run-1", STARTED, schedule(), world.services, last=True)["outcome"] == "report"
+    world.report()
+    assert (world.header().error, world.header().detail) == ("OrganizationUnreadable", "Throttled")
+    receipts = {(a, kind): ("skipped", "OrganizationUnreadable") for a in world.members for kind in KINDS}
+    assert world.ends() == (receipts if known else {})
+    assert world.holder() is None

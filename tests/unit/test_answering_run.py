@@ -29,7 +29,7 @@ def test_a_request_is_followed_to_the_run_that_answers_it(length: int, begun: bo
     states = store(ids[:-1], ids[1:])
     last = Run(ids[-1], Cause.OPERATOR, AT, AT)
     if begun:
-        states.save_run(last)
+        last = states.save_run(last)
     assert answering_run(ids[0], states) == (ids[-1], last if begun else None)
 
 

@@ -14,7 +14,7 @@ from orgsync.shared.clock import as_timestamp
 
 IDS = [f"{200_000_000_000 + number:012d}" for number in range(5)]
 KINDS = st.frozensets(st.sampled_from(list(Kind)))
-LETTERS = st.characters(exclude_categories=["Cs"])
+LETTERS = st.characters(codec="utf-8")
 MOMENTS = st.datetimes().map(lambda at: str(as_timestamp(at.isoformat())))
 REQUESTS = st.builds(
     Request,

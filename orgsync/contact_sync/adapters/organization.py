@@ -17,6 +17,7 @@ from orgsync.contact_sync.core.errors import (
     UnknownUnit,
 )
 from orgsync.shared import aws
+from orgsync.shared.clock import timestamp
 from orgsync.shared.errors import CallError, Temporary, Throttled, UnexpectedAnswer
 from orgsync.shared.organization_units import find_unit, is_path
 from orgsync.shared.rate_limiter import TokenBucket
@@ -235,4 +236,5 @@ def _account(found: Mapping[str, Any]) -> Account:
     # `Status` was retired on 2026-09-09. Without `State` nothing is known of the account, also not that it is closed.
     if not found.get("State"):
         raise OrganizationUnreadable(f"{found['Id']} is listed without its State")
-    return Account(found["Id"], found["State"])
+    joined = found.get("JoinedTimestamp")
+    return Account(found["Id"], found["State"], timestamp(joined) if joined else None)

@@ -1,7 +1,7 @@
 """Accounts, as AWS Organizations lists them and as a batch names them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from orgsync.contact_sync.names import Kind
@@ -9,10 +9,16 @@ from orgsync.contact_sync.names import Kind
 
 @dataclass(frozen=True)
 class Account:
-    """An account of the organization; `state` is Organizations' own word (ACTIVE, SUSPENDED, …)."""
+    """An account of the organization.
+
+    Attributes:
+        state: Organizations' own word (ACTIVE, SUSPENDED, …).
+        joined: when it was created or joined (see `clock.timestamp`); None where that is not known.
+    """
 
     id: str
     state: str
+    joined: str | None = field(default=None, compare=False)
 
     @property
     def active(self) -> bool:

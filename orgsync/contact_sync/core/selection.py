@@ -34,12 +34,14 @@ class Selection:
     Attributes:
         skipped: why an account and kind is not compared: skipped on purpose, or it cannot be done.
         excluded_by: the rules by which each account is excluded (see `ContactSyncConfig.exclusions`).
+        joined: when each account was created or joined, where that is known.
         ended_by: why nothing is compared, where the run ends before any write.
     """
 
     targets: tuple[Target, ...]
     skipped: Mapping[tuple[str, Kind], type[OrgsyncError]]
     excluded_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    joined: Mapping[str, str] = field(default_factory=dict)
     ended_by: type[OrgsyncError] | None = None
 
     @classmethod
@@ -72,6 +74,7 @@ class Selection:
         targets: list[Target] = []
         skipped: dict[tuple[str, Kind], type[OrgsyncError]] = {}
         excluded_by: dict[str, tuple[str, ...]] = {}
+        joined: dict[str, str] = {}
         for named, asked in request.accounts.items():
             if named not in listed or named == management:
                 skipped |= {(named, kind): NotAMember for kind in asked}
@@ -79,6 +82,8 @@ class Selection:
             kinds = sorted(request.kinds_for(account.id))
             if account.id == management or not kinds:
                 continue
+            if account.joined:
+                joined[account.id] = account.joined
             units = [unit for unit, below in in_excluded_units.items() if account.id in below]
             if rules := config.exclusions(account=account.id, units=units):
                 excluded_by[account.id] = rules
@@ -87,7 +92,7 @@ class Selection:
             rest = () if reason else tuple(kind for kind in kinds if kind not in stopped)
             if rest:
                 targets.append(Target(account.id, rest, deletions & frozenset(rest)))
-        return cls(tuple(targets), skipped, excluded_by)
+        return cls(tuple(targets), skipped, excluded_by, joined)
 
     def given_up(self, reason: type[OrgsyncError]) -> "Selection":
         """Return the same accounts with nothing to compare: the run ends before any write."""

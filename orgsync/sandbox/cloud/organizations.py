@@ -5,9 +5,11 @@ ListAccounts answers at most 20 accounts a page, an empty page may come before t
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError, ServiceException
+from moto.core.utils import utcnow
 from moto.organizations.models import (
     FakeAccount,
     FakeDelegatedAdministrator,
@@ -24,6 +26,10 @@ ACCOUNT_MANAGEMENT = "account.amazonaws.com"
 """The service whose trusted access lets an organization manage its accounts' contacts."""
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 """The service that needs trusted access for service-managed stack sets."""
+
+
+_LONG_AGO = datetime(2020, 1, 1)  # noqa: DTZ001 (moto's own times have no zone)
+"""The time at which the accounts joined that the organization has from the start: none of them is new."""
 
 
 class OrganizationsService:
@@ -46,6 +52,8 @@ class OrganizationsService:
             self.add_account(account)
         for identity in organization.delegated_administrators:
             self._backend.register_delegated_administrator(AccountId=identity, ServicePrincipal=ACCOUNT_MANAGEMENT)
+        for member in self._accounts.values():
+            member.create_time = _LONG_AGO
 
     @property
     def id(self) -> str:
@@ -69,6 +77,7 @@ class OrganizationsService:
             status=account.state,
             state=account.state,
             joined_method=joined,
+            create_time=utcnow(),
             parent_id=self.unit(account.ou),
             attached_policies=[],
             tags=dict(account.tags),
