@@ -43,7 +43,8 @@ class Deployed:
 
     def save(self, run: Run, receipts: Sequence[Receipt] = ()) -> None:
         """Save a run with its receipts."""
-        self.states.save_run(run)
+        held = self.states.run(run.run_id)
+        self.states.save_run(replace(run, revision=held.revision if held else 0))
         self.states.save_receipts(receipts, run.run_id)
 
 

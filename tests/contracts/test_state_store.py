@@ -86,6 +86,8 @@ def test_a_header_comes_back_as_it_was_saved(states: StateStore) -> None:
         ended=AT,
         counts={"success": 1, "failed": 0},
         source={Kind.BILLING: Contact.of(Kind.BILLING, FIELDS)},
+        flawed={Kind.PRIMARY: "primary.PhoneNumber is required"},
+        unreadable={Kind.OPERATIONS: "operations: AccessDenied"},
         deletions=frozenset({Kind.OPERATIONS, Kind.SECURITY}),
         planned=True,
         attempt=2,

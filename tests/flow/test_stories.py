@@ -74,6 +74,16 @@ def test_old_and_repeated_events_write_nothing(rehearsed: Rehearsed) -> None:
     assert {contacts["security"]["Name"] for contacts in report["contacts"].values()} == {"Last"}
 
 
+@looks_at("late_source")
+def test_an_edit_that_shows_late_reaches_everybody(rehearsed: Rehearsed) -> None:
+    """Events come before AWS shows what they speak of; without a schedule every member holds it, deletions too."""
+    report = rehearsed("late_source")
+    held = [report["contacts"][account] for account in report["accounts"]]
+    assert {contacts["security"]["Name"] for contacts in held} == {"Last"}
+    assert not any(contacts["billing"] for contacts in held)
+    assert set(causes(report)[1:]) == {"source_changed"}
+
+
 @looks_at("forged")
 def test_forgeries_write_nothing(rehearsed: Rehearsed) -> None:
     """Those that get past the rules are refused by name and counted; a run that starts all the same finds nothing."""

@@ -204,6 +204,8 @@ def test_an_error_that_ends_a_run_is_the_owners_or_ours(error: str) -> None:
 )
 def test_a_missing_source_contact_alarms_only_when_asked(policy: str, scenario: str) -> None:
     """An owner who ignores or propagates a missing contact decided so: that is no mistake."""
+    alone = outcome(skipped("SourceMissing", 1, 2), everyone=True, on_source_delete="ignore")
+    assert (alone.scenario, alone.severity, alone.notify) == (None, None, False)
     found = outcome([receipt(1), *skipped("SourceMissing", 1)], on_source_delete=policy)
     assert found.scenario == scenario
 

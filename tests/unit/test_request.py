@@ -29,6 +29,7 @@ REQUESTS = st.builds(
     fresh=st.booleans(),
     new_accounts=st.dictionaries(st.sampled_from(IDS), MOMENTS),
     rest=st.one_of(st.none(), st.just("run-1")),
+    source_changed_at=st.one_of(st.none(), st.datetimes().map(lambda at: as_timestamp(at.isoformat()))),
 )
 
 
@@ -54,6 +55,20 @@ def test_a_merged_request_answers_both_events(first: Request, second: Request) -
     for account, since in merged.new_accounts.items():
         assert since == min(one.new_accounts[account] for one in (first, second) if account in one.new_accounts)
     assert merged.triggered_at == min(filter(None, (first.triggered_at, second.triggered_at)), default=None)
+
+
+@given(first=REQUESTS, second=REQUESTS, moment=st.datetimes().map(lambda at: str(as_timestamp(at.isoformat()))))
+def test_a_request_remembers_when_the_source_was_last_changed(first: Request, second: Request, moment: str) -> None:
+    """The later of two moments counts, whichever came first; an event of the source without one happened just now.
+
+    What a run's last look asked for says when it was seen, and no event that may show late.
+    """
+    latest = max(filter(None, (first.source_changed_at, second.source_changed_at)), default=None)
+    assert first.merged(second).source_changed_at == second.merged(first).source_changed_at == latest
+    timed = first.at(moment)
+    assert timed.triggered_at == (first.triggered_at or moment)
+    unsaid = first.cause is Cause.SOURCE_CHANGED and first.triggered_at is None
+    assert timed.source_changed_at == (moment if unsaid else first.source_changed_at)
 
 
 @given(one=REQUESTS)

@@ -175,7 +175,7 @@ def test_the_last_look_names_what_is_something_else_now(before: str, later: str)
 
 
 @given(
-    age=st.floats(-1000, 1000), attempts=st.integers(1, 6), delay=st.floats(0.5, 10), kind=st.sampled_from(list(Kind))
+    age=st.floats(-1000, 1000), attempts=st.integers(1, 4), delay=st.floats(0.5, 10), kind=st.sampled_from(list(Kind))
 )
 def test_an_edit_is_given_the_time_that_aws_may_take_to_show_it(
     age: float, attempts: int, delay: float, kind: Kind
@@ -196,6 +196,40 @@ def test_an_edit_is_given_the_time_that_aws_may_take_to_show_it(
     unasked = ScriptedSource({kind: [contact(kind)]})
     look_again(seen, unasked, config)
     assert unasked.reads[kind] == [pytest.approx(0, abs=0.01)]
+
+
+@given(attempts=st.integers(1, 10), delay=st.floats(0, 60), flickering=st.booleans())
+def test_no_wait_for_the_source_outlives_a_function(attempts: int, delay: float, flickering: bool) -> None:
+    """However long the owner lets verification wait, reading is over in time, for the plan as for the last look."""
+    config = parse(
+        {
+            "verify_config": {"delay": delay, "max_attempts": attempts if delay < 0.5 else min(attempts, 3)},
+            "retry_config": {"base_delay": 0},
+        }
+    )
+    shown = [contact(Kind.BILLING, seed) for seed in (1, 2)] * 20 if flickering else [contact(Kind.BILLING)]
+    source, last = ScriptedSource({Kind.BILLING: shown}), ScriptedSource({Kind.BILLING: shown})
+    seen = read(source, config, timestamp(EPOCH))
+    look_again(seen, last, config, timestamp(EPOCH))
+    assert source.reads[Kind.BILLING][-1] - source.reads[Kind.BILLING][0] <= 300.01
+    assert source.reads[Kind.BILLING][0] <= 100.01
+    assert last.reads[Kind.BILLING][0] <= 300.01
+
+
+def test_an_odd_answer_is_one_kinds_own() -> None:
+    """An answer that nobody expects stops its kind, and no run: neither its plan nor its end."""
+
+    class Odd(ScriptedSource):
+        async def read(self, account: str | None, kind: Kind) -> Contact | None:
+            if kind is Kind.BILLING:
+                raise KeyError("AlternateContact")
+            return await super().read(account, kind)
+
+    source = Odd({Kind.BILLING: [None], Kind.SECURITY: [contact(Kind.SECURITY)]})
+    seen = read(source, parse({}))
+    assert str(seen.unreadable[Kind.BILLING]) == "billing: KeyError"
+    assert set(seen.contacts) == {Kind.SECURITY}
+    assert look_again(seen, source, parse({})) == frozenset()
 
 
 def test_a_header_says_what_stops_a_kind() -> None:

@@ -233,8 +233,10 @@ def _scenario(summary: RunSummary, error: str | None, config: ContactSyncConfig)
     if codes & _LATER:
         return None, "completed"
     if not compared and (codes or not summary.everyone):
-        # Of a whole organization that is what its configuration should hardly mean; of an account, what it says.
-        return (RunScenario.CONFIGURATION_ERRORS if summary.everyone else None), "completed"
+        # Of a whole organization that is what its configuration should hardly mean; of an account, and of a contact
+        # whose absence the owner ignores, it is what it says.
+        meant = not summary.everyone or codes == {SourceMissing.__name__}
+        return (None if meant else RunScenario.CONFIGURATION_ERRORS), "completed"
     return RunScenario.SUCCESS_COMPLETION, "completed"
 
 

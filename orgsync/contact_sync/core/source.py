@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import accumulate
 
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.contacts import Contact
@@ -29,6 +30,9 @@ _MAX_THROTTLES = 100
 # deletion rests on both reads, and an edit while they are made is no fault of the source.
 _APART = 0.5
 _TRIES = 3
+
+# Seconds that reading may wait in all: a function lives for 15 minutes, and the lease is held meanwhile.
+_LONGEST = 300
 
 
 @dataclass(frozen=True)
@@ -141,8 +145,9 @@ class _Reader:
     """Reads of the source's contacts; a failure is an answer, because it is one kind's own."""
 
     def __init__(self, contacts: Contacts, config: ContactSyncConfig, limiter: RateLimiter, clock: Clock) -> None:
-        looks = [max(pause, _APART) for pause in config.verify_config.delays()]
-        self.pauses = (*looks, *looks[-1:] * (_TRIES - len(looks)))
+        looks = [min(max(pause, _APART), _LONGEST / _TRIES) for pause in config.verify_config.delays()]
+        looks += looks[-1:] * (_TRIES - len(looks))
+        self.pauses = tuple(look for look, total in zip(looks, accumulate(looks), strict=True) if total <= _LONGEST)
         self._contacts, self._limiter, self._clock = contacts, limiter, clock
         self._delays = config.retry_config.delays()
 
@@ -152,9 +157,9 @@ class _Reader:
         try:
             return await caller.call(Operation.get(kind), lambda: self._contacts.read(None, kind))
         except CallError as error:
-            unreadable = SourceUnreadable(f"{kind}: {error.code}")
-            unreadable.__cause__ = error
-            return unreadable
+            return SourceUnreadable(f"{kind}: {error.code}")
+        except Exception as error:  # whatever one kind's answer brings up, the others are read and the run ends
+            return SourceUnreadable(f"{kind}: {type(error).__name__}")
 
     async def agreed(self, kind: Kind) -> Contact | SourceUnreadable | None:
         before = await self.once(kind)
