@@ -38,9 +38,7 @@ _LET_GO = 10.0
 """Seconds before the time limit at which what is still under way is left for the next invocation."""
 
 _CONTROL_THREADS = 2
-"""Threads of the control path: one look for a stop and one intent at a time."""
-
-_RECEIPT_THREADS = 8
+"""Threads of the control path: one look for a stop and one transaction at a time."""
 
 _EVERY_OPERATION = "*"
 
@@ -109,8 +107,8 @@ def _without_receipts(targets: Sequence[Target], receipts: Iterable[Receipt]) ->
 class _Life:
     """One life of the function: what it began, what it wrote down, and how it ends.
 
-    The look for a stop and the intents have threads of their own, and so have the receipts: they never wait behind
-    calls about contacts and tags, nor behind each other.
+    The look for a stop, and intents and receipts, have threads of their own: they never wait behind calls about
+    contacts and tags.
     """
 
     def __init__(
@@ -145,10 +143,7 @@ class _Life:
         services = self._services
         # Transactions of one worker would conflict with each other, on the header that each of them checks.
         self._one_at_a_time = asyncio.Lock()
-        with (
-            ThreadPoolExecutor(_CONTROL_THREADS) as self._control,
-            ThreadPoolExecutor(_RECEIPT_THREADS) as self._saving,
-        ):
+        with ThreadPoolExecutor(_CONTROL_THREADS) as self._control:
             run = self._run
             context = SyncContext(
                 self._contacts,
@@ -188,12 +183,12 @@ class _Life:
                 return True
             try:
                 done = working.result()
+                if done or self._brought or not self._begun or self._contacts.begun:
+                    return done or self._contacts.begun
+                # The next life would begin with the same accounts and end like this one.
+                await self._emit([receipt for target in self._begun for receipt in self._out_of_time(target)])
             except RunStopped:
                 return True
-            if done or self._brought or not self._begun or self._contacts.begun:
-                return done or self._contacts.begun
-            # The next life would begin with the same accounts and end like this one.
-            await self._emit([receipt for target in self._begun for receipt in self._out_of_time(target)])
             return len(self._begun) == len(targets)
 
     async def _record_intents(
@@ -206,9 +201,11 @@ class _Life:
         self._intents |= {(account, kind): changed for kind, changed in fields.items()}
 
     async def _emit(self, receipts: Sequence[Receipt]) -> None:
-        self._brought = self._compared = True
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._saving, self._services.states.save_receipts, receipts, self._run.run_id)
+        async with self._one_at_a_time:
+            self._brought = self._compared = True
+            # Not bounded in time: a receipt that comes late is written while the run is in progress, or not at all.
+            save = self._services.states.save_receipts
+            await asyncio.get_running_loop().run_in_executor(self._control, save, receipts, self._run.run_id, True)
         for receipt in receipts:
             log = logger.warning if receipt.status is Status.FAILED else logger.debug
             log("account done", **receipt.to_json())

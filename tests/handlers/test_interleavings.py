@@ -25,9 +25,9 @@ BATCH = 2
 class RunMachine(RuleBasedStateMachine):
     """One run, for which everything may be asked twice, and of which everything may outlive its caller."""
 
-    @initialize(excluded=st.integers(0, 2), refused=st.booleans())
-    def begin(self, excluded: int, refused: bool) -> None:
-        """Begin an execution whose plan has not been called."""
+    @initialize(excluded=st.integers(0, 2), refused=st.booleans(), planned=st.booleans())
+    def begin(self, excluded: int, refused: bool, planned: bool) -> None:
+        """Begin an execution, whose plan has not been called, or has answered."""
         self.world: World = make_world(MEMBERS)
         self.world.configure(excluded_accounts=self.world.members[:excluded])
         if refused:
@@ -39,6 +39,10 @@ class RunMachine(RuleBasedStateMachine):
         self.dead_publishers = 0
         self.notices = 0
         self.writes_when_closed: int | None = None
+        self.dies_early = not planned
+        if planned:
+            self.ask_for_the_plan()
+            self.actors[0].finish()
 
     # --- who comes ---------------------------------------------------------------------------
 
@@ -67,7 +71,7 @@ class RunMachine(RuleBasedStateMachine):
         """Call report, as the state machine does when it has come to its end."""
         self._come("report", lambda services: report({"run_id": "run-1"}, services))
 
-    @precondition(lambda self: len(self._living("report")) < 3)
+    @precondition(lambda self: (self.planned or self.dies_early) and len(self._living("report")) < 3)
     @rule()
     def die(self) -> None:
         """Let the execution fail: its own catch, its failure's event or a later trigger asks for the report."""
@@ -77,7 +81,7 @@ class RunMachine(RuleBasedStateMachine):
     # --- what happens ------------------------------------------------------------------------
 
     @precondition(lambda self: self._living())
-    @rule(data=st.data(), steps=st.integers(1, 12))
+    @rule(data=st.data(), steps=st.integers(1, 25))
     def advance(self, data: st.DataObject, steps: int) -> None:
         """Let one of them make a few calls."""
         actor = data.draw(st.sampled_from(self._living()), label="who")

@@ -30,8 +30,8 @@ _BREAKERS = "breakers"
 _RECEIPT = "receipt#"
 _INTENT = "intent#"
 
-_BATCH = 25
-"""Items that one BatchWriteItem takes."""
+_BATCH = 24
+"""Items that are written at once: whole accounts; a BatchWriteItem takes 25, a transaction 100."""
 
 _UNPROCESSED_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
 """Seconds before what DynamoDB left of a batch is written again."""
@@ -144,11 +144,14 @@ class StateTable:
     # --- receipts ------------------------------------------------------------------------
 
     @aws.store_errors()
-    def save_receipts(self, receipts: Iterable[Receipt], run_id: str) -> None:
+    def save_receipts(self, receipts: Iterable[Receipt], run_id: str, in_progress: bool = False) -> None:
         """See `StateStore.save_receipts`."""
         items = iter({(one.account, one.kind): self._receipt(one, run_id) for one in receipts}.values())
         while batch := list(islice(items, _BATCH)):
-            self._write(batch)
+            if in_progress:
+                self._write_in_progress(batch, run_id)
+            else:
+                self._write(batch)
 
     def receipts(self, run_id: str, between: tuple[str, str] | None = None) -> Iterator[Receipt]:
         """See `StateStore.receipts`."""
@@ -161,13 +164,6 @@ class StateTable:
         self, account: str, fields: Mapping[Kind, Iterable[str]], deletions: Collection[Kind], run_id: str, at: str
     ) -> None:
         """See `StateStore.record_intents`."""
-        check = {
-            "TableName": self._table.name,
-            "Key": {"sync_id": run_id, "item": _HEADER},
-            "ConditionExpression": "#status = :in_progress",
-            "ExpressionAttributeNames": {"#status": "status"},
-            "ExpressionAttributeValues": {":in_progress": str(RunStatus.IN_PROGRESS)},
-        }
         notes = [
             # Of neither index: it lacks their keys.
             {
@@ -179,15 +175,7 @@ class StateTable:
             }
             for kind, changed in fields.items()
         ]
-        puts = [{"Put": {"TableName": self._table.name, "Item": note}} for note in notes]
-        try:
-            self._without_conflict(self._control.meta.client.transact_write_items)(
-                TransactItems=[{"ConditionCheck": check}, *puts]
-            )
-        except ClientError as error:
-            if "ConditionalCheckFailed" in _reasons(error):
-                raise RunStopped(run_id) from error
-            raise
+        self._write_in_progress(notes, run_id)
 
     def intents(self, run_id: str, between: tuple[str, str] | None = None) -> dict[tuple[str, Kind], tuple[str, ...]]:
         """See `StateStore.intents`."""
@@ -230,6 +218,28 @@ class StateTable:
             return call(**parameters)
 
         return calling
+
+    def _write_in_progress(self, items: list[dict[str, Any]], run_id: str) -> None:
+        """Write items in one transaction, with a check that the run is in progress.
+
+        Raises:
+            RunStopped: it is not; nothing was written.
+        """
+        check = {
+            "TableName": self._table.name,
+            "Key": {"sync_id": run_id, "item": _HEADER},
+            "ConditionExpression": "#status = :in_progress",
+            "ExpressionAttributeNames": {"#status": "status"},
+            "ExpressionAttributeValues": {":in_progress": str(RunStatus.IN_PROGRESS)},
+        }
+        puts = [{"Put": {"TableName": self._table.name, "Item": item}} for item in items]
+        write = self._without_conflict(self._control.meta.client.transact_write_items)
+        try:
+            write(TransactItems=[{"ConditionCheck": check}, *puts])
+        except ClientError as error:
+            if "ConditionalCheckFailed" in _reasons(error):
+                raise RunStopped(run_id) from error
+            raise
 
     def _write(self, items: list[dict[str, Any]]) -> None:
         """Write up to `_BATCH` items; what DynamoDB does not process at once is written again.

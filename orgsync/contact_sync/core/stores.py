@@ -93,8 +93,15 @@ class StateStore(Protocol):
     def runs_of(self, day: str) -> Iterator[Run]:
         """Yield the runs that started on a day (UTC, YYYY-MM-DD), oldest first; merged events are none."""
 
-    def save_receipts(self, receipts: Iterable[Receipt], run_id: str) -> None:
-        """Write receipts; writing one again changes nothing but its time."""
+    def save_receipts(self, receipts: Iterable[Receipt], run_id: str, in_progress: bool = False) -> None:
+        """Write receipts; writing one again changes nothing but its time.
+
+        Args:
+            in_progress: whether to write only while the run is in progress, in transactions as of `record_intents`.
+
+        Raises:
+            RunStopped: the run is not in progress, and was to be; no account's receipts were written in part.
+        """
 
     def receipts(self, run_id: str, between: tuple[str, str] | None = None) -> Iterator[Receipt]:
         """Yield a run's receipts, by account; `between` bounds the account ids, both included."""

@@ -63,6 +63,7 @@ PATCHED: Mapping[str, PatchTarget] = {
         "self", "namespace", "metric_data", reason="never evaluates alarms"
     ),
     "moto.core.config:default_user_config": _value(reason="does not run state machines unless this says so"),
+    "moto.dynamodb.models:copy": _value(reason="copies every item of a table for each write of a transaction"),
     "moto.dynamodb.responses:DynamoHandler.call_action": _function(
         "self", reason="checks a condition and writes in two steps, between which other threads run"
     ),

@@ -102,7 +102,7 @@ class MemoryStateStore:
     """The lease, headers, receipts and intents, as `StateStore`.
 
     Attributes:
-        conflicts: says of each try of an operation (`save_run`, `record_intents`) whether another transaction has
+        conflicts: says of each try of `save_run`, `record_intents` or `save_receipts` whether another transaction has
             the same items in hand, as happens in DynamoDB.
     """
 
@@ -170,10 +170,15 @@ class MemoryStateStore:
             if run.started[:10] == day and run.status is not RunStatus.MERGED:
                 yield run
 
-    def save_receipts(self, receipts: Iterable[Receipt], run_id: str) -> None:
+    def save_receipts(self, receipts: Iterable[Receipt], run_id: str, in_progress: bool = False) -> None:
         """See `StateStore.save_receipts`."""
-        for receipt in receipts:
-            with self._lock:
+        given = list(receipts)
+        if in_progress:
+            self._wait_out_conflicts("save_receipts", "TransactWriteItems: TransactionCanceledException")
+        with self._lock:
+            if in_progress:
+                self._check_in_progress(run_id)
+            for receipt in given:
                 self._items[run_id, f"{_RECEIPT}{receipt.account}#{receipt.kind}"] = json.dumps(receipt.to_json())
 
     def receipts(self, run_id: str, between: tuple[str, str] | None = None) -> Iterator[Receipt]:
@@ -188,9 +193,7 @@ class MemoryStateStore:
         """See `StateStore.record_intents`."""
         self._wait_out_conflicts("record_intents", "TransactWriteItems: TransactionCanceledException")
         with self._lock:
-            stored = self._header(run_id)
-            if stored is None or stored.status is not RunStatus.IN_PROGRESS:
-                raise RunStopped(run_id)
+            self._check_in_progress(run_id)
             for kind, changed in fields.items():
                 note = {"changed": list(changed), "deletion": kind in deletions}
                 self._items[run_id, f"{_INTENT}{account}#{kind}"] = json.dumps(note)
@@ -236,6 +239,11 @@ class MemoryStateStore:
     def _header(self, run_id: str) -> Run | None:
         text = self._items.get((run_id, _HEADER))
         return Run.from_json(json.loads(text) | {"run_id": run_id}) if text else None
+
+    def _check_in_progress(self, run_id: str) -> None:
+        stored = self._header(run_id)
+        if stored is None or stored.status is not RunStatus.IN_PROGRESS:
+            raise RunStopped(run_id)
 
     def _wait_out_conflicts(self, operation: str, failure: str) -> None:
         """Ask as often as the adapter does whether the write conflicts with another; no time passes between."""
