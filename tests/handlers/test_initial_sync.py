@@ -154,6 +154,7 @@ OTHERWISE: dict[str, Any] = {
     "schedule": "rate(2 days)",
     "retry_config": {"base_delay": 0, "max_attempts": 1},
     "verify_config": {"delay": 0, "max_attempts": 2},
+    "new_accounts": {"settle": 1},
     "pacing": {"PutAlternateContact": {"rate": 1, "burst": 1}},
     "notification_settings": {"failure_threshold": 3},
 }

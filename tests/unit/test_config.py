@@ -465,6 +465,7 @@ FIELDS: dict[str, tuple[Any, Any]] = {
     "on_source_delete": ("ignore", "propagate"),
     "retry_config": ({"max_attempts": 1}, {"max_attempts": 2}),
     "verify_config": ({"delay": 1}, {"delay": 2}),
+    "new_accounts": ({"settle": 1}, {"settle": 2}),
     "pacing": ({"PutAlternateContact": {"rate": 1, "burst": 1}}, {"PutAlternateContact": {"rate": 2, "burst": 1}}),
     "schedule": ("rate(1 day)", "rate(2 days)"),
     "notification_settings": (
@@ -473,7 +474,7 @@ FIELDS: dict[str, tuple[Any, Any]] = {
     ),
     "paused": (True, False),
 }
-DECIDES_NOTHING = {"retry_config", "verify_config", "pacing", "schedule", "notification_settings"}
+DECIDES_NOTHING = {"retry_config", "verify_config", "new_accounts", "pacing", "schedule", "notification_settings"}
 """Fields that say how, when and for whom a run works, and not what accounts should hold."""
 
 CHOICES = st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in FIELDS.items()})
