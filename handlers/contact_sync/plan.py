@@ -18,6 +18,7 @@ from orgsync.contact_sync.core.errors import (
     KindNotConfigured,
     NoAccount,
     NotActive,
+    NotAMember,
     NotYet,
     OrganizationUnreadable,
     Paused,
@@ -296,12 +297,12 @@ def _batches(
 
 
 def _receipts(selection: Selection, run: Run, config: ContactSyncConfig, services: Services) -> list[Receipt]:
-    """Return the receipts of what no batch holds; a new account that is not ACTIVE is not ready yet."""
+    """Return the receipts of what no batch holds; a new account that is not listed as ACTIVE is not ready."""
     now = services.clock.now()
     unready = run.unready(now, config.new_accounts.patience)
     return [
         replace(receipt, error=NotYet.__name__)
-        if receipt.error == NotActive.__name__ and receipt.account in unready
+        if receipt.error in (NotActive.__name__, NotAMember.__name__) and receipt.account in unready
         else receipt
         for receipt in selection.receipts(timestamp(now))
     ]

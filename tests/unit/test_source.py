@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orgsync.contact_sync.config import ContactSyncConfig, parse
@@ -95,14 +95,11 @@ def look_again(
     return run(whole())
 
 
+DELAYS = st.sampled_from((0, 0.01, 0.25, 0.5, 0.8))
 VALUES = st.sampled_from([contact(Kind.BILLING, seed) for seed in (1, 2, 3)] + [None])
 
 
-@given(
-    script=st.lists(VALUES, min_size=1, max_size=40),
-    attempts=st.integers(1, 10),
-    delay=st.integers(0, 20_000).map(lambda ms: ms / 1000),
-)
+@given(script=st.lists(VALUES, min_size=1, max_size=40), attempts=st.integers(1, 10), delay=DELAYS)
 def test_a_kind_is_what_two_reads_one_after_the_other_agree_on(
     script: list[Contact | None], attempts: int, delay: float
 ) -> None:
@@ -110,7 +107,6 @@ def test_a_kind_is_what_two_reads_one_after_the_other_agree_on(
 
     Reads are bounded, and never at the same moment, however short the configured waits are.
     """
-    assume(delay * (2**attempts - 1) < 800)  # what fits into a function's life
     config = parse({"verify_config": {"delay": delay, "max_attempts": attempts}, "retry_config": {"base_delay": 0}})
     source = ScriptedSource({Kind.BILLING: script})
     found = read(source, config)
@@ -180,10 +176,7 @@ def test_the_last_look_names_what_is_something_else_now(before: str, later: str)
 
 
 @given(
-    age=st.floats(-1000, 1000),
-    attempts=st.integers(1, 4),
-    delay=st.integers(0, 20_000).map(lambda ms: ms / 1000),
-    kind=st.sampled_from(list(Kind)),
+    age=st.floats(-1000, 1000), attempts=st.integers(1, 4), delay=st.floats(0.5, 10), kind=st.sampled_from(list(Kind))
 )
 def test_an_edit_is_given_the_time_that_aws_may_take_to_show_it(
     age: float, attempts: int, delay: float, kind: Kind
@@ -206,7 +199,7 @@ def test_an_edit_is_given_the_time_that_aws_may_take_to_show_it(
     assert unasked.reads[kind] == [pytest.approx(0, abs=0.01)]
 
 
-@given(attempts=st.integers(1, 10), delay=st.integers(0, 20_000).map(lambda ms: ms / 1000), flickering=st.booleans())
+@given(attempts=st.integers(1, 10), delay=st.just(0.0) | st.floats(0.1, 60), flickering=st.booleans())
 def test_no_wait_for_the_source_outlives_a_function(attempts: int, delay: float, flickering: bool) -> None:
     """However long the owner lets verification wait, reading is over in time, for the plan as for the last look."""
     config = parse(
