@@ -251,7 +251,7 @@ def test_merged_events_keep_who_asked(world: World) -> None:
 
 
 def test_a_moved_account_is_planned_alone_with_every_kind(world: World) -> None:
-    """Where it stands decides what it should hold; nobody else is concerned."""
+    """An account's unit decides what it should hold; nobody else is concerned."""
     world.start(event=sample_event("account-moved-pascal"))
     assert world.targets() == {"200000000001": set(KINDS)}
     assert world.header().cause is Cause.ACCOUNT_CHANGED
@@ -259,7 +259,7 @@ def test_a_moved_account_is_planned_alone_with_every_kind(world: World) -> None:
 
 @pytest.mark.parametrize("name", ["unit-created", "unit-renamed", "unit-deleted"])
 def test_a_unit_matters_only_where_units_are_excluded(make_world: MakeWorld, name: str) -> None:
-    """What a path of `excluded_units` means has changed for everyone; without any path for nobody."""
+    """The meaning of `excluded_units` has changed for everyone; without any unit for nobody."""
     world = make_world(3)
     world.organization.accounts[0].ou = "/Sandbox"
     world.configure()
@@ -271,7 +271,7 @@ def test_a_unit_matters_only_where_units_are_excluded(make_world: MakeWorld, nam
 
 @pytest.mark.parametrize("name", ["account-moved-masked", "account-moved-without-parameters", "masked-tagged"])
 def test_a_move_of_nobody_known_is_about_everyone(world: World, name: str) -> None:
-    """What is unclear widens the comparison, whatever is excluded."""
+    """An unclear event widens the comparison, whatever is excluded."""
     world.start(event=sample_event(name))
     assert world.targets() == {key: set(KINDS) for key in world.members}
 

@@ -169,8 +169,8 @@ def _organization_event(event: _Detail, detail: _Detail, run_id: str, management
     state, account = _text(status, "state"), _text(status, "accountId")
     if state == "FAILED":
         raise CallFailed("the account was not created")
-    if state != "SUCCEEDED" or account == management:
-        raise MalformedEvent("the event does not say that a member account was created")
+    if state != "SUCCEEDED" or account in (None, management):
+        raise MalformedEvent("the event does not say which member account was created")
     created = (account,) if account and _ACCOUNT_ID.fullmatch(account) else ()
     return _new_accounts(Cause.ACCOUNT_CREATED, created, event, detail, run_id)
 
