@@ -72,7 +72,9 @@ class Actor:
             raise Killed
 
     def advance(self) -> None:
-        """Let the call be made that waits, and come to the next one or to the end."""
+        """Let the call be made that waits, and come to the next one or to the end; nothing after the end."""
+        if self.ended:
+            return
         self._arrived.clear()
         self._released.set()
         self._await_arrival()
