@@ -39,7 +39,9 @@ class Actor:
             world.services,
             clock=_Clock(world, self),
             contacts=_Contacts(world.services.contacts, self),
-            **{part: _Part(part, getattr(world.services, part), self) for part in ("states", "bucket", "publisher")},
+            states=_Part("states", world.states, self),
+            bucket=_Part("bucket", world.bucket, self),
+            publisher=_Part("publisher", world.publisher, self),
         )
 
         def run() -> None:
@@ -66,7 +68,7 @@ class Actor:
         if not self._killed:
             self.waits = call
             self._arrived.set()
-            assert self._released.wait(_PATIENCE), f"{self.name} was left alone at {call}"
+            assert self._released.wait(_PATIENCE), f"{self.name} was given up at {call}"
             self._released.clear()
         if self._killed:
             raise Killed

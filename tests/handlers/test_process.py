@@ -321,7 +321,8 @@ def test_a_worker_whose_caller_has_given_up_undoes_nothing(steps: int, death: bo
         slow.advance()
     if not death:
         world.work()  # the state machine asked for the batch again
-    world.report(**({"error": {"Error": "States.Timeout"}} if death else {}))
+    more: dict[str, Any] = {"error": {"Error": "States.Timeout"}} if death else {}
+    world.report(**more)
     world.edit("security", world.held(world.management, "security") | {"Name": "Later Person"})
     assert world.run("run-2")["status"] == "completed"
     before = world.items(), world.account.writes
