@@ -35,11 +35,13 @@ class Actor:
         self.error: BaseException | None = None
         self._killed = False
         self._arrived, self._released = threading.Event(), threading.Event()
-        parts: dict[str, Any] = {
-            part: _Part(part, getattr(world.services, part), self) for part in ("states", "bucket", "publisher")
-        }
         services = replace(
-            world.services, clock=_Clock(world, self), contacts=_Contacts(world.services.contacts, self), **parts
+            world.services,
+            clock=_Clock(world, self),
+            contacts=_Contacts(world.services.contacts, self),
+            states=_Part("states", world.states, self),
+            bucket=_Part("bucket", world.bucket, self),
+            publisher=_Part("publisher", world.publisher, self),
         )
 
         def run() -> None:
@@ -66,13 +68,15 @@ class Actor:
         if not self._killed:
             self.waits = call
             self._arrived.set()
-            assert self._released.wait(_PATIENCE), f"{self.name} was never let on at {call}"
+            assert self._released.wait(_PATIENCE), f"{self.name} was given up at {call}"
             self._released.clear()
         if self._killed:
             raise Killed
 
     def advance(self) -> None:
-        """Let the call be made that waits, and come to the next one or to the end."""
+        """Let the call be made that waits, and come to the next one or to the end; nothing after the end."""
+        if self.ended:
+            return
         self._arrived.clear()
         self._released.set()
         self._await_arrival()

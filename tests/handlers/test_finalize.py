@@ -1,16 +1,23 @@
 """Report: receipts become an outcome, a report, a notification and the next run; every step may be repeated."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from orgsync.contact_sync.core.run import RunStatus
+from orgsync.contact_sync.services import Services
+from orgsync.handlers.contact_sync.plan import plan
 from orgsync.handlers.contact_sync.report import report
 from orgsync.sandbox.model.organization import KINDS
 from orgsync.shared.errors import error_class
+from orgsync.shared.telemetry import metrics
+from tests.actors import Actor
 from tests.crashes import Crash, crash_once
-from tests.world import World
+from tests.world import STARTED, MakeWorld, World, make_world, schedule
 
 
 def failure_event(run_id: str, event: Any = None, status: str = "FAILED") -> dict[str, Any]:
@@ -205,6 +212,128 @@ def test_an_old_run_reported_again_frees_nobodys_lease(world: World) -> None:
     assert world.holder() == "run-2"
 
 
+# --- several closers ------------------------------------------------------------------------
+
+
+def counted(metric: str) -> float:
+    """Return the sum of a metric's values since the world was made."""
+    found: dict[str, list[float]] = metrics.metric_set.get(metric, {})
+    return sum(found.get("Value", []))
+
+
+@given(data=st.data(), members=st.integers(1, 30), closers=st.integers(2, 8), ended=st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_of_several_closers_one_notifies_counts_and_writes_the_end(
+    data: st.DataObject, members: int, closers: int, ended: bool
+) -> None:
+    """The failure's event, its duplicates, the state machine's own report and later triggers close one run together,
+    each at its own pace: one notice, one count, one end, and one next run.
+    """
+    world = make_world(members)
+    world.configure()
+    world.start("run-1", batch_size=7)
+    waiting = world.start("run-0")["into"]
+    if ended:
+        world.work()
+    world.die("run-1", "TIMED_OUT")
+    asked: list[Callable[[Services], Any]] = [
+        lambda services: report(failure_event("run-1", schedule(), "TIMED_OUT"), services),
+        lambda services: report({"run_id": "run-1", "error": {"Error": "States.Timeout"}}, services),
+        lambda services: plan("run-2", STARTED, schedule(), services),
+    ]
+    if ended:
+        asked.append(lambda services: report({"run_id": "run-1"}, services))
+    actors = [
+        Actor(f"closer-{number}", world, data.draw(st.sampled_from(asked), label="closer")) for number in range(closers)
+    ]
+    ends: set[tuple[str | None, str, str | None]] = set()
+    while living := [actor for actor in actors if not actor.ended]:
+        actor = data.draw(st.sampled_from(living), label="next")
+        if actor.waits == "clock.sleep":
+            # It waits for longer than another needs from one write of the header to the next.
+            others = [one for one in living if one.waits != "clock.sleep"]
+            actor = others[0] if others else actor
+        actor.advance()
+        run = world.header()
+        if run.closed:
+            ends.add((run.ended, str(run.status), run.error))
+    assert [actor.error for actor in actors if actor.error] == []
+    assert len(ends) == 1
+    run = world.header()
+    assert run.reported
+    assert len(world.messages()) == int(run.severity in ("medium", "high"))
+    assert counted("Runs") == 1
+    assert counted("RunsFailed") == int(run.status is RunStatus.FAILED)
+    assert counted("SeverityHigh") == int(run.severity == "high")
+    assert sum(run.counts.values()) == len(world.ends()) == members * len(KINDS)
+    assert world.holder() == waiting
+    header = json.loads(world.objects()["runs/run-1/report.jsonl"].splitlines()[0])
+    assert (header["ended"], header["status"]) == (run.ended, run.status)
+
+
+@pytest.mark.parametrize("status", ["in_progress", "stopped"])
+def test_an_end_is_never_written_over_an_end(world: World, status: str) -> None:
+    """Whoever read the header before another wrote the end comes too late, and changes nothing."""
+    world.start()
+    world.work()
+    late = Actor("late", world, lambda services: report({"run_id": "run-1", "error": {"Error": "x"}}, services))
+    while late.waits != "states.save_run" or (status == "stopped" and world.header().status != "stopped"):
+        late.advance()
+    first = world.report()
+    before = world.items()
+    assert late.finish() == first
+    assert world.items() == before
+    assert len(world.messages()) == int(status == "stopped")
+
+
+# --- headers and batches that a hand damaged --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("batches", "many"), ("counts", 7), ("source", ["x"]), ("started", "x"), ("revision", "x"), ("cause", None)],
+)
+@pytest.mark.parametrize("died", [False, True])
+def test_a_run_whose_header_was_damaged_is_closed(world: World, name: str, value: Any, died: bool) -> None:
+    """The error names the attribute; the lease is free, people hear once, and the next run works."""
+    world.start()
+    world.states.edit("run-1", "run", **{name: value})
+    answer = report(failure_event("run-1"), world.services) if died else world.report()
+    run = world.header()
+    assert answer["status"] == "failed"
+    assert (run.status, run.error, run.detail) == (RunStatus.FAILED, "HeaderUnreadable", name)
+    assert world.holder() is None
+    assert len(world.messages()) == 1
+    assert world.run("run-2")["status"] == "completed"
+
+
+@pytest.mark.parametrize("text", [None, "", '[{"account": "20000'])
+def test_a_run_whose_batch_is_lost_is_closed(make_world: MakeWorld, text: str | None) -> None:
+    """Nobody knows the accounts of that batch: the run fails by name, and the others have their receipts."""
+    world = make_world(5)
+    world.configure()
+    world.start(batch_size=2)
+    if text is None:
+        del world.bucket.objects["runs/run-1/batches/00001.json"]
+    else:
+        world.bucket.objects["runs/run-1/batches/00001.json"] = text
+    assert world.report()["status"] == "failed"
+    assert (world.header().error, world.header().detail) == ("BatchUnreadable", "batch 1")
+    assert {account for account, _ in world.ends()} == {*world.members[:2], world.members[4]}
+    assert world.holder() is None
+
+
+@pytest.mark.parametrize("damage", ["x", {"run_id": "run-1", "request": {}}, {"run_id": 7}])
+def test_a_damaged_lease_keeps_nobody_from_running(world: World, damage: Any) -> None:
+    """A holder that can be named is closed once its execution is seen to be dead; one that cannot is none."""
+    world.start()
+    world.states.edit("lease", "organization", holder=damage)
+    world.die("run-1")
+    report(failure_event("run-1", {}), world.services)
+    assert world.header().closed
+    assert world.run("run-2")["status"] == "completed"
+
+
 # --- runs that died -------------------------------------------------------------------------
 
 
@@ -244,17 +373,16 @@ def killed_before_its_header(world: World, monkeypatch: pytest.MonkeyPatch, run_
 
 
 @pytest.mark.parametrize("known", ["event", "nothing"])
-def test_a_run_that_died_before_its_header_frees_the_lease(
+def test_a_run_that_died_before_its_header_is_closed_as_failed(
     world: World, monkeypatch: pytest.MonkeyPatch, known: str
 ) -> None:
-    """The lease is free, whatever the failure event says; the run is closed as failed where its input is known."""
+    """The lease is freed and people hear, whatever the failure event says: the lease knows what was asked for."""
     killed_before_its_header(world, monkeypatch)
     event = world.executions.events()["run-1"] if known == "event" else None
     report(failure_event("run-1", event), world.services)
     assert world.holder() is None
-    if known == "event":
-        assert (world.header().status, world.header().error) == (RunStatus.FAILED, "SystemFailure")
-        assert len(world.messages()) == 1
+    assert (world.header().status, world.header().error) == (RunStatus.FAILED, "SystemFailure")
+    assert len(world.messages()) == 1
     assert world.run("run-2")["status"] == "completed"
 
 

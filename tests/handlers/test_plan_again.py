@@ -1,15 +1,21 @@
 """Plan called again: after a crash at any step the same run goes on where it was."""
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from orgsync.contact_sync.core.errors import UnknownUnit
+from orgsync.handlers.contact_sync.plan import plan
+from orgsync.handlers.contact_sync.report import report
 from orgsync.sandbox.model.account import CallerIdentity
 from orgsync.sandbox.model.organization import KINDS
+from tests.actors import Actor
 from tests.crashes import Crash, crash_once
 from tests.sample_events import sample_event
-from tests.world import World
+from tests.world import STARTED, World, make_world, schedule
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -162,3 +168,64 @@ def test_a_run_that_began_ends_although_it_was_paused_meanwhile(world: World, mo
         world.report()
     assert world.header().closed
     assert world.holder() is None
+
+
+@given(steps=st.integers(1, 25), fewer=st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_a_plan_that_another_has_overtaken_changes_nothing(steps: int, fewer: bool) -> None:
+    """It stands still at any of its steps while the plan is asked for again, of an organization that has changed;
+    going on, it writes over neither header nor batches nor receipts, and answers as the plan that stands.
+    """
+    world = make_world(7)
+    world.configure(excluded_accounts=world.members[:2])
+    world.executions.start("run-1", schedule())
+    slow = Actor("slow", world, lambda services: plan("run-1", STARTED, schedule(), services, 2))
+    for _ in range(steps):
+        slow.advance()
+    if fewer:
+        world.organization.accounts.pop()
+    answer = world.plan("run-1", batch_size=3)
+    header, batches, targets = world.header(), world.batches(), world.targets()
+    assert slow.finish() == answer
+    assert (world.header(), world.batches(), world.targets()) == (header, batches, targets)
+    world.work()
+    assert world.report()["status"] == "completed"
+    compared = {(account, kind) for account, kinds in targets.items() for kind in kinds}
+    assert set(world.ends()) == compared | {(account, kind) for account in world.members[:2] for kind in KINDS}
+    assert world.differing() == world.members[:2] + (
+        world.members[-1:] if fewer and world.members[-1] not in targets else []
+    )
+
+
+@given(steps=st.integers(0, 25), merging=st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_a_plan_that_outlives_its_execution_begins_nothing(steps: int, merging: bool) -> None:
+    """It stands still at any of its steps while its run is closed as dead; going on, it reopens nothing, and holds no
+    lease for long: the run that comes next works.
+    """
+    world = make_world(3)
+    world.configure()
+    if merging:
+        world.start("run-0")
+    world.executions.start("run-1", schedule())
+    slow = Actor("slow", world, lambda services: plan("run-1", STARTED, schedule(), services))
+    for _ in range(steps):
+        slow.advance()
+    world.die("run-1")
+    died = {"source": "aws.states", "detail": {"name": "run-1", "status": "FAILED", "input": json.dumps(schedule())}}
+    report(died, world.services)
+    closed = world.states.run("run-1")
+    slow.finish()
+    if closed is not None:
+        assert world.states.run("run-1") == closed
+    world.start("run-2")
+    for _ in range(4):
+        if (holder := world.holder()) is None:
+            break
+        if world.plan(holder)["outcome"] == "process":
+            world.work(holder)
+        world.report(holder)
+    assert world.holder() is None
+    assert world.differing() == []
+    left = world.states.run("run-1")
+    assert left is None or left.closed

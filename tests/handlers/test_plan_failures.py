@@ -8,6 +8,8 @@ from orgsync.contact_sync.core.errors import ConfigurationUnreadable, NotManagem
 from orgsync.handlers.contact_sync.plan import plan
 from orgsync.sandbox.model.organization import KINDS, MANAGEMENT, make_contact
 from orgsync.shared.errors import CallError, NetworkFailed, ServiceFailed, Throttled
+from tests.actors import Actor
+from tests.crashes import Crash, crash_once
 from tests.sample_events import sample_event
 from tests.world import STARTED, MakeWorld, World, schedule
 
@@ -216,3 +218,42 @@ def test_a_plan_that_nobody_asks_again_ends_the_run(
     receipts = {(a, kind): ("skipped", "OrganizationUnreadable") for a in world.members for kind in KINDS}
     assert world.ends() == (receipts if known else {})
     assert world.holder() is None
+
+
+@pytest.mark.parametrize(("part", "method", "call"), [("bucket", "write_skipped", 1), ("states", "save_run", 2)])
+@pytest.mark.parametrize("after", [False, True])
+def test_a_plan_that_was_given_up_does_not_block_its_repetition(
+    world: World, monkeypatch: pytest.MonkeyPatch, part: str, method: str, call: int, after: bool
+) -> None:
+    """The source could not be read, and the plan died before its header was final: asked again it reads the source,
+    and every account is worked on; once the header is final the run has failed, whoever asks again.
+    """
+    world.refuse("GetAlternateContact", world.management, "AccessDeniedException", times=1)
+    crash_once(monkeypatch, getattr(world, part), method, after=after, call=call)
+    with pytest.raises(Crash):
+        world.start()
+    final = method == "save_run" and after
+    answer = world.plan("run-1")
+    assert answer["outcome"] == ("report" if final else "process")
+    if not final:
+        world.work()
+    world.report()
+    expected = ("skipped", "SourceUnreadable") if final else ("success", None)
+    assert world.ends() == {(account, kind): expected for account in world.members for kind in KINDS}
+    assert bool(world.differing()) is final
+
+
+def test_an_overtaken_plan_records_nothing(world: World) -> None:
+    """Two plans of one run: the one that could not read the source comes to its end after the other's work was done."""
+    world.executions.start("run-1", schedule())
+    slow = Actor("slow", world, lambda services: plan("run-1", STARTED, schedule(), services))
+    world.refuse("GetAlternateContact", world.management, "AccessDeniedException", times=1)
+    while slow.waits != "bucket.write_skipped":
+        slow.advance()
+    assert world.plan("run-1")["outcome"] == "process"
+    world.work()
+    receipts = world.receipts()
+    assert slow.finish()["outcome"] == "process", "it answers as the plan that stands"
+    assert world.receipts() == receipts
+    assert world.report()["status"] == "completed"
+    assert world.differing() == []

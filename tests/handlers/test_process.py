@@ -1,17 +1,26 @@
 """Process: one batch of accounts, worked on until each has its receipts; doing it again is harmless."""
 
 import asyncio
+import itertools
 import threading
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from orgsync.contact_sync.core.run import RunStatus
+from orgsync.contact_sync.core.accounts import Target
+from orgsync.contact_sync.core.errors import SystemFailure
+from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.worker import process_batch
 from orgsync.handlers.contact_sync.process import process
 from orgsync.sandbox.model.organization import KINDS
-from tests.world import MakeWorld, World
+from orgsync.shared.errors import ServiceFailed, StoreFailed
+from tests.actors import Actor
+from tests.world import MakeWorld, World, make_world
 
 
 def batch(
@@ -116,6 +125,32 @@ def test_a_closed_run_writes_nothing(world: World) -> None:
     assert world.differing() == world.members
     assert world.account.calls == {}
     assert world.receipts() == receipts
+
+
+def test_an_unplanned_run_is_not_worked_on(world: World) -> None:
+    """Its header says nothing of the source yet: no call is made, nothing is deleted, the batch is asked for again."""
+    world.start()
+    planned = world.header()
+    world.states.edit("run-1", "run", planned=False, source={}, batches=0)
+    with pytest.raises(SystemFailure):
+        batch(world)
+    assert world.account.calls == {}
+    world.states.save_run(replace(planned))
+    assert batch(world) == {"done": True}
+    assert world.differing() == []
+
+
+@pytest.mark.parametrize("changes", [{"batches": "many"}, {"source": 7}, {"status": "suspended"}])
+def test_a_run_whose_header_is_damaged_or_unknown_is_not_worked_on(world: World, changes: dict[str, Any]) -> None:
+    """No call is made for it; closing it names what is wrong, frees the lease and tells people."""
+    plan_run(world)
+    world.states.edit("run-1", "run", **changes)
+    assert batch(world) == {"done": True}
+    assert world.account.calls == {}
+    assert world.report()["status"] == "failed"
+    assert world.header().closed
+    assert world.holder() is None
+    assert len(world.messages()) == 1
 
 
 def test_a_run_without_a_header_is_done(world: World) -> None:
@@ -265,6 +300,212 @@ def test_a_failed_check_for_a_stop_is_no_end_of_the_run(world: World, monkeypatc
         world.work()
     world.work()
     assert set(world.ends().values()) == {("success", None)}
+
+
+# --- workers whose caller has given up --------------------------------------------------------
+
+
+@given(steps=st.integers(1, 45), death=st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_a_worker_whose_caller_has_given_up_undoes_nothing(steps: int, death: bool) -> None:
+    """It stands still at any of its steps while its run is closed and the next one writes a newer source; going on, it
+    writes no contact, no intent and no receipt.
+    """
+    world = make_world(4)
+    world.configure()
+    plan_run(world)
+    slow = Actor("slow", world, lambda services: process("run-1", 0, lambda: 900.0, services, concurrency=1))
+    for _ in range(steps):
+        slow.advance()
+    # A call is sent soon after its intent or never, and whoever closes the run waits for that: both are enforced.
+    while (slow.waits or "").startswith("contacts."):
+        slow.advance()
+    if not death:
+        world.work()  # the state machine asked for the batch again
+    more: dict[str, Any] = {"error": {"Error": "States.Timeout"}} if death else {}
+    world.report(**more)
+    world.edit("security", world.held(world.management, "security") | {"Name": "Later Person"})
+    assert world.run("run-2")["status"] == "completed"
+    before = world.items(), world.account.writes
+    slow.finish()
+    assert (world.items(), world.account.writes) == before
+    assert world.differing() == []
+    assert sum(world.header().counts.values()) == len(world.ends()) == 4 * len(KINDS)
+
+
+# --- lives without receipts ------------------------------------------------------------------
+
+
+def lives(world: World, patience: float = 0.4) -> int:
+    """Process the batch until it is done, by lives that let go after a moment; return how many it took."""
+    for life in itertools.count(1):
+        seconds = itertools.chain([10.0 + patience], itertools.repeat(900.0))
+        if batch(world, lambda: next(seconds), concurrency=8)["done"]:  # noqa: B023
+            return life
+    raise AssertionError
+
+
+@given(members=st.integers(1, 60), hanging=st.sets(st.integers(0, 59), max_size=20), write=st.booleans())
+@settings(max_examples=8, deadline=None)
+def test_a_life_without_receipts_ends_what_it_held(members: int, hanging: set[int], write: bool) -> None:
+    """Any accounts never come to their end, in a read or in a write: they fail as `OutOfTime`, with what may have been
+    written; every other account is in sync; each life but the last brings receipts.
+    """
+    world = make_world(members)
+    world.configure()
+    plan_run(world)
+    contacts: Any = world.services.contacts
+    stuck = {world.members[number] for number in hanging if number < members}
+    name = "write" if write else "read"
+    original = getattr(contacts, name)
+
+    async def hang(account: str | None, *arguments: Any) -> Any:
+        if account in stuck:
+            await asyncio.Event().wait()
+        return await original(account, *arguments)
+
+    setattr(contacts, name, hang)
+    assert lives(world) <= members + 1
+    ends = world.ends()
+    assert set(ends) == {(account, kind) for account in world.members for kind in KINDS}
+    for (account, _), end in ends.items():
+        assert end == (("failed", "OutOfTime") if account in stuck else ("success", None))
+    for receipt in world.receipts():
+        if receipt.account in stuck:
+            assert bool(receipt.changed) is write
+    answer = world.report()
+    assert answer["counts"]["failed"] == len(stuck) * len(KINDS)
+
+
+# --- the control path -------------------------------------------------------------------------
+
+
+def test_a_stop_is_seen_while_calls_about_accounts_are_slow(make_world: MakeWorld) -> None:
+    """Every thread of the common pool waits for AWS: the look for a stop and the intents have threads of their own."""
+    world = make_world(80)
+    world.configure()
+    plan_run(world)
+    contacts: Any = world.services.contacts
+    answered, looked = threading.Event(), threading.Event()
+    is_stopped = world.states.is_stopped
+    seen: list[bool] = []
+
+    async def slow_read(*_: object) -> None:
+        await asyncio.to_thread(answered.wait, 20)
+        raise ServiceFailed("slow")
+
+    def look(run_id: str) -> bool:
+        stopped = is_stopped(run_id)
+        looked.set()
+        if stopped:
+            seen.append(not answered.is_set())
+            answered.set()
+        return stopped
+
+    def stop() -> None:
+        assert looked.wait(10)
+        world.states.save_run(replace(world.header(), status=RunStatus.STOPPED))
+
+    contacts.read = slow_read
+    world.states.is_stopped = look  # type: ignore[method-assign]
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+    assert batch(world) == {"done": True}
+    stopping.join()
+    assert seen == [True]
+    assert world.receipts() == []
+
+
+def test_a_look_for_a_stop_that_is_not_answered_ends_the_worker(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that does not know of its run goes no further; the batch is done again."""
+    plan_run(world)
+    answered = threading.Event()
+    with monkeypatch.context() as patch:
+        patch.setattr("orgsync.handlers.contact_sync.process.CONTROL_SECONDS", 0.1)
+        patch.setattr("orgsync.handlers.contact_sync.process.process_batch", slow(process_batch))
+        patch.setattr(world.states, "is_stopped", lambda run_id: not answered.wait(0.5))
+        with pytest.raises(StoreFailed):
+            batch(world)
+    assert world.account.writes == []
+    assert batch(world) == {"done": True}
+
+
+def test_transactions_of_one_worker_never_meet(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them checks the run's header: side by side they would conflict with each other."""
+    world = make_world(100)
+    world.configure()
+    plan_run(world)
+    under_way, most = 0, 0
+    lock = threading.Lock()
+
+    def alone(original: Callable[..., None]) -> Callable[..., None]:
+        def call(*arguments: Any) -> None:
+            nonlocal under_way, most
+            with lock:
+                under_way += 1
+                most = max(most, under_way)
+            time.sleep(0.001)
+            original(*arguments)
+            with lock:
+                under_way -= 1
+
+        return call
+
+    for name in ("record_intents", "save_receipts"):
+        monkeypatch.setattr(world.states, name, alone(getattr(world.states, name)))
+    assert batch(world) == {"done": True}
+    assert most == 1
+    assert world.differing() == []
+
+
+@given(members=st.integers(1, 70), data=st.data())
+@settings(max_examples=15, deadline=None)
+def test_a_conflict_of_transactions_is_no_retry_of_a_kind(members: int, data: st.DataObject) -> None:
+    """Any transactions conflict with those of another worker for a while: all is in sync, and no receipt says so."""
+    world = make_world(members)
+    world.configure()
+    pattern = data.draw(st.lists(st.integers(0, len(Run.CONFLICT_WAITS)), min_size=1, max_size=20))
+    tries = itertools.cycle([conflict for times in pattern for conflict in (*[True] * times, False)])
+    lock = threading.Lock()
+
+    def conflicts(_operation: str) -> bool:
+        with lock:
+            return next(tries)
+
+    plan_run(world)
+    world.states.conflicts = conflicts
+    assert batch(world) == {"done": True}
+    assert world.differing() == []
+    assert {(receipt.status, receipt.retries) for receipt in world.receipts()} == {("success", 0)}
+
+
+def test_nobody_is_last_in_every_run(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run has an order of its own, which every life of a batch keeps."""
+    world = make_world(30)
+    world.configure()
+    orders: list[tuple[str, ...]] = []
+
+    async def note(targets: Sequence[Target], *_: object, **__: object) -> bool:
+        orders.append(tuple(target.account for target in targets))
+        return True
+
+    monkeypatch.setattr("orgsync.handlers.contact_sync.process.process_batch", note)
+    for number in range(12):
+        world.start(f"run-{number}")
+        for _ in range(2):
+            process(f"run-{number}", 0, lambda: 900.0, world.services)
+        world.report(f"run-{number}")
+    assert orders[::2] == orders[1::2]
+    assert all(sorted(order) == world.members for order in orders)
+    assert len({order[-1] for order in orders}) > 6
+
+
+def test_a_batch_of_nobody_is_done(world: World) -> None:
+    """A batch that another release or a hand emptied has nothing to work on."""
+    plan_run(world)
+    world.bucket.write_batches("run-1", [()])
+    assert batch(world) == {"done": True}
+    assert world.account.calls == {}
 
 
 Work = Callable[..., Coroutine[Any, Any, bool]]

@@ -168,7 +168,7 @@ def test_of_many_new_accounts_the_newest_are_remembered() -> None:
 
 @pytest.mark.parametrize("absent", ["initiators", "urgent", "fresh", "new_accounts", "rest"])
 def test_a_request_of_an_earlier_release_is_readable(absent: str) -> None:
-    """What it lacks gets its default."""
+    """Lacking fields get their defaults."""
     document = Request(Cause.SCHEDULE, None, None, frozenset(Kind), event_ids=("e",)).to_json()
     del document[absent]
     assert Request.from_json(document) == Request(Cause.SCHEDULE, None, None, frozenset(Kind), event_ids=("e",))
