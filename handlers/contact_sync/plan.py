@@ -1,7 +1,7 @@
 """Entry point `plan`: from an event to a run with its batches, or to a refusal, or to the run that answers instead."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -13,6 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.errors import (
+    BatchUnreadable,
     ConfigurationUnreadable,
     HandedOver,
     KindNotConfigured,
@@ -33,7 +34,7 @@ from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.selection import Selection, gather
 from orgsync.contact_sync.core.trigger import parse_trigger
 from orgsync.contact_sync.finalize import check_holder, release_lease
-from orgsync.contact_sync.names import Cause, Metric, OrganizationCall, PlanResult
+from orgsync.contact_sync.names import Cause, Kind, Metric, OrganizationCall, PlanResult
 from orgsync.contact_sync.services import Services
 from orgsync.shared.clock import as_timestamp, timestamp
 from orgsync.shared.errors import Temporary, Throttled
@@ -225,7 +226,11 @@ async def _gather(
         RunError: the accounts cannot be listed.
     """
     services.organization.check_management()
-    rest, new_accounts = _rest(request.rest, services) if request.rest else ([], {})
+    try:
+        rest, new_accounts = _rest(request.rest, services) if request.rest else ([], {})
+    except BatchUnreadable:
+        # Nobody knows what was left: everything is compared.
+        request, rest, new_accounts = replace(request, everyone=frozenset(Kind)), [], {}
     run = replace(run, new_accounts={**new_accounts, **run.new_accounts})
     left = {target.account: frozenset(target.kinds) for part in rest for target in part}
     accounts = {
@@ -248,7 +253,7 @@ async def _gather(
     since = {account: min(selection.joined[account], timestamp(now)) for account in young}
     known = replace(request, new_accounts={**since, **run.new_accounts}).bounded().new_accounts
     run = replace(run, new_accounts=known)
-    receipts = _receipts(selection, run, config, services)
+    receipts = _receipts(selection, run, config, left.keys() - request.accounts, services)
     if error:
         return replace(run, error=error.code, detail=str(error)), receipts
     parts = _batches(selection, rest, batch_size, run.run_id)
@@ -296,16 +301,25 @@ def _batches(
     return [*parts, *replace(selection, targets=tuple(others)).batches(size, run_id)]
 
 
-def _receipts(selection: Selection, run: Run, config: ContactSyncConfig, services: Services) -> list[Receipt]:
-    """Return the receipts of what no batch holds; a new account that is not listed as ACTIVE is not ready."""
+def _receipts(
+    selection: Selection, run: Run, config: ContactSyncConfig, left: Collection[str], services: Services
+) -> list[Receipt]:
+    """Return the receipts of what no batch holds.
+
+    A new account that is not listed as ACTIVE is not ready. One of the rest (`left`) that is no member any more was
+    asked for while it was: nobody mistook its id.
+    """
     now = services.clock.now()
     unready = run.unready(now, config.new_accounts.patience)
-    return [
-        replace(receipt, error=NotYet.__name__)
-        if receipt.error in (NotActive.__name__, NotAMember.__name__) and receipt.account in unready
-        else receipt
-        for receipt in selection.receipts(timestamp(now))
-    ]
+    receipts = []
+    for receipt in selection.receipts(timestamp(now)):
+        if receipt.error in (NotActive.__name__, NotAMember.__name__) and receipt.account in unready:
+            receipts.append(replace(receipt, error=NotYet.__name__))
+        elif receipt.error == NotAMember.__name__ and receipt.account in left:
+            receipts.append(replace(receipt, error=NotActive.__name__))
+        else:
+            receipts.append(receipt)
+    return receipts
 
 
 def _planned(run: Run, services: Services) -> dict[str, Any]:

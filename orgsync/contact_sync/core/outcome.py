@@ -11,8 +11,10 @@ from orgsync.contact_sync.core.errors import (
     CircuitOpen,
     ConfigurationError,
     Excluded,
+    HandedOver,
     NotActive,
     NotAMember,
+    NotYet,
     SourceMissing,
     SourceUnwritable,
     WorkerDied,
@@ -25,7 +27,7 @@ from orgsync.shared.notification_settings import NotificationSettings, RunScenar
 _ON_PURPOSE = frozenset(one.__name__ for one in (Excluded, NotActive, SourceMissing))
 """Codes of what the configuration or the organization wants skipped: nothing is left to do."""
 
-_LATER = frozenset({"NotYet"})
+_LATER = frozenset(one.__name__ for one in (HandedOver, NotYet))
 """Codes of what another run does that is scheduled already."""
 
 
