@@ -106,9 +106,8 @@ class AccountSync:
         Raises:
             Exception: whatever `record_intents` raises; nothing was written, because to work on would be to work blind.
         """
-        if not changes:
-            return
-        await self._context.record_intents(self._account, {change.kind: change.fields for change in changes})
+        if changes and not self._context.breaker.open:
+            await self._context.record_intents(self._account, {change.kind: change.fields for change in changes})
         await asyncio.gather(*(self._guarded(change.kind, self._write(change)) for change in changes))
 
     def receipts(self) -> list[Receipt]:
