@@ -125,13 +125,13 @@ def _follow(run_id: str, stack: DeployedStack) -> Run | None:
 
 
 def _document(run: Run) -> dict[str, Any]:
-    left_out = {"source", "planned", "notified"}
-    return {name: value for name, value in vars(run).items() if name not in left_out}
+    left_out = {"source", "planned", "attempt", "notified", "reported", "revision"}
+    return {name: value for name, value in run.to_json().items() if name not in left_out}
 
 
 def _show(run: Run, receipts: list[Receipt], as_json: bool) -> None:
     if as_json:
-        print_document({**_document(run), "receipts": [vars(receipt) for receipt in receipts]})
+        print_document({**_document(run), "receipts": [receipt.to_json() for receipt in receipts]})
         return
     out = console()
     out.print(f"{run.run_id}: {run.status}, {run.scenario or 'not ended yet'}, asked for by {run.cause}")
