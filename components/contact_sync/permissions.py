@@ -54,7 +54,7 @@ def process(context: StackContext, arns: StoreArns) -> list[Statement]:
         *policies.write_members(context),
         policies.see_members(context, "DescribeAccount", "ListTagsForResource"),
         policies.configuration(arns.config_table, "GetItem"),
-        policies.state(arns.state_table, "BatchWriteItem", "ConditionCheckItem", "GetItem", "PutItem", "Query"),
+        policies.state(arns.state_table, "ConditionCheckItem", "GetItem", "PutItem", "Query"),
         policies.read_batches(context),
         key_use(context, arns.key, "dynamodb", "s3"),
     ]

@@ -131,9 +131,8 @@ def _meaning(code: str) -> str:
 
 
 def _document(run: Run) -> dict[str, Any]:
-    left_out = {"source", "planned", "notified"}
-    shown = {name: value for name, value in vars(run).items() if name not in left_out}
-    return shown | {"deletions": sorted(run.deletions)}
+    left_out = {"source", "planned", "attempt", "notified", "reported", "revision"}
+    return {name: value for name, value in run.to_json().items() if name not in left_out}
 
 
 def _exclusions(run: Run, stack: DeployedStack) -> tuple[str, ...]:
@@ -146,7 +145,7 @@ def _exclusions(run: Run, stack: DeployedStack) -> tuple[str, ...]:
 
 def _show(run: Run, receipts: list[Receipt], stack: DeployedStack, as_json: bool) -> None:
     if as_json:
-        print_document({**_document(run), "receipts": [vars(receipt) for receipt in receipts]})
+        print_document({**_document(run), "receipts": [receipt.to_json() for receipt in receipts]})
         return
     out = console()
     # While a run goes on, nobody knows whom an exclusion will match.

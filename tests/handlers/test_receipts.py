@@ -28,7 +28,7 @@ def carry_out(world: World, batch_size: int) -> None:
     """Do the state machine's work, and then what its failure's event and the next trigger do."""
     planned = asked_again(lambda: world.plan("run-1", batch_size=batch_size))
     if planned and planned["outcome"] == "process":
-        for number in range(len(world.batches())):
+        for number in range(len(world.json(planned["manifest"]))):
             while (done := asked_again(lambda: process("run-1", number, lambda: 900.0, world.services))) is not None:  # noqa: B023
                 if done["done"]:
                     break
