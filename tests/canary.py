@@ -90,7 +90,7 @@ class CanaryCase:
 CASES = {
     "all well": CanaryCase("completed"),
     "members refuse": CanaryCase("completed", _refuse_members),
-    "the source cannot be written": CanaryCase("failed", source={"PhoneNumber": f"{CANARY} 04-51-04"}),
+    "the source cannot be written": CanaryCase("completed", source={"PhoneNumber": f"{CANARY} 04-51-04"}),
     "the source cannot be read": CanaryCase("failed", _refuse_source),
 }
 

@@ -63,9 +63,11 @@ def process(context: StackContext, arns: StoreArns) -> list[Statement]:
 def report(context: StackContext, arns: StoreArns) -> list[Statement]:
     """Return the permissions of `report`.
 
-    It writes the report, notifies, and hands the lease to the pending request by starting its run.
+    It writes the report, notifies, looks at the source once more, and hands the lease to the pending request by
+    starting its run.
     """
     return [
+        *policies.read_source(context),
         policies.configuration(arns.config_table, "GetItem", "Query"),
         policies.state(arns.state_table, "BatchWriteItem", "GetItem", "PutItem", "Query", "UpdateItem"),
         policies.read_batches(context),

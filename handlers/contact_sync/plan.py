@@ -1,6 +1,7 @@
 """Entry point `plan`: from an event to a run with its batches, or to a refusal, or to the run that answers instead."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,10 +17,10 @@ from orgsync.contact_sync.core.errors import (
     RunError,
 )
 from orgsync.contact_sync.core.lease import LeasedRun
-from orgsync.contact_sync.core.receipts import Receipt, Status
+from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run, RunStatus
-from orgsync.contact_sync.core.selection import Selection, gather
+from orgsync.contact_sync.core.selection import gather
 from orgsync.contact_sync.core.trigger import parse_trigger
 from orgsync.contact_sync.finalize import check_holder, release_lease
 from orgsync.contact_sync.names import Metric, PlanResult
@@ -48,6 +49,9 @@ def plan(run_id: str, started: str, event: Any, services: Services, batch_size: 
     metrics.add_metric(Metric.TRIGGERS, MetricUnit.Count, 1)
     known = services.states.run(run_id)
     if known and (known.planned or known.closed):
+        if not known.closed:
+            # The plan before this one may have died just after its header said that it was final.
+            services.states.save_receipts(services.bucket.skipped(run_id), run_id)
         return _planned(known, services)
     try:
         request = parse_trigger(event, run_id=run_id, management=services.management, writer=services.writer)
@@ -62,7 +66,7 @@ def plan(run_id: str, started: str, event: Any, services: Services, batch_size: 
         return _answer(PlanResult.REFUSED, run_id, refusal={"reason": refusal.code, "source": source or "unknown"})
 
     started = as_timestamp(started) or timestamp(services.clock.now())
-    asking = LeasedRun(run_id, replace(request, triggered_at=request.triggered_at or started))
+    asking = LeasedRun(run_id, request.at(started))
     leased = services.states.update_lease(lambda lease: lease.acquire(asking, services.new_id()))
     if leased.run_id != run_id:
         return _merge(asking, started, leased.run_id, services)
@@ -76,12 +80,17 @@ def plan(run_id: str, started: str, event: Any, services: Services, batch_size: 
         config_version=version,
     )
     services.states.save_run(run, while_open=True)
+    receipts: Sequence[Receipt] = ()
     try:
-        run = asyncio.run(_gather(run, request, config, unreadable, batch_size, services))
+        run, receipts = asyncio.run(_gather(run, request, config, unreadable, batch_size, services))
     except RunError as error:
         run = replace(run, error=error.code, detail=str(error))
     run = replace(run, planned=True)
-    services.states.save_run(run, while_open=True)
+    # Recorded once the header says that the plan is final: receipts of a plan that was given up would keep the
+    # next one's accounts from being worked on.
+    services.bucket.write_skipped(run_id, receipts)
+    if services.states.save_run(run, while_open=True):
+        services.states.save_receipts(receipts, run_id)
     return _planned(run, services)
 
 
@@ -129,11 +138,11 @@ async def _gather(
     unreadable: RunError | None,
     batch_size: int,
     services: Services,
-) -> Run:
-    """List the accounts and read the source once; write receipts for the skipped and batches for the rest.
+) -> tuple[Run, Sequence[Receipt]]:
+    """List the accounts, read the source and write batches; return the header, and receipts of what no batch holds.
 
     Raises:
-        RunError: the run ends before any write; where the accounts were known, each has its receipts.
+        RunError: the accounts cannot be listed.
     """
     services.organization.check_management()
     source, selection, error = await gather(
@@ -146,21 +155,14 @@ async def _gather(
         clock=services.clock,
         given_up=unreadable,
     )
-    _save_skipped(selection, run, services)
+    run = replace(source.noted_in(run), exclusions=selection.exclusions)
+    receipts = selection.receipts(timestamp(services.clock.now()))
     if error:
-        raise error
-    parts = selection.batches(batch_size)
+        return replace(run, error=error.code, detail=str(error)), receipts
+    parts = selection.batches(batch_size, run.run_id)
     services.bucket.write_batches(run.run_id, parts)
-    return replace(run, source=source, batches=len(parts))
-
-
-def _save_skipped(selection: Selection, run: Run, services: Services) -> None:
-    at = timestamp(services.clock.now())
-    receipts = (
-        Receipt(account, kind, Status.SKIPPED, at, error=reason.__name__)
-        for (account, kind), reason in selection.skipped.items()
-    )
-    services.states.save_receipts(receipts, run.run_id)
+    deletions = frozenset(kind for target in selection.targets for kind in target.deletions)
+    return replace(run, batches=len(parts), deletions=deletions), receipts
 
 
 def _planned(run: Run, services: Services) -> dict[str, Any]:

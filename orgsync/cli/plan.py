@@ -17,7 +17,7 @@ from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.selection import gather
 from orgsync.contact_sync.core.worker import process_batch
 from orgsync.contact_sync.names import Cause, Kind, Operation
-from orgsync.shared.clock import WallClock
+from orgsync.shared.clock import WallClock, timestamp
 from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
 
 
@@ -65,12 +65,12 @@ async def dry_run(management: str, request: Request, config: ContactSyncConfig) 
     )
     if error:
         raise error
-    receipts: list[Receipt] = []
+    receipts = selection.receipts(timestamp(clock.now()))
 
     async def emit(given: Sequence[Receipt]) -> None:
         receipts.extend(given)
 
-    context = SyncContext(contacts, organization, source, config, limiter, clock)
+    context = SyncContext(contacts, organization, source.contacts, config, limiter, clock)
     await process_batch(selection.targets, context, emit, apply=False)
     return receipts
 

@@ -20,11 +20,13 @@ from orgsync.contact_sync.core.errors import (
     SystemFailure,
     WorkerDied,
 )
-from orgsync.contact_sync.core.lease import LeasedRun
+from orgsync.contact_sync.core.lease import Lease, LeasedRun
 from orgsync.contact_sync.core.notification import compose
 from orgsync.contact_sync.core.outcome import RunOutcome, RunSummary, classify
 from orgsync.contact_sync.core.receipts import Receipt, Status
+from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run, RunStatus
+from orgsync.contact_sync.core.source import Source
 from orgsync.contact_sync.core.trigger import parse_trigger
 from orgsync.contact_sync.names import Cause, Metric, OwnEvent
 from orgsync.contact_sync.services import Services
@@ -42,6 +44,9 @@ STOP_CHECK_SECONDS = 5.0
 
 _GRACE = STOP_CHECK_SECONDS + LONGEST_CALL + 1
 """Seconds after which a stopped worker's last call has ended too."""
+
+_READ_AGAIN = "source-read-again-"
+"""Beginning of the event ids of requests that a run's last look at the source made."""
 
 _SEVERITY_METRICS = {
     Severity.HIGH: Metric.SEVERITY_HIGH,
@@ -74,14 +79,48 @@ def finalize(
         services.states.stop(run_id)
         asyncio.run(services.clock.sleep(_GRACE))
     if not run.closed:
+        if died and run.planned:
+            services.states.save_receipts(services.bucket.skipped(run_id), run_id)
         services.states.save_receipts(_missing_receipts(run, services), run_id)
     summary = RunSummary.of(services.states.receipts(run_id))
     outcome = classify(summary, run.error, config)
     if not run.closed:
         run = _end(run, summary, outcome, services)
     _notify(run, outcome, summary, services)
+    _read_again(run, config, services)
     release_lease(run_id, services)
     return {"run_id": run_id, "status": run.status, "severity": run.severity, "counts": dict(run.counts)}
+
+
+def _read_again(run: Run, config: ContactSyncConfig, services: Services) -> None:
+    """Read the source once more, and let a run wait for the lease where it is not what this run wrote.
+
+    An edit may show later than the event that speaks of it. What a run finds that only this look asked for, it
+    believes: its own look asks for no other, so that a source that never rests keeps nobody busy.
+    """
+    holder = services.states.lease().holder
+    if not run.planned or holder is None or holder.run_id != run.run_id:
+        return
+    request = holder.request.only(config.contact_types)
+    if (run.error and not run.unreadable) or all(one.startswith(_READ_AGAIN) for one in request.event_ids):
+        return
+    changed = asyncio.run(
+        Source.seen_by(run, request.kinds()).changed_since(
+            services.contacts, config, services.limiter(config), services.clock, request.source_changed_at
+        )
+    )
+    if not changed:
+        return
+    now = timestamp(services.clock.now())
+    asked = Request(Cause.SOURCE_CHANGED, None, now, changed, event_ids=(f"{_READ_AGAIN}{run.run_id}",))
+    waiting = LeasedRun(services.new_id(), asked)
+
+    def ask(lease: Lease) -> tuple[Lease, None]:
+        ours = lease.holder is not None and lease.holder.run_id == run.run_id
+        return (lease.acquire(waiting, waiting.run_id)[0] if ours else lease), None
+
+    services.states.update_lease(ask)
+    logger.info("the source changed during the run", run_id=run.run_id, kinds=sorted(changed))
 
 
 def release_lease(run_id: str, services: Services) -> None:
@@ -173,7 +212,7 @@ def _end(run: Run, summary: RunSummary, outcome: RunOutcome, services: Services)
 
 def _report(run: Run, services: Services) -> Iterator[dict[str, Any]]:
     header = {key: value for key, value in asdict(replace(run, source={})).items() if key != "source"}
-    yield header
+    yield header | {"deletions": sorted(run.deletions)}
     for receipt in services.states.receipts(run.run_id):
         yield asdict(receipt)
 

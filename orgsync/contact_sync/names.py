@@ -250,6 +250,11 @@ def batch_key(run_id: str, batch: int) -> str:
     return f"runs/{run_id}/batches/{batch:05d}.json"
 
 
+def skipped_key(run_id: str) -> str:
+    """Return the run bucket's key of the receipts that a run's plan decided: JSON, one object a receipt."""
+    return f"runs/{run_id}/batches/skipped.json"
+
+
 def report_key(run_id: str) -> str:
     """Return the run bucket's key of a run's report: JSON lines, the header first, then one receipt a line."""
     return f"runs/{run_id}/report.jsonl"

@@ -8,6 +8,7 @@ import pytest
 
 from orgsync.contact_sync.adapters.run_bucket import RunBucket
 from orgsync.contact_sync.core.accounts import Target
+from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.stores import RunStore
 from orgsync.contact_sync.names import Kind, batch_key, manifest_key, report_key
 from orgsync.sandbox.contact_sync.stores import MemoryRunStore
@@ -15,7 +16,10 @@ from orgsync.shared.errors import StoreFailed
 from tests.memory import client
 
 BATCHES = [
-    (Target("200000000001", (Kind.BILLING, Kind.PRIMARY)), Target("200000000002", (Kind.SECURITY,))),
+    (
+        Target("200000000001", (Kind.BILLING, Kind.PRIMARY), frozenset({Kind.BILLING})),
+        Target("200000000002", (Kind.SECURITY,)),
+    ),
     (Target("200000000003", tuple(Kind)),),
 ]
 
@@ -62,8 +66,8 @@ def test_a_batch_is_written_as_json(bucket: RunStore, text: Text) -> None:
     """Another release reads it by its keys."""
     bucket.write_batches("run-1", BATCHES)
     expected: list[dict[str, Any]] = [
-        {"account": "200000000001", "kinds": ["billing", "primary"]},
-        {"account": "200000000002", "kinds": ["security"]},
+        {"account": "200000000001", "kinds": ["billing", "primary"], "deletions": ["billing"]},
+        {"account": "200000000002", "kinds": ["security"], "deletions": []},
     ]
     assert json.loads(text(batch_key("run-1", 0))) == expected
 
@@ -79,6 +83,19 @@ def test_a_run_without_work_has_an_empty_list(bucket: RunStore, text: Text) -> N
     """No batch is no missing list."""
     bucket.write_batches("run-1", [])
     assert json.loads(text(manifest_key("run-1"))) == []
+
+
+def test_what_a_plan_decided_comes_back_as_it_was(bucket: RunStore) -> None:
+    """Receipts of all that no batch holds, none being an answer too; a plan made again replaces them."""
+    receipts = [
+        Receipt("200000000001", Kind.BILLING, Status.SKIPPED, "2026-11-01T10:00:00.000+00:00", error="Excluded"),
+        Receipt("200000000002", Kind.PRIMARY, Status.FAILED, "2026-11-01T10:00:00.000+00:00", error="NotAMember"),
+    ]
+    for decided in (receipts, receipts[:1], []):
+        bucket.write_skipped("run-1", decided)
+        assert list(bucket.skipped("run-1")) == decided
+    with pytest.raises(StoreFailed, match=r"^GetObject: NoSuchKey$"):
+        bucket.skipped("run-2")
 
 
 def test_a_batch_that_is_gone_is_our_failure(bucket: RunStore) -> None:

@@ -339,9 +339,9 @@ def test_a_failed_run_that_must_not_fail_the_deployment_is_named(world: World) -
     """Its class stands in the outputs, as it would in the reason."""
     event = request(FailOn="never")
     data = begin(event, world.services)
-    end_run(world, error="SourceUnwritable", scenario="configuration_errors")
+    end_run(world, error="UnknownUnit", scenario="configuration_errors")
     found = answer(world, event, data)
-    assert (found["Status"], found["Error"]) == ("failed", "SourceUnwritable")
+    assert (found["Status"], found["Error"]) == ("failed", "UnknownUnit")
 
 
 @pytest.fixture

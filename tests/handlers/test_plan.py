@@ -41,19 +41,19 @@ def test_a_new_account_is_planned_alone(world: World) -> None:
     assert world.targets() == {"200000000001": set(KINDS)}
 
 
-def test_an_account_that_is_no_member_is_skipped(world: World) -> None:
-    """An account that is not (or no longer) in the organization is skipped by name, and nothing is to be done."""
-    answer = world.start(event=own_event("Operator", accounts=["299999999999"], kinds=["billing"]))
-    assert answer["outcome"] == "report"
-    assert world.ends() == {("299999999999", "billing"): ("skipped", "NotActive")}
+@pytest.mark.parametrize("members", [0, 1, 2])
+def test_an_account_that_is_no_member_fails_by_name(world: World, members: int) -> None:
+    """What was asked for and cannot be done is no success: an id of nobody, or the management account's own.
 
-
-def test_the_management_account_is_never_a_target(world: World) -> None:
-    """Not even when it is asked for by its id: there is nothing to work on, and no receipt."""
-    answer = world.start(event=own_event("Operator", accounts=[world.management]))
-    assert answer["outcome"] == "report"
-    assert world.receipts() == []
-    assert world.report()["status"] == "completed"
+    The members that were asked for beside it are brought in sync, and the source is not touched.
+    """
+    asked = ["299999999999", world.management, *world.members[:members]]
+    source = world.account.contacts()[world.management]
+    world.run(event=own_event("Operator", accounts=asked, kinds=["billing"]))
+    nobody = {(account, "billing"): ("failed", "NotAMember") for account in asked[:2]}
+    assert world.ends() == nobody | {(account, "billing"): ("success", None) for account in asked[2:]}
+    assert world.header().scenario != "success_completion"
+    assert world.account.contacts()[world.management] == source
 
 
 def test_batches_are_cut_for_one_functions_life(make_world: MakeWorld) -> None:

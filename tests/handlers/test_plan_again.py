@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from orgsync.contact_sync.core.errors import UnknownUnit
+from orgsync.sandbox.model.account import CallerIdentity
 from orgsync.sandbox.model.organization import KINDS
 from tests.crashes import Crash, crash_once
 from tests.sample_events import sample_event
@@ -18,6 +20,7 @@ from tests.world import World
         ("states", "save_run", 1),
         ("states", "save_receipts", 1),
         ("bucket", "write_batches", 1),
+        ("bucket", "write_skipped", 1),
         ("states", "save_run", 2),
     ],
 )
@@ -31,13 +34,76 @@ def test_a_plan_killed_anywhere_goes_on_when_called_again(
         world.start()
     answer = world.plan("run-1")
     assert answer["outcome"] == "process"
-    assert sorted(world.objects()) == ["runs/run-1/batches.json", "runs/run-1/batches/00000.json"]
+    assert sorted(world.objects()) == [
+        f"runs/run-1/{name}.json" for name in ("batches", "batches/00000", "batches/skipped")
+    ]
     assert set(world.targets()) == set(world.members[1:])
     assert [item["sync_id"] for item in world.items() if item["item"] == "run"] == ["run-1"]
     assert len(world.ends()) == len(KINDS)
     world.work()
     assert world.report()["status"] == "completed"
     assert world.differing() == world.members[:1]
+
+
+@pytest.mark.parametrize(("part", "method", "call"), [("bucket", "write_skipped", 1), ("states", "save_run", 2)])
+@pytest.mark.parametrize("wrong", ["unreadable", "flawed", "missing", "closed", "unknown unit"])
+def test_receipts_of_a_plan_that_was_given_up_keep_nobody_from_being_synced(
+    world: World, monkeypatch: pytest.MonkeyPatch, wrong: str, part: str, method: str, call: int
+) -> None:
+    """A plan dies after it has decided; the next one finds the world in order, and every account is brought in sync."""
+    held = world.held(world.management, "billing")
+    with monkeypatch.context() as patch:
+        if wrong == "unreadable":
+            world.refuse("*", world.management, "AccessDeniedException", 4)
+        elif wrong == "flawed":
+            world.organization.source["billing"] = held | {"EmailAddress": "no address"}
+            world.account.write_directly("PutAlternateContact", _billing(held, "no address"), _owner(world))
+        elif wrong == "missing":
+            world.edit("billing", None)
+        elif wrong == "closed":
+            world.organization.accounts[0].state = "SUSPENDED"
+        else:
+            patch.setattr(world.services.organization, "accounts_below", _no_unit)
+        crash_once(patch, getattr(world, part), method, call=call)
+        with pytest.raises(Crash):
+            world.start()
+    world.organization.accounts[0].state = "ACTIVE"
+    world.edit("billing", held)
+    assert world.plan("run-1")["outcome"] == "process"
+    world.work()
+    assert world.report()["counts"] == {"success": 12, "failed": 0, "skipped": 0}
+    assert world.differing() == []
+
+
+def _no_unit(*_: object) -> dict[str, set[str]]:
+    raise UnknownUnit("/Sandbax")
+
+
+def _owner(world: World) -> CallerIdentity:
+    return CallerIdentity(world.management, "arn:aws:iam::100000000001:user/ann", sandbox=True)
+
+
+def _billing(held: dict[str, str], address: str) -> dict[str, str]:
+    return held | {"AlternateContactType": "BILLING", "EmailAddress": address}
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_plan_that_died_before_its_receipts_leaves_none_out(
+    world: World, monkeypatch: pytest.MonkeyPatch, call: int, after: bool
+) -> None:
+    """A plan that is never asked for again: whoever closes its run gives every account its one receipt."""
+    world.configure(excluded_accounts=world.members[:1])
+    crash_once(monkeypatch, world.states, "save_run" if call == 1 else "save_receipts", call=3 - call, after=after)
+    with pytest.raises(Crash):
+        world.start()
+    world.report(error={"Error": "States.Timeout"})
+    if world.header().planned:
+        assert world.ends() == {
+            (account, kind): ("skipped", "Excluded") if account == world.members[0] else ("failed", "WorkerDied")
+            for account in world.members
+            for kind in KINDS
+        }
 
 
 @pytest.mark.parametrize("after", [False, True])

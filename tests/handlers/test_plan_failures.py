@@ -17,15 +17,18 @@ def old_source(make_world: MakeWorld) -> World:
     return made
 
 
-def test_an_unwritable_source_stops_before_any_write(old_source: World) -> None:
-    """A contact that every member would refuse is one clear failure: nothing written, a receipt for every account."""
+def test_an_unwritable_kind_stops_that_kind_only(old_source: World) -> None:
+    """A contact that every member would refuse is said once, by kind and field; all other kinds are written."""
     world = old_source
-    before = world.account.contacts()
-    assert world.run()["status"] == "failed"
-    assert world.account.contacts() == before
-    assert world.ends() == {(a, kind): ("skipped", "SourceUnwritable") for a in world.members for kind in KINDS}
+    assert world.run()["status"] == "completed"
+    assert world.differing(["billing", "operations", "security"]) == []
+    assert world.ends() == {
+        (account, kind): ("skipped", "SourceUnwritable") if kind == "primary" else ("success", None)
+        for account in world.members
+        for kind in KINDS
+    }
     run = world.header()
-    assert (run.error, run.scenario, run.severity) == ("SourceUnwritable", "configuration_errors", "medium")
+    assert (run.error, run.scenario, run.severity) == (None, "configuration_errors", "medium")
     assert "primary.PhoneNumber" in str(run.detail)
     assert "555 0100" not in str(run.detail)
 
@@ -43,6 +46,18 @@ def test_a_source_that_cannot_be_read_ends_the_run(world: World) -> None:
     assert (answer["status"], answer["severity"]) == ("failed", "high")
     assert world.header().error == "SourceUnreadable"
     assert world.account.contacts() == before
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "InternalServerException"])
+def test_a_kind_that_cannot_be_read_stops_that_kind_only(world: World, code: str) -> None:
+    """Refused, or failing after every retry: that kind has failed in every account, and the others are written."""
+    world.refuse("GetContactInformation", world.management, code)
+    assert world.run()["status"] == "completed"
+    assert world.differing(["billing", "operations", "security"]) == []
+    assert {world.ends()[account, "primary"] for account in world.members} == {("failed", "SourceUnreadable")}
+    run = world.header()
+    assert (run.error, run.scenario) == (None, "partial_failure")
+    assert str(run.detail).startswith("primary: ")
 
 
 def test_a_short_failure_of_the_sources_own_read_is_retried(world: World) -> None:
@@ -93,7 +108,7 @@ def test_a_run_that_ends_while_planning_leaves_receipts(world: World, why: str) 
     if why == "UnknownUnit":
         world.configure(excluded_units=["/Nowhere"])
     elif why == "SourceUnreadable":
-        world.refuse("GetContactInformation", world.management, "AccessDeniedException")
+        world.refuse("*", world.management, "AccessDeniedException")
     else:
         world.configs.edit(9, {"contact_types": ["x"]})
     world.run()

@@ -32,7 +32,7 @@ def test_every_run_keeps_a_record_for_auditors(
     for member, code, times in failures:
         world.refuse("*", world.members[member % members], code, times)
     if source_fails:
-        world.refuse("GetContactInformation", world.management, "AccessDeniedException")
+        world.refuse("*", world.management, "AccessDeniedException")
     world.run("run-1", own_event(OwnEvent.OPERATOR, initiator=who))
 
     header = world.header()

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.names import Operation
 from orgsync.sandbox.contact_sync.configuration import overlay
@@ -18,10 +20,19 @@ def test_without_quotas_nobody_waits_for_them() -> None:
     assert all(config.pace(operation).rate == 500 for operation in Operation)
 
 
+@pytest.mark.parametrize("lag_s", [0, 0.5, 3, 10, 30, 120, 3600])
+def test_what_the_sandbox_shows_late_is_waited_for(lag_s: float) -> None:
+    """A verification outlasts the lag, while a function's life allows it; without a lag nobody waits long."""
+    config = parse(overlay(scenario(lag_s=lag_s), {}))
+    waits = sum(config.verify_config.delays())
+    assert waits > min(lag_s, 600)
+    assert lag_s or waits < 3
+
+
 def test_the_scenario_and_then_the_step_have_the_last_word() -> None:
     """The quick pace lies under the scenario's `config`, and that under the step's."""
     own = {"verify_config": {"delay": 1}, "paused": True}
-    assert overlay(scenario(config=own), {"paused": False})["verify_config"] == {"delay": 1}
+    assert overlay(scenario(config=own), {"paused": False})["verify_config"]["delay"] == 1
     assert overlay(scenario(config=own), {"paused": False})["paused"] is False
 
 

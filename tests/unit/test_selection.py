@@ -1,8 +1,10 @@
 """Selection: the accounts that a run works on, and the reason for each one that it skips."""
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -13,12 +15,27 @@ from orgsync.contact_sync.core.accounts import Account, Target
 from orgsync.contact_sync.core.errors import (
     Excluded,
     NotActive,
+    NotAMember,
+    OrganizationUnreadable,
     SourceMissing,
-    SourceUnwritable,
+    SourceUnreadable,
+    UnknownUnit,
 )
+from orgsync.contact_sync.core.receipts import Status
 from orgsync.contact_sync.core.request import Request
-from orgsync.contact_sync.core.selection import Selection
-from orgsync.contact_sync.names import Cause, Kind
+from orgsync.contact_sync.core.selection import Selection, gather
+from orgsync.contact_sync.core.source import Source
+from orgsync.contact_sync.names import Cause, Kind, Operation
+from orgsync.sandbox.contact_sync.simulation import (
+    SimulatedContacts,
+    SimulatedOrganization,
+    VirtualClock,
+    run,
+    virtual_seconds,
+)
+from orgsync.sandbox.model.account import AccountService
+from orgsync.sandbox.model.organization import OrganizationModel, make_contact
+from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
 from tests.sample_events import MANAGEMENT
 
 IDS = [f"{200_000_000_000 + number:012d}" for number in range(1, 7)]
@@ -36,6 +53,8 @@ def selected(
     wanted: Request | None = None,
     below: Collection[str] = (),
     missing: Collection[Kind] = (),
+    flawed: Collection[Kind] = (),
+    unreadable: Collection[Kind] = (),
 ) -> Selection:
     """Return the selection of a run in the organization of the samples."""
     return Selection.of(
@@ -43,14 +62,23 @@ def selected(
         accounts,
         parse(config),
         management=MANAGEMENT,
-        in_excluded_units=below,
-        missing_at_source=missing,
+        in_excluded_units={"/Sandbox": below},
+        source=Source(
+            flawed=dict.fromkeys(flawed, "a field and its rule"),
+            unreadable=dict.fromkeys(unreadable, SourceUnreadable("a kind and a code")),
+            missing=frozenset(missing),
+        ),
     )
 
 
 def active(*ids: str) -> list[Account]:
     """Return ACTIVE accounts."""
     return [Account(account, "ACTIVE") for account in ids]
+
+
+NOBODY = "299999999999"
+
+SOMETHING_WRONG = st.sets(st.sampled_from(list(Kind)))
 
 
 @given(
@@ -60,38 +88,71 @@ def active(*ids: str) -> list[Account]:
     excluded=st.sets(st.sampled_from(IDS)),
     below=st.sets(st.sampled_from(IDS)),
     everyone=st.frozensets(st.sampled_from(list(Kind))),
-    single=st.dictionaries(st.sampled_from([*IDS, MANAGEMENT]), st.frozensets(st.sampled_from(list(Kind)), min_size=1)),
+    single=st.dictionaries(
+        st.sampled_from([*IDS, MANAGEMENT, NOBODY]), st.frozensets(st.sampled_from(list(Kind)), min_size=1)
+    ),
     missing=st.sets(st.sampled_from([Kind.BILLING, Kind.SECURITY])),
+    flawed=SOMETHING_WRONG,
+    unreadable=SOMETHING_WRONG,
     policy=st.sampled_from(["ignore", "propagate", "alert"]),
 )
-def test_every_account_and_kind_is_a_target_or_skipped(
+def test_every_account_and_kind_is_a_target_or_has_a_receipt(
     states: list[str],
     excluded: set[str],
     below: set[str],
     everyone: frozenset[Kind],
     single: dict[str, frozenset[Kind]],
     missing: set[Kind],
+    flawed: set[Kind],
+    unreadable: set[Kind],
     policy: str,
 ) -> None:
-    """All that was asked for is accounted for once: a target, or skipped for a reason; management never."""
+    """All that was asked for is accounted for once: a target, or a receipt with a reason; management never a target.
+
+    A kind is stopped by what is wrong with it and by nothing else, and deleted only where the owner lets a missing
+    contact propagate: then the target says so.
+    """
     accounts = [Account(MANAGEMENT, "ACTIVE"), *(Account(i, s) for i, s in zip(IDS, states, strict=True))]
+    flawed, unreadable = flawed - missing, unreadable - flawed - missing
     config = {"excluded_accounts": sorted(excluded), "on_source_delete": policy}
-    selection = selected(config, accounts, request(everyone, single), below, missing)
+    selection = selected(config, accounts, request(everyone, single), below, missing, flawed, unreadable)
     worked = [(target.account, kind) for target in selection.targets for kind in target.kinds]
     asked = [(i, kind) for i in IDS for kind in everyone | single.get(i, frozenset())]
-    assert sorted([*worked, *selection.skipped]) == sorted(asked)
-    for account, kind in worked:
-        assert account not in excluded | below
-        assert states[IDS.index(account)] == "ACTIVE"
-        assert policy == "propagate" or kind not in missing
+    nobody = [(i, kind) for i in (MANAGEMENT, NOBODY) for kind in single.get(i, ())]
+    receipts = {(one.account, one.kind): one for one in selection.receipts("now")}
+    assert sorted([*worked, *receipts]) == sorted([*asked, *nobody])
+    assert receipts.keys() == selection.skipped.keys()
+    for pair, receipt in receipts.items():
+        failed = pair in nobody or receipt.error == "SourceUnreadable"
+        assert receipt.status is (Status.FAILED if failed else Status.SKIPPED)
+        assert receipt.error == selection.skipped[pair].__name__
+    assert {selection.skipped[pair] for pair in nobody} <= {NotAMember}
+    kept = missing if policy != "propagate" else set()
+    for account, kind in asked:
+        free = account not in excluded | below and states[IDS.index(account)] == "ACTIVE"
+        assert ((account, kind) in worked) == (free and kind not in kept | flawed | unreadable)
+    for target in selection.targets:
+        assert target.deletions == (frozenset(missing & {*target.kinds}) if policy == "propagate" else frozenset())
 
 
 def test_the_management_account_is_never_a_target() -> None:
-    """Not even when it was asked for by its id."""
-    wanted = request((), {MANAGEMENT: frozenset(Kind), IDS[0]: frozenset({Kind.BILLING})})
+    """Not even when it is asked for by its id: then it is said that it is no member."""
+    wanted = request((), {MANAGEMENT: frozenset({Kind.SECURITY}), IDS[0]: frozenset({Kind.BILLING})})
     selection = selected({}, active(MANAGEMENT, IDS[0]), wanted)
     assert selection.targets == (Target(IDS[0], (Kind.BILLING,)),)
-    assert selection.skipped == {}
+    assert selection.skipped == {(MANAGEMENT, Kind.SECURITY): NotAMember}
+
+
+@given(below=st.sets(st.sampled_from([*IDS, NOBODY])), excluded=st.sets(st.sampled_from([*IDS, NOBODY])))
+def test_what_an_exclusion_covers_is_counted(below: set[str], excluded: set[str]) -> None:
+    """Each excluded unit and id has its number of accounts, none being a number too.
+
+    A run of single accounts has not seen all of them, and says nothing.
+    """
+    config = {"excluded_accounts": sorted(excluded)}
+    selection = selected(config, active(MANAGEMENT, *IDS), below=below)
+    assert selection.exclusions == {"/Sandbox": len(below - {NOBODY})} | {one: int(one in IDS) for one in excluded}
+    assert selected(config, active(IDS[0]), request((), {IDS[0]: frozenset(Kind)}), below).exclusions == {}
 
 
 def test_an_account_is_skipped_for_its_exclusion_first() -> None:
@@ -110,21 +171,27 @@ def test_a_contact_missing_at_the_source_follows_the_policy(policy: str, worked:
     """Only `propagate` lets a missing alternate reach the members; else they keep theirs, and it is said."""
     selection = selected({"on_source_delete": policy}, active(IDS[0]), missing={Kind.BILLING})
     if worked:
-        assert selection == Selection((Target(IDS[0], EVERY),), {})
+        assert selection == Selection((Target(IDS[0], EVERY, frozenset({Kind.BILLING})),), {}, {"/Sandbox": 0})
     else:
         assert selection.targets == (Target(IDS[0], tuple(kind for kind in EVERY if kind is not Kind.BILLING)),)
         assert selection.skipped == {(IDS[0], Kind.BILLING): SourceMissing}
 
 
 def test_a_selection_that_is_given_up_keeps_every_account() -> None:
-    """A run that ends before any write has a reason for each account and kind, for their receipts."""
-    selection = selected({}, [*active(*IDS[:2]), Account(IDS[2], "CLOSED")], request({Kind.PRIMARY, Kind.BILLING}))
-    given_up = selection.given_up(SourceUnwritable)
+    """A run that ends before any write has a reason for each account and kind, for their receipts.
+
+    Nobody failed in it: the run did, whatever each kind of the source came to.
+    """
+    wanted = request({Kind.PRIMARY, Kind.BILLING}, {NOBODY: frozenset({Kind.PRIMARY})})
+    accounts = [*active(*IDS[:2]), Account(IDS[2], "CLOSED")]
+    given_up = selected({}, accounts, wanted, unreadable={Kind.PRIMARY}).given_up(UnknownUnit)
     assert given_up.targets == ()
-    reasons = {IDS[0]: SourceUnwritable, IDS[1]: SourceUnwritable, IDS[2]: NotActive}
+    reasons = {IDS[0]: UnknownUnit, IDS[1]: UnknownUnit, IDS[2]: NotActive}
     assert given_up.skipped == {
         (account, kind): reason for account, reason in reasons.items() for kind in (Kind.PRIMARY, Kind.BILLING)
-    }
+    } | {(NOBODY, Kind.PRIMARY): NotAMember}
+    failed = {receipt.account for receipt in given_up.receipts("now") if receipt.status is Status.FAILED}
+    assert failed == {NOBODY}
 
 
 @pytest.mark.parametrize(
@@ -152,12 +219,81 @@ def test_a_tag_excludes_by_its_whole_value(
     assert parse({"excluded_tags": rule}).excludes(tags) is excluded
 
 
-@given(count=st.integers(0, 40), size=st.integers(1, 12), draw=st.randoms())
-def test_batches_cut_without_loss(count: int, size: int, draw: Random) -> None:
-    """Every target is in one batch; batches are full but for the last and follow one another by account id."""
+@given(
+    count=st.integers(0, 400),
+    size=st.integers(1, 120),
+    runs=st.lists(st.uuids(), min_size=2, max_size=2, unique=True),
+    draw=st.randoms(),
+    remainder=st.integers(0, 500),
+)
+def test_batches_cut_without_loss(count: int, size: int, runs: list[UUID], draw: Random, remainder: int) -> None:
+    """Every target is in one batch, and a batch holds a range of ids: those of the remainder first, then the others.
+
+    The same run's batches are the same, however often it is planned and in whatever order accounts were listed.
+    """
     targets = [Target(f"{number:012d}", EVERY) for number in range(count)]
-    shuffled = draw.sample(targets, count)
-    cut = Selection(tuple(shuffled), {}).batches(size)
-    assert [target for batch in cut for target in batch] == targets
-    assert all(len(batch) == size for batch in cut[:-1])
+    first = {target.account for target in draw.sample(targets, min(remainder, count))}
+    cut = Selection(tuple(draw.sample(targets, count)), {}).batches(size, str(runs[0]), first)
+    assert sorted((target for batch in cut for target in batch), key=lambda target: target.account) == targets
     assert all(cut), "an empty batch would start a function for nothing"
+    assert all(len(batch) <= size for batch in cut)
+    assert len(cut) == -(-len(first) // size) - (-(count - len(first)) // size)
+    groups = [{target.account in first for target in batch} for batch in cut]
+    assert all(len(group) == 1 for group in groups)
+    assert groups == sorted(groups, key=lambda group: group == {False})
+    for group in (True, False):
+        ranges = sorted([target.account for target in batch] for batch in cut if (batch[0].account in first) is group)
+        in_order = list(itertools.chain.from_iterable(ranges))
+        assert in_order == sorted(in_order)
+    assert cut == Selection(tuple(draw.sample(targets, count)), {}).batches(size, str(runs[0]), first)
+
+
+def test_no_account_is_last_in_every_run() -> None:
+    """Each of forty batches begins some run of many, and each ends some."""
+    selection = Selection(tuple(Target(f"{number:012d}", EVERY) for number in range(400)), {})
+    orders = [selection.batches(10, f"run-{number}") for number in range(1000)]
+    for position in (0, -1):
+        assert len({order[position][0].account for order in orders}) == 40
+
+
+class Listing(SimulatedOrganization):
+    """An organization whose listing is as a test wants it."""
+
+    def __init__(self, accounts: Sequence[Account]) -> None:
+        super().__init__(OrganizationModel(MANAGEMENT, [], {}))
+        self._accounts = accounts
+
+    def accounts(self) -> Sequence[Account]:
+        """See `Organization.accounts`."""
+        return self._accounts
+
+
+@given(listed=st.lists(st.sampled_from(IDS)), whole=st.booleans(), data=st.data())
+def test_a_listing_that_cannot_be_whole_is_no_listing(listed: list[str], whole: bool, data: st.DataObject) -> None:
+    """An organization lists its management account: without it nobody is anything, with it each account counts once."""
+    accounts = active(*data.draw(st.permutations([*listed, MANAGEMENT] if whole else listed)))
+
+    async def gathered() -> Selection:
+        organization = OrganizationModel(MANAGEMENT, [], {kind: make_contact(1, MANAGEMENT, kind) for kind in Kind})
+        service = AccountService(organization, clock=virtual_seconds)
+        config, clock = parse({}), VirtualClock()
+        limiter = RateLimiter({one: TokenBucket(10, 10) for one in Operation}, clock)
+        contacts, members = SimulatedContacts(service), Listing(accounts)
+        _, selection, error = await gather(
+            request(),
+            config,
+            management=MANAGEMENT,
+            contacts=contacts,
+            organization=members,
+            limiter=limiter,
+            clock=clock,
+        )
+        assert error is None
+        return selection
+
+    if not whole:
+        with pytest.raises(OrganizationUnreadable):
+            run(gathered())
+        return
+    assert {target.account for target in run(gathered()).targets} == set(listed)
+    assert len(run(gathered()).targets) == len(set(listed))

@@ -1,7 +1,7 @@
 """The worker: accounts of a batch side by side under virtual time, against the model of the Account API."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -247,10 +247,10 @@ class Unreadable(SimulatedOrganization):
         super().__init__(org)
         self.unreadable, self.error = account, error
 
-    async def tags(self, account: str) -> dict[str, str]:
+    async def tags(self, account: str, page: str | None = None) -> tuple[Mapping[str, str], str | None]:
         if account == self.unreadable:
             raise self.error(account)
-        return dict(await super().tags(account))
+        return await super().tags(account, page)
 
 
 def process_all(

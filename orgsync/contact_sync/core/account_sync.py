@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from orgsync.contact_sync.config import ContactSyncConfig
@@ -118,7 +119,7 @@ class AccountSync:
             return
         self._check_circuit()
         try:
-            tags = await self._caller.call(Operation.LIST_TAGS, lambda: self._context.organization.tags(self._account))
+            tags = await self._tags()
         except CallError as error:
             failure = await self._unless_inactive(error) if isinstance(error, RefusedCall) else error
             if isinstance(failure, NotActive):
@@ -126,6 +127,16 @@ class AccountSync:
             raise ExclusionUnknown("the account's tags cannot be read") from error
         if self._context.config.excludes(tags):
             raise Excluded("by tag")
+
+    async def _tags(self) -> Mapping[str, str]:
+        tags: dict[str, str] = {}
+        read = partial(self._context.organization.tags, self._account)
+        while True:
+            found, page = await self._caller.call(Operation.LIST_TAGS, read)
+            tags |= found
+            if page is None:
+                return tags
+            read = partial(self._context.organization.tags, self._account, page)
 
     async def _decide(self, kind: Kind) -> Change | None:
         self._check_circuit()

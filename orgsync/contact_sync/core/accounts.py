@@ -20,7 +20,12 @@ class Account:
 
 @dataclass(frozen=True)
 class Target:
-    """One account to compare, and its kinds."""
+    """One account to compare, and its kinds.
+
+    Attributes:
+        deletions: those of its kinds whose contact is to be deleted, because the plan said so.
+    """
 
     account: str
     kinds: tuple[Kind, ...]
+    deletions: frozenset[Kind] = frozenset()

@@ -70,12 +70,6 @@ class ConfigurationError(RunError):
     """The owner's configuration or source contact prevents the run."""
 
 
-class SourceUnwritable(ConfigurationError):
-    """A source contact holds what AWS would refuse to write to any member."""
-
-    remedy = "Correct the named fields of the management account's contact; that change starts the next run."
-
-
 class UnknownUnit(ConfigurationError):
     """An excluded unit does not exist, so what it excludes is unknown."""
 
@@ -101,9 +95,15 @@ class OrganizationUnreadable(RunError):
 
 
 class SourceUnreadable(RunError):
-    """The source's contacts could not be read."""
+    """The source's contact could not be read; a run that can read none of them ends before any write."""
 
     remedy = "Check the plan function's role and trusted access for account.amazonaws.com, then run `orgsync sync`."
+
+
+class SourceUnsettled(SourceUnreadable):
+    """No two reads of the source's contact, one after the other, agreed."""
+
+    remedy = "Find what keeps changing the management account's contact, then run `orgsync sync`."
 
 
 class SystemFailure(RunError):
@@ -137,6 +137,12 @@ class AccountNotFound(RefusedCall):
     """AWS knows no such account in this organization."""
 
     remedy = "Nothing to do if the account has left the organization."
+
+
+class NotAMember(RefusedCall):
+    """The run was asked for an account that is no member of the organization, or for the management account."""
+
+    remedy = "Correct the id; the management account is the source and is never written."
 
 
 class NotVerified(CallError):
@@ -180,6 +186,12 @@ class SourceMissing(Skip):
     """The source has no such contact, and on_source_delete keeps the members' own."""
 
     remedy = "Enter the contact in the management account, or set on_source_delete to ignore or propagate."
+
+
+class SourceUnwritable(Skip):
+    """The source's contact of this kind holds what AWS would refuse to write to any member."""
+
+    remedy = "Correct the named fields of the management account's contact; that change starts the next run."
 
 
 class CircuitOpen(Skip):

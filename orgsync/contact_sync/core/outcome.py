@@ -13,6 +13,7 @@ from orgsync.contact_sync.core.errors import (
     Excluded,
     NotActive,
     SourceMissing,
+    SourceUnwritable,
     WorkerDied,
 )
 from orgsync.contact_sync.core.receipts import Receipt, Status
@@ -72,7 +73,8 @@ class RunSummary:
     @property
     def nothing_succeeded(self) -> bool:
         """Return whether there was something to do and none of it was done."""
-        skipped = sum(self.errors[skip.__name__] for skip in (Excluded, NotActive, SourceMissing))
+        skips = (Excluded, NotActive, SourceMissing, SourceUnwritable)
+        skipped = sum(self.errors[skip.__name__] for skip in skips)
         tried = self.receipts.total() - skipped
         return tried > 0 and self.receipts[Status.SUCCESS] == 0
 
@@ -126,7 +128,8 @@ def _scenario(summary: RunSummary, error: str | None, config: ContactSyncConfig)
         return RunScenario.SYSTEM_ERRORS, "completed"
     if summary.receipts[Status.FAILED]:
         return RunScenario.PARTIAL_FAILURE, "completed"
-    if summary.missing_at_source and config.on_source_delete == "alert":
+    missing = bool(summary.missing_at_source) and config.on_source_delete == "alert"
+    if missing or summary.errors[SourceUnwritable.__name__]:
         return RunScenario.CONFIGURATION_ERRORS, "completed"
     return RunScenario.SUCCESS_COMPLETION, "completed"
 

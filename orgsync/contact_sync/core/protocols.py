@@ -43,20 +43,24 @@ class Organization(Protocol):
         """
 
     def accounts(self) -> Iterable[Account]:
-        """Return every account, the management account too, in every state."""
+        """Return every account once, the management account too, in every state.
+
+        A listing that is empty, lacks the management account or lacks an account's state is unreadable: nothing
+        is known of an account because an answer does not speak of it.
+        """
 
     def account(self, account: str) -> Account | None:
         """Return one account; None when it is no member."""
 
-    def accounts_below(self, units: Iterable[str], named: Collection[str] = ()) -> Collection[str]:
-        """Return ids of the accounts in any of these units or below; of `named`, where only those matter.
+    def accounts_below(self, units: Iterable[str], named: Collection[str] = ()) -> Mapping[str, Collection[str]]:
+        """Return, for each of these units, ids of the accounts in it or below; of `named`, where only those matter.
 
         Raises:
             UnknownUnit: a unit does not exist, so what it excludes is unknown.
         """
 
-    async def tags(self, account: str) -> Mapping[str, str]:
-        """Return one account's tags, as the worker asks for them."""
+    async def tags(self, account: str, page: str | None = None) -> tuple[Mapping[str, str], str | None]:
+        """Return a page of one account's tags, and the name of the next page: each page is a call to pace."""
 
     async def state(self, account: str) -> str | None:
         """Return one account's state (ACTIVE, SUSPENDED, …), as the worker asks for it; None when it is no member."""

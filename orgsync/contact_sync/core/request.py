@@ -1,7 +1,7 @@
 """Requests: the kinds and accounts that a run is asked for, and how two of them become one."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from orgsync.contact_sync.names import Cause, Kind
@@ -19,6 +19,7 @@ class Request:
         everyone: kinds to compare for all accounts.
         accounts: account id to the kinds to compare for it besides `everyone`.
         event_ids: ids of the events that it answers, so that a duplicate is recognised.
+        source_changed_at: when the last event that it answers said that the source changed; None where none did.
     """
 
     cause: Cause
@@ -27,6 +28,7 @@ class Request:
     everyone: frozenset[Kind] = frozenset()
     accounts: Mapping[str, frozenset[Kind]] = field(default_factory=dict)
     event_ids: tuple[str, ...] = ()
+    source_changed_at: str | None = None
 
     # Older ids fall out, at the price of one run too many.
     MAX_EVENT_IDS: ClassVar[int] = 100
@@ -41,11 +43,18 @@ class Request:
         """Return every kind that any account is compared for."""
         return self.everyone.union(*self.accounts.values())
 
+    def at(self, moment: str) -> "Request":
+        """Return the same request with the moment at which it was made, where its event did not say."""
+        if self.triggered_at:
+            return self
+        changed_at = moment if self.cause is Cause.SOURCE_CHANGED else self.source_changed_at
+        return replace(self, triggered_at=moment, source_changed_at=changed_at)
+
     def only(self, configured: Iterable[Kind]) -> "Request":
         """Return the same request without the kinds that the configuration does not keep in sync."""
         allowed = frozenset(configured)
         accounts = {account: kinds & allowed for account, kinds in self.accounts.items() if kinds & allowed}
-        return Request(self.cause, self.initiator, self.triggered_at, self.everyone & allowed, accounts, self.event_ids)
+        return replace(self, everyone=self.everyone & allowed, accounts=accounts)
 
     def merged(self, later: "Request") -> "Request":
         """Return both requests in one: nothing that either asked for is lost."""
@@ -63,6 +72,7 @@ class Request:
             everyone,
             {account: kinds for account, kinds in accounts.items() if kinds},
             tuple(dict.fromkeys((*self.event_ids, *later.event_ids)))[-self.MAX_EVENT_IDS :],
+            max(filter(None, (self.source_changed_at, later.source_changed_at)), default=None),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -74,6 +84,7 @@ class Request:
             "everyone": sorted(self.everyone),
             "accounts": {account: sorted(kinds) for account, kinds in sorted(self.accounts.items())},
             "event_ids": list(self.event_ids),
+            "source_changed_at": self.source_changed_at,
         }
 
     @classmethod
@@ -95,4 +106,5 @@ class Request:
                 account: frozenset(Kind(kind) for kind in kinds) for account, kinds in document["accounts"].items()
             },
             event_ids=tuple(document["event_ids"]),
+            source_changed_at=as_timestamp(document.get("source_changed_at")),
         )

@@ -29,6 +29,10 @@ class Run:
     Attributes:
         triggered_at: when the first event that it answers happened; `started` where the event did not say.
         source: the source's contacts as this run read them; a kind it lacks is absent.
+        flawed: kinds that the source holds in a form that AWS refuses: the fields with their rules, no values.
+        unreadable: kinds of the source that could not be read: the code of each one's error.
+        deletions: kinds that the plan decided to delete, because the owner lets a missing contact propagate.
+        exclusions: how many accounts each excluded unit and id covers; empty where not all accounts were listed.
         planned: batches are written; planning again would only repeat it.
         batches: how many batches there are.
         error: code of what ended the run before or besides its accounts.
@@ -50,6 +54,10 @@ class Run:
     ended: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     source: Mapping[Kind, Contact] = field(default_factory=dict)
+    flawed: Mapping[Kind, str] = field(default_factory=dict)
+    unreadable: Mapping[Kind, str] = field(default_factory=dict)
+    deletions: frozenset[Kind] = frozenset()
+    exclusions: Mapping[str, int] = field(default_factory=dict)
     planned: bool = False
     batches: int = 0
     error: str | None = None

@@ -1,50 +1,181 @@
-"""The source of truth: the management account's contacts, read once by a run and checked before any write."""
+"""The source of truth: the management account's contacts, read until two reads agree, and checked kind by kind.
+
+AWS shows an edit late. How late it may be is what `verify_config` says for the worker's own writes, and the same
+waits hold here: reads are as far apart as the looks of a verification, and the last read of a run that an edit
+triggered comes no earlier than all of them together after the edit.
+"""
 
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import SourceUnreadable, SourceUnwritable
+from orgsync.contact_sync.core.errors import SourceUnreadable, SourceUnsettled
 from orgsync.contact_sync.core.protocols import Contacts
+from orgsync.contact_sync.core.run import Run
 from orgsync.contact_sync.names import Kind, Operation
 from orgsync.shared.clock import Clock
-from orgsync.shared.errors import CallError
+from orgsync.shared.errors import CallError, error_class
 from orgsync.shared.rate_limiter import RateLimiter
 from orgsync.shared.retries import RetryingCaller
 
-# 429 answers that reading the source may meet: an account that gives up is one account, a source ends the run.
+# 429 answers that reading one kind of the source may meet: a member that gives up is one account, the source is all.
 _MAX_THROTTLES = 100
 
+# Seconds between two reads at least, and how often they may differ, whatever the owner says of verification: a
+# deletion rests on both reads, and an edit while they are made is no fault of the source.
+_APART = 0.5
+_TRIES = 3
 
-async def read_source(
-    contacts: Contacts, kinds: Iterable[Kind], config: ContactSyncConfig, limiter: RateLimiter, clock: Clock
-) -> dict[Kind, Contact | None]:
-    """Read the source's contacts, side by side, with the run's own pace and retries; None where it has none.
 
-    Raises:
-        SourceUnreadable: one of them cannot be read; without it the run cannot know what to write.
-        SourceUnwritable: AWS would refuse to write one of them to a member; with every field and its rule.
+@dataclass(frozen=True)
+class Source:
+    """The source, kind by kind: every kind that was asked for is in exactly one of the four.
+
+    Attributes:
+        contacts: what two reads agreed on, and AWS would write to a member.
+        flawed: what AWS would refuse: the fields with their rules, no values.
+        unreadable: what could not be read, or of which no two reads agreed.
+        missing: alternate contacts that do not exist, as two reads said.
     """
-    caller = RetryingCaller(limiter, clock, config.retry_config.delays(), Counter(), _MAX_THROTTLES)
-    ordered = sorted(kinds)
 
-    async def read(kind: Kind) -> Contact | None:
-        return await caller.call(Operation.get(kind), lambda: contacts.read(None, kind))
+    contacts: Mapping[Kind, Contact] = field(default_factory=dict)
+    flawed: Mapping[Kind, str] = field(default_factory=dict)
+    unreadable: Mapping[Kind, SourceUnreadable] = field(default_factory=dict)
+    missing: frozenset[Kind] = frozenset()
 
-    try:
-        source = dict(zip(ordered, await asyncio.gather(*map(read, ordered)), strict=True))
-    except CallError as error:
-        raise SourceUnreadable(error.code) from error
-    if errors := _errors(source):
-        raise SourceUnwritable("; ".join(errors))
-    return source
+    @classmethod
+    async def read(
+        cls,
+        kinds: Iterable[Kind],
+        contacts: Contacts,
+        config: ContactSyncConfig,
+        limiter: RateLimiter,
+        clock: Clock,
+        changed_at: str | None = None,
+    ) -> "Source":
+        """Read the kinds side by side, each until two reads agree, with the run's own pace and retries.
+
+        Args:
+            changed_at: when the source was last changed, where an event said so: the first read waits a little.
+        """
+        reader = _Reader(contacts, config, limiter, clock)
+        await _wait_since(changed_at, reader.pauses[0], clock)
+        ordered = sorted(set(kinds))
+        found = await asyncio.gather(*map(reader.agreed, ordered))
+        return cls._of(dict(zip(ordered, found, strict=True)))
+
+    @classmethod
+    def seen_by(cls, run: Run, kinds: Iterable[Kind]) -> "Source":
+        """Return what a run saw of these kinds, from its header."""
+        known = {*run.source, *run.flawed, *run.unreadable}
+        unreadable = {kind: _unreadable(code) for kind, code in run.unreadable.items()}
+        return cls(run.source, run.flawed, unreadable, frozenset(kinds) - known)
+
+    def noted_in(self, run: Run) -> Run:
+        """Return a run's header with what it saw; `detail` names what stops a kind: kinds, fields and rules."""
+        said = [*self.flawed.values(), *map(str, self.unreadable.values())]
+        return replace(
+            run,
+            source=self.contacts,
+            flawed=self.flawed,
+            unreadable={kind: error.code for kind, error in self.unreadable.items()},
+            detail="; ".join(said) or None,
+        )
+
+    async def changed_since(
+        self,
+        contacts: Contacts,
+        config: ContactSyncConfig,
+        limiter: RateLimiter,
+        clock: Clock,
+        changed_at: str | None = None,
+    ) -> frozenset[Kind]:
+        """Read every kind once more; return those that now are something else. What cannot be read says nothing.
+
+        Args:
+            changed_at: when the source was last changed, where an event said so: an edit may show late, so the
+                read waits until it must be there.
+        """
+        reader = _Reader(contacts, config, limiter, clock)
+        await _wait_since(changed_at, sum(reader.pauses), clock)
+        ordered = sorted({*self.contacts, *self.flawed, *self.unreadable, *self.missing})
+        found = await asyncio.gather(*map(reader.once, ordered))
+        return frozenset(
+            kind
+            for kind, now in zip(ordered, found, strict=True)
+            if not isinstance(now, SourceUnreadable) and not self._agrees(kind, now)
+        )
+
+    def _agrees(self, kind: Kind, now: Contact | None) -> bool:
+        read = self._of({kind: now})
+        return (
+            self.contacts.get(kind) == read.contacts.get(kind)
+            and self.flawed.get(kind) == read.flawed.get(kind)
+            and (kind in self.missing) == (kind in read.missing)
+        )
+
+    @classmethod
+    def _of(cls, found: Mapping[Kind, Contact | SourceUnreadable | None]) -> "Source":
+        contacts: dict[Kind, Contact] = {}
+        flawed: dict[Kind, str] = {}
+        unreadable: dict[Kind, SourceUnreadable] = {}
+        missing: set[Kind] = set()
+        for kind, one in found.items():
+            if isinstance(one, SourceUnreadable):
+                unreadable[kind] = one
+            elif one is None and kind is not Kind.PRIMARY:
+                missing.add(kind)
+            elif errors := (one or Contact(kind, {})).field_errors():
+                # Every account has a primary contact, so none is one without its fields.
+                flawed[kind] = "; ".join(errors)
+            elif one is not None:
+                contacts[kind] = one
+        return cls(contacts, flawed, unreadable, frozenset(missing))
 
 
-def _errors(source: Mapping[Kind, Contact | None]) -> list[str]:
-    """Return every field of the source that AWS would refuse; a missing alternate contact is no error."""
-    found = [error for contact in source.values() if contact is not None for error in contact.field_errors()]
-    if Kind.PRIMARY in source and source[Kind.PRIMARY] is None:
-        found.append(f"{Kind.PRIMARY}.FullName is required")
-    return found
+class _Reader:
+    """Reads of the source's contacts; a failure is an answer, because it is one kind's own."""
+
+    def __init__(self, contacts: Contacts, config: ContactSyncConfig, limiter: RateLimiter, clock: Clock) -> None:
+        looks = [max(pause, _APART) for pause in config.verify_config.delays()]
+        self.pauses = (*looks, *looks[-1:] * (_TRIES - len(looks)))
+        self._contacts, self._limiter, self._clock = contacts, limiter, clock
+        self._delays = config.retry_config.delays()
+
+    async def once(self, kind: Kind) -> Contact | SourceUnreadable | None:
+        # A caller for each read: its retries are one read's.
+        caller = RetryingCaller(self._limiter, self._clock, self._delays, Counter(), _MAX_THROTTLES)
+        try:
+            return await caller.call(Operation.get(kind), lambda: self._contacts.read(None, kind))
+        except CallError as error:
+            unreadable = SourceUnreadable(f"{kind}: {error.code}")
+            unreadable.__cause__ = error
+            return unreadable
+
+    async def agreed(self, kind: Kind) -> Contact | SourceUnreadable | None:
+        before = await self.once(kind)
+        for pause in self.pauses:
+            if isinstance(before, SourceUnreadable):
+                return before
+            await self._clock.sleep(pause)
+            now = await self.once(kind)
+            if now == before:
+                return now
+            before = now
+        return before if isinstance(before, SourceUnreadable) else SourceUnsettled(f"{kind}: no two reads agreed")
+
+
+async def _wait_since(moment: str | None, seconds: float, clock: Clock) -> None:
+    """Wait until so many seconds after a moment; never longer than that, whatever clock the moment is from."""
+    if moment is not None:
+        passed = (clock.now() - datetime.fromisoformat(moment)).total_seconds()
+        await clock.sleep(min(max(seconds - passed, 0.0), seconds))
+
+
+def _unreadable(code: str) -> SourceUnreadable:
+    found = error_class(code)
+    return found(code) if issubclass(found, SourceUnreadable) else SourceUnreadable(code)

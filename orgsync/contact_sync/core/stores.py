@@ -111,6 +111,12 @@ class RunStore(Protocol):
     def batch(self, run_id: str, number: int) -> tuple[Target, ...]:
         """Return the targets of one batch, by account id."""
 
+    def write_skipped(self, run_id: str, receipts: Sequence[Receipt]) -> None:
+        """Write the receipts that a plan decided; they are saved once the plan's header says that it is final."""
+
+    def skipped(self, run_id: str) -> Sequence[Receipt]:
+        """Return the receipts that a run's plan decided."""
+
     def write_report(self, run_id: str, lines: Iterable[Any]) -> None:
         """Write a run's report as JSON lines."""
 

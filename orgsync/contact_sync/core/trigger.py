@@ -121,7 +121,14 @@ def _contact_call(event: _Detail, detail: _Detail, run_id: str, management: str,
     event_ids = (_event_id(event, detail, run_id),)
     triggered_at = as_timestamp(_text(event, "time"))
     if account == management:
-        return Request(Cause.SOURCE_CHANGED, initiator, triggered_at, kinds, event_ids=event_ids)
+        return Request(
+            Cause.SOURCE_CHANGED,
+            initiator,
+            triggered_at,
+            kinds,
+            event_ids=event_ids,
+            source_changed_at=triggered_at,
+        )
     changed = member if member and _ACCOUNT_ID.fullmatch(member) else account
     return Request(Cause.MEMBER_CHANGED, initiator, triggered_at, accounts={changed: kinds}, event_ids=event_ids)
 

@@ -14,11 +14,14 @@ Document = dict[str, Any]
 STACK_KEY = "orgsync:contact_sync"
 """The key of contact sync's configuration in a stack file."""
 
+_LOOK_AFTER = 0.75
+"""Seconds before the first look at what was written; each further one waits twice as long."""
+
 QUICK: Document = {
     "pacing": {operation.value: {"rate": 500, "burst": 500} for operation in Operation},
-    "verify_config": {"delay": 0.75},
+    "verify_config": {"delay": _LOOK_AFTER, "max_attempts": 2},
 }
-"""The configuration below the scenario's own `config` while the sandbox has no quotas to wait for."""
+"""The configuration below the scenario's own `config` while the sandbox has no quotas and no lag to wait for."""
 
 
 def overlay(scenario: Scenario, step: Mapping[str, Any]) -> Document:
@@ -26,12 +29,19 @@ def overlay(scenario: Scenario, step: Mapping[str, Any]) -> Document:
     match scenario.quotas:
         case "off":
             pace = QUICK
+            if scenario.lag_s:
+                pace = merge_config(QUICK, {"verify_config": {"max_attempts": _looks(scenario.lag_s)}})
         case "aws":
             pace = {}
         case quotas:
             pace = {"pacing": {operation: quota.model_dump() for operation, quota in quotas.items()}}
     both: Document = merge_config(merge_config(pace, scenario.config), step)
     return both
+
+
+def _looks(lag_s: float) -> int:
+    """Return how often to look: all waits together outlast the lag, as an owner's must outlast AWS's own."""
+    return next((looks for looks in range(2, 10) if _LOOK_AFTER * (2**looks - 1) >= lag_s + 5), 10)
 
 
 def describe_pace(scenario: Scenario) -> str:

@@ -19,7 +19,7 @@ from orgsync.contact_sync.core.accounts import Account, Target
 from orgsync.contact_sync.core.contacts import Contact
 from orgsync.contact_sync.core.errors import AccountNotFound, ContactNotFound, ContactRefused, UnknownUnit
 from orgsync.contact_sync.core.receipts import Receipt
-from orgsync.contact_sync.core.source import read_source
+from orgsync.contact_sync.core.source import Source
 from orgsync.contact_sync.core.worker import process_batch
 from orgsync.contact_sync.names import Kind, Operation
 from orgsync.sandbox.model.account import AccountService, CallerIdentity
@@ -173,22 +173,22 @@ class SimulatedOrganization:
         """Find one account; None when it is no member."""
         return next((found for found in self.accounts() if found.id == account), None)
 
-    def accounts_below(self, units: Iterable[str], _named: Collection[str] = ()) -> Collection[str]:
-        """List the ids of the accounts in these units (paths) or below."""
-        found = set()
+    def accounts_below(self, units: Iterable[str], _named: Collection[str] = ()) -> Mapping[str, Collection[str]]:
+        """List the ids of the accounts in each of these units (paths) or below."""
+        found: dict[str, Collection[str]] = {}
         known = {account.ou for account in self._organization.accounts}
         for unit in units:
             if not any(f"{ou}/".startswith(f"{unit}/") for ou in known):
                 raise UnknownUnit(unit)
-            found |= {a.id for a in self._organization.accounts if f"{a.ou}/".startswith(f"{unit}/")}
+            found[unit] = {a.id for a in self._organization.accounts if f"{a.ou}/".startswith(f"{unit}/")}
         return found
 
-    async def tags(self, account: str) -> Mapping[str, str]:
+    async def tags(self, account: str, _page: str | None = None) -> tuple[Mapping[str, str], str | None]:
         """See `Organization.tags`."""
         found = next((found for found in self._organization.accounts if found.id == account), None)
         if found is None:
             raise AccountNotFound(account)
-        return dict(found.tags)
+        return dict(found.tags), None
 
     async def state(self, account: str) -> str | None:
         """See `Organization.state`."""
@@ -241,9 +241,8 @@ async def _reconcile(
 
     paces = {operation: config.pace(operation) for operation in Operation}
     pacer = RateLimiter({one: TokenBucket(pace.rate, pace.burst) for one, pace in paces.items()}, clock)
-    held = await read_source(contacts, config.contact_types, config, pacer, clock)
-    source = {kind: contact for kind, contact in held.items() if contact is not None}
-    context = SyncContext(contacts, SimulatedOrganization(organization), source, config, pacer, clock)
+    source = await Source.read(config.contact_types, contacts, config, pacer, clock)
+    context = SyncContext(contacts, SimulatedOrganization(organization), source.contacts, config, pacer, clock)
     began = clock.monotonic()
     done = await process_batch(targets, context, emit)
     return SimulatedRun(done, context.breaker.cause, context.throttles, clock.monotonic() - began, receipts)

@@ -17,7 +17,7 @@ from orgsync.contact_sync.core.errors import ConfigurationMissing, Configuration
 from orgsync.contact_sync.core.lease import Lease, LeasedRun
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run, RunStatus
-from orgsync.contact_sync.names import Cause, Kind, batch_key, manifest_key, report_key
+from orgsync.contact_sync.names import Cause, Kind, batch_key, manifest_key, report_key, skipped_key
 from orgsync.shared.configuration import ConfigurationRefused
 from orgsync.shared.errors import StoreFailed
 
@@ -212,7 +212,8 @@ class MemoryStateStore:
 
     def _save_header(self, run: Run) -> None:
         source = {kind: dict(contact.fields) for kind, contact in run.source.items()}
-        header = asdict(replace(run, source={}, counts=dict(run.counts))) | {"source": source}
+        plain = replace(run, source={}, counts=dict(run.counts), deletions=frozenset())
+        header = asdict(plain) | {"source": source, "deletions": sorted(run.deletions)}
         self._items[run.run_id, _HEADER] = json.dumps(header)
 
 
@@ -226,7 +227,15 @@ def _as_lease(text: str | None) -> Lease:
 def _as_run(text: str) -> Run:
     stored = json.loads(text)
     source = {Kind(kind): Contact.of(Kind(kind), fields) for kind, fields in stored["source"].items()}
-    return Run(**stored | {"cause": Cause(stored["cause"]), "status": RunStatus(stored["status"]), "source": source})
+    typed = {
+        "cause": Cause(stored["cause"]),
+        "status": RunStatus(stored["status"]),
+        "source": source,
+        "flawed": {Kind(kind): errors for kind, errors in stored["flawed"].items()},
+        "unreadable": {Kind(kind): code for kind, code in stored["unreadable"].items()},
+        "deletions": frozenset(map(Kind, stored["deletions"])),
+    }
+    return Run(**stored | typed)
 
 
 def _as_receipt(text: str) -> Receipt:
@@ -253,7 +262,8 @@ class MemoryRunStore:
     def write_batches(self, run_id: str, batches: Sequence[Sequence[Target]]) -> None:
         """See `RunStore.write_batches`."""
         for number, batch in enumerate(batches):
-            self.objects[batch_key(run_id, number)] = json.dumps([asdict(target) for target in batch])
+            items = [asdict(target) | {"deletions": sorted(target.deletions)} for target in batch]
+            self.objects[batch_key(run_id, number)] = json.dumps(items)
         manifest = [{"run_id": run_id, "batch": number} for number in range(len(batches))]
         self.objects[manifest_key(run_id)] = json.dumps(manifest)
 
@@ -262,7 +272,21 @@ class MemoryRunStore:
         text = self.objects.get(batch_key(run_id, number))
         if text is None:
             raise StoreFailed("GetObject: NoSuchKey")
-        return tuple(Target(one["account"], tuple(map(Kind, one["kinds"]))) for one in json.loads(text))
+        return tuple(
+            Target(one["account"], tuple(map(Kind, one["kinds"])), frozenset(map(Kind, one["deletions"])))
+            for one in json.loads(text)
+        )
+
+    def write_skipped(self, run_id: str, receipts: Sequence[Receipt]) -> None:
+        """See `RunStore.write_skipped`."""
+        self.objects[skipped_key(run_id)] = json.dumps([asdict(receipt) for receipt in receipts])
+
+    def skipped(self, run_id: str) -> list[Receipt]:
+        """See `RunStore.skipped`."""
+        text = self.objects.get(skipped_key(run_id))
+        if text is None:
+            raise StoreFailed("GetObject: NoSuchKey")
+        return [_as_receipt(json.dumps(receipt)) for receipt in json.loads(text)]
 
     def write_report(self, run_id: str, lines: Iterable[Any]) -> None:
         """See `RunStore.write_report`."""

@@ -132,6 +132,8 @@ class Scenario(ScenarioPart):
     """The quotas of the Account API: off, aws for AWS's own, or operation to rate and burst."""
     latency_ms: float = Field(default=0, ge=0, le=10_000)
     """The milliseconds before each answer of the Account API."""
+    lag_s: float = Field(default=0, ge=0, le=3600)
+    """The seconds for which the Account API goes on showing what was there before a write."""
     faults: list[Fault] = Field(default_factory=list)
     """The faults that are in force from the start."""
     expect: Literal["converged", "diverged", "any"] = "converged"
