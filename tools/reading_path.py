@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LIMIT = 90
+LIMIT = 101
 """Names that a reader may meet at most."""
 
 STARTS = (

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -15,9 +16,9 @@ from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.worker import process_batch
 from orgsync.contact_sync.finalize import STOP_CHECK_SECONDS
-from orgsync.contact_sync.names import Kind, Metric
+from orgsync.contact_sync.names import Kind, Metric, Operation
 from orgsync.contact_sync.services import Services
-from orgsync.shared.breaker import CircuitBreaker
+from orgsync.shared.breaker import CircuitBreakers
 from orgsync.shared.clock import timestamp
 from orgsync.shared.telemetry import entry_point, logger, metrics
 
@@ -58,12 +59,14 @@ def process(
     targets = services.bucket.batch(run_id, batch)
     intents = services.states.intents(run_id, (targets[0].account, targets[-1].account))
     missing = _without_receipts(run_id, targets, services)
-    breaker, throttles = CircuitBreaker(cause=run.circuit), Counter[str]()
-    done = asyncio.run(_process(run, config, missing, intents, breaker, throttles, remaining, concurrency, services))
-    if breaker.cause and not run.circuit:
-        services.states.open_circuit(run_id, breaker.cause)
+    breakers = CircuitBreakers(dict.fromkeys(Operation, run.circuit) if run.circuit else {})
+    throttles = Counter[str]()
+    done = asyncio.run(_process(run, config, missing, intents, breakers, throttles, remaining, concurrency, services))
+    cause = next(iter(breakers.opened.values()), None)
+    if cause and not run.circuit:
+        services.states.open_circuit(run_id, cause)
     metrics.add_metric(Metric.THROTTLES, MetricUnit.Count, throttles.total())
-    logger.info("batch processed", run_id=run_id, batch=batch, done=done, circuit=breaker.cause)
+    logger.info("batch processed", run_id=run_id, batch=batch, done=done, breakers=breakers.opened)
     return {"done": done}
 
 
@@ -72,7 +75,7 @@ def _without_receipts(run_id: str, targets: Sequence[Target], services: Services
         (receipt.account, receipt.kind)
         for receipt in services.states.receipts(run_id, (targets[0].account, targets[-1].account))
     }
-    missing = [Target(t.account, tuple(kind for kind in t.kinds if (t.account, kind) not in saved)) for t in targets]
+    missing = [replace(t, kinds=tuple(kind for kind in t.kinds if (t.account, kind) not in saved)) for t in targets]
     return [target for target in missing if target.kinds]
 
 
@@ -81,13 +84,13 @@ async def _process(
     config: ContactSyncConfig,
     targets: Sequence[Target],
     intents: Mapping[tuple[str, Kind], tuple[str, ...]],
-    breaker: CircuitBreaker,
+    breakers: CircuitBreakers,
     throttles: Counter[str],
     remaining: Callable[[], float],
     concurrency: int,
     services: Services,
 ) -> bool:
-    async def record_intents(account: str, fields: Mapping[Kind, tuple[str, ...]]) -> None:
+    async def record_intents(account: str, fields: Mapping[Kind, tuple[str, ...]], _deletions: frozenset[Kind]) -> None:
         at = timestamp(services.clock.now())
         await asyncio.to_thread(services.states.record_intents, account, fields, run.run_id, at)
 
@@ -107,8 +110,9 @@ async def _process(
         services.clock,
         record_intents,
         intents,
-        breaker,
+        breakers,
         throttles,
+        deletions=run.deletions,
     )
     working = asyncio.ensure_future(
         process_batch(

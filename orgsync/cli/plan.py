@@ -70,7 +70,8 @@ async def dry_run(management: str, request: Request, config: ContactSyncConfig) 
     async def emit(given: Sequence[Receipt]) -> None:
         receipts.extend(given)
 
-    context = SyncContext(contacts, organization, source.contacts, config, limiter, clock)
+    deletions = frozenset(kind for target in selection.targets for kind in target.deletions)
+    context = SyncContext(contacts, organization, source.contacts, config, limiter, clock, deletions=deletions)
     await process_batch(selection.targets, context, emit, apply=False)
     return receipts
 
