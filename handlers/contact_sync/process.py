@@ -24,7 +24,7 @@ from orgsync.contact_sync.finalize import CONTROL_SECONDS, STOP_CHECK_SECONDS
 from orgsync.contact_sync.names import Kind, Metric
 from orgsync.contact_sync.services import Services
 from orgsync.shared.aws import LONGEST_CALL
-from orgsync.shared.breaker import CircuitBreaker
+from orgsync.shared.breaker import CircuitBreakers
 from orgsync.shared.clock import timestamp
 from orgsync.shared.errors import StoreFailed
 from orgsync.shared.telemetry import entry_point, logger, metrics
@@ -86,15 +86,13 @@ def process(
     missing = _without_receipts(targets, services.states.receipts(run_id, between))
     # Nobody is last in every run; within a run the order is the same for every life.
     Random(f"{run_id}/{batch}").shuffle(missing)
-    known = services.states.breakers(run_id)
-    breaker, throttles = CircuitBreaker(cause=next(filter(None, known.values()), None)), Counter[str]()
+    breakers, throttles = CircuitBreakers(services.states.breakers(run_id)), Counter[str]()
     life = _Life(run, batch, services, remaining, intents)
-    done = asyncio.run(life.work(missing, config, breaker, throttles, concurrency))
-    if breaker.cause and not any(known.values()):
-        services.states.save_breakers(run_id, {_EVERY_OPERATION: breaker.cause})
+    done = asyncio.run(life.work(missing, config, breakers, throttles, concurrency))
+    services.states.save_breakers(run_id, breakers.saved())
     metrics.add_metric(Metric.HEARTBEAT, MetricUnit.Count, 1)
     metrics.add_metric(Metric.THROTTLES, MetricUnit.Count, throttles.total())
-    logger.info("batch processed", run_id=run_id, batch=batch, done=done, circuit=breaker.cause)
+    logger.info("batch processed", run_id=run_id, batch=batch, done=done, breakers=breakers.opened)
     return {"done": done}
 
 
@@ -135,7 +133,7 @@ class _Life:
         self,
         targets: Sequence[Target],
         config: ContactSyncConfig,
-        breaker: CircuitBreaker,
+        breakers: CircuitBreakers,
         throttles: Counter[str],
         concurrency: int,
     ) -> bool:
@@ -154,10 +152,11 @@ class _Life:
                 services.clock,
                 self._record_intents,
                 self._earlier_intents,
-                breaker,
+                breakers,
                 throttles,
                 run.unready(services.clock.now(), config.new_accounts.patience),
                 datetime.fromisoformat(run.fresh_until) if run.fresh_until else None,
+                run.deletions,
             )
             working = asyncio.ensure_future(
                 process_batch(

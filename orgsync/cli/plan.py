@@ -1,8 +1,7 @@
 """`orgsync plan`: a dry run, which is the run's own code without its writes."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
-from random import Random
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import click
@@ -14,8 +13,7 @@ from orgsync.contact_sync.adapters.account_contacts import AccountContacts
 from orgsync.contact_sync.adapters.organization import OrganizationsApi
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.account_sync import SyncContext
-from orgsync.contact_sync.core.accounts import Target
-from orgsync.contact_sync.core.errors import CircuitOpen, KindNotConfigured
+from orgsync.contact_sync.core.errors import KindNotConfigured
 from orgsync.contact_sync.core.notification import Notification
 from orgsync.contact_sync.core.outcome import RunSummary
 from orgsync.contact_sync.core.protocols import Contacts, Organization
@@ -107,30 +105,10 @@ async def compare(
     async def emit(given: Sequence[Receipt]) -> None:
         receipts.update({(one.account, one.kind): one for one in given})
 
-    targets = list(selection.targets)
-    while targets:
-        # In another order each time: refusals that stand side by side say nothing of the accounts behind them.
-        Random(len(targets)).shuffle(targets)
-        context = SyncContext(contacts, organization, source.contacts, config, limiter, clock)
-        await process_batch(targets, context, emit, apply=False)
-        given_up = _given_up(receipts.values())
-        if given_up == sorted(targets, key=lambda target: target.account) or _nothing_read(receipts.values()):
-            break  # AWS answers for nobody, so going on would not help.
-        targets = given_up
+    deletions = frozenset(kind for target in selection.targets for kind in target.deletions)
+    context = SyncContext(contacts, organization, source.contacts, config, limiter, clock, deletions=deletions)
+    await process_batch(selection.targets, context, emit, apply=False)
     return list(receipts.values())
-
-
-def _given_up(receipts: Collection[Receipt]) -> list[Target]:
-    """Return what was not read, because too many accounts had failed before it."""
-    kinds: dict[str, list[Kind]] = {}
-    for receipt in receipts:
-        if receipt.error == CircuitOpen.__name__:
-            kinds.setdefault(receipt.account, []).append(receipt.kind)
-    return [Target(account, tuple(sorted(left))) for account, left in sorted(kinds.items())]
-
-
-def _nothing_read(receipts: Iterable[Receipt]) -> bool:
-    return all(receipt.status is not Status.SUCCESS for receipt in receipts)
 
 
 def account_totals(receipts: Collection[Receipt]) -> tuple[dict[str, int], dict[str, int]]:

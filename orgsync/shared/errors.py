@@ -50,7 +50,7 @@ class Conflicted(Temporary):
 
 
 class Throttled(CallError):
-    """AWS asked to slow down more often than one account may wait."""
+    """AWS asked to slow down, and let no call of the operation through for a quarter of an hour."""
 
     remedy = "Look for another tool that uses the quota; lower `pacing`, or move the schedule away from its time."
 

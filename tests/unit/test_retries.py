@@ -1,5 +1,7 @@
 """Retries of one call: as many as configured, throttles counted apart."""
 
+import asyncio
+import contextlib
 import itertools
 from collections import Counter
 
@@ -14,8 +16,8 @@ from orgsync.shared.errors import AccessDenied, CallError, Conflicted, NetworkFa
 from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
 from orgsync.shared.retries import RetryingCaller
 
-MAX_THROTTLES = 10
-"""429 answers that one account may meet, by default."""
+QUARTER = 15 * 60.0
+"""Seconds for which all calls of an operation may be throttled, by default."""
 
 DELAYS = (2.0, 4.0, 8.0)
 TEMPORARY = [ServiceFailed, NetworkFailed, Conflicted]
@@ -48,20 +50,20 @@ class Script:
 def call(
     script: Script, *, delays: tuple[float, ...] = DELAYS, pace: tuple[float, float] = FAST
 ) -> tuple[str | CallError, int, int]:
-    """Return the call's answer or failure, the number of retries announced, and the throttles counted."""
+    """Return the call's answer or failure, the number of retries, and the throttles counted."""
     throttles: Counter[str] = Counter()
-    retries: list[int] = []
 
-    async def main() -> str | CallError:
+    async def main() -> tuple[str | CallError, int]:
         clock = VirtualClock()
         limiter = RateLimiter({Operation.GET_PRIMARY: TokenBucket(*pace)}, clock)
         caller = RetryingCaller(limiter, clock, delays, throttles)
         try:
-            return await caller.call(Operation.GET_PRIMARY, script, on_retry=lambda: retries.append(1))
+            return await caller.call(Operation.GET_PRIMARY, script), caller.retries
         except CallError as error:
-            return error
+            return error, caller.retries
 
-    return run(main()), len(retries), throttles[Operation.GET_PRIMARY]
+    answer, retries = run(main())
+    return answer, retries, throttles[Operation.GET_PRIMARY]
 
 
 @pytest.mark.parametrize("failure", TEMPORARY)
@@ -93,33 +95,67 @@ def test_a_permanent_failure_is_not_tried_again(failure: type[CallError]) -> Non
     assert (type(answer), retries, len(script.at)) == (failure, 0, 1)
 
 
-def test_a_429_is_no_retry() -> None:
-    """Throttles do not use up the retries: after ten of them all three delays are still there."""
-    script = Script(*[Throttled] * MAX_THROTTLES, ServiceFailed, ServiceFailed, ServiceFailed, "answer")
-    answer, retries, throttles = call(script)
-    assert (answer, retries, throttles) == ("answer", 3, MAX_THROTTLES)
+@given(throttles=st.integers(0, 200))
+def test_a_429_is_no_retry(throttles: int) -> None:
+    """Throttles do not use up the retries: after any number of them all three delays are still there."""
+    script = Script(*[Throttled] * throttles, ServiceFailed, ServiceFailed, ServiceFailed, "answer")
+    assert call(script) == ("answer", 3, throttles)
 
 
-def test_the_eleventh_429_is_the_accounts_failure() -> None:
-    """Ten times a call may be sent back for one account; the next time it failed as throttled."""
+def test_a_call_that_is_always_throttled_gives_up_after_a_quarter_of_an_hour() -> None:
+    """As long as that the call queues, ever more slowly; then it failed as throttled, without a retry."""
     script = Script(Throttled)
-    answer, retries, throttles = call(script)
+    answer, retries, _ = call(script, pace=(10, 15))
     assert isinstance(answer, Throttled)
-    assert (retries, len(script.at), throttles) == (0, MAX_THROTTLES + 1, MAX_THROTTLES + 1)
+    assert retries == 0
+    assert QUARTER <= script.at[-1] <= QUARTER + 2
+    assert len(script.at) <= QUARTER * 10 * 0.2, "it does not hammer"
 
 
-def test_throttles_are_counted_over_all_calls_of_an_account() -> None:
-    """Ten is the account's allowance, not each call's."""
+@given(pauses=st.lists(st.floats(1, 0.99 * QUARTER), min_size=1, max_size=6))
+def test_a_call_queues_as_long_as_its_operation_succeeds_now_and_then(pauses: list[float]) -> None:
+    """Another account's success within each quarter of an hour keeps a call waiting, for hours if need be."""
+    until = sum(pauses)
 
-    async def two_calls() -> None:
+    async def main() -> str:
+        clock = VirtualClock()
+        limiter = RateLimiter({Operation.GET_PRIMARY: TokenBucket(10, 15)}, clock)
+
+        async def throttled() -> str:
+            if clock.monotonic() < until:
+                raise Throttled("200000000001: no")
+            return "answer"
+
+        async def others() -> None:
+            for pause in pauses:
+                await clock.sleep(pause)
+                await RetryingCaller(limiter, clock, DELAYS, Counter()).call(Operation.GET_PRIMARY, Script("answer"))
+
+        beside = asyncio.ensure_future(others())
+        answer = await RetryingCaller(limiter, clock, DELAYS, Counter()).call(Operation.GET_PRIMARY, throttled)
+        await beside
+        return answer
+
+    assert run(main()) == "answer"
+
+
+@given(failures=st.lists(st.integers(0, 3), min_size=1, max_size=6))
+def test_the_retries_are_one_budget_for_all_calls(failures: list[int]) -> None:
+    """Read, write and verification share three retries, 2, 4 and 8 seconds after the failures, in that order."""
+    scripts = [Script(*[ServiceFailed] * count, "answer") for count in failures]
+
+    async def main() -> int:
         clock = VirtualClock()
         limiter = RateLimiter({Operation.GET_PRIMARY: TokenBucket(*FAST)}, clock)
         caller = RetryingCaller(limiter, clock, DELAYS, Counter())
-        await caller.call(Operation.GET_PRIMARY, Script(*[Throttled] * 6, "answer"))
-        with pytest.raises(Throttled):
-            await caller.call(Operation.GET_PRIMARY, Script(*[Throttled] * 5, "answer"))
+        with contextlib.suppress(ServiceFailed):
+            for script in scripts:
+                await caller.call(Operation.GET_PRIMARY, script)
+        return caller.retries
 
-    run(two_calls())
+    assert run(main()) == min(sum(failures), len(DELAYS))
+    pauses = [pause for script in scripts for pause in script.pauses]
+    assert pauses == list(DELAYS[: len(pauses)])
 
 
 def test_a_429_slows_the_next_calls_down() -> None:

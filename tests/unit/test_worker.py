@@ -25,7 +25,7 @@ from orgsync.sandbox.contact_sync.simulation import (
 )
 from orgsync.sandbox.model.account import WRITES, AccountService, ApiError
 from orgsync.sandbox.model.organization import MANAGEMENT, Fields, OrganizationModel, make
-from orgsync.shared.breaker import CircuitBreaker
+from orgsync.shared.breaker import CircuitBreakers
 from orgsync.shared.errors import AccessDenied, CallError, UnexpectedAnswer
 from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
 
@@ -188,28 +188,6 @@ def test_a_write_that_never_shows_is_not_verified() -> None:
     assert [(r.status, r.error) for r in result.receipts] == [(Status.FAILED, "NotVerified")]
 
 
-def test_the_circuit_opens_after_ten_accounts_in_a_row() -> None:
-    """After ten accounts that failed alike no further call is made; every account still gets its receipts."""
-    org = organization(300)
-    result, _service = reconciled(org, refuse=Refusals(("*", "*", "AccessDeniedException", 10**6)), latency=0.1)
-    assert result.circuit == "AccessDenied"
-    assert len(result.receipts) == 300 * len(EVERY)
-    failed = {r.account for r in result.receipts if r.status is Status.FAILED}
-    assert 10 <= len(failed) <= 10 + 64, "ten open the circuit, and 64 were under way"
-    skipped = [r for r in result.receipts if r.status is Status.SKIPPED]
-    assert {r.error for r in skipped} == {"CircuitOpen"}
-    assert result.done
-
-
-def test_failures_that_differ_open_no_circuit() -> None:
-    """Accounts that fail for different reasons, or among healthy ones, stop nobody."""
-    org = organization(60)
-    rules = [("*", account.id, "AccessDeniedException", 10**6) for account in org.accounts[::2]]
-    result, _ = reconciled(org, refuse=Refusals(*rules))
-    assert result.circuit is None
-    assert not [r for r in result.receipts if r.error == "CircuitOpen"]
-
-
 def test_an_account_closed_meanwhile_is_no_failure() -> None:
     """AWS denies access to an account that was closed during the run: it is skipped as not active."""
     org = organization(2)
@@ -261,7 +239,7 @@ def process_all(
     *,
     latency: float = 0.0,
     emit: Callable[[Sequence[Receipt]], Awaitable[None]] | None = None,
-    circuit: str | None = None,
+    breakers: Mapping[str, str] | None = None,
     **options: Any,
 ) -> tuple[bool, list[Receipt]]:
     """Process every account as one batch with protocols of the test's own; return whether all is done, and receipts."""
@@ -276,8 +254,11 @@ def process_all(
         limiter = RateLimiter({one: TokenBucket(pace.rate, pace.burst) for one, pace in paces.items()}, clock)
         held = {kind: await contacts.read(None, kind) for kind in EVERY}
         source = {kind: contact for kind, contact in held.items() if contact is not None}
-        context = SyncContext(contacts, members, source, config, limiter, clock, breaker=CircuitBreaker(cause=circuit))
-        targets = [Target(account.id, EVERY) for account in org.accounts]
+        gone = frozenset(EVERY) - source.keys() if config.on_source_delete == "propagate" else frozenset[Kind]()
+        context = SyncContext(
+            contacts, members, source, config, limiter, clock, breakers=CircuitBreakers(breakers), deletions=gone
+        )
+        targets = [Target(account.id, EVERY, gone) for account in org.accounts]
         return await process_batch(targets, context, emit or collect, **options)
 
     return run(main()), receipts
@@ -329,15 +310,16 @@ def test_a_receipt_that_cannot_be_saved_ends_the_work() -> None:
         process_all(org, AccountService(org, clock=now), SimulatedOrganization(org), parse({}), emit=broken)
 
 
-def test_an_open_circuit_is_carried_on() -> None:
-    """A batch that begins with an open circuit makes no call and has a receipt for every account."""
-    org = organization(3)
-    service = AccountService(org, clock=now)
-    config = parse({"excluded_tags": {"team": "x"}})
-    done, receipts = process_all(org, service, SimulatedOrganization(org), config, circuit="AccessDenied")
+def test_open_breakers_are_carried_on() -> None:
+    """A batch that begins with an open breaker asks one account, and has a receipt for every other one."""
+    org = organization(10)
+    refuse = Refusals(("*", "*", "AccessDeniedException", 10**6))
+    service = AccountService(org, clock=now, refuse=refuse)
+    saved: dict[str, str] = {Operation.GET_PRIMARY: "AccessDenied", Operation.GET_ALTERNATE: "AccessDenied"}
+    done, receipts = process_all(org, service, SimulatedOrganization(org), parse({}), breakers=saved)
     assert done
-    assert {(r.status, r.error) for r in receipts} == {(Status.SKIPPED, "CircuitOpen")}
-    assert service.calls == {}
+    assert {operation: calls["made"] for operation, calls in service.calls.items()} == dict.fromkeys(saved, 1)
+    assert sorted(r.error or "" for r in receipts) == ["AccessDenied"] * 2 + ["CircuitOpen"] * 38
 
 
 def test_no_target_is_no_work() -> None:
@@ -356,14 +338,24 @@ def test_another_tools_throttles_only_slow_the_run_down() -> None:
     assert result.throttles[Operation.GET_ALTERNATE] == 30
 
 
-def test_skips_neither_open_nor_close_the_circuit() -> None:
-    """A skipped account says nothing of whether calls help: the row of refusals goes on across it."""
-    org = organization(60)
-    for account in org.accounts[::9]:
-        account.tags = {"contacts": "own"}
-    refuse = Refusals(("*", "*", "AccessDeniedException", 10**6))
-    result, _service = reconciled(org, {"excluded_tags": {"contacts": "own"}}, refuse=refuse)
-    assert result.circuit == "AccessDenied"
+def test_tags_that_nobody_may_read_are_not_asked_for_again_and_again() -> None:
+    """Tags have a breaker of their own: while they are refused everywhere no account is touched, and few are asked."""
+    org = organization(200)
+    asked: list[str] = []
+
+    class Untagged(SimulatedOrganization):
+        async def tags(self, account: str, page: str | None = None) -> tuple[Mapping[str, str], str | None]:
+            asked.append(account)
+            raise AccessDenied(account)
+
+    service = AccountService(org, clock=now)
+    config = parse({"excluded_tags": {"contacts": "own"}})
+    done, receipts = process_all(org, service, Untagged(org), config)
+    assert done
+    assert {r.error for r in receipts} == {"ExclusionUnknown", "CircuitOpen"}
+    assert len(receipts) == 200 * len(EVERY)
+    assert len(asked) < 30
+    assert service.calls == {}
 
 
 def test_one_accounts_unforeseen_answer_fails_that_account_alone() -> None:

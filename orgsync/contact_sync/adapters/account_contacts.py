@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orgsync.contact_sync.core.contacts import Contact
@@ -15,17 +16,21 @@ from orgsync.contact_sync.names import Kind
 from orgsync.shared import aws
 from orgsync.shared.errors import CallError
 
+_OPERATIONS = 5
+
 
 class AccountContacts:
     """Reads and writes contacts with the management account's credentials.
 
-    boto3 blocks, so every call goes to a thread; the pool bounds how many are under way.
+    boto3 blocks, so every call goes to a thread. Each operation has threads of its own, as many as calls of it are let
+    through at once: one that AWS leaves unanswered holds up no other, and a call that was let through is sent.
     """
 
     def __init__(self, management: str) -> None:
         self._management = management
-        self._client = aws.client("account", aws.COUNTED)
-        self._threads = ThreadPoolExecutor(aws.CONNECTIONS, thread_name_prefix="account")
+        connections = Config(max_pool_connections=_OPERATIONS * aws.CONNECTIONS)
+        self._client = aws.client("account", aws.COUNTED.merge(connections))
+        self._threads: dict[str, ThreadPoolExecutor] = {}
 
     async def read(self, account: str | None, kind: Kind) -> Contact | None:
         """See `Contacts.read`."""
@@ -72,10 +77,12 @@ class AccountContacts:
     async def _call(
         self, operation: Callable[..., Any], account: str | None, parameters: Mapping[str, Any]
     ) -> Mapping[str, Any]:
-        loop = asyncio.get_running_loop()
+        loop, name = asyncio.get_running_loop(), operation.__name__
+        if (threads := self._threads.get(name)) is None:
+            threads = self._threads[name] = ThreadPoolExecutor(aws.CONNECTIONS, thread_name_prefix=name)
         failure: CallError
         try:
-            answer: Mapping[str, Any] = await loop.run_in_executor(self._threads, partial(operation, **parameters))
+            answer: Mapping[str, Any] = await loop.run_in_executor(threads, partial(operation, **parameters))
             return answer
         except (ClientError, BotoCoreError) as error:
             failure = aws.call_error(error, account or "the management account", CONTACT_ERRORS)

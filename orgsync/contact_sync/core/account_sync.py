@@ -2,16 +2,18 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from orgsync.contact_sync.config import ContactSyncConfig
+from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.contacts import Change, Contact, decide
 from orgsync.contact_sync.core.errors import (
     CircuitOpen,
+    DesiredUnknown,
     Excluded,
     ExclusionUnknown,
     NotActive,
@@ -21,11 +23,14 @@ from orgsync.contact_sync.core.errors import (
 from orgsync.contact_sync.core.protocols import Contacts, Organization
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.names import Kind, Operation
-from orgsync.shared.breaker import CircuitBreaker
+from orgsync.shared.breaker import CallWithheld, CircuitBreakers
 from orgsync.shared.clock import Clock, timestamp
-from orgsync.shared.errors import CallError, OrgsyncError, RefusedCall, UnexpectedAnswer
+from orgsync.shared.errors import CallError, OrgsyncError, RefusedCall, Throttled, UnexpectedAnswer
 from orgsync.shared.rate_limiter import RateLimiter
 from orgsync.shared.retries import RetryingCaller
+
+_PATIENCE = 15 * 60.0
+"""Seconds for which all calls of an operation may be throttled before a kind fails."""
 
 SEND_BOUND = 10.0
 """Seconds after its intent in which a call that writes may be sent: whoever closes the run waits that long."""
@@ -34,7 +39,7 @@ _Answer = TypeVar("_Answer")
 _Fields = tuple[str, ...]
 
 
-async def _record_nothing(account: str, fields: Mapping[Kind, _Fields]) -> None:
+async def _record_nothing(account: str, fields: Mapping[Kind, _Fields], deletions: frozenset[Kind]) -> None:
     """Record no intent, where no other worker ever comes after this one."""
 
 
@@ -45,12 +50,14 @@ class SyncContext:
     Attributes:
         source: the source's contacts as the run read them; a kind it lacks is absent.
         config: the configuration version that the run keeps to its end.
-        record_intents: called with an account and the fields of its kinds just before they are written.
-        breaker: opens when it is plain that calling does not help.
-        throttles: 429 answers by operation.
+        record_intents: called with an account, the fields of its kinds and those kinds that are deleted, just before
+            the first of them is written, and again for the rest where that comes too long after.
         intents: what an earlier worker of this run recorded, and left no receipt of: it died in between.
-        not_yet: new accounts, of which a refusal says that they are not ready yet.
+        breakers: what the answers say of each operation.
+        throttles: 429 answers by operation.
+        not_yet: new accounts, of which a refusal says that they are not ready yet, and nothing else.
         fresh_until: until then a refusal may only say that permissions are not in force yet.
+        deletions: kinds that the plan decided to delete.
     """
 
     contacts: Contacts
@@ -59,111 +66,185 @@ class SyncContext:
     config: ContactSyncConfig
     limiter: RateLimiter
     clock: Clock
-    record_intents: Callable[[str, Mapping[Kind, _Fields]], Awaitable[None]] = _record_nothing
+    record_intents: Callable[[str, Mapping[Kind, _Fields], frozenset[Kind]], Awaitable[None]] = _record_nothing
     intents: Mapping[tuple[str, Kind], _Fields] = field(default_factory=dict)
-    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
+    breakers: CircuitBreakers = field(default_factory=CircuitBreakers)
     throttles: Counter[str] = field(default_factory=Counter)
     not_yet: frozenset[str] = frozenset()
     fresh_until: datetime | None = None
+    deletions: frozenset[Kind] = frozenset()
 
 
 @dataclass
 class _KindState:
-    """Progress of one kind: the fields that differ, why it went no further, and how often a call was retried."""
+    """Progress of one kind: what differs, what was written, why it went no further, and who makes its calls."""
 
+    caller: RetryingCaller
     fields: _Fields = ()
+    written: _Fields = ()
     error: OrgsyncError | None = None
-    retries: int = 0
+    withheld: Operation | None = None
 
-    def retried(self) -> None:
-        self.retries += 1
+
+def _operation(change: Change) -> Operation:
+    return Operation.DELETE_ALTERNATE if change.desired is None else Operation.put(change.kind)
 
 
 class AccountSync:
-    """One account's kinds, with its own retries and its own count of throttles.
+    """One account's kinds, each with its own retries.
 
-    `plan`, then `apply` what it found, then `receipts`. Without `apply` the receipts say what would be written.
+    `plan`, then `apply` what it found, then `receipts`. Without `apply` the receipts say what would be written. What
+    is `postponed` may be planned and applied again later; its retries go on where they were.
+
+    Args:
+        permits: one for each kind under way in the whole batch. `plan` is called with those of its kinds and returns
+            them; `apply` takes its own. A kind that only lets time pass has none, so that others go on.
     """
 
-    def __init__(self, account: str, context: SyncContext) -> None:
-        self._account = account
+    def __init__(self, target: Target, context: SyncContext, permits: asyncio.Semaphore | None = None) -> None:
+        self._account, self._deletions = target.account, target.deletions & context.deletions
         self._context = context
+        self._permits = permits
+        self._patience = _PATIENCE
         self._state_lookup: asyncio.Future[str | None] | None = None
-        self._caller = RetryingCaller(
-            context.limiter, context.clock, context.config.retry_config.delays(), context.throttles
-        )
-        self._kinds: dict[Kind, _KindState] = {}
+        self._tag_caller: RetryingCaller | None = self._new_caller() if context.config.excluded_tags else None
+        self._states: dict[Kind, _KindState] = {}
+        self._planned: tuple[Kind, ...] = ()
+        self._unsent: dict[Kind, Change] = {}
+        self._intending = asyncio.Lock()
+        self._intended: frozenset[Kind] = frozenset()
+        self._intended_at = float("-inf")
+        self._fatal: Exception | None = None
 
-    async def plan(self, kinds: Sequence[Kind]) -> list[Change]:
-        """Read the kinds side by side and decide; return what must be written."""
-        self._kinds = {kind: _KindState() for kind in kinds}
+    async def plan(self, kinds: Iterable[Kind], patience: float | None = None) -> list[Change]:
+        """Read the kinds side by side and decide; return what must be written.
+
+        Args:
+            patience: seconds for which all calls of an operation may be throttled before a kind is postponed; None:
+                it is not, and fails after a quarter of an hour.
+        """
+        self._planned, self._patience = tuple(kinds), _PATIENCE if patience is None else patience
+        for kind in self._planned:
+            self._states.setdefault(kind, _KindState(self._new_caller())).caller.patience = self._patience
         try:
             await self._check_exclusion()
-        except OrgsyncError as error:
-            for state in self._kinds.values():
-                state.error = error
+        except Exception as error:
+            for kind in self._planned:
+                self._give_permit()
+                await self._end(kind, error)
             return []
-        changes = await asyncio.gather(*(self._guarded(kind, self._decide(kind)) for kind in kinds))
-        return [change for change in changes if change is not None]
+        steps = (self._guarded(kind, partial(self._decide, kind), permitted=True) for kind in self._planned)
+        return [change for change in await asyncio.gather(*steps) if change is not None]
 
     async def apply(self, changes: Sequence[Change]) -> None:
-        """Record, write and verify changes side by side.
+        """Write and verify changes side by side, the intent of them all recorded before the first is sent.
 
         Raises:
-            Exception: whatever `record_intents` raises; nothing was written, because to work on would be to work blind.
+            Exception: whatever `record_intents` raises; nothing more is written, because to work on would be to work
+                blind.
         """
-        if changes and not self._context.breaker.open:
-            await self._context.record_intents(self._account, {change.kind: change.fields for change in changes})
-        await asyncio.gather(*(self._guarded(change.kind, self._write(change)) for change in changes))
+        self._unsent, self._intended = {change.kind: change for change in changes}, frozenset()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for change in changes:
+                    group.create_task(self._guarded(change.kind, partial(self._write, change)))
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
 
     def receipts(self) -> list[Receipt]:
         """Return one receipt for each kind, in the order of `plan`."""
         at = timestamp(self._context.clock.now())
-        return [self._receipt(kind, state, at) for kind, state in self._kinds.items()]
+        return [self._receipt(kind, self._states[kind], at) for kind in self._planned]
+
+    def postponed(self) -> tuple[Kind, ...]:
+        """Return the kinds that came to no end of their own: a breaker withheld a call, or all calls were throttled."""
+        return tuple(kind for kind in self._planned if self._states[kind].withheld or self._is_throttled(kind))
+
+    def throttled(self) -> bool:
+        """Return whether a kind was postponed because all calls were throttled, and has waited less than it may."""
+        return any(map(self._is_throttled, self._planned))
+
+    def promising(self) -> bool:
+        """Return whether a call that was withheld would be let through by now."""
+        return any(map(self._may_resume, self.postponed()))
 
     async def _check_exclusion(self) -> None:
         """See that no tag excludes the account, before anything is read; unknown tags exclude it too."""
-        if not self._context.config.excluded_tags:
+        if self._tag_caller is None:
             return
-        self._check_circuit()
+        self._tag_caller.patience = self._patience
         try:
-            tags = await self._tags()
+            tags = await self._tags(self._tag_caller)
         except CallError as error:
+            if self._not_ready(error) or (isinstance(error, Throttled) and self._patience < _PATIENCE):
+                raise
             failure = await self._unless_inactive(error) if isinstance(error, RefusedCall) else error
             if isinstance(failure, NotActive):
                 raise failure from error
             raise ExclusionUnknown("the account's tags cannot be read") from error
         if rules := self._context.config.exclusions(tags=tags):
             raise Excluded(*rules)
+        self._tag_caller = None
 
-    async def _tags(self) -> Mapping[str, str]:
+    async def _tags(self, caller: RetryingCaller) -> Mapping[str, str]:
         tags: dict[str, str] = {}
         read = partial(self._context.organization.tags, self._account)
         while True:
-            found, page = await self._caller.call(Operation.LIST_TAGS, read)
+            found, page = await caller.call(Operation.LIST_TAGS, read)
             tags |= found
             if page is None:
                 return tags
             read = partial(self._context.organization.tags, self._account, page)
 
     async def _decide(self, kind: Kind) -> Change | None:
-        self._check_circuit()
-        change = decide(kind, self._context.source.get(kind), await self._read(kind))
-        # In sync by the hand of a worker that died: its write stands in this receipt.
-        self._kinds[kind].fields = change.fields if change else self._context.intents.get((self._account, kind), ())
+        state = self._states[kind]
+        if not self._may_resume(kind):
+            return None
+        state.error = state.withheld = None
+        desired = self._context.source.get(kind)
+        if desired is None and (kind is Kind.PRIMARY or kind not in self._deletions):
+            raise DesiredUnknown(kind)
+        change = decide(kind, desired, await self._read(kind))
+        # In sync by this worker's hand, or by that of one that died: its write stands in this receipt.
+        earlier = state.written or self._context.intents.get((self._account, kind), ())
+        state.fields = change.fields if change else earlier
         return change
 
     async def _write(self, change: Change) -> None:
-        state, kind, desired = self._kinds[change.kind], change.kind, change.desired
+        state, kind, desired = self._states[change.kind], change.kind, change.desired
         state.fields = ()
-        self._check_circuit()
-        contacts = self._context.contacts
         if desired is None:
-            await self._call(kind, Operation.DELETE_ALTERNATE, lambda: contacts.delete(self._account, kind))
+            write = partial(self._context.contacts.delete, self._account, kind)
         else:
-            await self._call(kind, Operation.put(kind), lambda: contacts.write(self._account, desired))
-        state.fields = change.fields
+            write = partial(self._context.contacts.write, self._account, desired)
+        await state.caller.call(_operation(change), write, partial(self._intend, kind))
+        del self._unsent[kind]
+        state.fields = state.written = change.fields
         await self._verify(change)
+
+    async def _intend(self, kind: Kind) -> None:
+        """Record what is about to be written, of all kinds that are not withheld, unless that was done a moment ago.
+
+        A call waits for its token before, but never after it; so it is sent well within `SEND_BOUND`.
+        """
+        clock = self._context.clock
+        async with self._intending:
+            while kind not in self._intended or clock.monotonic() - self._intended_at > SEND_BOUND / 2:
+                at = clock.monotonic()
+                intended = {
+                    one: change for one, change in self._unsent.items() if one is kind or self._may_call(change)
+                }
+                deletions = frozenset(one for one, change in intended.items() if change.desired is None)
+                fields = {one: change.fields for one, change in intended.items()}
+                try:
+                    await self._context.record_intents(self._account, fields, deletions)
+                except Exception as error:
+                    self._fatal = error
+                    raise
+                self._intended, self._intended_at = frozenset(intended), at
+
+    def _may_call(self, change: Change) -> bool:
+        return self._context.breakers.of(_operation(change)).promises(self._account)
 
     async def _verify(self, change: Change) -> None:
         """Read back until AWS shows what was written.
@@ -172,32 +253,70 @@ class AccountSync:
         look right after a write proves nothing, in either direction.
         """
         for pause in self._context.config.verify_config.delays():
-            await self._context.clock.sleep(pause)
+            await self._rest(pause)
             if decide(change.kind, change.desired, await self._read(change.kind)) is None:
                 return
         raise NotVerified("reading back kept showing something else")
 
     async def _read(self, kind: Kind) -> Contact | None:
-        return await self._call(kind, Operation.get(kind), lambda: self._context.contacts.read(self._account, kind))
+        read = partial(self._context.contacts.read, self._account, kind)
+        return await self._states[kind].caller.call(Operation.get(kind), read)
 
-    async def _call(self, kind: Kind, operation: Operation, perform: Callable[[], Awaitable[_Answer]]) -> _Answer:
-        return await self._caller.call(operation, perform, on_retry=self._kinds[kind].retried)
-
-    async def _guarded(self, kind: Kind, step: Coroutine[Any, Any, _Answer]) -> _Answer | None:
-        """Await one kind's step; its failure is the kind's own, and the other kinds go on."""
+    async def _guarded(
+        self, kind: Kind, step: Callable[[], Awaitable[_Answer]], *, permitted: bool = False
+    ) -> _Answer | None:
+        """Await one kind's step under a permit; its failure is the kind's own, and the other kinds go on."""
+        if not permitted:
+            await self._take_permit()
         try:
-            return await step
-        except RefusedCall as error:
-            self._kinds[kind].error = await self._unless_inactive(error)
-        except OrgsyncError as error:
-            self._kinds[kind].error = error
+            return await step()
         except Exception as error:  # whatever one account's answer brings up, the others finish
-            self._kinds[kind].error = UnexpectedAnswer(type(error).__name__)
-        return None
+            if error is self._fatal:
+                raise
+            await self._end(kind, error)
+            return None
+        finally:
+            self._give_permit()
 
-    def _check_circuit(self) -> None:
-        if self._context.breaker.open:
-            raise CircuitOpen(f"after {self._context.breaker.cause}")
+    async def _rest(self, seconds: float) -> None:
+        self._give_permit()
+        await self._context.clock.sleep(seconds)
+        await self._take_permit()
+
+    async def _take_permit(self) -> None:
+        if self._permits:
+            await self._permits.acquire()
+
+    def _give_permit(self) -> None:
+        if self._permits:
+            self._permits.release()
+
+    async def _end(self, kind: Kind, error: Exception) -> None:
+        """Note why a kind goes no further."""
+        state = self._states[kind]
+        self._unsent.pop(kind, None)
+        if isinstance(error, CallWithheld):
+            state.withheld = Operation(error.operation)
+            own = error.__cause__
+            state.error = own if isinstance(own, OrgsyncError) else CircuitOpen(str(error))
+            return
+        failure = error if isinstance(error, OrgsyncError) else UnexpectedAnswer(type(error).__name__)
+        if self._not_ready(failure):
+            failure = NotYet(failure.code)
+        elif isinstance(failure, RefusedCall):
+            failure = await self._unless_inactive(failure)
+        state.error = failure
+
+    def _not_ready(self, error: OrgsyncError) -> bool:
+        return self._account in self._context.not_yet and isinstance(error, RefusedCall | UnexpectedAnswer)
+
+    def _may_resume(self, kind: Kind) -> bool:
+        withheld = self._states[kind].withheld
+        return withheld is None or self._context.breakers.of(withheld).promises(self._account)
+
+    def _is_throttled(self, kind: Kind) -> bool:
+        state = self._states[kind]
+        return self._patience < _PATIENCE and not state.withheld and isinstance(state.error, Throttled)
 
     async def _unless_inactive(self, error: CallError) -> OrgsyncError:
         """Return the error, unless the account is no longer ACTIVE.
@@ -212,10 +331,24 @@ class AccountSync:
             return error
         return error if state == "ACTIVE" else NotActive("the account closed or left during the run")
 
+    def _new_caller(self) -> RetryingCaller:
+        context = self._context
+        return RetryingCaller(
+            context.limiter,
+            context.clock,
+            context.config.retry_config.delays(),
+            context.throttles,
+            account=self._account,
+            breakers=context.breakers,
+            fresh_until=context.fresh_until,
+            telling=self._account not in context.not_yet,
+            pause=self._rest,
+        )
+
     def _receipt(self, kind: Kind, state: _KindState, at: str) -> Receipt:
         error = state.error
         if self._account in self._context.not_yet and isinstance(error, RefusedCall | UnexpectedAnswer | NotActive):
             error = NotYet(error.code)
         status = Status.SUCCESS if error is None else Status.SKIPPED if error.skips else Status.FAILED
         code, rules = error.code if error else None, error.args if isinstance(error, Excluded) else ()
-        return Receipt(self._account, kind, status, at, state.fields, code, state.retries, excluded_by=rules)
+        return Receipt(self._account, kind, status, at, state.fields, code, state.caller.retries, excluded_by=rules)

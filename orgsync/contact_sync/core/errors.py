@@ -178,6 +178,12 @@ class ExclusionUnknown(CallError):
     remedy = "Check the process function's right to organizations:ListTagsForResource."
 
 
+class DesiredUnknown(OrgsyncError):
+    """The run has no contact for this kind and was not told to delete it, so the account was not touched."""
+
+    remedy = "Run `orgsync sync`, which reads the source anew; if it repeats, report it."
+
+
 class WorkerDied(OrgsyncError):
     """The run ended before this account was done."""
 
@@ -242,9 +248,9 @@ class SourceUnwritable(Skip):
 
 
 class CircuitOpen(Skip):
-    """Ten accounts in a row failed alike, so the run stopped calling AWS."""
+    """The call that this needed failed for so many other accounts that the run stopped making it."""
 
-    remedy = "Mend what the failed accounts' receipts name, then run `orgsync sync`."
+    remedy = "Correct what the receipts of the failed accounts name, then run `orgsync sync`."
 
 
 CONTACT_ERRORS: Mapping[str, type[CallError]] = {

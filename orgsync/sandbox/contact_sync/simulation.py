@@ -9,7 +9,7 @@ import asyncio
 import re
 import selectors
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -198,10 +198,14 @@ class SimulatedOrganization:
 
 @dataclass
 class SimulatedRun:
-    """The result of a simulated batch; `seconds` is virtual time from its first call to its last receipt."""
+    """The result of a simulated batch; `seconds` is virtual time from its first call to its last receipt.
+
+    Attributes:
+        breakers: what the batch gives to the run's next one (see `CircuitBreakers.saved`).
+    """
 
     done: bool
-    circuit: str | None
+    breakers: Mapping[str, str]
     throttles: Mapping[str, int]
     seconds: float
     receipts: list[Receipt] = field(default_factory=list)
@@ -216,11 +220,19 @@ def reconcile(
     latency: float = 0.0,
     emit: Callable[[Receipt], Awaitable[None]] | None = None,
     contacts: SimulatedContacts | None = None,
+    context: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> Coroutine[Any, Any, SimulatedRun]:
-    """Reconcile `targets` (default: every account, every configured kind) on the simulated organization."""
+    """Reconcile `targets` (default: every account, every configured kind) on the simulated organization.
+
+    Args:
+        context: further attributes of the `SyncContext`.
+        options: further arguments of `process_batch`.
+    """
     every = tuple(Target(account.id, config.contact_types) for account in organization.accounts)
     chosen = tuple(targets) if targets is not None else every
-    return _reconcile(organization, contacts or SimulatedContacts(service, latency), config, chosen, emit)
+    used = contacts or SimulatedContacts(service, latency)
+    return _reconcile(organization, used, config, chosen, emit, dict(context or {}), options)
 
 
 async def _reconcile(
@@ -229,6 +241,8 @@ async def _reconcile(
     config: ContactSyncConfig,
     targets: tuple[Target, ...],
     also: Callable[[Receipt], Awaitable[None]] | None,
+    more: Mapping[str, Any],
+    options: Mapping[str, Any],
 ) -> SimulatedRun:
     clock = VirtualClock()
     receipts: list[Receipt] = []
@@ -242,7 +256,13 @@ async def _reconcile(
     paces = {operation: config.pace(operation) for operation in Operation}
     pacer = RateLimiter({one: TokenBucket(pace.rate, pace.burst) for one, pace in paces.items()}, clock)
     source = await Source.read(config.contact_types, contacts, config, pacer, clock)
-    context = SyncContext(contacts, SimulatedOrganization(organization), source.contacts, config, pacer, clock)
+    # As the plan states it.
+    deletions = source.missing if config.on_source_delete == "propagate" else frozenset[Kind]()
+    stated = [replace(target, deletions=deletions.intersection(target.kinds)) for target in targets]
+    organized = SimulatedOrganization(organization)
+    given = {"deletions": deletions, **more}
+    context = SyncContext(contacts, organized, source.contacts, config, pacer, clock, **given)
     began = clock.monotonic()
-    done = await process_batch(targets, context, emit)
-    return SimulatedRun(done, context.breaker.cause, context.throttles, clock.monotonic() - began, receipts)
+    done = await process_batch(stated, context, emit, **options)
+    spent = clock.monotonic() - began
+    return SimulatedRun(done, context.breakers.saved(), context.throttles, spent, receipts)
