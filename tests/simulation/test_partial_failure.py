@@ -199,7 +199,7 @@ def test_no_kind_is_retried_more_than_three_times(data: st.DataObject, size: int
 
 
 def test_an_outage_of_a_minute_is_outlived() -> None:
-    """What AWS failed at for a minute is in sync after the pass, but for what had no retry left."""
+    """An outage of AWS for a minute leaves few accounts behind: those that had no retry left."""
     members = ids(range(300))
     seen = one_pass(
         300,
