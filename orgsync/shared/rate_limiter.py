@@ -30,6 +30,9 @@ _QUIET = 2.0
 # Seconds between two calls of an operation that has been throttled for longer than its callers wait.
 _ASK_AGAIN = 10.0
 
+# Seconds without any call after which earlier 429s say nothing of how long an operation has been throttled.
+_IDLE = 60.0
+
 # Calls of one operation that are under way at once: whoever was let through is sent and does not queue again.
 _SLOTS = 32
 
@@ -64,6 +67,8 @@ class TokenBucket:
             # A hair over, so that rounding cannot make the next look come a hair too early.
             return (1 - self._tokens) / self._rate + 1e-6
         self._tokens -= 1
+        if now - self._sent_at > _IDLE + 2 / self._rate:
+            self._throttled_since = None
         self._sent_at = now
         return 0.0
 

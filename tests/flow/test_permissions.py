@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 PREFIX = "orgsync-dev-contact-sync"
 
 DESK = {"Name": "Desk", "Title": "Desk", "EmailAddress": "desk@example.com", "PhoneNumber": "+15550100"}
-# Two of twelve accounts are skipped: enough remain to open the circuit, which takes ten failures.
+# Two of twelve accounts are skipped: enough remain to open a breaker, which takes five refusals.
 CONFIG = {
     "excluded_tags": {"contacts": "own"},
     "on_source_delete": "propagate",
@@ -116,7 +116,7 @@ def exercise(cloud: Cloud, engine: InlineEngine) -> None:
     cloud.edit_source({"operations": None})
     cloud.settle()
 
-    # All are refused alike: each is asked for its state, and the circuit opens.
+    # All are refused alike: each is asked for its state, and the breaker opens.
     cloud.faults.add({"operation": "PutAlternateContact", "error": "AccessDeniedException"})
     cloud.edit_source({"security": DESK})
     cloud.settle()

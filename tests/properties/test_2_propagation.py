@@ -236,7 +236,10 @@ class LateSource:
             clock=self._clock,
         )
         assert error is None
-        context = SyncContext(self._contacts, self._members, source.contacts, self._config, limiter, self._clock)
+        stated = frozenset(kind for target in selection.targets for kind in target.deletions)
+        context = SyncContext(
+            self._contacts, self._members, source.contacts, self._config, limiter, self._clock, deletions=stated
+        )
 
         async def emit(_receipts: object) -> None:
             """Keep no receipt."""

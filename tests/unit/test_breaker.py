@@ -95,7 +95,7 @@ def test_a_few_accounts_that_fail_open_nothing(failing: set[int], draw: Random) 
 @pytest.mark.parametrize("failure", [ServiceFailed, NetworkFailed])
 @pytest.mark.parametrize("before", [0, 300])
 def test_an_outage_opens_whatever_succeeded_before(failure: type[CallError], before: int) -> None:
-    """When nearly all of the accounts that were asked last meet a failure of AWS, no more are asked at once."""
+    """The breaker opens when nearly all of the accounts that were asked last met a failure of AWS."""
     breakers, called, withheld = asked(before + 500, lambda number: None if number < before else failure(str(number)))
     assert breakers.opened == {"Get": failure.__name__}
     assert len(called) - before <= WINDOW + 64 + PROBES + 500 // SPARSE
@@ -139,7 +139,7 @@ def test_one_slow_account_holds_nothing_up() -> None:
 
 
 def test_a_few_refusing_accounts_wait_for_nobody() -> None:
-    """Where all accounts there are have refused one call, their other calls are made: nobody else could decide."""
+    """Accounts that have refused are asked for their other kinds if no other account could decide."""
     breakers = CircuitBreakers()
 
     async def call(account: str) -> bool:

@@ -102,6 +102,31 @@ def test_silence_brings_the_pace_back(pace: Pace, cuts: int) -> None:
     assert bucket.rate == pytest.approx(pace.rate)
 
 
+@given(pace=PACES, idle=st.floats(300, 10**6))
+def test_429s_of_an_earlier_run_are_no_silence(pace: Pace, idle: float) -> None:
+    """A warm function whose last call was throttled long ago waits as long as a cold one before it gives up."""
+    bucket = token_bucket(pace)
+    bucket.take(0)
+    bucket.throttled(0, 0)
+    assert bucket.silence(200) == 200
+    while wait := bucket.take(idle):
+        idle += wait
+    bucket.throttled(idle, idle)
+    assert bucket.silence(idle + 10) == pytest.approx(10)
+
+
+@given(pace=PACES, results=st.lists(st.booleans(), max_size=300))
+def test_the_rate_keeps_its_bounds_whatever_is_answered(pace: Pace, results: list[bool]) -> None:
+    """Answers raise the rate and 429s lower it, between a tenth of the configured rate and all of it."""
+    bucket, now = token_bucket(pace), 0.0
+    for throttled in results:
+        while wait := bucket.take(now):
+            now += wait
+        (bucket.throttled if throttled else bucket.answered)(now, now + 0.1)
+        now += 0.1
+        assert pace.rate * SLOWEST <= bucket.rate <= pace.rate
+
+
 def test_a_warm_bucket_takes_any_clock() -> None:
     """The first caller's clock may show anything: a bucket begins full."""
     for now in (0.0, 1e9, -5.0):

@@ -310,6 +310,37 @@ def test_a_receipt_that_cannot_be_saved_ends_the_work() -> None:
         process_all(org, AccountService(org, clock=now), SimulatedOrganization(org), parse({}), emit=broken)
 
 
+@given(count=st.integers(1, 150), stopped_at=st.integers(0, 150))
+def test_a_run_that_was_stopped_is_written_for_no_more(count: int, stopped_at: int) -> None:
+    """When an intent says that the run was stopped, the work ends with that, and no further call writes."""
+    org = organization(count)
+    service = AccountService(org, clock=now)
+    recorded: list[str] = []
+    stops: list[str] = []
+
+    class Stopped(Exception):
+        """The run was stopped."""
+
+    async def record(account: str, _fields: Mapping[Kind, tuple[str, ...]], _deletions: frozenset[Kind]) -> None:
+        if len(recorded) >= stopped_at:
+            stops.append(account)
+            raise Stopped
+        recorded.append(account)
+
+    async def main() -> None:
+        context = {"record_intents": record}
+        try:
+            await reconcile(org, service, parse({}), latency=0.2, context=context)
+        except Stopped:
+            before = write_calls(service)
+            await asyncio.sleep(1000)
+            assert write_calls(service) == before
+
+    run(main())
+    assert {write["account"] for write in service.writes} <= set(recorded)
+    assert bool(stops) == (len(service.writes) < count * len(EVERY))
+
+
 def test_open_breakers_are_carried_on() -> None:
     """A batch that begins with an open breaker asks one account, and has a receipt for every other one."""
     org = organization(10)

@@ -327,7 +327,7 @@ class AccountSync:
             self._state_lookup = asyncio.ensure_future(self._context.organization.state(self._account))
         try:
             state = await self._state_lookup
-        except CallError:
+        except OrgsyncError:
             return error
         return error if state == "ACTIVE" else NotActive("the account closed or left during the run")
 
