@@ -312,7 +312,7 @@ def test_a_receipt_that_cannot_be_saved_ends_the_work() -> None:
 
 @given(count=st.integers(1, 150), stopped_at=st.integers(0, 150))
 def test_a_run_that_was_stopped_is_written_for_no_more(count: int, stopped_at: int) -> None:
-    """When an intent says that the run was stopped, the work ends with that, and no further call writes."""
+    """Work ends with the intent that says that the run was stopped, and no further call writes."""
     org = organization(count)
     service = AccountService(org, clock=now)
     recorded: list[str] = []
