@@ -15,6 +15,7 @@ from orgsync.contact_sync.core.errors import (
     NotActive,
     NotAMember,
     NotYet,
+    OutOfTime,
     SourceMissing,
     SourceUnwritable,
     WorkerDied,
@@ -218,10 +219,12 @@ def _scenario(summary: RunSummary, error: str | None, config: ContactSyncConfig)
         return RunScenario.COMPLETE_FAILURE, "failed"
     denied = summary.errors[AccessDenied.__name__] > 0
     if summary.circuit_opened:
-        return (RunScenario.PERMISSION_ERRORS if denied else RunScenario.SYSTEM_ERRORS), "failed"
+        # What was refused everywhere keeps nobody from what was not: only a run without any success did nothing.
+        status = "completed" if summary.receipts[Status.SUCCESS] else "failed"
+        return (RunScenario.PERMISSION_ERRORS if denied else RunScenario.SYSTEM_ERRORS), status
     if denied:
         return RunScenario.PERMISSION_ERRORS, "completed"
-    if summary.errors[WorkerDied.__name__] or summary.errors["OutOfTime"]:
+    if summary.errors[WorkerDied.__name__] or summary.errors[OutOfTime.__name__]:
         return RunScenario.SYSTEM_ERRORS, "completed"
     if any(not _owners(code) for code in summary.failures):
         return RunScenario.PARTIAL_FAILURE, "completed"
@@ -251,7 +254,11 @@ def _notify(scenario: RunScenario, status: str, summary: RunSummary, settings: N
     if scenario == RunScenario.SUCCESS_COMPLETION:
         return settings.notify_on_success
     # The threshold speaks of accounts that failed in a run that went on; a run that failed as
-    # a whole, or a source that lacks a contact, is not a matter of how many.
-    if status == "completed" and 0 < len(summary.failed_accounts) < settings.failure_threshold:
+    # a whole, a call that was no longer made, or a source that lacks a contact, is not a matter of how many.
+    if (
+        status == "completed"
+        and not summary.circuit_opened
+        and 0 < len(summary.failed_accounts) < settings.failure_threshold
+    ):
         return False
     return settings.notify_on_partial_failure if scenario == RunScenario.PARTIAL_FAILURE else settings.notify_on_failure
