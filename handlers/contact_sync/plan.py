@@ -37,7 +37,7 @@ from orgsync.contact_sync.finalize import check_holder, release_lease
 from orgsync.contact_sync.names import Cause, Kind, Metric, OrganizationCall, PlanResult
 from orgsync.contact_sync.services import Services
 from orgsync.shared.clock import as_timestamp, timestamp
-from orgsync.shared.errors import Temporary, Throttled
+from orgsync.shared.errors import NotInForce, Temporary, Throttled
 from orgsync.shared.telemetry import entry_point, logger, metrics
 
 _FRESH = timedelta(minutes=2)
@@ -136,15 +136,17 @@ def _plan(run_id: str, started: str, event: Any, services: Services, batch_size:
     run = replace(run, attempt=run.revision)
     receipts: Sequence[Receipt] = ()
     try:
-        run, receipts = asyncio.run(_gather(run, request, config, unreadable, batch_size, services))
+        run, receipts = asyncio.run(_gather(run, request, config, unreadable, batch_size, services, last))
     except RunError as error:
+        if error.may_be_fresh and not last:
+            _ask_while_fresh(run, str(error), services)
         run = replace(run, error=error.code, detail=str(error))
     except (Temporary, Throttled) as error:
         if not last:
             raise
         ended = OrganizationUnreadable(error.code)
         with suppress(RunError, Temporary, Throttled):  # receipts, where at least the accounts can be listed
-            run, receipts = asyncio.run(_gather(run, request, config, ended, batch_size, services))
+            run, receipts = asyncio.run(_gather(run, request, config, ended, batch_size, services, last))
         run = replace(run, error=ended.code, detail=str(ended))
     services.bucket.write_skipped(run_id, receipts, run.attempt)
     # Recorded once the header says that the plan is final: receipts of a plan that was given up would keep the
@@ -216,6 +218,7 @@ async def _gather(
     unreadable: RunError | None,
     batch_size: int,
     services: Services,
+    last: bool,
 ) -> tuple[Run, Sequence[Receipt]]:
     """List the accounts, read the source and write batches; return the header, and receipts of what no batch holds.
 
@@ -246,6 +249,8 @@ async def _gather(
         clock=services.clock,
         given_up=unreadable,
     )
+    if not last and (source.unreadable or (error and error.may_be_fresh)):
+        _ask_while_fresh(run, "; ".join(map(str, source.unreadable.values())), services)
     run = source.noted_in(run)
     # A move or a tag may come first of all events about a new account, and a pass may meet one before any of them.
     now = services.clock.now()
@@ -260,6 +265,16 @@ async def _gather(
     services.bucket.write_batches(run.run_id, parts, run.attempt)
     deletions = frozenset(kind for target in selection.targets for kind in target.deletions)
     return replace(run, batches=len(parts), deletions=deletions), receipts
+
+
+def _ask_while_fresh(run: Run, refused: str, services: Services) -> None:
+    """Let the plan be asked again while its permissions may not be in force yet.
+
+    Raises:
+        NotInForce: they may not.
+    """
+    if run.fresh_until and timestamp(services.clock.now()) < run.fresh_until:
+        raise NotInForce(refused)
 
 
 def _rest(run_id: str, services: Services) -> tuple[list[list[Target]], Mapping[str, str]]:

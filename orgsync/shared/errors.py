@@ -49,6 +49,12 @@ class Conflicted(Temporary):
     """Another call changed the contact at the same moment."""
 
 
+class NotInForce(Temporary):
+    """AWS refuses permissions that were given a moment ago: they come into force within minutes."""
+
+    remedy = "Nothing to do: it is asked again, and judged two minutes after the deployment began."
+
+
 class Throttled(CallError):
     """AWS asked to slow down, and let no call of the operation through for a quarter of an hour."""
 

@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from orgsync.contact_sync.core.errors import ConfigurationUnreadable, NotManagementAccount
+from orgsync.contact_sync.names import OwnEvent
 from orgsync.handlers.contact_sync.plan import plan
 from orgsync.sandbox.model.organization import KINDS, MANAGEMENT, make_contact
-from orgsync.shared.errors import CallError, NetworkFailed, ServiceFailed, Throttled
+from orgsync.shared.errors import CallError, NetworkFailed, NotInForce, ServiceFailed, Throttled
 from tests.actors import Actor
 from tests.crashes import Crash, crash_once
-from tests.sample_events import sample_event
+from tests.sample_events import own_event, sample_event
 from tests.world import STARTED, MakeWorld, World, schedule
 
 
@@ -228,7 +229,7 @@ def test_a_plan_that_was_given_up_does_not_block_its_repetition(
     """The source could not be read, and the plan died before its header was final: asked again it reads the source,
     and every account is worked on; once the header is final the run has failed, whoever asks again.
     """
-    world.refuse("GetAlternateContact", world.management, "AccessDeniedException", times=1)
+    world.refuse("*", world.management, "AccessDeniedException", times=len(KINDS))
     crash_once(monkeypatch, getattr(world, part), method, after=after, call=call)
     with pytest.raises(Crash):
         world.start()
@@ -247,7 +248,7 @@ def test_an_overtaken_plan_records_nothing(world: World) -> None:
     """Two plans of one run: the one that could not read the source comes to its end after the other's work was done."""
     world.executions.start("run-1", schedule())
     slow = Actor("slow", world, lambda services: plan("run-1", STARTED, schedule(), services))
-    world.refuse("GetAlternateContact", world.management, "AccessDeniedException", times=1)
+    world.refuse("*", world.management, "AccessDeniedException", times=len(KINDS))
     while slow.waits != "bucket.write_skipped":
         slow.advance()
     assert world.plan("run-1")["outcome"] == "process"
@@ -257,3 +258,30 @@ def test_an_overtaken_plan_records_nothing(world: World) -> None:
     assert world.receipts() == receipts
     assert world.report()["status"] == "completed"
     assert world.differing() == []
+
+
+@pytest.mark.parametrize("refused", ["GetContactInformation", "GetAlternateContact", "*"])
+def test_fresh_permissions_of_the_first_deployment_are_asked_again(world: World, refused: str) -> None:
+    """Until two minutes after the start a refusal says nothing: the plan is asked again; afterwards it is judged."""
+    event = own_event(OwnEvent.INITIAL_SYNC, initiator="arn:aws:iam::100000000001:user/ada", create=True)
+    world.refuse(refused, world.management, "AccessDeniedException", times=len(KINDS) * 3)
+    with pytest.raises(NotInForce):
+        world.start(event=event)
+    assert world.ends() == {}
+    for _ in range(20):
+        try:
+            answer = world.plan("run-1")
+            break
+        except NotInForce:
+            continue
+    assert answer["outcome"] == "process"
+    world.work()
+    assert world.report()["status"] == "completed"
+    assert world.differing() == []
+
+
+def test_a_refusal_without_fresh_permissions_is_judged_at_once(world: World) -> None:
+    """An update of the stack has roles that are in force."""
+    world.refuse("*", world.management, "AccessDeniedException")
+    assert world.start(event=own_event(OwnEvent.INITIAL_SYNC, initiator="ada"))["outcome"] == "report"
+    assert world.report()["status"] == "failed"

@@ -1,6 +1,7 @@
 """Time, rights and lost answers in the cloud, as its processes see them."""
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -168,3 +169,22 @@ def test_an_organization_says_what_it_lacks(settings: dict[str, Any], features: 
         else:
             with pytest.raises(ClientError, match="AccessDeniedException"):
                 own.get_contact_information(AccountId=MEMBER)
+
+
+def test_held_waits_count_as_ended_and_go_on_with_the_next_settling(cloud: Cloud) -> None:
+    """What only lets time pass is at rest while waits are held, however long that is; then it ends."""
+    tasks = cloud._tasks
+    begun, ended = threading.Event(), threading.Event()
+
+    def pause() -> None:
+        with tasks.in_wait():
+            begun.set()
+        ended.set()
+
+    tasks.settled(10, hold_waits=True)
+    tasks.submit("a wait", pause)
+    assert begun.wait(10)
+    tasks.settled(10, hold_waits=True)
+    assert not ended.is_set()
+    tasks.settled(10)
+    assert ended.is_set()

@@ -1,6 +1,7 @@
 """Errors of contact sync: refused events, runs that cannot be carried out, failed and skipped accounts."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from orgsync.shared.errors import CallError, OrgsyncError, RefusedCall, StoreFailed
 
@@ -71,6 +72,9 @@ class ConfigurationMissing(Refusal):
 class RunError(OrgsyncError):
     """The run ends before any write."""
 
+    may_be_fresh: ClassVar[bool] = False
+    """Whether permissions that are not in force yet look like this."""
+
 
 class ConfigurationError(RunError):
     """The owner's configuration or source contact prevents the run."""
@@ -97,11 +101,15 @@ class NotManagementAccount(ConfigurationError):
 class OrganizationUnreadable(RunError):
     """AWS Organizations did not say which accounts there are, or where they stand."""
 
+    may_be_fresh = True
+
     remedy = "Check the plan function's role (organizations:List* and Describe*), then run `orgsync sync`."
 
 
 class SourceUnreadable(RunError):
     """The source's contact could not be read, or no two reads agreed; a run that can read none writes nothing."""
+
+    may_be_fresh = True
 
     remedy = (
         "Check the plan function's role and trusted access for account.amazonaws.com, or, if no two reads agreed, "

@@ -186,14 +186,17 @@ class Cloud(AccountLifecycle):
         caller = self._sandbox if account is None else CallerIdentity(account, _arn(account, "Sandbox"), sandbox=True)
         return self._clients.client(service, region, caller)
 
-    def settle(self, timeout_s: float = 120.0) -> None:
+    def settle(self, timeout_s: float = 120.0, *, hold_waits: bool = False) -> None:
         """Wait until nothing runs: executions, invocations, deliveries, their retries, stack operations.
+
+        Args:
+            hold_waits: whether executions in a Wait state are held there, until they are settled without this.
 
         Raises:
             SettleTimeout: naming what still runs.
             UnknownTarget: something was to be delivered to a kind of target that is not emulated.
         """
-        self._tasks.settled(timeout_s)
+        self._tasks.settled(timeout_s, hold_waits=hold_waits)
         if self._unknown_targets:
             unknown = "; ".join(sorted(set(self._unknown_targets)))
             self._unknown_targets.clear()

@@ -63,7 +63,7 @@ class StepFunctions:
             if name.startswith("moto.stepfunctions.parser.asl") and hasattr(module, "boto_client_for"):
                 patches.replace(module, "boto_client_for", client_for)
         patches.replace(retrier_decl, "time", SimpleNamespace(sleep=self._sleep))
-        patches.replace(WaitFunction, "_wait_interval", _shortened_wait(self._clock))
+        patches.replace(WaitFunction, "_wait_interval", _shortened_wait(self._clock, self._tasks))
         distributed_map.install(patches)
         state_language.install(patches)
         patches.silence("moto.stepfunctions.parser")
@@ -183,13 +183,14 @@ def state_machines() -> Iterator[Any]:
             yield from list(backend.state_machines)
 
 
-def _shortened_wait(clock: SandboxClock) -> Callable[..., None]:
+def _shortened_wait(clock: SandboxClock, tasks: TaskTracker) -> Callable[..., None]:
     """Make a shortened wait: moto rounds to whole seconds and would wait for ever for a part of one."""
 
     def wait(function: Any, env: Any, wait_seconds: float) -> None:
         seconds = max(wait_seconds, 0)
         until = clock() + seconds
-        env.program_state_event.wait(clock.shortened(seconds, WAIT_SCALE))
+        with tasks.in_wait():
+            env.program_state_event.wait(clock.shortened(seconds, WAIT_SCALE))
         clock.reach(until)
 
     return wait

@@ -39,6 +39,8 @@ class TaskTracker:
         self._closed = False
         self._held = False
         self._waiting = 0
+        self._in_wait = 0
+        self._waits_held = False
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="sandbox-work")
         self._clock = Thread(target=self._hand_out, name="sandbox-clock", daemon=True)
         self._clock.start()
@@ -96,14 +98,32 @@ class TaskTracker:
             heapq.heappush(self._later, (time.monotonic() + self._aws.shortened(delay, scale), number, job))
             self._changed.notify_all()
 
-    def settled(self, timeout: float) -> None:
+    @contextmanager
+    def in_wait(self) -> Iterator[None]:
+        """Let time pass, as a running task; it goes on only when waits are not held (see `settled`)."""
+        with self._changed:
+            self._in_wait += 1
+            self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or not self._waits_held)
+                self._in_wait -= 1
+
+    def settled(self, timeout: float, *, hold_waits: bool = False) -> None:
         """Wait until no task runs.
+
+        Args:
+            hold_waits: whether tasks that only let time pass count as ended, and are held there until the next call.
 
         Raises:
             SettleTimeout: after `timeout` seconds, naming what still runs.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: not self._running, timeout):
+            self._waits_held = hold_waits
+            self._changed.notify_all()
+            if not self._changed.wait_for(lambda: len(self._running) <= (self._in_wait if hold_waits else 0), timeout):
                 still = ", ".join(sorted(set(self._running.values())))
                 raise SettleTimeout(f"after {timeout:g} s there still runs: {still}")
 

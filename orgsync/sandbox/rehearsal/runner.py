@@ -63,6 +63,7 @@ def run_scenario(
         steps = []
         for number, step in enumerate(scenario.steps, start=1):
             reporter.step_started(number, len(scenario.steps), step.note or descriptions.describe_step(step))
-            steps.append(run_step(session, observations, step, clock))
+            following = scenario.steps[number] if number < len(scenario.steps) else None
+            steps.append(run_step(session, observations, step, clock, following))
             reporter.step_finished(steps[-1])
         return report(session, observations, before, steps)

@@ -18,11 +18,21 @@ from orgsync.sandbox.rehearsal.steps import BY_THE_ENGINE, Action, Step
 
 Document = dict[str, Any]
 
+_BRING_ACCOUNTS = ("create_account", "join_account")
+_PLACE_ACCOUNTS = ("move_account", "tag_account")
+
 NOT_RUN = "not run: the deploy before it failed and created nothing that it could run against"
 
 
-def run_step(session: Session, observations: Observations, step: Step, clock: Callable[[], float]) -> Document:
-    """Run a step and return its part of the report, with an `error` if it did not do what it says."""
+def run_step(
+    session: Session, observations: Observations, step: Step, clock: Callable[[], float], following: Step | None = None
+) -> Document:
+    """Run a step and return its part of the report, with an `error` if it did not do what it says.
+
+    Args:
+        following: the step after it. Where that moves or tags an account that this one brings, it comes while the run
+            for the account still waits, as at AWS: accounts are moved seconds after they were created.
+    """
     started_at = clock()
     written_before = session.writes()
     timeout_s = step.settle_s or session.scenario.settle_s
@@ -31,7 +41,8 @@ def run_step(session: Session, observations: Observations, step: Step, clock: Ca
         result, inner = _perform_at_once(session, step.at_once, timeout_s)
     else:
         result = _perform(session, step, timeout_s)
-    unsettled = _settle(session, timeout_s)
+    hold_waits = step.named in _BRING_ACCOUNTS and following is not None and following.named in _PLACE_ACCOUNTS
+    unsettled = _settle(session, timeout_s, hold_waits)
     seconds = round(clock() - started_at, 2)
     runs = observations.update(session.regions)
     promises = _promises(step, len(runs), session.writes() - written_before)
@@ -110,9 +121,9 @@ def _action_report(action: Action, result: ActionResult) -> Document:
     return {"step": action.named, "title": describe_step(action), "ok": result.error is None, **asdict(result)}
 
 
-def _settle(session: Session, timeout_s: float) -> str | None:
+def _settle(session: Session, timeout_s: float, hold_waits: bool) -> str | None:
     try:
-        session.cloud.settle(timeout_s)
+        session.cloud.settle(timeout_s, hold_waits=hold_waits)
     except Exception as unsettled:  # also what could not be delivered, which is collected until here
         return f"{type(unsettled).__name__}: {unsettled}"
     return None
