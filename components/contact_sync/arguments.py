@@ -42,6 +42,9 @@ class RetryOptions(TypedDict):
     """Number of retries."""
     base_delay: NotRequired[float]
     """Seconds before the first retry; they double with each further one."""
+    fresh_permissions: NotRequired[float]
+    """Seconds after the start of a first deployment in which a refusal is asked again, because permissions may not be
+    in force yet: 0 to 300; by default 120."""
     max_delay: NotRequired[float]
     """Seconds before a retry at most; not less than `base_delay`."""
 

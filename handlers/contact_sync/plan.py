@@ -40,9 +40,6 @@ from orgsync.shared.clock import as_timestamp, timestamp
 from orgsync.shared.errors import NotInForce, Temporary, Throttled
 from orgsync.shared.telemetry import entry_point, logger, metrics
 
-_FRESH = timedelta(minutes=2)
-"""The time in which the permissions of a role that was just made may still be refused [doc]."""
-
 _UNIT_CALLS = [call for call in OrganizationCall if not call.subject]
 """Calls that matter for the paths of `excluded_units` alone."""
 
@@ -116,6 +113,7 @@ def _plan(run_id: str, started: str, event: Any, services: Services, batch_size:
     if leased.run_id != run_id:
         return _merge(asking, started, leased.run_id, services)
     request = leased.request.only(config.contact_types)
+    fresh = timedelta(seconds=config.retry_config.fresh_permissions)
     run = Run(
         run_id,
         request.cause,
@@ -126,7 +124,7 @@ def _plan(run_id: str, started: str, event: Any, services: Services, batch_size:
         source_account=services.management,
         everyone=bool(request.everyone),
         config_version=version,
-        fresh_until=timestamp(now + _FRESH) if request.fresh else None,
+        fresh_until=timestamp(now + fresh) if request.fresh else None,
         new_accounts=request.new_accounts,
         rest=request.rest,
         revision=known.revision if known else 0,

@@ -52,11 +52,17 @@ TagValues = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_lengt
 
 
 class RetryConfig(StrictModel):
-    """Retries of a temporary failure of one call; delays in seconds, doubling."""
+    """Retries of a temporary failure of one call; delays in seconds, doubling.
+
+    Attributes:
+        fresh_permissions: seconds after the start of a first deployment's run in which a refusal may only say that
+            permissions are not in force yet [doc: a minute or two], and is asked again.
+    """
 
     max_attempts: int = Field(default=3, ge=0, le=10)
     base_delay: Measure = Field(default=2, ge=0, le=60)
     max_delay: Measure = Field(default=60, ge=0, le=300)
+    fresh_permissions: Measure = Field(default=120, ge=0, le=300)
 
     @model_validator(mode="after")
     def _order(self) -> "RetryConfig":

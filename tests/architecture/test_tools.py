@@ -25,8 +25,8 @@ def test_a_retired_word_is_found_in_code_and_documents(tmp_path: Path, monkeypat
     assert len(prose.findings(["doc.md"])) == 1
 
 
-def test_the_path_of_one_event_is_short() -> None:
-    """A reader meets a bounded number of names from the rule to the receipt, and the path holds both ends."""
+def test_the_path_of_one_event_does_not_grow() -> None:
+    """A reader meets no more names from the rule to the receipt than before, and the path holds both ends."""
     modules = reading_path.path()
     assert {*reading_path.STARTS, *reading_path.ENDS} <= set(modules)
     assert len(reading_path.names(modules)) <= reading_path.LIMIT

@@ -189,7 +189,7 @@ def test_the_specs_own_document_is_valid() -> None:
     document = {
         "contact_types": ["primary", "billing", "operations", "security"],
         "excluded_accounts": ["123456789012", "234567890123"],
-        "retry_config": {"max_attempts": 3, "base_delay": 2, "max_delay": 60},
+        "retry_config": {"max_attempts": 3, "base_delay": 2, "max_delay": 60, "fresh_permissions": 120},
         "notification_settings": {
             "user_notifications_config": {
                 "notification_hub_region": "us-east-1",

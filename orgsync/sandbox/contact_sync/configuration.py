@@ -20,6 +20,7 @@ _LOOK_AFTER = 0.75
 QUICK: Document = {
     "pacing": {operation.value: {"rate": 500, "burst": 500} for operation in Operation},
     "verify_config": {"delay": _LOOK_AFTER, "max_attempts": 2},
+    "retry_config": {"fresh_permissions": 4},
     "new_accounts": {"patience": NewAccountsConfig().patience},
 }
 """The configuration below the scenario's own `config` while the sandbox has no quotas and no lag to wait for."""
