@@ -108,7 +108,7 @@ def main() -> int:
     modules = path()
     met = names(modules)
     print(
-        f"From one event's rule to its receipt: {len(met)} names in {len(modules)} files (goal {GOAL}, at most {LIMIT})."
+        f"From one event's rule to its receipt: {len(met)} names in {len(modules)} files (goal {GOAL}, limit {LIMIT})."
     )
     if "--list" in sys.argv:
         print(*modules, "", *sorted(met), sep="\n")
