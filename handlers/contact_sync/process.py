@@ -226,7 +226,9 @@ class _Life:
         """
         asked = asyncio.get_running_loop().run_in_executor(self._control, ask, *arguments)
         try:
-            return await asyncio.wait_for(asked, CONTROL_SECONDS)
+            # Not `wait_for`: until Python 3.12 it swallows a cancellation that meets the answer.
+            async with asyncio.timeout(CONTROL_SECONDS):
+                return await asked
         except TimeoutError as error:
             raise StoreFailed(f"no answer within {CONTROL_SECONDS:.0f} seconds") from error
 
