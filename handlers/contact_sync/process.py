@@ -86,10 +86,12 @@ def process(
     missing = _without_receipts(targets, services.states.receipts(run_id, between))
     # Nobody is last in every run; within a run the order is the same for every life.
     Random(f"{run_id}/{batch}").shuffle(missing)
-    breakers, throttles = CircuitBreakers(services.states.breakers(run_id)), Counter[str]()
+    known = services.states.breakers(run_id)
+    breakers, throttles = CircuitBreakers(known), Counter[str]()
     life = _Life(run, batch, services, remaining, intents)
     done = asyncio.run(life.work(missing, config, breakers, throttles, concurrency))
-    services.states.save_breakers(run_id, breakers.saved())
+    if breakers.saved() != known and not services.states.is_stopped(run_id):
+        services.states.save_breakers(run_id, breakers.saved())
     metrics.add_metric(Metric.HEARTBEAT, MetricUnit.Count, 1)
     metrics.add_metric(Metric.THROTTLES, MetricUnit.Count, throttles.total())
     logger.info("batch processed", run_id=run_id, batch=batch, done=done, breakers=breakers.opened)

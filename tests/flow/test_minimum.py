@@ -65,8 +65,10 @@ class World:
                     self.run(edited, {account})
             case "move_account":
                 self._change(action.body.account, path=action.body.ou)
+                self.run(KINDS, {action.body.account})
             case "tag_account":
                 self._change(action.body.account, tags={**self.members[action.body.account].tags, **action.body.tags})
+                self.run(KINDS, {action.body.account})
             case "destroy":
                 pass
             case unforeseen:

@@ -26,6 +26,7 @@ CONFIG = {
     "excluded_tags": {"contacts": "own"},
     "on_source_delete": "propagate",
     "verify_config": {"delay": 0},
+    "new_accounts": {"settle": 0, "patience": 0},
     "retry_config": {"base_delay": 0},
     "pacing": {str(operation): {"rate": 1000, "burst": 1000} for operation in Operation},
 }

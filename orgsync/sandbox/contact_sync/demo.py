@@ -49,7 +49,7 @@ def _document(accounts: int) -> dict[str, Any]:
             {"note": "the daily pass finds and repairs it", "schedule": {}, "expect_runs": 1, "expect_writes": 1},
             {
                 "note": "a new account is created",
-                "create_account": {"name": "newcomer", "ou": "/Workloads"},
+                "create_account": {"name": "newcomer"},
                 "expect_runs": {"at_least": 1},
                 "expect_writes": {"at_least": 1},
             },
