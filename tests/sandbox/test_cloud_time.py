@@ -172,7 +172,7 @@ def test_an_organization_says_what_it_lacks(settings: dict[str, Any], features: 
 
 
 def test_held_waits_count_as_ended_and_go_on_with_the_next_settling(cloud: Cloud) -> None:
-    """What only lets time pass is at rest while waits are held, however long that is; then it ends."""
+    """Tasks that only let time pass are at rest while waits are held, however long that is; then they end."""
     tasks = cloud._tasks
     begun, ended = threading.Event(), threading.Event()
 

@@ -73,7 +73,7 @@ class RunError(OrgsyncError):
     """The run ends before any write."""
 
     may_be_fresh: ClassVar[bool] = False
-    """Whether permissions that are not in force yet look like this."""
+    """True where permissions that are not in force yet look like this."""
 
 
 class ConfigurationError(RunError):
