@@ -16,7 +16,7 @@ def step_report(runs: int, writes: int, **expectations: Any) -> dict[str, Any]:
     account = SimpleNamespace(writes=[])
     cloud: Any = SimpleNamespace(
         fire_schedules=lambda: account.writes.extend(["write"] * writes) or 1,
-        settle=lambda _: None,
+        settle=lambda _, hold_waits: None,
         overlapping=lambda _: nullcontext(),
         account=account,
     )

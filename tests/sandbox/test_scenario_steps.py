@@ -48,7 +48,7 @@ class FakeCloud:
     def environment_of(self, rights: str, account: str | None) -> dict[str, str]:
         return {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ACCESS_KEY_ID": f"{rights} of {account}"}
 
-    def settle(self, timeout_s: float) -> None:
+    def settle(self, timeout_s: float, *, hold_waits: bool = False) -> None:
         self.waited.append(timeout_s)
         if self.unsettled:
             raise self.unsettled

@@ -24,8 +24,7 @@ def old_values(world: TimedWorld, kind: str, value: str, since: float) -> list[f
     return [at - since for at, _, written, held in world.written if written == kind and held != value and at > since]
 
 
-@pytest.mark.parametrize("size", [2_000, 10_000])
-@pytest.mark.parametrize("kind", ["security", "primary"])
+@pytest.mark.parametrize(("size", "kind"), [(2_000, "security"), (10_000, "primary")])
 def test_an_edit_does_not_wait_for_the_pass_that_goes_on(size: int, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the edit to the first write of the new value it takes less than a minute, however long the pass is."""
     world = TimedWorld(make(7, size), monkeypatch)
@@ -50,7 +49,7 @@ def test_an_edit_does_not_wait_for_the_pass_that_goes_on(size: int, kind: str, m
     assert len(str(world.executions.events()[following.run_id])) < 2000
 
 
-@pytest.mark.parametrize(("every", "size", "batch_size"), [(60.0, 400, 60), (60.0, 250, 1000), (13.0, 120, 25)])
+@pytest.mark.parametrize(("every", "size", "batch_size"), [(60.0, 250, 60), (60.0, 150, 1000), (13.0, 120, 25)])
 def test_edits_without_end_starve_nobody(
     every: float, size: int, batch_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
