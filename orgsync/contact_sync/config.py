@@ -139,10 +139,6 @@ class ContactSyncConfig(StrictModel):
             )
         return self
 
-    def excludes(self, tags: Mapping[str, str]) -> bool:
-        """Return whether any tag of an account has an excluded value."""
-        return bool(self.exclusions(tags=tags))
-
     def exclusions(
         self, *, account: str | None = None, units: Collection[str] | None = None, tags: Mapping[str, str] | None = None
     ) -> tuple[str, ...]:

@@ -117,24 +117,14 @@ class Selection:
             for (account, kind), reason in self.skipped.items()
         ]
 
-    def batches(self, size: int, run_id: str, first: Collection[str] = ()) -> list[tuple[Target, ...]]:
+    def batches(self, size: int, run_id: str) -> list[tuple[Target, ...]]:
         """Cut the targets into batches of at most `size` accounts, each a range of ids, in the order of work.
 
         The order is drawn from the run's id, so that no account is last in every run.
-
-        Args:
-            first: ids of accounts whose batches come before all others.
         """
         ordered = sorted(self.targets, key=lambda target: target.account)
-        draw = Random(run_id)
-        batches: list[tuple[Target, ...]] = []
-        for group in (
-            [target for target in ordered if target.account in first],
-            [target for target in ordered if target.account not in first],
-        ):
-            cut = [tuple(group[start : start + size]) for start in range(0, len(group), size)]
-            batches += draw.sample(cut, len(cut))
-        return batches
+        cut = [tuple(ordered[start : start + size]) for start in range(0, len(ordered), size)]
+        return Random(run_id).sample(cut, len(cut))
 
 
 async def gather(
