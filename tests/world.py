@@ -30,7 +30,7 @@ WRITER = "orgsync-test-process"
 STARTED = "2026-11-01T10:00:00.000Z"
 # A world without waiting: quotas out of the way, retries and verification at once.
 QUICK: dict[str, Any] = {
-    "retry_config": {"base_delay": 0},
+    "retry_config": {"base_delay": 0, "fresh_permissions": 0},
     "verify_config": {"delay": 0},
     "pacing": {str(operation): {"rate": 1000, "burst": 2000} for operation in Operation},
 }

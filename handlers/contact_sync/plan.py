@@ -1,7 +1,7 @@
 """Entry point `plan`: from an event to a run with its batches, or to a refusal, or to the run that answers instead."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -18,9 +18,6 @@ from orgsync.contact_sync.core.errors import (
     HandedOver,
     KindNotConfigured,
     NoAccount,
-    NotActive,
-    NotAMember,
-    NotYet,
     OrganizationUnreadable,
     Paused,
     Refusal,
@@ -31,7 +28,7 @@ from orgsync.contact_sync.core.lease import LeasedRun
 from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run, RunStatus
-from orgsync.contact_sync.core.selection import Selection, gather
+from orgsync.contact_sync.core.selection import gather
 from orgsync.contact_sync.core.trigger import parse_trigger
 from orgsync.contact_sync.finalize import check_holder, release_lease
 from orgsync.contact_sync.names import Cause, Kind, Metric, OrganizationCall, PlanResult
@@ -114,19 +111,14 @@ def _plan(run_id: str, started: str, event: Any, services: Services, batch_size:
         return _merge(asking, started, leased.run_id, services)
     request = leased.request.only(config.contact_types)
     fresh = timedelta(seconds=config.retry_config.fresh_permissions)
-    run = Run(
+    run = Run.of(
         run_id,
-        request.cause,
+        request,
         started,
-        triggered_at=request.triggered_at or started,
-        initiator=request.initiator,
-        initiators=request.initiators,
         source_account=services.management,
-        everyone=bool(request.everyone),
         config_version=version,
         fresh_until=timestamp(now + fresh) if request.fresh else None,
         new_accounts=request.new_accounts,
-        rest=request.rest,
         revision=known.revision if known else 0,
     )
     # From here on no earlier plan of this run can save a header, and this one writes batches of its own.
@@ -191,18 +183,14 @@ def _timed(request: Request, started: str, now: str) -> Request:
 def _merge(asking: LeasedRun, started: str, into: str, services: Services) -> dict[str, Any]:
     metrics.add_metric(Metric.TRIGGERS_MERGED, MetricUnit.Count, 1)
     logger.info("event merged", run_id=asking.run_id, into=into)
-    request = asking.request
-    header = Run(
+    header = Run.of(
         asking.run_id,
-        request.cause,
+        asking.request,
         started,
-        triggered_at=request.triggered_at or started,
-        initiator=request.initiator,
-        initiators=request.initiators,
         source_account=services.management,
-        everyone=bool(request.everyone),
         status=RunStatus.MERGED,
         into=into,
+        rest=None,
     )
     services.states.save_run(header)
     check_holder(services)
@@ -220,7 +208,7 @@ async def _gather(
 ) -> tuple[Run, Sequence[Receipt]]:
     """List the accounts, read the source and write batches; return the header, and receipts of what no batch holds.
 
-    What a run before left comes first, in that run's order: a batch stays before the batches after it, so that
+    What a run before handed over comes first, in that run's order: a batch stays before the batches after it, so that
     however often a run makes way, each comes to its end.
 
     Raises:
@@ -230,12 +218,14 @@ async def _gather(
     try:
         rest, new_accounts = _rest(request.rest, services) if request.rest else ([], {})
     except BatchUnreadable:
-        # Nobody knows what was left: everything is compared.
+        # Nobody knows what was handed over: everything is compared.
+        run = replace(run, everyone=True)
         request, rest, new_accounts = replace(request, everyone=frozenset(Kind)), [], {}
     run = replace(run, new_accounts={**new_accounts, **run.new_accounts})
-    left = {target.account: frozenset(target.kinds) for part in rest for target in part}
+    handed_over = {target.account: frozenset(target.kinds) for part in rest for target in part}
     accounts = {
-        one: request.accounts.get(one, frozenset()) | left.get(one, frozenset()) for one in (*left, *request.accounts)
+        one: request.accounts.get(one, frozenset()) | handed_over.get(one, frozenset())
+        for one in (*handed_over, *request.accounts)
     }
     source, selection, error = await gather(
         replace(request, accounts=accounts).only(config.contact_types),
@@ -256,10 +246,11 @@ async def _gather(
     since = {account: min(selection.joined[account], timestamp(now)) for account in young}
     known = replace(request, new_accounts={**since, **run.new_accounts}).bounded().new_accounts
     run = replace(run, new_accounts=known)
-    receipts = _receipts(selection, run, config, left.keys() - request.accounts, services)
+    unready = run.unready(now, config.new_accounts.patience)
+    receipts = selection.receipts(timestamp(now), unready, handed_over.keys() - request.accounts)
     if error:
         return replace(run, error=error.code, detail=str(error)), receipts
-    parts = _batches(selection, rest, batch_size, run.run_id)
+    parts = selection.batches(batch_size, run.run_id, rest)
     services.bucket.write_batches(run.run_id, parts, run.attempt)
     deletions = frozenset(kind for target in selection.targets for kind in target.deletions)
     return replace(run, batches=len(parts), deletions=deletions), receipts
@@ -293,46 +284,6 @@ def _rest(run_id: str, services: Services) -> tuple[list[list[Target]], Mapping[
         ]
         parts.append([target for target in missing if target.kinds])
     return [part for part in parts if part], run.new_accounts if run else {}
-
-
-def _batches(
-    selection: Selection, rest: Sequence[Sequence[Target]], size: int, run_id: str
-) -> list[tuple[Target, ...]]:
-    """Return the batches of a rest, in its order, and then those of the others.
-
-    The others join the last batch of the rest while it has room, unless it is also the first: an account never
-    falls behind one that came later, and batches stay few.
-    """
-    targets = {target.account: target for target in selection.targets}
-    parts = [tuple(targets.pop(one.account) for one in part if one.account in targets) for part in rest]
-    parts = [part for part in parts if part]
-    others = list(targets.values())
-    if len(parts) > 1:
-        room = max(size - len(parts[-1]), 0)
-        parts[-1] = tuple(sorted((*parts[-1], *others[:room]), key=lambda target: target.account))
-        others = others[room:]
-    return [*parts, *replace(selection, targets=tuple(others)).batches(size, run_id)]
-
-
-def _receipts(
-    selection: Selection, run: Run, config: ContactSyncConfig, left: Collection[str], services: Services
-) -> list[Receipt]:
-    """Return the receipts of what no batch holds.
-
-    A new account that is not listed as ACTIVE is not ready. One of the rest (`left`) that is no member any more was
-    asked for while it was: nobody mistook its id.
-    """
-    now = services.clock.now()
-    unready = run.unready(now, config.new_accounts.patience)
-    receipts = []
-    for receipt in selection.receipts(timestamp(now)):
-        if receipt.error in (NotActive.__name__, NotAMember.__name__) and receipt.account in unready:
-            receipts.append(replace(receipt, error=NotYet.__name__))
-        elif receipt.error == NotAMember.__name__ and receipt.account in left:
-            receipts.append(replace(receipt, error=NotActive.__name__))
-        else:
-            receipts.append(receipt)
-    return receipts
 
 
 def _planned(run: Run, services: Services) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def finalize(
             continue  # another was first: what the header says now decides what is left to do
         _read_again(run, _config(run, services), services)
         _ask_again(run, services)
-        release_lease(run_id, services, run.left)
+        release_lease(run_id, services, run.rest_for_next)
         return {"run_id": run_id, "status": run.status, "severity": run.severity, "counts": dict(run.counts)}
     raise RevisionLost(run_id)
 
@@ -142,7 +142,7 @@ def _close(run: Run, died: str | None, services: Services) -> Run:
     if run.preempted:
         # What waits must not wait for thousands of receipts of what was not compared.
         run = services.states.save_run(run)
-        release_lease(run.run_id, services, run.left)
+        release_lease(run.run_id, services, run.rest_for_next)
     if lost and not run.error:
         run = replace(run, error=BatchUnreadable.__name__, detail=", ".join(lost)[:_LONGEST_DETAIL])
     services.states.save_receipts(missing, run.run_id)
@@ -304,17 +304,7 @@ def _unplanned_run(run_id: str, event: Any, started: str | None, services: Servi
             if run and run.run_id != run_id and set(request.event_ids) <= set(run.request.event_ids):
                 return None  # it died after another run had taken its event over
     at = as_timestamp(started) or timestamp(services.clock.now())
-    return Run(
-        run_id,
-        request.cause,
-        started=at,
-        triggered_at=request.triggered_at or at,
-        initiator=request.initiator,
-        initiators=request.initiators,
-        source_account=services.management,
-        everyone=bool(request.everyone),
-        rest=request.rest,
-    )
+    return Run.of(run_id, request, at, source_account=services.management)
 
 
 def _config(run: Run, services: Services) -> ContactSyncConfig:

@@ -26,7 +26,7 @@ STACK = "arn:aws:cloudformation:us-east-1:100000000001:stack/orgsync/1"
 RUN = "initial-sync-request-1"
 AT = "2026-11-01T10:00:00.000+00:00"
 QUICK: dict[str, Any] = {
-    "retry_config": {"base_delay": 0},
+    "retry_config": {"base_delay": 0, "fresh_permissions": 0},
     "verify_config": {"delay": 0},
     "contact_types": ["billing"],
 }

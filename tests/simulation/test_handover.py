@@ -49,7 +49,7 @@ def test_an_edit_does_not_wait_for_the_pass_that_goes_on(size: int, kind: str, m
     assert len(str(world.executions.events()[following.run_id])) < 2000
 
 
-@pytest.mark.parametrize(("every", "size", "batch_size"), [(60.0, 250, 60), (60.0, 150, 1000), (13.0, 120, 25)])
+@pytest.mark.parametrize(("every", "size", "batch_size"), [(60.0, 250, 60), (60.0, 250, 1000), (13.0, 120, 25)])
 def test_edits_without_end_starve_nobody(
     every: float, size: int, batch_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from orgsync.contact_sync.core.contacts import Contact
 from orgsync.contact_sync.core.errors import HeaderUnreadable
+from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.names import Cause, Kind
 from orgsync.shared.clock import as_timestamp
 
@@ -97,13 +98,29 @@ class Run:
     # Seconds before a header or an intent is written again, after a conflict with another transaction.
     CONFLICT_WAITS: ClassVar = (0.05, 0.1, 0.2, 0.4, 0.8)
 
+    @classmethod
+    def of(cls, run_id: str, request: Request, started: str, **more: Any) -> "Run":
+        """Make the header of a run that answers a request.
+
+        Args:
+            more: whatever else is known of it, by attribute.
+        """
+        asked: dict[str, Any] = {
+            "triggered_at": request.triggered_at or started,
+            "initiator": request.initiator,
+            "initiators": request.initiators,
+            "everyone": bool(request.everyone),
+            "rest": request.rest,
+        }
+        return cls(run_id, request.cause, started, **asked | more)
+
     @property
     def closed(self) -> bool:
         """Return whether it has ended."""
         return self.status not in (RunStatus.IN_PROGRESS, RunStatus.STOPPED)
 
     @property
-    def left(self) -> str | None:
+    def rest_for_next(self) -> str | None:
         """Return the id of the run whose rest the next one takes up: its own, or the one that it did not take up."""
         if self.preempted:
             return self.run_id

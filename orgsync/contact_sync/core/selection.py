@@ -10,6 +10,7 @@ from orgsync.contact_sync.core.errors import (
     Excluded,
     NotActive,
     NotAMember,
+    NotYet,
     OrganizationUnreadable,
     RunError,
     Skip,
@@ -100,31 +101,50 @@ class Selection:
         known = {pair: why if issubclass(why, Skip) else reason for pair, why in self.skipped.items()}
         return replace(self, targets=(), skipped={**known, **rest}, ended_by=reason)
 
-    def receipts(self, at: str) -> list[Receipt]:
+    def receipts(self, at: str, unready: Collection[str] = (), handed_over: Collection[str] = ()) -> list[Receipt]:
         """Return the receipts of all that is not compared: failed where it should have been.
 
         What ends a run before any write is the run's own error: its accounts are skipped.
-        """
-        return [
-            Receipt(
-                account,
-                kind,
-                Status.SKIPPED if issubclass(reason, Skip) or reason is self.ended_by else Status.FAILED,
-                at,
-                error=reason.__name__,
-                excluded_by=self.excluded_by.get(account, ()) if reason is Excluded else (),
-            )
-            for (account, kind), reason in self.skipped.items()
-        ]
 
-    def batches(self, size: int, run_id: str) -> list[tuple[Target, ...]]:
+        Args:
+            unready: new accounts; one that is not listed as ACTIVE is not ready yet.
+            handed_over: accounts of a run that made way; one that is no member any more was asked for while it was,
+                and nobody mistook its id.
+        """
+        receipts = []
+        for (account, kind), found in self.skipped.items():
+            reason = found
+            if found in (NotActive, NotAMember) and account in unready:
+                reason = NotYet
+            elif found is NotAMember and account in handed_over:
+                reason = NotActive
+            skipped = issubclass(reason, Skip) or reason is self.ended_by
+            rules = self.excluded_by.get(account, ()) if reason is Excluded else ()
+            status = Status.SKIPPED if skipped else Status.FAILED
+            receipts.append(Receipt(account, kind, status, at, error=reason.__name__, excluded_by=rules))
+        return receipts
+
+    def batches(self, size: int, run_id: str, rest: Sequence[Sequence[Target]] = ()) -> list[tuple[Target, ...]]:
         """Cut the targets into batches of at most `size` accounts, each a range of ids, in the order of work.
 
-        The order is drawn from the run's id, so that no account is last in every run.
+        The order is drawn from the run's id, so that no account is last in every run. What a run that made way handed
+        over (`rest`) comes before, in the order of that run. The others join its last batch while it has room, unless
+        that is also its first: an account never falls behind one that came later, and batches stay few.
         """
-        ordered = sorted(self.targets, key=lambda target: target.account)
-        cut = [tuple(ordered[start : start + size]) for start in range(0, len(ordered), size)]
-        return Random(run_id).sample(cut, len(cut))
+        targets = {target.account: target for target in sorted(self.targets, key=_account)}
+        parts = [tuple(targets.pop(one.account) for one in part if one.account in targets) for part in rest]
+        parts = [part for part in parts if part]
+        others = list(targets.values())
+        if len(parts) > 1:
+            room = max(size - len(parts[-1]), 0)
+            parts[-1] = tuple(sorted((*parts[-1], *others[:room]), key=_account))
+            others = others[room:]
+        cut = [tuple(others[start : start + size]) for start in range(0, len(others), size)]
+        return [*parts, *Random(run_id).sample(cut, len(cut))]
+
+
+def _account(target: Target) -> str:
+    return target.account
 
 
 async def gather(

@@ -53,14 +53,14 @@ class SandboxClock:
     def working(self) -> Iterator[None]:
         """Let time pass as it is for as long as the block takes."""
         with self._lock:
-            self._turn(+1)
+            self._switch(+1)
         try:
             yield
         finally:
             with self._lock:
-                self._turn(-1)
+                self._switch(-1)
 
-    def _turn(self, difference: int) -> None:
+    def _switch(self, difference: int) -> None:
         self._passed = self._now()
         self._since = self._machine()
         self._working += difference
