@@ -263,6 +263,7 @@ def test_an_overtaken_plan_records_nothing(world: World) -> None:
 @pytest.mark.parametrize("refused", ["GetContactInformation", "GetAlternateContact", "*"])
 def test_fresh_permissions_of_the_first_deployment_are_asked_again(world: World, refused: str) -> None:
     """Until two minutes after the start a refusal says nothing: the plan is asked again; afterwards it is judged."""
+    world.configure(retry_config={"base_delay": 0, "fresh_permissions": 120})
     event = own_event(OwnEvent.INITIAL_SYNC, initiator="arn:aws:iam::100000000001:user/ada", create=True)
     world.refuse(refused, world.management, "AccessDeniedException", times=len(KINDS) * 3)
     with pytest.raises(NotInForce):
