@@ -30,8 +30,9 @@ from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.selection import gather
 from orgsync.contact_sync.core.trigger import parse_trigger
-from orgsync.contact_sync.finalize import check_holder, release_lease
+from orgsync.contact_sync.finalize import check_holder
 from orgsync.contact_sync.names import Cause, Kind, Metric, OrganizationCall, PlanResult
+from orgsync.contact_sync.next_run import release_lease
 from orgsync.contact_sync.services import Services
 from orgsync.shared.clock import as_timestamp, timestamp
 from orgsync.shared.errors import NotInForce, Temporary, Throttled

@@ -7,15 +7,11 @@ notifies and counts.
 """
 
 import asyncio
-import uuid
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit
-
+from orgsync.contact_sync.announce import measure, notify
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.account_sync import SEND_BOUND
 from orgsync.contact_sync.core.errors import (
@@ -23,37 +19,21 @@ from orgsync.contact_sync.core.errors import (
     ConfigurationMissing,
     ConfigurationUnreadable,
     HandedOver,
-    NotYet,
     Refusal,
     RevisionLost,
     SystemFailure,
     WorkerDied,
 )
-from orgsync.contact_sync.core.lease import Lease, LeasedRun
-from orgsync.contact_sync.core.notification import compose
 from orgsync.contact_sync.core.outcome import RunOutcome, RunSummary, classify
 from orgsync.contact_sync.core.receipts import Receipt, Status
-from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run, RunStatus
-from orgsync.contact_sync.core.source import Source
 from orgsync.contact_sync.core.trigger import parse_trigger
-from orgsync.contact_sync.names import Cause, Kind, Metric, OwnEvent
+from orgsync.contact_sync.next_run import ask_again, pending_event, read_again, release_lease, start_run
 from orgsync.contact_sync.services import Services
 from orgsync.shared.aws import LONGEST_CALL
 from orgsync.shared.clock import as_timestamp, timestamp
-from orgsync.shared.errors import NotificationFailed
-from orgsync.shared.notification_settings import Severity
-from orgsync.shared.telemetry import logger, metrics
+from orgsync.shared.telemetry import logger
 
-# How long a difference waited is known only where a change triggered the run: a daily
-# pass may meet its first drifted account at any point of its way.
-_CHANGES = (
-    Cause.SOURCE_CHANGED,
-    Cause.MEMBER_CHANGED,
-    Cause.ACCOUNT_CREATED,
-    Cause.ACCOUNT_JOINED,
-    Cause.ACCOUNT_CHANGED,
-)
 STOP_CHECK_SECONDS = 5.0
 """Seconds after which a worker looks again whether its run was stopped: a stopped run must not write."""
 
@@ -78,15 +58,6 @@ _LONGEST_DETAIL = 500
 
 _NOT_REPORTED = ("source", "notified", "reported", "revision")
 """Attributes of a header that its report lacks: contact values, and what changes after it was written."""
-
-_READ_AGAIN = "source-read-again-"
-"""Beginning of the event ids of requests that a run's last look at the source made."""
-
-_SEVERITY_METRICS = {
-    Severity.HIGH: Metric.SEVERITY_HIGH,
-    Severity.MEDIUM: Metric.SEVERITY_MEDIUM,
-    Severity.LOW: Metric.SEVERITY_LOW,
-}
 
 
 def finalize(
@@ -113,8 +84,8 @@ def finalize(
             run = _finish(run, services) if run.closed else _close(run, died, services)
         except RevisionLost:
             continue  # another was first: what the header says now decides what is left to do
-        _read_again(run, _config(run, services), services)
-        _ask_again(run, services)
+        read_again(run, _config(run, services), services)
+        ask_again(run, services)
         release_lease(run_id, services, run.rest_for_next)
         return {"run_id": run_id, "status": run.status, "severity": run.severity, "counts": dict(run.counts)}
     raise RevisionLost(run_id)
@@ -188,86 +159,14 @@ def _announce(run: Run, summary: RunSummary, outcome: RunOutcome, services: Serv
     Raises:
         RevisionLost: another has taken over.
     """
-    if outcome.notify and not run.notified and _notify(run, outcome, summary, services):
+    if outcome.notify and not run.notified and notify(run, outcome, summary, services):
         run = services.states.save_run(replace(run, notified=True))
     if not run.reported:
         services.bucket.write_report(run.run_id, _report(run, services))
         run = services.states.save_run(replace(run, reported=True))
-        _measure(run, summary, outcome)
+        measure(run, summary, outcome)
         logger.info("run ended", run_id=run.run_id, scenario=run.scenario, counts=run.counts, error=run.error)
     return run
-
-
-def _read_again(run: Run, config: ContactSyncConfig, services: Services) -> None:
-    """Read the source once more, and let a run wait for the lease where it is not what this run wrote.
-
-    An edit may show later than the event that speaks of it. What a run finds that only this look asked for, it
-    believes: its own look asks for no other, so that a source that never rests keeps nobody busy.
-    """
-    holder = services.states.lease().holder
-    if not run.planned or holder is None or holder.run_id != run.run_id:
-        return
-    request = holder.request.only(config.contact_types)
-    if (run.error and not run.unreadable) or all(one.startswith(_READ_AGAIN) for one in request.event_ids):
-        return
-    changed = asyncio.run(
-        Source.seen_by(run, request.kinds()).changed_since(
-            services.contacts, config, services.limiter(config), services.clock, request.source_changed_at
-        )
-    )
-    if not changed:
-        return
-    now = timestamp(services.clock.now())
-    asked = Request(Cause.SOURCE_CHANGED, None, now, changed, event_ids=(f"{_READ_AGAIN}{run.run_id}",))
-    waiting = LeasedRun(services.new_id(), asked)
-
-    def ask(lease: Lease) -> tuple[Lease, None]:
-        ours = lease.holder is not None and lease.holder.run_id == run.run_id
-        return (lease.acquire(waiting, waiting.run_id)[0] if ours else lease), None
-
-    services.states.update_lease(ask)
-    logger.info("the source changed during the run", run_id=run.run_id, kinds=sorted(changed))
-
-
-def release_lease(run_id: str, services: Services, rest: str | None = None) -> None:
-    """Free the lease, and start the run that waited for it.
-
-    Args:
-        rest: id of the run whose rest that one takes up.
-    """
-    waiting = services.states.update_lease(lambda lease: lease.release(run_id, rest))
-    if waiting:
-        _start_run(waiting, services)
-
-
-def _ask_again(run: Run, services: Services) -> None:
-    """Start an execution for the accounts that were not ready: it waits a minute first, and holds no lease meanwhile.
-
-    Its name follows from the run's, so that whoever finalizes the run once more starts no second one.
-    """
-    waiting = defaultdict[str, frozenset[Kind]](frozenset)
-    for account in run.new_accounts:
-        for receipt in services.states.receipts(run.run_id, (account, account)):
-            if receipt.error == NotYet.__name__:
-                waiting[account] |= {receipt.kind}
-    if not waiting:
-        return
-    run_id = f"not-ready-{uuid.uuid5(uuid.NAMESPACE_OID, run.run_id)}"
-    request = Request(
-        run.cause,
-        run.initiator,
-        run.triggered_at,
-        accounts=waiting,
-        event_ids=(run_id,),
-        initiators=run.initiators,
-        new_accounts={account: run.new_accounts[account] for account in waiting},
-    )
-    services.executions.start(run_id, OwnEvent.NOT_READY.document(request.bounded().to_json()))
-
-
-def _start_run(run: LeasedRun, services: Services) -> None:
-    """Start the execution of a run that has been handed the lease; a second time changes nothing."""
-    services.executions.start(run.run_id, _pending_event(run))
 
 
 def check_holder(services: Services) -> None:
@@ -277,14 +176,9 @@ def check_holder(services: Services) -> None:
         return
     status, _ = services.executions.outcome(holder.run_id)
     if status is None:
-        _start_run(holder, services)
+        start_run(holder, services)
     elif status != "RUNNING":
-        finalize(holder.run_id, services, died=status, event=_pending_event(holder))
-
-
-def _pending_event(run: LeasedRun) -> dict[str, Any]:
-    """Return the event that triggers a leased run, from its request."""
-    return OwnEvent.PENDING.document(run.request.to_json())
+        finalize(holder.run_id, services, died=status, event=pending_event(holder))
 
 
 def _unplanned_run(run_id: str, event: Any, started: str | None, services: Services) -> Run | None:
@@ -352,37 +246,3 @@ def _report(run: Run, services: Services) -> Iterator[dict[str, Any]]:
     yield {key: value for key, value in run.to_json().items() if key not in _NOT_REPORTED}
     for receipt in services.states.receipts(run.run_id):
         yield receipt.to_json()
-
-
-def _measure(run: Run, summary: RunSummary, outcome: RunOutcome) -> None:
-    ended = datetime.fromisoformat(run.ended or run.started)
-    metrics.add_metric(Metric.HEARTBEAT, MetricUnit.Count, 1)
-    metrics.add_metric(Metric.RUNS, MetricUnit.Count, 1)
-    metrics.add_metric(Metric.RUNS_FAILED, MetricUnit.Count, int(outcome.status == "failed"))
-    metrics.add_metric(Metric.ACCOUNTS_IN_SYNC, MetricUnit.Count, len(summary.in_sync_accounts()))
-    metrics.add_metric(Metric.ACCOUNTS_FAILED, MetricUnit.Count, len(summary.failed_accounts))
-    metrics.add_metric(Metric.WRITES, MetricUnit.Count, summary.written)
-    metrics.add_metric(Metric.RUN_SECONDS, MetricUnit.Seconds, _seconds(run.started, ended))
-    if run.cause in _CHANGES and summary.first_write:
-        first = datetime.fromisoformat(summary.first_write)
-        metrics.add_metric(Metric.TRIGGER_TO_FIRST_WRITE_SECONDS, MetricUnit.Seconds, _seconds(run.triggered_at, first))
-
-
-def _seconds(since: str, until: datetime) -> float:
-    return max((until - datetime.fromisoformat(since)).total_seconds(), 0.0)
-
-
-def _notify(run: Run, outcome: RunOutcome, summary: RunSummary, services: Services) -> bool:
-    """Publish the notification; return whether it was delivered. A failure is counted (an alarm sees it), no more."""
-    # First the way that does not depend on SNS: the metric is what User Notifications follows.
-    if outcome.severity and not run.reported:
-        metrics.add_metric(_SEVERITY_METRICS[outcome.severity], MetricUnit.Count, 1)
-    try:
-        message = compose(run, outcome, summary, services.environment)
-        attributes = {"severity": outcome.severity_name, "scenario": str(outcome.scenario), "run_id": run.run_id}
-        services.publisher.publish(message.subject, message.body, message.chat, message.sms, attributes)
-    except NotificationFailed as error:
-        metrics.add_metric(Metric.NOTIFICATIONS_FAILED, MetricUnit.Count, 1)
-        logger.error("notification failed", run_id=run.run_id, reason=str(error))
-        return False
-    return True
