@@ -60,7 +60,7 @@ class _Circuit:
         self.succeeded = saved == ""
         self.cause = saved or None
         self.closings = 0
-        self._temporary = issubclass(error_class(saved or ""), Temporary)
+        self._temporary = saved is not None and issubclass(error_class(saved), Temporary)
         self._refused: set[str] = set()
         self._window: dict[str, bool] = {}
         self._under_way: Counter[str] = Counter()
@@ -223,7 +223,9 @@ class CircuitBreakers:
 
     def of(self, operation: str) -> _Circuit:
         """Return the breaker of one operation."""
-        return self._circuits.setdefault(operation, _Circuit())
+        if operation not in self._circuits:
+            self._circuits[operation] = _Circuit()
+        return self._circuits[operation]
 
     def saved(self) -> dict[str, str]:
         """Return what the run's next batch should know, by operation: what opened it, or "" where it succeeded."""

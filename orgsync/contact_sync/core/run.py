@@ -175,9 +175,15 @@ def _readers() -> Mapping[str, TypeAdapter[Any]]:
     """Return what reads each attribute of a header, after its type."""
     return {
         name: TypeAdapter(Mapping[Kind, Mapping[str, str]] if name == "source" else hint)
-        for name, hint in typing.get_type_hints(Run).items()
+        for name, hint in _types().items()
         if name in {one.name for one in fields(Run)}
     }
+
+
+@cache
+def _types() -> Mapping[str, Any]:
+    """Return the type of each attribute of a header: to work them out takes longer than to read a header."""
+    return typing.get_type_hints(Run)
 
 
 def _known(name: str, document: Mapping[str, Any]) -> Any:
@@ -187,7 +193,7 @@ def _known(name: str, document: Mapping[str, Any]) -> Any:
         return RunStatus.FAILED if document.get("ended") else RunStatus.STOPPED
     if name == "cause" and isinstance(value, str) and value not in set(Cause):
         return Cause.SCHEDULE
-    arguments = typing.get_args(typing.get_type_hints(Run)[name])
+    arguments = typing.get_args(_types()[name])
     if not arguments or arguments[0] is not Kind:
         return value
     if isinstance(value, Mapping):
