@@ -455,6 +455,7 @@ def test_permissions_are_fresh_for_two_minutes_after_a_first_deployment(
     world: World, create: bool, fresh: bool
 ) -> None:
     """A run of a stack that was just made knows until when."""
+    world.configure(retry_config={"fresh_permissions": 120})
     world.start(event=own_event("Initial Sync", create=create))
     until = world.header().fresh_until
     assert (until is not None) is fresh

@@ -9,13 +9,14 @@ from tests.world import make_world
 ENDS = ("well", "AccessDeniedException", "ValidationException", "excluded", "SUSPENDED", "forgotten")
 
 
-@given(fates=st.lists(st.sampled_from(ENDS), min_size=1, max_size=6), again=st.integers(0, 2))
+@given(fates=st.lists(st.sampled_from(ENDS), min_size=1, max_size=40), again=st.integers(0, 2))
 def test_the_report_has_every_target_account_once_with_its_status_time_and_error(fates: list[str], again: int) -> None:
     """Feature: aws-contact-sync, Property 8: Status Reporting Completeness.
 
     For any fate of the accounts (in sync, refused, excluded, not ACTIVE, or forgotten by a
     worker that died), the run's report has one line for each account and kind, its counts
-    are the lines' own, and reporting again changes nothing.
+    are the lines' own, and reporting again changes nothing. Where enough accounts refuse an
+    operation, that is seen: what then waits for others' answers in vain says so.
     """
     world = make_world(len(fates))
     by_fate = {fate: [a for a, f in zip(world.members, fates, strict=True) if f == fate] for fate in ENDS}
@@ -34,19 +35,20 @@ def test_the_report_has_every_target_account_once_with_its_status_time_and_error
 
     lines = [json.loads(line) for line in world.objects()["runs/run-1/report.jsonl"].splitlines()]
     header, receipts = lines[0], lines[1:]
-    expected = {
-        "well": ("success", None),
-        "AccessDeniedException": ("failed", "AccessDenied"),
-        "ValidationException": ("failed", "ContactRefused"),
-        "excluded": ("skipped", "Excluded"),
-        "SUSPENDED": ("skipped", "NotActive"),
-        "forgotten": ("failed", "WorkerDied"),
+    withheld: set[tuple[str, str | None]] = {("skipped", "CircuitOpen")}
+    expected: dict[str, set[tuple[str, str | None]]] = {
+        "well": {("success", None)},
+        "AccessDeniedException": {("failed", "AccessDenied")} | withheld,
+        "ValidationException": {("failed", "ContactRefused")} | withheld,
+        "excluded": {("skipped", "Excluded")},
+        "SUSPENDED": {("skipped", "NotActive")},
+        "forgotten": {("failed", "WorkerDied")},
     }
-    assert sorted((r["account"], r["kind"], r["status"], r["error"]) for r in receipts) == sorted(
-        (account, str(kind), *expected[fate])
-        for account, fate in zip(world.members, fates, strict=True)
-        for kind in Kind
-    )
+    fate_of = dict(zip(world.members, fates, strict=True))
+    pairs = sorted((receipt["account"], receipt["kind"]) for receipt in receipts)
+    assert pairs == sorted((account, str(kind)) for account in world.members for kind in Kind)
+    ends = [(r["account"], r["status"], r["error"]) for r in receipts]
+    assert all((status, error) in expected[fate_of[account]] for account, status, error in ends)
     assert all(receipt["at"] for receipt in receipts)
     statuses = [receipt["status"] for receipt in receipts]
     assert header["counts"] == {status: statuses.count(status) for status in ("success", "failed", "skipped")}
