@@ -83,6 +83,14 @@ class Timeline:
             if one[0] <= self.now:
                 self._happen(one)
 
+    def skip(self) -> bool:
+        """Go on to the next moment at which something is to happen; return whether there is one."""
+        if not self._later:
+            return False
+        self.now = max(self.now, min(moment for moment, _ in self._later))
+        self.catch_up()
+        return True
+
     def _happen(self, one: tuple[float, Callable[[], object]]) -> None:
         if one in self._later:
             self._later.remove(one)
@@ -111,7 +119,9 @@ class TimedClock:
 class TimedWorld(World):
     """A world whose Account API keeps AWS's quotas, in virtual time."""
 
-    def __init__(self, organization: OrganizationModel, patch: pytest.MonkeyPatch, latency: float = 0.15) -> None:
+    def __init__(
+        self, organization: OrganizationModel, patch: pytest.MonkeyPatch, latency: float = 0.15, lag_s: float = 0.0
+    ) -> None:
         super().__init__(organization)
         services._token_buckets.cache_clear()  # a warm function's rates are of another time
         self.timeline = Timeline()
@@ -121,6 +131,7 @@ class TimedWorld(World):
             clock=self.timeline.seconds,
             quotas=AWS,
             on_write=self._note,
+            lag_s=lag_s,
             refuse=lambda operation, account: self.refuses(operation, account),
         )
         self.services = replace(

@@ -1,7 +1,7 @@
 """Entry point `plan`: from an event to a run with its batches, or to a refusal, or to the run that answers instead."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -11,11 +11,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from orgsync.contact_sync.config import ContactSyncConfig
-from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.errors import (
-    BatchUnreadable,
     ConfigurationUnreadable,
-    HandedOver,
     KindNotConfigured,
     NoAccount,
     OrganizationUnreadable,
@@ -31,7 +28,8 @@ from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.selection import gather
 from orgsync.contact_sync.core.trigger import parse_trigger
 from orgsync.contact_sync.finalize import check_holder
-from orgsync.contact_sync.names import Cause, Kind, Metric, OrganizationCall, PlanResult
+from orgsync.contact_sync.handed_over import Rest
+from orgsync.contact_sync.names import Cause, Metric, OrganizationCall, PlanResult
 from orgsync.contact_sync.next_run import release_lease
 from orgsync.contact_sync.services import Services
 from orgsync.shared.clock import as_timestamp, timestamp
@@ -216,20 +214,11 @@ async def _gather(
         RunError: the accounts cannot be listed.
     """
     services.organization.check_management()
-    try:
-        rest, new_accounts = _rest(request.rest, services) if request.rest else ([], {})
-    except BatchUnreadable:
-        # Nobody knows what was handed over: everything is compared.
-        run = replace(run, everyone=True)
-        request, rest, new_accounts = replace(request, everyone=frozenset(Kind)), [], {}
-    run = replace(run, new_accounts={**new_accounts, **run.new_accounts})
-    handed_over = {target.account: frozenset(target.kinds) for part in rest for target in part}
-    accounts = {
-        one: request.accounts.get(one, frozenset()) | handed_over.get(one, frozenset())
-        for one in (*handed_over, *request.accounts)
-    }
+    rest = await Rest.of(request, config, services)
+    request = rest.request
+    run = replace(run, everyone=bool(request.everyone), new_accounts={**rest.new_accounts, **run.new_accounts})
     source, selection, error = await gather(
-        replace(request, accounts=accounts).only(config.contact_types),
+        rest.with_accounts().only(config.contact_types),
         config,
         management=services.management,
         contacts=services.contacts,
@@ -241,6 +230,7 @@ async def _gather(
     if not last and (source.unreadable or (error and error.may_be_fresh)):
         _ask_while_fresh(run, "; ".join(map(str, source.unreadable.values())), services)
     run = source.noted_in(run)
+    run = replace(run, source={**rest.confirmed, **run.source})
     # A move or a tag may come first of all events about a new account, and a pass may meet one before any of them.
     now = services.clock.now()
     young = replace(run, new_accounts=selection.joined).unready(now, config.new_accounts.patience)
@@ -248,10 +238,10 @@ async def _gather(
     known = replace(request, new_accounts={**since, **run.new_accounts}).bounded().new_accounts
     run = replace(run, new_accounts=known)
     unready = run.unready(now, config.new_accounts.patience)
-    receipts = selection.receipts(timestamp(now), unready, handed_over.keys() - request.accounts)
+    receipts = selection.receipts(timestamp(now), unready, rest.kinds.keys() - request.accounts)
     if error:
         return replace(run, error=error.code, detail=str(error)), receipts
-    parts = selection.batches(batch_size, run.run_id, rest)
+    parts = selection.batches(batch_size, run.run_id, rest.batches)
     services.bucket.write_batches(run.run_id, parts, run.attempt)
     deletions = frozenset(kind for target in selection.targets for kind in target.deletions)
     return replace(run, batches=len(parts), deletions=deletions), receipts
@@ -265,26 +255,6 @@ def _ask_while_fresh(run: Run, refused: str, services: Services) -> None:
     """
     if run.fresh_until and timestamp(services.clock.now()) < run.fresh_until:
         raise NotInForce(refused)
-
-
-def _rest(run_id: str, services: Services) -> tuple[list[list[Target]], Mapping[str, str]]:
-    """Return what a run that made way has not compared, by batch, and which of its accounts were new."""
-    run = services.states.run(run_id)
-    parts = []
-    for number in range(run.batches if run else 0):
-        batch = services.bucket.batch(run_id, number, run.attempt if run else 1)
-        accounts = [target.account for target in batch]
-        final = {
-            (receipt.account, receipt.kind)
-            for receipt in services.states.receipts(run_id, (min(accounts), max(accounts)) if accounts else None)
-            if receipt.error != HandedOver.__name__
-        }
-        missing = [
-            replace(target, kinds=tuple(kind for kind in target.kinds if (target.account, kind) not in final))
-            for target in batch
-        ]
-        parts.append([target for target in missing if target.kinds])
-    return [part for part in parts if part], run.new_accounts if run else {}
 
 
 def _planned(run: Run, services: Services) -> dict[str, Any]:

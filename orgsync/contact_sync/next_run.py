@@ -54,7 +54,7 @@ def read_again(run: Run, config: ContactSyncConfig, services: Services) -> None:
     if (run.error and not run.unreadable) or all(one.startswith(_READ_AGAIN) for one in request.event_ids):
         return
     changed = asyncio.run(
-        Source.seen_by(run, request.kinds()).changed_since(
+        Source.seen_by(run, request.kinds() | request.unconfirmed).changed_since(
             services.contacts, config, services.limiter(config), services.clock, request.source_changed_at
         )
     )

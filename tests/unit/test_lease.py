@@ -110,7 +110,8 @@ class LeaseMachine(RuleBasedStateMachine):
         waiting = self.lease.pending
         rest = run_id if self.lease.made_way(run_id) else None
         if waiting and rest:
-            waiting = replace(waiting, request=replace(waiting.request, rest=rest))
+            request = waiting.request.taking_up(rest, self.lease.holder.request, itself=True)
+            waiting = replace(waiting, request=request)
         for _ in range(times):
             self.lease, next_run = stored(self.lease).release(run_id, rest)
             assert next_run == waiting

@@ -29,6 +29,7 @@ REQUESTS = st.builds(
     fresh=st.booleans(),
     new_accounts=st.dictionaries(st.sampled_from(IDS), MOMENTS),
     rest=st.one_of(st.none(), st.just("run-1")),
+    unconfirmed=KINDS,
     source_changed_at=st.one_of(st.none(), st.datetimes().map(lambda at: as_timestamp(at.isoformat()))),
 )
 
@@ -54,7 +55,21 @@ def test_a_merged_request_answers_both_events(first: Request, second: Request) -
     assert merged.new_accounts.keys() == first.new_accounts.keys() | second.new_accounts.keys()
     for account, since in merged.new_accounts.items():
         assert since == min(one.new_accounts[account] for one in (first, second) if account in one.new_accounts)
+    assert merged.unconfirmed == first.unconfirmed | second.unconfirmed
     assert merged.triggered_at == min(filter(None, (first.triggered_at, second.triggered_at)), default=None)
+
+
+@given(waiting=REQUESTS, ended=REQUESTS, itself=st.booleans())
+def test_who_takes_up_a_rest_looks_at_the_source_for_it(waiting: Request, ended: Request, itself: bool) -> None:
+    """Kinds that nobody has had a last look at go on from run to run, with the time of the last edit."""
+    took = waiting.taking_up("run-0", ended, itself=itself)
+    own = ended.kinds() if itself else frozenset()
+    assert took.unconfirmed == waiting.unconfirmed | ended.unconfirmed | own
+    assert took.rest == "run-0"
+    edits = [at for at in (waiting.source_changed_at, ended.source_changed_at) if at]
+    assert took.source_changed_at == max(edits, default=None)
+    assert (took.everyone, took.accounts, took.urgent) == (waiting.everyone, waiting.accounts, waiting.urgent)
+    assert (took.event_ids, took.initiators, took.cause) == (waiting.event_ids, waiting.initiators, waiting.cause)
 
 
 @given(first=REQUESTS, second=REQUESTS, moment=st.datetimes().map(lambda at: str(as_timestamp(at.isoformat()))))

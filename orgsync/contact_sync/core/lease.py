@@ -126,7 +126,8 @@ class Lease:
         if self.holder and self.holder.run_id == run_id:
             following = self.pending
             if following and rest:
-                following = replace(following, request=replace(following.request, rest=rest))
+                request = following.request.taking_up(rest, self.holder.request, itself=rest == run_id)
+                following = replace(following, request=request)
             return Lease(holder=following, previous=run_id if following else None), following
         if self.previous == run_id:
             return self, self.holder

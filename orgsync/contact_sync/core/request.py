@@ -27,6 +27,7 @@ class Request:
         fresh: a stack's first initial sync asked for it, whose permissions may not be in force yet.
         new_accounts: accounts that may not be ready yet, with the time of the first event about each.
         rest: id of the run that made way; what it has not compared is compared first.
+        unconfirmed: kinds of which that run has not had its last look at the source: what it wrote may be late.
     """
 
     cause: Cause
@@ -41,6 +42,7 @@ class Request:
     fresh: bool = False
     new_accounts: Mapping[str, str] = field(default_factory=dict)
     rest: str | None = None
+    unconfirmed: frozenset[Kind] = frozenset()
 
     # Older ids fall out, at the price of one run too many.
     MAX_EVENT_IDS: ClassVar[int] = 100
@@ -65,6 +67,18 @@ class Request:
         """Return every kind that any account is compared for."""
         return self.everyone.union(*self.accounts.values())
 
+    def taking_up(self, rest: str, before: "Request", *, itself: bool) -> "Request":
+        """Return the same request with what another leaves to it.
+
+        Args:
+            rest: id of the run whose rest this one takes up.
+            before: the request of the run that ended.
+            itself: the rest is that run's own, so that its last look at the source is left as well.
+        """
+        looked = before.unconfirmed | (before.kinds() if itself else frozenset())
+        changed_at = max(filter(None, (self.source_changed_at, before.source_changed_at)), default=None)
+        return replace(self, rest=rest, unconfirmed=self.unconfirmed | looked, source_changed_at=changed_at)
+
     def at(self, moment: str) -> "Request":
         """Return the same request with the moment at which it was made, where its event did not say."""
         if self.triggered_at:
@@ -76,7 +90,9 @@ class Request:
         """Return the same request without the kinds that the configuration does not keep in sync."""
         allowed = frozenset(configured)
         accounts = {account: kinds & allowed for account, kinds in self.accounts.items() if kinds & allowed}
-        return replace(self, everyone=self.everyone & allowed, accounts=accounts)
+        return replace(
+            self, everyone=self.everyone & allowed, accounts=accounts, unconfirmed=self.unconfirmed & allowed
+        )
 
     def bounded(self) -> "Request":
         """Return the same request in a size that the lease can hold: too many single accounts become everyone."""
@@ -112,6 +128,7 @@ class Request:
             fresh=self.fresh or later.fresh,
             new_accounts=first_heard,
             rest=self.rest or later.rest,
+            unconfirmed=self.unconfirmed | later.unconfirmed,
         ).bounded()
 
     def to_json(self) -> dict[str, Any]:
@@ -129,6 +146,7 @@ class Request:
             "fresh": self.fresh,
             "new_accounts": dict(sorted(self.new_accounts.items())),
             "rest": self.rest,
+            "unconfirmed": sorted(self.unconfirmed),
         }
 
     @classmethod
@@ -154,6 +172,7 @@ class Request:
             fresh=document.get("fresh") is True,
             new_accounts={cls.account_id(account): cls._moment(time) for account, time in new_accounts.items()},
             rest=None if document.get("rest") is None else cls.text(document["rest"]),
+            unconfirmed=cls.kinds_of(document.get("unconfirmed", [])),
         )
 
     @staticmethod

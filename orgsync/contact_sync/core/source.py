@@ -114,6 +114,13 @@ class Source:
             if not isinstance(now, SourceUnreadable) and not self._agrees(kind, now)
         )
 
+    def confirmed_by(self, now: "Source", kinds: Iterable[Kind]) -> frozenset[Kind]:
+        """Return the kinds of which a later reading found the same: a contact, or none."""
+        unknown = {*self.flawed, *self.unreadable, *now.flawed, *now.unreadable}
+        return frozenset(
+            kind for kind in kinds if kind not in unknown and self.contacts.get(kind) == now.contacts.get(kind)
+        )
+
     def _agrees(self, kind: Kind, now: Contact | None) -> bool:
         read = self._of({kind: now})
         return (
