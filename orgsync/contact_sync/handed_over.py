@@ -37,7 +37,7 @@ class Rest:
         """Read what is handed over, and the source's kinds of which its run has not had its last look."""
         before = services.states.run(request.rest) if request.rest else None
         if before is None:
-            return cls(request)
+            return cls(replace(request, everyone=request.everyone | request.unconfirmed))
         try:
             batches = [part for part in _not_compared(before, services) if part]
         except BatchUnreadable:
@@ -46,7 +46,8 @@ class Rest:
         kinds = request.unconfirmed - request.everyone
         limiter, changed_at = services.limiter(config), request.source_changed_at
         now = await Source.read(kinds, services.contacts, config, limiter, services.clock, changed_at)
-        same = Source.seen_by(before, kinds).confirmed_by(now, kinds)
+        # Its header says what it deleted; a kind that only lacks there may be one that a damaged header lost.
+        same = Source.seen_by(before, before.deletions).confirmed_by(now, kinds)
         confirmed = {kind: contact for kind, contact in now.contacts.items() if kind in same}
         return cls(
             replace(request, everyone=request.everyone | (kinds - same)), batches, before.new_accounts, confirmed

@@ -1,6 +1,7 @@
 """The last look at the source: what a run did not see of an edit is another run's, and that one's look is the last."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -97,6 +98,41 @@ def test_a_last_look_joins_the_request_that_waits(world: World) -> None:
     assert follow(world) == [waiting]
     assert world.differing(["security"]) == []
     assert ("200000000001", "primary") in world.ends(waiting)
+
+
+@pytest.mark.parametrize("shows", ["before its plan", "after its plan", "never"])
+@pytest.mark.parametrize("damage", [{}, {"source": {"security": {}}}, {"source": 7, "batches": 0}])
+@pytest.mark.parametrize("seed", [43, None])
+def test_a_run_that_makes_way_hands_over_its_last_look(
+    world: World, shows: str, damage: dict[str, Any], seed: int | None
+) -> None:
+    """Its edit shows after it has written an older value everywhere: the run after it writes the new one.
+
+    Where its header does not say what it wrote, that kind is compared. A source that rests costs no comparison.
+    """
+    world.configure(on_source_delete="propagate")
+    world.start("run-1", own_event("Operator", kinds=["security"]))
+    waiting = world.start("run-2", sample_event("source-deleted"))["into"]
+    world.work("run-1")
+    assert world.states.update_lease(lambda lease: lease.preempt("run-1"))
+    world.report("run-1")
+    world.states.edit("run-1", "run", **damage)
+
+    def show() -> None:
+        world.edit("security", edited(seed) if seed else None)
+
+    if shows == "before its plan":
+        show()
+    world.plan(waiting)
+    compared = {kind for kinds in world.targets(waiting).values() for kind in kinds}
+    assert ("security" in compared) == (shows == "before its plan" or bool(damage))
+    world.work(waiting)
+    if shows == "after its plan":
+        show()
+    world.report(waiting)
+    follow(world)
+    assert world.differing(["security", "billing"]) == []
+    assert world.holder() is None
 
 
 @pytest.mark.parametrize("after", [False, True])

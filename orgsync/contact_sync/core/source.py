@@ -115,11 +115,10 @@ class Source:
         )
 
     def confirmed_by(self, now: "Source", kinds: Iterable[Kind]) -> frozenset[Kind]:
-        """Return the kinds of which a later reading found the same: a contact, or none."""
-        unknown = {*self.flawed, *self.unreadable, *now.flawed, *now.unreadable}
-        return frozenset(
-            kind for kind in kinds if kind not in unknown and self.contacts.get(kind) == now.contacts.get(kind)
-        )
+        """Return the kinds of which both readings say the same: one contact, or that there is none."""
+        both = self.contacts.keys() & now.contacts.keys()
+        same = {kind for kind in both if self.contacts[kind] == now.contacts[kind]}
+        return frozenset(kinds) & (same | (self.missing & now.missing))
 
     def _agrees(self, kind: Kind, now: Contact | None) -> bool:
         read = self._of({kind: now})
