@@ -5,6 +5,8 @@ many invocations, and puts the end of an exception into CloudFormation's reason:
 name codes and places, never a contact's values.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import islice
@@ -14,11 +16,11 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from crhelper import CfnResource
 
-from orgsync.contact_sync.answering_run import answering_run, refusal
+from orgsync.contact_sync.answering_run import answering_receipts, answering_run, answering_runs, refusal
 from orgsync.contact_sync.config import ContactSyncConfig, parse, starts_run
 from orgsync.contact_sync.core.errors import ConfigurationUnreadable, InitialSyncFailed, Paused
 from orgsync.contact_sync.core.notification import Notification
-from orgsync.contact_sync.core.outcome import RunSummary
+from orgsync.contact_sync.core.outcome import RunSummary, classify
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.names import FailOn, InitialSyncStatus, Metric, OwnEvent
 from orgsync.contact_sync.services import Services
@@ -197,14 +199,17 @@ def progress(properties: Properties, data: dict[str, str], services: Services) -
     if properties.get("Wait") == "start":
         return {"Status": InitialSyncStatus.STARTED}
     fail_on = FailOn(properties.get("FailOn", FailOn.FAILED))
-    run_id, run = answering_run(data["RunId"], services.states)
+    run_id, runs = answering_runs(data["RunId"], services.states)
+    run = runs[-1] if runs and runs[-1].run_id == run_id else None
     if run is None or not run.closed:
         if run is None and (refused := _refused(run_id, fail_on, services)):
             return refused
         waited = services.clock.now() - datetime.fromisoformat(data["Started"])
         return {"Status": InitialSyncStatus.HANDED_OVER} if waited > _PATIENCE else None
+    if len(runs) > 1:
+        run = _together(runs, services)
     if _fails(run, fail_on):
-        raise InitialSyncFailed(_reason(run, services))
+        raise InitialSyncFailed(_reason(run, runs, services))
     return _answers(run)
 
 
@@ -220,6 +225,20 @@ def _refused(run_id: str, fail_on: FailOn, services: Services) -> dict[str, str]
     raise InitialSyncFailed(f"{reason}. {error_class(reason).remedy}")
 
 
+def _together(runs: Sequence[Run], services: Services) -> Run:
+    """Return the header of the last of several runs that answer one after the other, with the outcome of them all."""
+    last = runs[-1]
+    summary = RunSummary.of(answering_receipts(runs, services.states), everyone=any(run.everyone for run in runs))
+    outcome = classify(summary, last.error, services.configs.at(last.config_version))
+    return replace(
+        last,
+        status=RunStatus(outcome.status),
+        scenario=outcome.scenario,
+        severity=outcome.severity_name,
+        counts=summary.counts(),
+    )
+
+
 def _fails(run: Run, fail_on: FailOn) -> bool:
     if fail_on is FailOn.NEVER:
         return False
@@ -228,7 +247,7 @@ def _fails(run: Run, fail_on: FailOn) -> bool:
     return run.severity in {FailOn.HIGH: ("high",), FailOn.MEDIUM: ("high", "medium")}[fail_on]
 
 
-def _reason(run: Run, services: Services) -> str:
+def _reason(run: Run, runs: Sequence[Run], services: Services) -> str:
     """Return the reason, short enough for what crhelper keeps of an exception."""
-    summary = RunSummary.of(services.states.receipts(run.run_id), everyone=run.everyone)
+    summary = RunSummary.of(answering_receipts(runs, services.states), everyone=any(one.everyone for one in runs))
     return Notification.reason(run, summary, services.environment)

@@ -73,7 +73,7 @@ def plan(
             raise  # another plan of this run goes on; whoever waits for this one asks again
         if known.closed:
             # Closed as dead while this plan still lived, and perhaps before this plan took the lease.
-            release_lease(run_id, services)
+            release_lease(run_id, services, known.rest_for_next)
         return _planned(known, services)
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from orgsync.cli.document import print_document
 from orgsync.cli.errors import UsageError
 from orgsync.cli.stack import DeployedStack, find
-from orgsync.contact_sync.answering_run import answering_run, refusal
+from orgsync.contact_sync.answering_run import answering_receipts, answering_run, answering_runs, refusal
 from orgsync.contact_sync.core.errors import ConfigurationUnreadable
 from orgsync.contact_sync.core.notification import Notification
 from orgsync.contact_sync.core.outcome import RunSummary
@@ -63,8 +63,8 @@ def sync(accounts: tuple[str, ...], kinds: tuple[str, ...], wait: bool, stack: s
         else:
             click.echo(f"asked for: orgsync status {run_id} --stack {found.name}")
         return
-    run = _wait_for(run_id, found)
-    receipts = list(found.states.receipts(run.run_id))
+    runs = _wait_for(run_id, found)
+    run, receipts = runs[-1], list(answering_receipts(runs, found.states))
     _show(run, receipts, found, as_json)
     # A run that answers others too may have failed elsewhere.
     asked = [one for one in receipts if one.account in (accounts or (one.account,)) and one.kind in (kinds or KINDS)]
@@ -111,17 +111,18 @@ def status(run_id: str | None, stack: str | None, as_json: bool) -> None:
     console().print(rows if runs else f"No run in the last {DAYS} days.")
 
 
-def _wait_for(run_id: str, stack: DeployedStack) -> Run:
-    """The run that answers ours, when it has ended; progress goes to stderr."""
+def _wait_for(run_id: str, stack: DeployedStack) -> list[Run]:
+    """The runs that answer ours, when the last of them has ended; progress goes to stderr."""
     with Console(stderr=True).status("waiting for the run"):
         while True:
-            answering, run = answering_run(run_id, stack.states)
-            if run and run.closed:
-                return run
-            if run is None and (code := refusal(answering, stack.executions)):
+            answering, runs = answering_runs(run_id, stack.states)
+            begun = bool(runs) and runs[-1].run_id == answering
+            if begun and runs[-1].closed:
+                return runs
+            if not begun and (code := refusal(answering, stack.executions)):
                 # Its header may have been written between the two looks.
-                answering, run = answering_run(run_id, stack.states)
-                if run is None:
+                again, runs = answering_runs(run_id, stack.states)
+                if again == answering and (not runs or runs[-1].run_id != answering):
                     raise click.ClickException(_meaning(code))
             time.sleep(LOOK_SECONDS)
 

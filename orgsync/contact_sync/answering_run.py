@@ -1,6 +1,9 @@
-"""The run that answers a request: its own, or the one that the request was merged into."""
+"""The run that answers a request: its own, or the one it was merged into, and those that took up a rest."""
 
-from orgsync.contact_sync.core.errors import SystemFailure
+from collections.abc import Iterator, Sequence
+
+from orgsync.contact_sync.core.errors import HandedOver, SystemFailure
+from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.stores import Executions, StateStore
 
@@ -22,6 +25,34 @@ def answering_run(run_id: str, states: StateStore) -> tuple[str, Run | None]:
         followed.add(run_id)
         run = states.run(run_id)
     return run_id, run
+
+
+def answering_runs(run_id: str, states: StateStore) -> tuple[str, list[Run]]:
+    """Return the runs that answer a request one after the other, and the id of the last.
+
+    A run that made way answers together with the one that took up its rest. The last may be without a header yet.
+    """
+    run_id, run = answering_run(run_id, states)
+    runs: list[Run] = []
+    while run and run.run_id not in {one.run_id for one in runs}:
+        runs.append(run)
+        if not (run.preempted and run.into):
+            break
+        run_id, run = answering_run(run.into, states)
+    return run_id, runs
+
+
+def answering_receipts(runs: Sequence[Run], states: StateStore) -> Iterator[Receipt]:
+    """Yield the receipts that count of runs that answer together: of each account and kind the last run's."""
+    later: set[tuple[str, str]] = set()
+    for run in reversed(runs):
+        for receipt in states.receipts(run.run_id):
+            pair = receipt.account, str(receipt.kind)
+            if pair in later or (run is not runs[-1] and receipt.error == HandedOver.__name__):
+                continue
+            if len(runs) > 1:
+                later.add(pair)
+            yield receipt
 
 
 def refusal(run_id: str, executions: Executions) -> str | None:

@@ -111,9 +111,11 @@ def _close(run: Run, died: str | None, services: Services) -> Run:
         asyncio.run(services.clock.sleep(_GRACE))
         missing = list(_missing_receipts(run, services, []))
     if run.preempted:
-        # What waits must not wait for thousands of receipts of what was not compared.
-        run = services.states.save_run(run)
-        release_lease(run.run_id, services, run.rest_for_next)
+        # What waits must not wait for thousands of receipts of what was not compared. A second worker, whose caller has
+        # given up, records no intent any more once the run is stopped.
+        if run.status is RunStatus.IN_PROGRESS:
+            run = services.states.save_run(replace(run, status=RunStatus.STOPPED))
+        run = replace(run, into=release_lease(run.run_id, services, run.rest_for_next) or run.into)
     if lost and not run.error:
         run = replace(run, error=BatchUnreadable.__name__, detail=", ".join(lost)[:_LONGEST_DETAIL])
     services.states.save_receipts(missing, run.run_id)

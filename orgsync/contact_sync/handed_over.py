@@ -7,7 +7,7 @@ from functools import cached_property
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import BatchUnreadable, HandedOver
+from orgsync.contact_sync.core.errors import BatchUnreadable, HandedOver, HeaderUnreadable
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run
 from orgsync.contact_sync.core.source import Source
@@ -39,6 +39,8 @@ class Rest:
         if before is None:
             return cls(replace(request, everyone=request.everyone | request.unconfirmed))
         try:
+            if before.error == HeaderUnreadable.__name__:
+                raise BatchUnreadable(before.run_id)
             batches = [part for part in _not_compared(before, services) if part]
         except BatchUnreadable:
             # Nobody knows what was handed over: everything is compared.

@@ -20,15 +20,17 @@ _READ_AGAIN = "source-read-again-"
 """Beginning of the event ids of requests that a run's last look at the source made."""
 
 
-def release_lease(run_id: str, services: Services, rest: str | None = None) -> None:
-    """Free the lease, and start the run that waited for it.
+def release_lease(run_id: str, services: Services, rest: str | None = None) -> str | None:
+    """Free the lease, and start the run that waited for it; return that run's id.
 
     Args:
         rest: id of the run whose rest that one takes up.
     """
     waiting = services.states.update_lease(lambda lease: lease.release(run_id, rest))
-    if waiting:
-        start_run(waiting, services)
+    if waiting is None:
+        return None
+    start_run(waiting, services)
+    return waiting.run_id
 
 
 def start_run(run: LeasedRun, services: Services) -> None:

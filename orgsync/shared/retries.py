@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from orgsync.shared.breaker import CallWithheld, CircuitBreakers
 from orgsync.shared.clock import Clock
-from orgsync.shared.errors import AccessDenied, NetworkFailed, Temporary, Throttled
+from orgsync.shared.errors import AccessDenied, NetworkFailed, OrgsyncError, Temporary, Throttled
 from orgsync.shared.rate_limiter import RateLimiter
 
 _log = logging.getLogger(__name__)
@@ -21,6 +21,11 @@ _ASK_AGAIN = 10.0
 
 async def _prepare_nothing() -> None:
     """Prepare nothing before a call is sent."""
+
+
+def _is_unsent(error: Exception) -> bool:
+    """Return whether a call was kept back on purpose: that says nothing of AWS."""
+    return isinstance(error, OrgsyncError) and error.skips
 
 
 class RetryingCaller:
@@ -97,7 +102,7 @@ class RetryingCaller:
                 try:
                     answer = await self._send(operation, perform, prepare)
                 except Exception as failure:
-                    if failure is self._unprepared:
+                    if failure is self._unprepared or _is_unsent(failure):
                         raise
                     error = failure
                 if remaining := self._fresh(error):
@@ -142,7 +147,7 @@ class RetryingCaller:
                 if self._limiter.silence(operation) >= self.patience:
                     raise
             except Exception as error:
-                if error is not self._unprepared and not isinstance(error, NetworkFailed):
+                if error is not self._unprepared and not isinstance(error, NetworkFailed) and not _is_unsent(error):
                     self._limiter.answered(operation, sent)
                 raise
             else:

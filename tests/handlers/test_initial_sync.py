@@ -20,6 +20,7 @@ from orgsync.handlers.contact_sync.plan import plan
 from orgsync.shared.configuration import ConfigurationRefused
 from orgsync.shared.errors import StoreFailed, error_class
 from tests.invocation import FunctionContext
+from tests.sample_events import sample_event
 from tests.world import MakeWorld, World
 
 STACK = "arn:aws:cloudformation:us-east-1:100000000001:stack/orgsync/1"
@@ -334,6 +335,32 @@ def test_a_failed_run_fails_the_deployment_with_its_remedy(world: World, error: 
     assert len(reason) <= 240
     assert reason.startswith(error)
     assert error_class(error).remedy in reason.replace(" --stack test`", "`")
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_an_initial_sync_that_makes_way_ends_with_the_run_that_takes_up_its_rest(world: World, refused: bool) -> None:
+    """CloudFormation waits for what was left, and hears what came of all of it."""
+    event = request(world)
+    data = begin(event, world.services)
+    run_id = data["RunId"]
+    world.plan(run_id, world.executions.events()[run_id])
+    waiting = world.start("edit", sample_event("source-deleted"))["into"]
+    assert world.states.update_lease(lambda lease: lease.preempt(run_id))
+    world.report(run_id)
+    assert poll(world, event, data) is None
+    if refused:
+        world.refuse("*", "*", "AccessDeniedException")
+    world.plan(waiting)
+    world.work(waiting)
+    world.report(waiting)
+    if refused:
+        with pytest.raises(InitialSyncFailed, match="AccessDenied"):
+            poll(world, event, data)
+        return
+    found = poll(world, event, data)
+    assert found
+    assert (found["Status"], found["RunId"], found["Skipped"]) == ("completed", waiting, "0")
+    assert int(found["Succeeded"]) == len(world.ends(waiting))
 
 
 def test_a_run_that_brought_no_account_in_sync_names_the_cause_and_itself(world: World) -> None:

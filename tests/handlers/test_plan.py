@@ -1,5 +1,6 @@
 """Plan: an event becomes a run, is refused, or is answered by another run."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -279,7 +280,9 @@ def test_a_move_of_nobody_known_is_about_everyone(world: World, name: str) -> No
 # --- the rest of a run that made way --------------------------------------------------------
 
 
-def preempted(world: World, batch_size: int, kinds: tuple[str, ...], after: int) -> str:
+def preempted(
+    world: World, batch_size: int, kinds: tuple[str, ...], after: int, before: Callable[[], None] = lambda: None
+) -> str:
     """Let a run make way once so many of its accounts are compared; return the run that waits."""
     world.start("run-1", own_event("Operator", kinds=kinds), batch_size=batch_size)
     world.work("run-1")
@@ -288,6 +291,7 @@ def preempted(world: World, batch_size: int, kinds: tuple[str, ...], after: int)
         if receipt.account in world.members[after:]:
             world.states.forget_receipt("run-1", receipt.account, receipt.kind)
     assert world.states.update_lease(lambda lease: lease.preempt("run-1"))
+    before()
     world.report("run-1")
     return waiting
 
@@ -361,6 +365,56 @@ def test_a_rest_outlives_a_run_that_died_before_it_was_planned(make_world: MakeW
     assert world.holder() == following
     world.plan(following)
     assert set(world.targets(following)) == {"200000000001", *world.members[2:]}
+
+
+def test_a_rest_that_nobody_waits_for_is_kept_for_the_next_run(make_world: MakeWorld) -> None:
+    """The run that should have taken it up died, and none waits: whatever comes next takes it up."""
+    world = make_world(6)
+    world.configure()
+    waiting = preempted(world, 2, ("security",), 2)
+    world.report(waiting, event=world.executions.events()[waiting], error={"Error": "States.Timeout"})
+    assert world.holder() is None
+    world.start("run-9", sample_event("account-created"))
+    assert set(world.targets("run-9")) == {"200000000001", *world.members[2:]}
+    world.work("run-9")
+    world.report("run-9")
+    assert world.lease().left is None
+
+
+def test_who_takes_up_a_rest_works_for_whoever_asked_for_it(make_world: MakeWorld) -> None:
+    """Permissions of a first deployment are as fresh for it, and both who asked are named."""
+    world = make_world(6)
+    world.configure(retry_config={"fresh_permissions": 120})
+    world.start("run-1", own_event("Initial Sync", create=True, initiator="arn:aws:iam::1:user/ann"))
+    waiting = world.start("run-2", sample_event("source-deleted"))["into"]
+    world.work("run-1")
+    assert world.states.update_lease(lambda lease: lease.preempt("run-1"))
+    world.report("run-1")
+    world.plan(waiting)
+    assert world.header(waiting).fresh_until
+    assert "arn:aws:iam::1:user/ann" in world.header(waiting).initiators
+    assert world.header("run-1").into == waiting
+
+
+def test_a_run_that_made_way_is_stopped_before_the_next_begins(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second worker of it, whose caller has given up, records no intent once the lease is another run's."""
+    world = make_world(6)
+    world.configure()
+    seen: list[RunStatus] = []
+    start = world.executions.start
+
+    def starting(run_id: str, event: dict[str, Any]) -> None:
+        seen.append(world.header("run-1").status)
+        start(run_id, event)
+
+    def watch() -> None:
+        monkeypatch.setattr(world.executions, "start", starting)
+
+    preempted(world, 2, ("security",), 2, before=watch)
+    assert seen[0] is RunStatus.STOPPED
+    assert world.header("run-1").status is RunStatus.COMPLETED
 
 
 # --- new accounts ---------------------------------------------------------------------------

@@ -179,8 +179,13 @@ class StateTable:
 
     def intents(self, run_id: str, between: tuple[str, str] | None = None) -> dict[tuple[str, Kind], tuple[str, ...]]:
         """See `StateStore.intents`."""
-        notes = ((item["item"].split("#"), item["changed"]) for item in self._by_account(_INTENT, run_id, between))
-        return {(account, Kind(kind)): tuple(fields) for (_, account, kind), fields in notes if kind in set(Kind)}
+        # One that a hand has damaged says that a write was begun, and not of what.
+        notes = ((item["item"].split("#"), item.get("changed")) for item in self._by_account(_INTENT, run_id, between))
+        return {
+            (account, Kind(kind)): tuple(map(str, fields)) if isinstance(fields, list | tuple | set) else ()
+            for (_, account, kind), fields in notes
+            if kind in set(Kind)
+        }
 
     # --- items ---------------------------------------------------------------------------
 

@@ -240,7 +240,7 @@ class NotYet(Skip):
 class HandedOver(Skip):
     """The run made way for a change of the source or the configuration before this was compared."""
 
-    remedy = "Nothing to do: the run that waited takes it up first."
+    remedy = "Nothing to do: the next run takes it up first."
 
 
 class SourceMissing(Skip):

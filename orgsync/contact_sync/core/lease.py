@@ -54,11 +54,13 @@ class Lease:
         previous: id of the run that handed over to `holder`. Kept so that a hand-over
             whose execution was never started (the function died in between) can be
             finished by whoever repeats it.
+        left: what a run left that ended while none waited, as a request; the next run takes it up.
     """
 
     holder: LeasedRun | None = None
     pending: LeasedRun | None = None
     previous: str | None = None
+    left: Request | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON document."""
@@ -66,6 +68,7 @@ class Lease:
             "holder": self.holder.to_json() if self.holder else None,
             "pending": self.pending.to_json() if self.pending else None,
             "previous": self.previous,
+            "left": self.left.to_json() if self.left else None,
         }
 
     @classmethod
@@ -76,6 +79,7 @@ class Lease:
             LeasedRun.from_json(document.get("holder")),
             LeasedRun.from_json(document.get("pending")),
             previous if isinstance(previous, str) else None,
+            _left(document.get("left")),
         )
 
     def acquire(self, run: LeasedRun, next_run_id: str) -> tuple["Lease", LeasedRun]:
@@ -87,6 +91,8 @@ class Lease:
         `next_run_id` when it is the first to wait.
         """
         if self.holder is None:
+            if self.left and self.left.rest:
+                run = replace(run, request=run.request.taking_up(self.left.rest, self.left, itself=False))
             return Lease(holder=run), run
         if self.holder.run_id == run.run_id:
             return self, self.holder
@@ -124,11 +130,21 @@ class Lease:
             rest: id of the run whose rest the waiting one takes up; a reference, because ids fill an item.
         """
         if self.holder and self.holder.run_id == run_id:
-            following = self.pending
+            following, ended = self.pending, self.holder.request
             if following and rest:
-                request = following.request.taking_up(rest, self.holder.request, itself=rest == run_id)
+                request = following.request.taking_up(rest, ended, itself=rest == run_id)
                 following = replace(following, request=request)
-            return Lease(holder=following, previous=run_id if following else None), following
+            if following or not rest:
+                return Lease(holder=following, previous=run_id if following else None), following
+            return Lease(left=ended.taking_up(rest, ended, itself=rest == run_id)), None
         if self.previous == run_id:
             return self, self.holder
         return self, None
+
+
+def _left(document: Any) -> Request | None:
+    """Read what a run left; what cannot be read is left to the schedule."""
+    try:
+        return Request.from_json(document) if document else None
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None

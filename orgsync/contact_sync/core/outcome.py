@@ -167,7 +167,8 @@ class RunSummary:
     def everything_failed(self) -> bool:
         """Return whether every member account failed, of a run over all of them; skipped on purpose is no failure."""
         failed = self.receipts[Status.FAILED] - self.failures[NotAMember.__name__] + self.errors[CircuitOpen.__name__]
-        return self.everyone and failed > 0 and self.receipts[Status.SUCCESS] == 0
+        later = any(self.errors[code] for code in _LATER)
+        return self.everyone and failed > 0 and self.receipts[Status.SUCCESS] == 0 and not later
 
 
 def _ranked(codes: Mapping[str, int]) -> list[str]:

@@ -22,7 +22,6 @@ class Request:
         accounts: account id to the kinds to compare for it besides `everyone`.
         event_ids: ids of the events that it answers, so that a duplicate is recognised.
         source_changed_at: when the last event that it answers said that the source changed; None where none did.
-        initiators: ARNs of everybody who asked for a part of it, in their order; the first `MAX_INITIATORS`.
         urgent: the source or the configuration changed, so a run under way makes way for it.
         fresh: a stack's first initial sync asked for it, whose permissions may not be in force yet.
         new_accounts: accounts that may not be ready yet, with the time of the first event about each.
@@ -77,7 +76,15 @@ class Request:
         """
         looked = before.unconfirmed | (before.kinds() if itself else frozenset())
         changed_at = max(filter(None, (self.source_changed_at, before.source_changed_at)), default=None)
-        return replace(self, rest=rest, unconfirmed=self.unconfirmed | looked, source_changed_at=changed_at)
+        return replace(
+            self,
+            rest=rest,
+            unconfirmed=self.unconfirmed | looked,
+            source_changed_at=changed_at,
+            initiators=(*self.initiators, *before.initiators),
+            # Permissions come into force when they do, whoever asks.
+            fresh=self.fresh or before.fresh,
+        )
 
     def at(self, moment: str) -> "Request":
         """Return the same request with the moment at which it was made, where its event did not say."""

@@ -53,7 +53,7 @@ class Run:
         batches: how many batches there are.
         error: code of what ended the run before or besides its accounts.
         detail: the places that `error` speaks of: ids, kinds and field names.
-        into: for a merged event, the run that answers it.
+        into: for a merged event, the run that answers it; for a run that made way, the one that took up its rest.
         notified: the notification has been published.
         fresh_until: until then permissions may not be in force yet, and a refusal is asked again.
         new_accounts: accounts that may not be ready yet, with the time of the first event about each.
@@ -159,6 +159,10 @@ class Run:
         started = read.pop("started", "")
         started = started if as_timestamp(started) else None
         damaged |= {name for name, value in (("started", started), ("cause", read.get("cause"))) if not value}
+        times = {name: read.get(name) for name in ("triggered_at", "ended", "fresh_until")}
+        damaged |= {name for name, time in times.items() if time is not None and not as_timestamp(time)}
+        if not all(map(as_timestamp, read.get("new_accounts", {}).values())):
+            damaged.add("new_accounts")
         damaged |= {name for name in ("attempt", "batches", "config_version", "revision") if read.get(name, 1) < 0}
         read = {name: value for name, value in read.items() if name not in damaged}
         # A number that is none protects nothing any more: see `StateStore.save_run`.

@@ -23,8 +23,8 @@ from orgsync.shared.errors import CallError
 from orgsync.shared.rate_limiter import RateLimiter
 from orgsync.shared.retries import RetryingCaller
 
-# 429 answers that reading one kind of the source may meet: a member that gives up is one account, the source is all.
-_MAX_THROTTLES = 100
+# Seconds for which reading the source may be throttled: as long as a function's life allows beside `_LONGEST`.
+_PATIENCE = 500
 
 # Seconds between two reads at least, and how often they may differ, whatever the owner says of verification: a
 # deletion rests on both reads, and an edit while they are made is no fault of the source.
@@ -159,7 +159,7 @@ class _Reader:
 
     async def once(self, kind: Kind) -> Contact | SourceUnreadable | None:
         # A caller for each read: its retries are one read's.
-        caller = RetryingCaller(self._limiter, self._clock, self._delays, Counter(), _MAX_THROTTLES)
+        caller = RetryingCaller(self._limiter, self._clock, self._delays, Counter(), _PATIENCE)
         try:
             return await caller.call(Operation.get(kind), lambda: self._contacts.read(None, kind))
         except CallError as error:
