@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -28,6 +29,9 @@ class RunMachine(RuleBasedStateMachine):
     @initialize(excluded=st.integers(0, 2), refused=st.booleans(), planned=st.booleans())
     def begin(self, excluded: int, refused: bool, planned: bool) -> None:
         """Begin an execution, whose plan has not been called, or has answered."""
+        self.patch = pytest.MonkeyPatch()
+        # A step waits for the others' steps: in real time that is as long as the machine likes.
+        self.patch.setattr("orgsync.handlers.contact_sync.process.CONTROL_SECONDS", 3600.0)
         self.world: World = make_world(MEMBERS)
         self.world.configure(excluded_accounts=self.world.members[:excluded])
         if refused:
@@ -174,8 +178,13 @@ class RunMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Let everybody come to the end, and the state machine call what it still would: the run ends, once."""
-        if not hasattr(self, "world"):
-            return
+        if hasattr(self, "world"):
+            try:
+                self._come_to_the_end()
+            finally:
+                self.patch.undo()
+
+    def _come_to_the_end(self) -> None:
         while living := self._living():
             for actor in living:
                 self._advance(actor)
