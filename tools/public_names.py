@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from types import NoneType, SimpleNamespace
@@ -295,7 +296,7 @@ def _rendered(*command: str) -> list[str]:
     """Return the shape of what a command prints of a stack that has one run."""
     configs = SimpleNamespace(current=lambda: (1, ContactSyncConfig()))
     states = SimpleNamespace(
-        run=lambda _id: RUN,
+        run=lambda run_id: replace(RUN, run_id=run_id),
         runs_of=lambda _day: [RUN],
         receipts=lambda _id: RECEIPTS,
     )
