@@ -16,7 +16,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from crhelper import CfnResource
 
-from orgsync.contact_sync.answering_run import answering_receipts, answering_run, answering_runs, refusal
+from orgsync.contact_sync.answering_run import answering_receipts, answering_runs, refusal
 from orgsync.contact_sync.config import ContactSyncConfig, parse, starts_run
 from orgsync.contact_sync.core.errors import ConfigurationUnreadable, InitialSyncFailed, Paused
 from orgsync.contact_sync.core.notification import Notification
@@ -166,8 +166,9 @@ def _last(services: Services) -> dict[str, str]:
     """
     # Headers expire, versions do not: what is not among the newest is not looked for.
     authors = islice(services.configs.authors(), 50)
-    runs = (answering_run(author, services.states)[1] for author in authors)
-    run = next((run for run in runs if run), None)
+    answers = (answering_runs(author, services.states)[0] for author in authors)
+    runs = next((runs for runs in answers if runs), None)
+    run = _together(runs, services) if runs else None
     completed = run is not None and run.status is RunStatus.COMPLETED
     return _answers(run) if run and completed else {**_NOTHING, "Status": InitialSyncStatus.UNCHANGED}
 
@@ -199,17 +200,15 @@ def progress(properties: Properties, data: dict[str, str], services: Services) -
     if properties.get("Wait") == "start":
         return {"Status": InitialSyncStatus.STARTED}
     fail_on = FailOn(properties.get("FailOn", FailOn.FAILED))
-    run_id, runs = answering_runs(data["RunId"], services.states)
-    run = runs[-1] if runs and runs[-1].run_id == run_id else None
-    if run is None or not run.closed:
-        if run is None and (refused := _refused(run_id, fail_on, services)):
+    runs, to_come = answering_runs(data["RunId"], services.states)
+    if to_come or not runs[-1].closed:
+        if to_come and (refused := _refused(to_come, fail_on, services)):
             return refused
         waited = services.clock.now() - datetime.fromisoformat(data["Started"])
         return {"Status": InitialSyncStatus.HANDED_OVER} if waited > _PATIENCE else None
-    if len(runs) > 1:
-        run = _together(runs, services)
+    run = _together(runs, services)
     if _fails(run, fail_on):
-        raise InitialSyncFailed(_reason(run, runs, services))
+        raise InitialSyncFailed(Notification.reason(run, _summary(runs, services), services.environment))
     return _answers(run)
 
 
@@ -226,9 +225,11 @@ def _refused(run_id: str, fail_on: FailOn, services: Services) -> dict[str, str]
 
 
 def _together(runs: Sequence[Run], services: Services) -> Run:
-    """Return the header of the last of several runs that answer one after the other, with the outcome of them all."""
+    """Return the header of the last of the runs that answer one after the other, with the outcome of them all."""
     last = runs[-1]
-    summary = RunSummary.of(answering_receipts(runs, services.states), everyone=any(run.everyone for run in runs))
+    if len(runs) == 1:
+        return last
+    summary = _summary(runs, services)
     outcome = classify(summary, last.error, services.configs.at(last.config_version))
     return replace(
         last,
@@ -247,7 +248,5 @@ def _fails(run: Run, fail_on: FailOn) -> bool:
     return run.severity in {FailOn.HIGH: ("high",), FailOn.MEDIUM: ("high", "medium")}[fail_on]
 
 
-def _reason(run: Run, runs: Sequence[Run], services: Services) -> str:
-    """Return the reason, short enough for what crhelper keeps of an exception."""
-    summary = RunSummary.of(answering_receipts(runs, services.states), everyone=any(one.everyone for one in runs))
-    return Notification.reason(run, summary, services.environment)
+def _summary(runs: Sequence[Run], services: Services) -> RunSummary:
+    return RunSummary.of(answering_receipts(runs, services.states), everyone=any(run.everyone for run in runs))

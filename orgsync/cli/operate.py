@@ -115,15 +115,12 @@ def _wait_for(run_id: str, stack: DeployedStack) -> list[Run]:
     """The runs that answer ours, when the last of them has ended; progress goes to stderr."""
     with Console(stderr=True).status("waiting for the run"):
         while True:
-            answering, runs = answering_runs(run_id, stack.states)
-            begun = bool(runs) and runs[-1].run_id == answering
-            if begun and runs[-1].closed:
+            runs, to_come = answering_runs(run_id, stack.states)
+            if to_come is None and runs[-1].closed:
                 return runs
-            if not begun and (code := refusal(answering, stack.executions)):
-                # Its header may have been written between the two looks.
-                again, runs = answering_runs(run_id, stack.states)
-                if again == answering and (not runs or runs[-1].run_id != answering):
-                    raise click.ClickException(_meaning(code))
+            # Its header may have been written between the two looks.
+            if to_come and (code := refusal(to_come, stack.executions)) and stack.states.run(to_come) is None:
+                raise click.ClickException(_meaning(code))
             time.sleep(LOOK_SECONDS)
 
 

@@ -27,19 +27,23 @@ def answering_run(run_id: str, states: StateStore) -> tuple[str, Run | None]:
     return run_id, run
 
 
-def answering_runs(run_id: str, states: StateStore) -> tuple[str, list[Run]]:
-    """Return the runs that answer a request one after the other, and the id of the last.
+def answering_runs(run_id: str, states: StateStore) -> tuple[list[Run], str | None]:
+    """Return the headers of the runs that answer a request one after the other, and what is still to come.
 
-    A run that made way answers together with the one that took up its rest. The last may be without a header yet.
+    A run that made way answers together with the one that took up its rest.
+
+    Returns:
+        The second is the id of the next run, which has no header yet; None where all have begun.
     """
-    run_id, run = answering_run(run_id, states)
     runs: list[Run] = []
-    while run and run.run_id not in {one.run_id for one in runs}:
+    following: str | None = run_id
+    while following and following not in {one.run_id for one in runs}:
+        following, run = answering_run(following, states)
+        if run is None:
+            return runs, following
         runs.append(run)
-        if not (run.preempted and run.into):
-            break
-        run_id, run = answering_run(run.into, states)
-    return run_id, runs
+        following = run.into if run.preempted else None
+    return runs, None
 
 
 def answering_receipts(runs: Sequence[Run], states: StateStore) -> Iterator[Receipt]:

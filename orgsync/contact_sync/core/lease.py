@@ -24,6 +24,10 @@ class LeasedRun:
     request: Request
     preempted: bool = False
 
+    def taking_up(self, left: "LeasedRun") -> "LeasedRun":
+        """Return the same run with what another leaves to it: see `Request.taking_up`."""
+        return replace(self, request=self.request.taking_up(left.run_id, left.request, itself=left.preempted))
+
     def to_json(self) -> dict[str, Any]:
         """Return a JSON document."""
         return {"run_id": self.run_id, "request": self.request.to_json(), "preempted": self.preempted}
@@ -54,13 +58,14 @@ class Lease:
         previous: id of the run that handed over to `holder`. Kept so that a hand-over
             whose execution was never started (the function died in between) can be
             finished by whoever repeats it.
-        left: what a run left that ended while none waited, as a request; the next run takes it up.
+        left: what no run waited for when it was handed over: the run whose rest it is, with the request of the run
+            that ended. The next run takes it up.
     """
 
     holder: LeasedRun | None = None
     pending: LeasedRun | None = None
     previous: str | None = None
-    left: Request | None = None
+    left: LeasedRun | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON document."""
@@ -79,7 +84,7 @@ class Lease:
             LeasedRun.from_json(document.get("holder")),
             LeasedRun.from_json(document.get("pending")),
             previous if isinstance(previous, str) else None,
-            _left(document.get("left")),
+            LeasedRun.from_json(document.get("left")),
         )
 
     def acquire(self, run: LeasedRun, next_run_id: str) -> tuple["Lease", LeasedRun]:
@@ -91,9 +96,8 @@ class Lease:
         `next_run_id` when it is the first to wait.
         """
         if self.holder is None:
-            if self.left and self.left.rest:
-                run = replace(run, request=run.request.taking_up(self.left.rest, self.left, itself=False))
-            return Lease(holder=run), run
+            granted = run.taking_up(self.left) if self.left else run
+            return Lease(holder=granted), granted
         if self.holder.run_id == run.run_id:
             return self, self.holder
         for answering in (self.holder, self.pending):
@@ -130,21 +134,11 @@ class Lease:
             rest: id of the run whose rest the waiting one takes up; a reference, because ids fill an item.
         """
         if self.holder and self.holder.run_id == run_id:
-            following, ended = self.pending, self.holder.request
-            if following and rest:
-                request = following.request.taking_up(rest, ended, itself=rest == run_id)
-                following = replace(following, request=request)
-            if following or not rest:
-                return Lease(holder=following, previous=run_id if following else None), following
-            return Lease(left=ended.taking_up(rest, ended, itself=rest == run_id)), None
+            left = LeasedRun(rest, self.holder.request, preempted=rest == run_id) if rest else None
+            if self.pending is None:
+                return Lease(left=left), None
+            following = self.pending.taking_up(left) if left else self.pending
+            return Lease(holder=following, previous=run_id), following
         if self.previous == run_id:
             return self, self.holder
         return self, None
-
-
-def _left(document: Any) -> Request | None:
-    """Read what a run left; what cannot be read is left to the schedule."""
-    try:
-        return Request.from_json(document) if document else None
-    except (KeyError, ValueError, TypeError, AttributeError):
-        return None
