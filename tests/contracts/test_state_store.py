@@ -447,6 +447,17 @@ def test_intents_are_found_again_and_are_no_receipts(states: StateStore) -> None
     assert list(states.receipts("run-1")) == [receipt(1)]
 
 
+@pytest.mark.parametrize("changed", [None, 7, "Name", True])
+def test_an_intent_that_a_hand_damaged_says_that_a_write_was_begun(
+    states: StateStore, edit: Edit, changed: object
+) -> None:
+    """It names no field, and keeps no run from being closed."""
+    in_progress(states, "run-1")
+    record(states, 1, {Kind.BILLING: ("Name", "Title")})
+    edit("run-1", "intent#000000000001#billing", changed=changed)
+    assert states.intents("run-1") == {("000000000001", Kind.BILLING): ()}
+
+
 def test_an_intent_says_what_is_to_be_deleted(states: StateStore) -> None:
     """A deletion is stated: it stands in the note of its kind, and in no other."""
     in_progress(states, "run-1")

@@ -291,7 +291,18 @@ def test_an_end_is_never_written_over_an_end(world: World, status: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("batches", "many"), ("counts", 7), ("source", ["x"]), ("started", "x"), ("revision", "x"), ("cause", None)],
+    [
+        ("batches", "many"),
+        ("counts", 7),
+        ("source", ["x"]),
+        ("started", "x"),
+        ("revision", "x"),
+        ("cause", None),
+        ("ended", "yesterday"),
+        ("triggered_at", "soon"),
+        ("fresh_until", "soon"),
+        ("new_accounts", {"200000000001": "x"}),
+    ],
 )
 @pytest.mark.parametrize("died", [False, True])
 def test_a_run_whose_header_was_damaged_is_closed(world: World, name: str, value: Any, died: bool) -> None:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orgsync.contact_sync.core.errors import ContactRefused
+from orgsync.contact_sync.core.errors import ContactRefused, HandedOver
 from orgsync.contact_sync.names import Operation
 from orgsync.sandbox.contact_sync.simulation import VirtualClock, run
+from orgsync.shared.breaker import CircuitBreakers
 from orgsync.shared.errors import AccessDenied, CallError, Conflicted, NetworkFailed, ServiceFailed, Throttled
 from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
 from orgsync.shared.retries import RetryingCaller
@@ -93,6 +94,29 @@ def test_a_permanent_failure_is_not_tried_again(failure: type[CallError]) -> Non
     script = Script(failure)
     answer, retries, _ = call(script)
     assert (type(answer), retries, len(script.at)) == (failure, 0, 1)
+
+
+@pytest.mark.parametrize("kept_back", [1, 4, 5, 30])
+def test_a_call_that_was_kept_back_says_nothing_of_aws(kept_back: int) -> None:
+    """No breaker opens by it, however many accounts it concerns, and no retry is spent; the next call is made."""
+    breakers = CircuitBreakers()
+    clock = VirtualClock()
+
+    async def keep_back() -> str:
+        raise HandedOver("before the write")
+
+    async def main() -> str:
+        limiter = RateLimiter({Operation.PUT_PRIMARY: TokenBucket(*FAST)}, clock)
+        for number in range(kept_back):
+            caller = RetryingCaller(limiter, clock, DELAYS, Counter(), account=f"{number:012d}", breakers=breakers)
+            with pytest.raises(HandedOver):
+                await caller.call(Operation.PUT_PRIMARY, keep_back)
+            assert caller.retries == 0
+        caller = RetryingCaller(limiter, clock, DELAYS, Counter(), account="2" * 12, breakers=breakers)
+        return await caller.call(Operation.PUT_PRIMARY, Script("answer"))
+
+    assert run(main()) == "answer"
+    assert breakers.opened == {}
 
 
 @given(throttles=st.integers(0, 200))

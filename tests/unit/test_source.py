@@ -17,7 +17,7 @@ from orgsync.contact_sync.names import ALTERNATES, Cause, Kind, Operation
 from orgsync.sandbox.contact_sync.simulation import EPOCH, VirtualClock, run
 from orgsync.sandbox.model.organization import MANAGEMENT, make_contact
 from orgsync.shared.clock import timestamp
-from orgsync.shared.errors import AccessDenied, CallError, ServiceFailed
+from orgsync.shared.errors import AccessDenied, CallError, ServiceFailed, Throttled
 from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
 
 Answer = Contact | None | type[CallError]
@@ -215,6 +215,21 @@ def test_no_wait_for_the_source_outlives_a_function(attempts: int, delay: float,
     assert source.reads[Kind.BILLING][-1] - source.reads[Kind.BILLING][0] <= 300.01
     assert source.reads[Kind.BILLING][0] <= 100.01
     assert last.reads[Kind.BILLING][0] <= 300.01
+
+
+@pytest.mark.parametrize(("throttled", "readable"), [(150.0, True), (450.0, True), (700.0, False)])
+def test_a_source_that_is_throttled_for_minutes_is_read(throttled: float, readable: bool) -> None:
+    """A 429 is no failure for as long as a plan can wait for the source."""
+
+    class Busy(ScriptedSource):
+        async def read(self, account: str | None, kind: Kind) -> Contact | None:
+            if VirtualClock().monotonic() < throttled:
+                raise Throttled("the management account")
+            return await super().read(account, kind)
+
+    seen = read(Busy({kind: [contact(kind)] for kind in Kind}), parse({}))
+    assert set(seen.contacts) == (set(Kind) if readable else set())
+    assert set(seen.unreadable) == (set() if readable else set(Kind))
 
 
 def test_an_odd_answer_is_one_kinds_own() -> None:

@@ -204,7 +204,8 @@ class MemoryStateStore:
         for item, text in self._by_account(_INTENT, run_id, between):
             _, account, kind = item.split("#")
             if kind in set(Kind):
-                found[account, Kind(kind)] = tuple(json.loads(text)["changed"])
+                changed = json.loads(text).get("changed")
+                found[account, Kind(kind)] = tuple(map(str, changed)) if isinstance(changed, list) else ()
         return found
 
     def forget_receipt(self, run_id: str, account: str, kind: str) -> None:
