@@ -21,12 +21,12 @@ from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.worker import process_batch
 from orgsync.contact_sync.finalize import CONTROL_SECONDS, STOP_CHECK_SECONDS
-from orgsync.contact_sync.names import Kind, Metric
+from orgsync.contact_sync.names import Kind, Metric, Operation
 from orgsync.contact_sync.services import Services
 from orgsync.shared.aws import LONGEST_CALL
 from orgsync.shared.breaker import CircuitBreakers
 from orgsync.shared.clock import timestamp
-from orgsync.shared.errors import StoreFailed
+from orgsync.shared.errors import StoreFailed, Throttled
 from orgsync.shared.telemetry import entry_point, logger, metrics
 
 _Answer = TypeVar("_Answer")
@@ -130,6 +130,7 @@ class _Life:
         self._intents: dict[tuple[str, Kind], tuple[str, ...]] = dict(intents)
         self._begun: list[Target] = []
         self._brought = False
+        self._began = services.clock.monotonic()
 
     async def work(
         self,
@@ -187,7 +188,8 @@ class _Life:
                 if done or self._brought or not self._begun or self._contacts.begun:
                     return done or self._contacts.begun
                 # The next life would begin with the same accounts and end like this one.
-                await self._emit([receipt for target in self._begun for receipt in self._out_of_time(target)])
+                silent = {one for one in Operation if context.limiter.silence(one) > self._lived() / 2}
+                await self._emit([receipt for target in self._begun for receipt in self._given_up(target, silent)])
             except RunStopped:
                 return True
             return len(self._begun) == len(targets)
@@ -234,8 +236,14 @@ class _Life:
         except TimeoutError as error:
             raise StoreFailed(f"no answer within {CONTROL_SECONDS:.0f} seconds") from error
 
-    def _out_of_time(self, target: Target) -> Iterator[Receipt]:
+    def _lived(self) -> float:
+        return self._services.clock.monotonic() - self._began
+
+    def _given_up(self, target: Target, silent: Collection[Operation]) -> Iterator[Receipt]:
+        """Yield receipts of what took the whole life; where AWS let no call of an operation through, that is why."""
         at = timestamp(self._services.clock.now())
         for kind in target.kinds:
             changed = self._intents.get((target.account, kind), ())
-            yield Receipt(target.account, kind, Status.FAILED, at, changed, OutOfTime.__name__)
+            throttled = not {Operation.get(kind), Operation.put(kind), Operation.LIST_TAGS}.isdisjoint(silent)
+            reason = Throttled if throttled else OutOfTime
+            yield Receipt(target.account, kind, Status.FAILED, at, changed, reason.__name__)

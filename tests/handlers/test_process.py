@@ -17,10 +17,12 @@ from orgsync.contact_sync.core.errors import SystemFailure
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.worker import process_batch
 from orgsync.handlers.contact_sync.process import process
-from orgsync.sandbox.model.organization import KINDS
+from orgsync.sandbox.model.account import ApiError
+from orgsync.sandbox.model.organization import KINDS, make
 from orgsync.shared.errors import ServiceFailed, StoreFailed
 from tests.actors import Actor
-from tests.world import MakeWorld, World, make_world
+from tests.timed import TimedWorld
+from tests.world import MakeWorld, World, make_world, schedule
 
 
 def batch(
@@ -383,6 +385,27 @@ def test_a_life_without_receipts_ends_what_it_held(members: int, hanging: set[in
             assert bool(receipt.changed) is write
     answer = world.report()
     assert answer["counts"]["failed"] >= len(stuck) * len(KINDS)
+
+
+@pytest.mark.parametrize("kinds", [["security"], ["billing", "security"], ["primary"]])
+@pytest.mark.parametrize("until", [895.0, 2000.0])
+def test_a_life_in_which_all_calls_are_throttled_says_so(
+    monkeypatch: pytest.MonkeyPatch, kinds: list[str], until: float
+) -> None:
+    """Where every kind needs an operation of which AWS lets no call through, people look for what eats the quota."""
+    world = TimedWorld(make(3, 150), monkeypatch)
+    world.services.configs.write({"contact_types": kinds}, at=world.now(), by="test")
+
+    def throttle(operation: str, account: str) -> ApiError | None:
+        busy = operation.startswith("Get") and account != world.management and world.timeline.seconds() < until
+        return ApiError("TooManyRequestsException", "slow down") if busy else None
+
+    monkeypatch.setattr(world, "refuses", throttle)
+    world.start("pass", schedule(), world.now())
+    world.live("pass")
+    ends = world.ends("pass")
+    assert set(ends) == {(account, kind) for account in world.members for kind in kinds}
+    assert set(ends.values()) == {("failed", "Throttled")}
 
 
 # --- the control path -------------------------------------------------------------------------
