@@ -11,7 +11,7 @@ from orgsync.components.shared.service_role import service_role
 from orgsync.components.shared.stack_context import StackContext
 from orgsync.contact_sync.names import FunctionName, OrganizationCall, OwnEvent, PlanResult
 from orgsync.shared.configuration import canonical_json
-from orgsync.shared.errors import CallError, Temporary, Throttled
+from orgsync.shared.errors import Temporary, Throttled
 
 _TASK_SECONDS = FunctionName.longest_life() + 60
 """A task whose function never answered: Lambda has ended it by then."""
@@ -40,15 +40,19 @@ _RETRY: list[dict[str, Any]] = [
 ]
 
 
-_NO_ANSWER: list[type[CallError]] = [Throttled, *Temporary.__subclasses__()]
-_RETRY_PLAN: dict[str, Any] = {
-    "ErrorEquals": [error.__name__ for error in _NO_ANSWER],
-    "IntervalSeconds": 10,
-    "BackoffRate": 2,
-    "MaxDelaySeconds": 60,
-    "MaxAttempts": 12,
-}
-"""Retries of a plan to which AWS Organizations gave no answer: ten minutes, besides botocore's own patience."""
+_FAILED: list[type[Temporary]] = Temporary.__subclasses__()
+_RETRY_PLAN: list[dict[str, Any]] = [
+    {
+        "ErrorEquals": [error.__name__ for error in _FAILED],
+        "IntervalSeconds": 10,
+        "BackoffRate": 2,
+        "MaxDelaySeconds": 60,
+        "MaxAttempts": 12,
+    },
+    {"ErrorEquals": [Throttled.__name__], "IntervalSeconds": 10, "MaxAttempts": 1},
+]
+"""Retries of a plan to which AWS Organizations gave no answer, for some ten minutes. The lease is held meanwhile, and a
+plan that is throttled has waited ten minutes itself each time."""
 
 _AGAIN_SECONDS = 60
 """Seconds between two runs for accounts that are not ready yet."""
@@ -96,10 +100,14 @@ def definition(context: StackContext, settle: int = 120) -> dict[str, Any]:
             "Wait For Accounts": {"Type": "Wait", "Seconds": _AGAIN_SECONDS, "Next": "Plan"},
             "Plan": _invoke(context, FunctionName.PLAN, planning)
             | {
-                "Retry": [_RETRY_PLAN, *_RETRY],
+                "Retry": [*_RETRY_PLAN, *_RETRY],
                 "OutputPath": "$.Payload",
                 "Catch": [
-                    {"ErrorEquals": _RETRY_PLAN["ErrorEquals"], "ResultPath": None, "Next": "Plan Once More"},
+                    {
+                        "ErrorEquals": [error for retrier in _RETRY_PLAN for error in retrier["ErrorEquals"]],
+                        "ResultPath": None,
+                        "Next": "Plan Once More",
+                    },
                     failed,
                 ],
                 "Next": "Choose",

@@ -15,6 +15,7 @@ from orgsync.components.contact_sync.resource_policies import failed_events_poli
 from orgsync.components.shared.resource_policies import queue_policy, topic_policy, trust
 from orgsync.components.shared.stack_context import StackContext
 from orgsync.components.shared.statements import Statement, policy_document
+from orgsync.contact_sync.adapters import organization
 from orgsync.contact_sync.names import FunctionName, PlanResult
 from tests import linting
 from tests.components.program import Declare
@@ -189,16 +190,21 @@ def test_whatever_fails_is_reported(context: StackContext) -> None:
 
 
 def test_an_organization_that_does_not_answer_is_waited_for(context: StackContext) -> None:
-    """Throttled while planning: asked again for many minutes, and then once more by a plan that ends the run."""
+    """A plan without an answer is asked again for many minutes, and then once more by a plan that ends the run.
+
+    One that is throttled has waited ten minutes by itself: other runs wait for the lease meanwhile.
+    """
     states = dict(states_of(state_machine.definition(context)))
-    retrier, catcher = states["Plan"]["Retry"][0], states["Plan"]["Catch"][0]
-    assert retrier["ErrorEquals"] == catcher["ErrorEquals"]
-    assert {"Throttled", "ServiceFailed", "NetworkFailed"} <= set(retrier["ErrorEquals"])
+    (failed, throttled), catcher = states["Plan"]["Retry"][:2], states["Plan"]["Catch"][0]
+    assert {*failed["ErrorEquals"], *throttled["ErrorEquals"]} == set(catcher["ErrorEquals"])
+    assert {"ServiceFailed", "NetworkFailed", "NotInForce"} <= set(failed["ErrorEquals"])
     pauses = [
-        min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** number, retrier["MaxDelaySeconds"])
-        for number in range(retrier["MaxAttempts"])
+        min(failed["IntervalSeconds"] * failed["BackoffRate"] ** number, failed["MaxDelaySeconds"])
+        for number in range(failed["MaxAttempts"])
     ]
     assert 5 * 60 < sum(pauses) < 30 * 60
+    assert throttled["ErrorEquals"] == ["Throttled"]
+    assert (1 + throttled["MaxAttempts"] + 1) * organization._PATIENCE <= 30 * 60
     assert states[catcher["Next"]]["Parameters"]["Payload"]["last"] is True
 
 
