@@ -392,7 +392,7 @@ def test_a_life_without_receipts_ends_what_it_held(members: int, hanging: set[in
 def test_a_life_in_which_all_calls_are_throttled_says_so(
     monkeypatch: pytest.MonkeyPatch, kinds: list[str], until: float
 ) -> None:
-    """Where every kind needs an operation of which AWS lets no call through, people look for what eats the quota."""
+    """People are told to look for what eats the quota, where AWS lets through no call that any kind needs."""
     world = TimedWorld(make(3, 150), monkeypatch)
     world.services.configs.write({"contact_types": kinds}, at=world.now(), by="test")
 
