@@ -15,6 +15,7 @@ from orgsync.sandbox.contact_sync.configuration import STACK_KEY
 from orgsync.sandbox.contact_sync.rehearse import CONTACT_SYNC
 from orgsync.sandbox.engines.inline import InlineEngine
 from orgsync.sandbox.engines.opener import open_engine
+from orgsync.sandbox.engines.protocol import DeployFailed
 from orgsync.sandbox.model.organization import make
 
 ROOT = Path(__file__).parents[2]
@@ -97,10 +98,14 @@ def exercise(cloud: Cloud, engine: InlineEngine) -> None:
     units = organizations.list_organizational_units_for_parent(ParentId=root)["OrganizationalUnits"]
     own = next(unit["Id"] for unit in units if unit["Name"] == "Own")
 
-    # While its plan dies the run has no header, so the deployment asks what became of the execution.
-    cloud.faults.add({"function": "plan", "crash": "before", "times": 2})
     config = {**CONFIG, "excluded_units": ["/Own/Contacts", own]}
     engine.up("dev", config)
+    # Whoever could write a header dies, so the deployment asks what became of the execution.
+    cloud.faults.add({"function": "plan", "crash": "before", "times": 3})
+    cloud.faults.add({"function": "report", "crash": "before", "times": 6})
+    with pytest.raises(DeployFailed, match="SystemFailure"):
+        engine.up("dev", {**config, "excluded_tags": {"contacts": ["own", "theirs"]}})
+    cloud.faults.clear()
     # Of an update it is asked whether it undoes another.
     engine.up("dev", {**config, "excluded_tags": {"contacts": ["own", "theirs"]}})
     cloud.create_account("one more")
