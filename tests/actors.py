@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from orgsync.contact_sync.finalize import STOP_CHECK_SECONDS
+from orgsync.contact_sync.core.bounds import WorkerBounds
 from orgsync.contact_sync.services import Services
 from tests.world import World
 
@@ -160,7 +160,7 @@ class _Clock:
 
     async def sleep(self, seconds: float) -> None:
         """See `Clock.sleep`."""
-        if seconds == STOP_CHECK_SECONDS:
+        if seconds == WorkerBounds.LOOK:
             await asyncio.Event().wait()
-        elif seconds > STOP_CHECK_SECONDS:
+        elif seconds > WorkerBounds.LOOK:
             self._actor.step("clock.sleep")

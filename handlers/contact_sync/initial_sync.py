@@ -18,7 +18,7 @@ from crhelper import CfnResource
 
 from orgsync.contact_sync.answering_run import answering_receipts, answering_runs, refusal
 from orgsync.contact_sync.config import ContactSyncConfig, parse, starts_run
-from orgsync.contact_sync.core.errors import ConfigurationUnreadable, InitialSyncFailed, Paused
+from orgsync.contact_sync.core.errors import ConfigurationUnreadable, InitialSyncFailed, RefusalReason
 from orgsync.contact_sync.core.notification import Notification
 from orgsync.contact_sync.core.outcome import RunSummary, classify
 from orgsync.contact_sync.core.run import Run, RunStatus
@@ -217,7 +217,7 @@ def _refused(run_id: str, fail_on: FailOn, services: Services) -> dict[str, str]
     reason = refusal(run_id, services.executions)
     if reason is None:
         return None
-    if reason == Paused.__name__:
+    if reason == RefusalReason.PAUSED:
         return {"Status": InitialSyncStatus.PAUSED}
     if fail_on is FailOn.NEVER:
         return {"Status": str(RunStatus.FAILED), "Error": reason}

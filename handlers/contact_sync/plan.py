@@ -12,13 +12,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.errors import (
-    ConfigurationUnreadable,
-    KindNotConfigured,
-    NoAccount,
     OrganizationUnreadable,
-    Paused,
     Refusal,
-    RevisionLost,
+    RefusalReason,
+    RunConflict,
     RunError,
 )
 from orgsync.contact_sync.core.lease import LeasedRun
@@ -67,7 +64,7 @@ def plan(
     metrics.add_metric(Metric.TRIGGERS, MetricUnit.Count, 1)
     try:
         return _plan(run_id, started, event, services, batch_size, last)
-    except RevisionLost:
+    except RunConflict:
         known = services.states.run(run_id)
         if known is None or not _decided(known):
             raise  # another plan of this run goes on; whoever waits for this one asks again
@@ -147,27 +144,25 @@ def _plan(run_id: str, started: str, event: Any, services: Services, batch_size:
     return _planned(run, services)
 
 
-def _configuration(
-    known: Run | None, services: Services
-) -> tuple[int, ContactSyncConfig, ConfigurationUnreadable | None]:
+def _configuration(known: Run | None, services: Services) -> tuple[int, ContactSyncConfig, RunError | None]:
     """Return the version that a run keeps to its end. An unreadable one is no refusal: its run must fail loudly."""
     try:
         if known and known.config_version:
             return known.config_version, services.configs.at(known.config_version), None
         return *services.configs.current(), None
-    except ConfigurationUnreadable as error:
+    except RunError as error:
         return 0, ContactSyncConfig(), error
 
 
 def _configured(request: Request, config: ContactSyncConfig, event: Any) -> Request:
     if config.paused:
-        raise Paused("by configuration")
+        raise Refusal(RefusalReason.PAUSED, "by configuration")
     call = event["detail"].get("eventName")
     if request.cause is Cause.ACCOUNT_CHANGED and call in _UNIT_CALLS and not config.excluded_units:
-        raise NoAccount("a unit changed, and none is excluded")
+        raise Refusal(RefusalReason.NO_ACCOUNT, "a unit changed, and none is excluded")
     wanted = request.only(config.contact_types)
     if not wanted.kinds() and not wanted.rest:
-        raise KindNotConfigured(", ".join(sorted(request.kinds())))
+        raise Refusal(RefusalReason.KIND_NOT_CONFIGURED, ", ".join(sorted(request.kinds())))
     return wanted
 
 

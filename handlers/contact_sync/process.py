@@ -15,12 +15,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.account_sync import SyncContext
 from orgsync.contact_sync.core.accounts import Target
-from orgsync.contact_sync.core.errors import OutOfTime, RunStopped, SystemFailure
+from orgsync.contact_sync.core.bounds import WorkerBounds
+from orgsync.contact_sync.core.errors import RunConflict, SyncReason
 from orgsync.contact_sync.core.handover import UntilHandover
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.worker import process_batch
-from orgsync.contact_sync.finalize import CONTROL_SECONDS, STOP_CHECK_SECONDS
 from orgsync.contact_sync.names import Kind, Metric, Operation
 from orgsync.contact_sync.services import Services
 from orgsync.shared.aws import LONGEST_CALL
@@ -68,14 +68,14 @@ def process(
         in again. Each life that began an account brings receipts, so that the batch comes to its end.
 
     Raises:
-        SystemFailure: the run is not planned. Its plan may be writing the header at this moment, so this is no answer:
+        RunConflict: the run is not planned. Its plan may be writing the header at this moment, so this is no answer:
             asked again the batch is done, and asked in vain its accounts end as `WorkerDied`.
     """
     run = services.states.run(run_id)
     if run is None or run.status is not RunStatus.IN_PROGRESS or run.error or services.states.lease().made_way(run_id):
         return {"done": True}
     if not run.planned:
-        raise SystemFailure("the run is not planned")
+        raise RunConflict("the run is not planned")
     config = services.configs.at(run.config_version)
     targets = services.bucket.batch(run_id, batch, run.attempt)
     accounts = sorted(target.account for target in targets)
@@ -190,7 +190,7 @@ class _Life:
                 # The next life would begin with the same accounts and end like this one.
                 silent = {one for one in Operation if context.limiter.silence(one) > self._lived() / 2}
                 await self._emit([receipt for target in self._begun for receipt in self._given_up(target, silent)])
-            except RunStopped:
+            except RunConflict:
                 return True
             return len(self._begun) == len(targets)
 
@@ -220,7 +220,7 @@ class _Life:
             if self._compared and await self._answered(states.update_lease, lambda lease: lease.preempt(run_id)):
                 self._contacts.begun = True
                 return
-            await self._services.clock.sleep(STOP_CHECK_SECONDS)
+            await self._services.clock.sleep(WorkerBounds.LOOK)
 
     async def _answered(self, ask: Callable[..., _Answer], *arguments: object) -> _Answer:
         """Ask in a thread of the control path.
@@ -231,10 +231,10 @@ class _Life:
         asked = asyncio.get_running_loop().run_in_executor(self._control, ask, *arguments)
         try:
             # Not `wait_for`: until Python 3.12 it swallows a cancellation that meets the answer.
-            async with asyncio.timeout(CONTROL_SECONDS):
+            async with asyncio.timeout(WorkerBounds.ANSWER):
                 return await asked
         except TimeoutError as error:
-            raise StoreFailed(f"no answer within {CONTROL_SECONDS:.0f} seconds") from error
+            raise StoreFailed(f"no answer within {WorkerBounds.ANSWER:.0f} seconds") from error
 
     def _lived(self) -> float:
         return self._services.clock.monotonic() - self._began
@@ -245,5 +245,5 @@ class _Life:
         for kind in target.kinds:
             changed = self._intents.get((target.account, kind), ())
             throttled = not {Operation.get(kind), Operation.put(kind), Operation.LIST_TAGS}.isdisjoint(silent)
-            reason = Throttled if throttled else OutOfTime
-            yield Receipt(target.account, kind, Status.FAILED, at, changed, reason.__name__)
+            reason = Throttled.__name__ if throttled else SyncReason.OUT_OF_TIME
+            yield Receipt(target.account, kind, Status.FAILED, at, changed, reason)

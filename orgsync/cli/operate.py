@@ -20,7 +20,7 @@ from orgsync.contact_sync.core.outcome import RunSummary
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.names import Kind, OwnEvent
-from orgsync.shared.errors import error_class
+from orgsync.shared.errors import explain
 
 LOOK_SECONDS = 2.0
 DAYS = 7
@@ -125,7 +125,7 @@ def _wait_for(run_id: str, stack: DeployedStack) -> list[Run]:
 
 
 def _meaning(code: str) -> str:
-    return f"{code}: {error_class(code).meaning()} {error_class(code).remedy}"
+    return f"{code}: {explain(code).meaning} {explain(code).remedy}"
 
 
 def _document(run: Run) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def _show(run: Run, receipts: list[Receipt], stack: DeployedStack, as_json: bool
     if rows.row_count:
         out.print(rows)
     for code in codes:
-        out.print(f"{code}: {error_class(code).meaning()}\n  {error_class(code).remedy}")
+        out.print(f"{code}: {explain(code).meaning}\n  {explain(code).remedy}")
     if run.error and run.detail:
         out.print(f"Named by the run: {run.detail}")
 

@@ -13,7 +13,7 @@ from orgsync.contact_sync.adapters.account_contacts import AccountContacts
 from orgsync.contact_sync.adapters.organization import OrganizationsApi
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.account_sync import SyncContext
-from orgsync.contact_sync.core.errors import KindNotConfigured
+from orgsync.contact_sync.core.errors import Refusal, RefusalReason
 from orgsync.contact_sync.core.notification import Notification
 from orgsync.contact_sync.core.outcome import RunSummary
 from orgsync.contact_sync.core.protocols import Contacts, Organization
@@ -24,7 +24,7 @@ from orgsync.contact_sync.core.worker import process_batch
 from orgsync.contact_sync.names import Cause, Kind
 from orgsync.contact_sync.services import rate_limiter
 from orgsync.shared.clock import Clock, WallClock, timestamp
-from orgsync.shared.errors import error_class
+from orgsync.shared.errors import explain
 from orgsync.shared.rate_limiter import RateLimiter
 
 
@@ -49,7 +49,7 @@ def plan(accounts: tuple[str, ...], kinds: tuple[str, ...], stack: str | None, a
     asked = Request(Cause.OPERATOR, None, None, everyone, dict.fromkeys(accounts, wanted))
     request = asked.only(config.contact_types)
     if not request.kinds():
-        raise KindNotConfigured(", ".join(sorted(wanted)))
+        raise Refusal(RefusalReason.KIND_NOT_CONFIGURED, ", ".join(sorted(wanted)))
     receipts = asyncio.run(dry_run(found.management, request, config))
     summary = RunSummary.of(receipts, everyone=not accounts, exclusions=config.exclusions())
     (_print_document if as_json else _print_text)(receipts, summary, config)
@@ -188,6 +188,6 @@ def _print_text(receipts: Sequence[Receipt], summary: RunSummary, config: Contac
     for line in Notification.exclusions(summary):
         out.print(line)
     for code in summary.unfinished():
-        out.print(f"{code}: {error_class(code).meaning()}\n  {error_class(code).remedy}")
+        out.print(f"{code}: {explain(code).meaning}\n  {explain(code).remedy}")
     if config.paused:
         out.print("Contact sync is paused: no run starts, and nothing of this is written.")

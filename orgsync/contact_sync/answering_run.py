@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from orgsync.contact_sync.core.errors import HandedOver, SystemFailure
+from orgsync.contact_sync.core.errors import SyncReason
 from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.stores import Executions, StateStore
@@ -52,7 +52,7 @@ def answering_receipts(runs: Sequence[Run], states: StateStore) -> Iterator[Rece
     for run in reversed(runs):
         for receipt in states.receipts(run.run_id):
             pair = receipt.account, str(receipt.kind)
-            if pair in later or (run is not runs[-1] and receipt.error == HandedOver.__name__):
+            if pair in later or (run is not runs[-1] and receipt.error == SyncReason.HANDED_OVER):
                 continue
             if len(runs) > 1:
                 later.add(pair)
@@ -64,4 +64,4 @@ def refusal(run_id: str, executions: Executions) -> str | None:
     status, answer = executions.outcome(run_id)
     if status in (None, "RUNNING"):
         return None
-    return answer.get("refusal", {}).get("reason") or SystemFailure.__name__
+    return answer.get("refusal", {}).get("reason") or SyncReason.SYSTEM_FAILURE

@@ -13,16 +13,13 @@ from typing import Any
 
 from orgsync.contact_sync.announce import measure, notify
 from orgsync.contact_sync.config import ContactSyncConfig
-from orgsync.contact_sync.core.account_sync import SEND_BOUND
+from orgsync.contact_sync.core.bounds import WorkerBounds
 from orgsync.contact_sync.core.errors import (
     BatchUnreadable,
-    ConfigurationMissing,
     ConfigurationUnreadable,
-    HandedOver,
     Refusal,
-    RevisionLost,
-    SystemFailure,
-    WorkerDied,
+    RunConflict,
+    SyncReason,
 )
 from orgsync.contact_sync.core.outcome import RunOutcome, RunSummary, classify
 from orgsync.contact_sync.core.receipts import Receipt, Status
@@ -34,18 +31,8 @@ from orgsync.shared.aws import LONGEST_CALL
 from orgsync.shared.clock import as_timestamp, timestamp
 from orgsync.shared.telemetry import logger
 
-STOP_CHECK_SECONDS = 5.0
-"""Seconds after which a worker looks again whether its run was stopped: a stopped run must not write."""
-
-CONTROL_SECONDS = 5.0
-"""Seconds in which a lookup for a stop, or an intent, is answered, or ends the worker."""
-
-_GRACE = max(STOP_CHECK_SECONDS, SEND_BOUND) + CONTROL_SECONDS + LONGEST_CALL + 1
-"""Seconds after which a stopped worker's last call has ended too.
-
-A worker that lives sees the stop at its next look. One that does not look records its last intent before the stop and
-knows of it `CONTROL_SECONDS` later; it sends the last call `SEND_BOUND` after that. All of these bounds are enforced.
-"""
+_GRACE = WorkerBounds.last_call(LONGEST_CALL)
+"""Seconds after which nothing that a stopped run sent is under way."""
 
 _CLOSER_SECONDS = 30.0
 """Seconds in which a closer goes on to its next write of the header; another takes over only after that."""
@@ -73,7 +60,7 @@ def finalize(
         `run_id`, `status`, `severity`, `counts`; without the last three where there was no run.
 
     Raises:
-        RevisionLost: others kept changing the header.
+        RunConflict: others kept changing the header.
     """
     for _ in range(_MOST_LOSSES):
         run = services.states.run(run_id) or _unplanned_run(run_id, event, started, services)
@@ -82,23 +69,23 @@ def finalize(
             return {"run_id": run_id}
         try:
             run = _finish(run, services) if run.closed else _close(run, died, services)
-        except RevisionLost:
+        except RunConflict:
             continue  # another was first: what the header says now decides what is left to do
         read_again(run, _config(run, services), services)
         ask_again(run, services)
         release_lease(run_id, services, run.rest_for_next)
         return {"run_id": run_id, "status": run.status, "severity": run.severity, "counts": dict(run.counts)}
-    raise RevisionLost(run_id)
+    raise RunConflict(run_id)
 
 
 def _close(run: Run, died: str | None, services: Services) -> Run:
     """Write the end of a run that has none, and do what follows from it.
 
     Raises:
-        RevisionLost: another closer, or a plan that still lived, changed the header.
+        RunConflict: another closer, or a plan that still lived, changed the header.
     """
     if died and not run.error:
-        run = replace(run, error=SystemFailure.__name__, detail=died)
+        run = replace(run, error=SyncReason.SYSTEM_FAILURE, detail=died)
     if services.states.lease().made_way(run.run_id):
         run = replace(run, preempted=True)
     lost: list[str] = []
@@ -135,7 +122,7 @@ def _finish(run: Run, services: Services) -> Run:
     """Do what the closer of an ended run has not done: it may have died after it wrote the end.
 
     Raises:
-        RevisionLost: it lives, or another has taken over.
+        RunConflict: it lives, or another has taken over.
     """
     summary, outcome = _outcome(run, services)
     if run.reported and (run.notified or not outcome.notify):
@@ -159,7 +146,7 @@ def _announce(run: Run, summary: RunSummary, outcome: RunOutcome, services: Serv
     Who calls this has just written the header: nobody else comes here before `_CLOSER_SECONDS` are over.
 
     Raises:
-        RevisionLost: another has taken over.
+        RunConflict: another has taken over.
     """
     if outcome.notify and not run.notified and notify(run, outcome, summary, services):
         run = services.states.save_run(replace(run, notified=True))
@@ -209,7 +196,7 @@ def _config(run: Run, services: Services) -> ContactSyncConfig:
         if run.config_version:
             return services.configs.at(run.config_version)
         return services.configs.current()[1]
-    except (ConfigurationMissing, ConfigurationUnreadable):
+    except (Refusal, ConfigurationUnreadable):
         return ContactSyncConfig()
 
 
@@ -240,8 +227,9 @@ def _missing_receipts(run: Run, services: Services, lost: list[str]) -> Iterator
         intents = services.states.intents(run.run_id, between) if missing else {}
         for account, kind in missing:
             changed = intents.get((account, kind), ())
-            status = Status.SKIPPED if run.preempted else Status.FAILED
-            yield Receipt(account, kind, status, at, changed, (HandedOver if run.preempted else WorkerDied).__name__)
+            reason = SyncReason.HANDED_OVER if run.preempted else SyncReason.WORKER_DIED
+            status = Status.SKIPPED if reason.skips else Status.FAILED
+            yield Receipt(account, kind, status, at, changed, reason)
 
 
 def _report(run: Run, services: Services) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,7 @@ from functools import cached_property
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import BatchUnreadable, HandedOver, HeaderUnreadable
+from orgsync.contact_sync.core.errors import BatchUnreadable, SyncReason
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run
 from orgsync.contact_sync.core.source import Source
@@ -39,7 +39,7 @@ class Rest:
         if before is None:
             return cls(replace(request, everyone=request.everyone | request.unconfirmed))
         try:
-            if before.error == HeaderUnreadable.__name__:
+            if before.error == SyncReason.HEADER_UNREADABLE:
                 raise BatchUnreadable(before.run_id)
             batches = [part for part in _not_compared(before, services) if part]
         except BatchUnreadable:
@@ -75,7 +75,7 @@ def _not_compared(run: Run, services: Services) -> list[list[Target]]:
         final = {
             (receipt.account, receipt.kind)
             for receipt in services.states.receipts(run.run_id, (min(accounts), max(accounts)) if accounts else None)
-            if receipt.error != HandedOver.__name__
+            if receipt.error != SyncReason.HANDED_OVER
         }
         missing = [
             replace(target, kinds=tuple(kind for kind in target.kinds if (target.account, kind) not in final))

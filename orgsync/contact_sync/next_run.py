@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from orgsync.contact_sync.config import ContactSyncConfig
-from orgsync.contact_sync.core.errors import NotYet
+from orgsync.contact_sync.core.errors import SyncReason
 from orgsync.contact_sync.core.lease import Lease, LeasedRun
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run
@@ -82,7 +82,7 @@ def ask_again(run: Run, services: Services) -> None:
     waiting = defaultdict[str, frozenset[Kind]](frozenset)
     for account in run.new_accounts:
         for receipt in services.states.receipts(run.run_id, (account, account)):
-            if receipt.error == NotYet.__name__:
+            if receipt.error == SyncReason.NOT_YET:
                 waiting[account] |= {receipt.kind}
     if not waiting:
         return

@@ -1,30 +1,69 @@
 """Errors by name, those that any system meets; each says what to do about it.
 
-A class's name is its code: it stands in receipts, metrics, notifications and the command's
-output, and `error_class` turns it back into advice. Messages carry ids, kinds and field names, never a
-contact's values.
+A code stands in receipts, metrics, notifications and the command's output, and `explain` turns it back into
+advice. What a program treats alike has one class, whose name is its code; what it only passes on to people is a
+`Reason` in a table. Messages carry ids, kinds and field names, never a contact's values.
 """
 
-from typing import ClassVar
+from enum import StrEnum
+from typing import Generic, NamedTuple, Self, TypeVar
 
 
 class OrgsyncError(Exception):
     """Root of every error that orgsync names."""
 
-    remedy: ClassVar[str] = "Look at the run's report and the function's log."
+    remedy: str = "Look at the run's report and the function's log."
     """The next step, as a sentence for an operator."""
-    skips: ClassVar[bool] = False
-    """A class attribute: an account with such an error was skipped and did not fail."""
 
     @property
     def code(self) -> str:
         """Return the class's own name."""
         return type(self).__name__
 
-    @classmethod
-    def meaning(cls) -> str:
-        """Return the one sentence that says what the code means."""
-        return (cls.__doc__ or "").strip()
+    @property
+    def skips(self) -> bool:
+        """Return whether an account with such an error was skipped on purpose, and did not fail."""
+        return False
+
+
+class Reason(StrEnum):
+    """Codes that are passed on to people; each member stands with its meaning and its remedy."""
+
+    meaning: str
+    remedy: str
+
+    def __new__(cls, code: str, meaning: str, remedy: str) -> Self:
+        """Make a member, which equals its code."""
+        member = str.__new__(cls, code)
+        member._value_, member.meaning, member.remedy = code, meaning, remedy
+        return member
+
+    @property
+    def skips(self) -> bool:
+        """Return whether an account with this reason was skipped on purpose, and did not fail."""
+        return False
+
+
+_Reason = TypeVar("_Reason", bound=Reason)
+
+
+class ReasonedError(OrgsyncError, Generic[_Reason]):
+    """An error of a family that is caught as one; its code is its reason's."""
+
+    def __init__(self, reason: _Reason, *details: str) -> None:
+        super().__init__(*details)
+        self.reason = reason
+        self.remedy = reason.remedy
+
+    @property
+    def code(self) -> str:
+        """Return the reason's code."""
+        return str(self.reason)
+
+    @property
+    def skips(self) -> bool:
+        """Return whether an account with this error was skipped on purpose, and did not fail."""
+        return self.reason.skips
 
 
 class CallError(OrgsyncError):
@@ -101,13 +140,26 @@ class UnexpectedError(OrgsyncError):
     remedy = "Look for the run's id in the log of the function that died, and report the error's kind and place."
 
 
-def _with_subclasses(error: type[OrgsyncError]) -> list[type[OrgsyncError]]:
-    return [error, *(found for child in error.__subclasses__() for found in _with_subclasses(child))]
+def _classes(error: type[OrgsyncError]) -> list[type[OrgsyncError]]:
+    return [error, *(found for child in error.__subclasses__() for found in _classes(child))]
 
 
 def error_class(code: str) -> type[OrgsyncError]:
-    """Return the class whose code this is; `OrgsyncError` for a code of another version.
+    """Return the class whose code this is; `OrgsyncError` for a reason, or a code of another version."""
+    return next((error for error in _classes(OrgsyncError) if error.__name__ == code), OrgsyncError)
 
-    Its `meaning()` and `remedy` are what people read of a code that stands in a receipt, a header or a refusal.
-    """
-    return next((error for error in _with_subclasses(OrgsyncError) if error.__name__ == code), OrgsyncError)
+
+class Explanation(NamedTuple):
+    """Text of a code for people: one sentence that says what it means, and the next step."""
+
+    meaning: str
+    remedy: str
+
+
+def explain(code: str) -> Explanation:
+    """Return what a code means and what to do about it; general advice for a code of another version."""
+    for reason in (one for reasons in Reason.__subclasses__() for one in reasons):
+        if reason == code:
+            return Explanation(reason.meaning, reason.remedy)
+    error = error_class(code)
+    return Explanation((error.__doc__ or "").strip(), error.remedy)

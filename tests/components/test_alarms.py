@@ -29,11 +29,11 @@ from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run
 from orgsync.contact_sync.names import Cause, FunctionName, Kind, Metric
 from orgsync.shared.configuration import validate
-from orgsync.shared.errors import OrgsyncError
 from orgsync.shared.names import METRIC_NAMESPACE
 from orgsync.shared.notification_settings import ALL
 from orgsync.shared.schedule import schedule_period
 from tests.components.program import Declare
+from tests.error_codes import every_reason, with_subclasses
 
 ROOT = Path(__file__).parents[2]
 HOUR, DAY = 3600, 86400
@@ -380,9 +380,9 @@ def notifications() -> Iterator[Notification]:
         yield compose(Run("run-7", Cause.SCHEDULE, AT, AT), classify(summary, None, parse({})), summary, "dev")
 
 
-def remedies(error: type[OrgsyncError] = OrgsyncError) -> list[str]:
-    """Return the remedies of an error and of all below it."""
-    return [error.remedy, *(remedy for below in error.__subclasses__() for remedy in remedies(below))]
+def remedies() -> list[str]:
+    """Return the remedies of all codes."""
+    return [*(error.remedy for error in with_subclasses()), *(reason.remedy for reason in every_reason())]
 
 
 def test_every_command_in_a_message_exists(context: StackContext) -> None:

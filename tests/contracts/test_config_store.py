@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from orgsync.contact_sync.adapters.config_table import ConfigTable
 from orgsync.contact_sync.config import ContactSyncConfig, parse
-from orgsync.contact_sync.core.errors import ConfigurationMissing, ConfigurationUnreadable
+from orgsync.contact_sync.core.errors import ConfigurationUnreadable, RefusalReason
 from orgsync.contact_sync.core.stores import ConfigStore
 from orgsync.sandbox.contact_sync.stores import MemoryConfigStore
 from orgsync.shared.configuration import ConfigurationRefused
+from tests.error_codes import refused
 from tests.memory import tables
 
 AT = "2026-11-01T10:00:00+00:00"
@@ -76,7 +77,7 @@ def newest(configs: ConfigStore) -> tuple[int, ContactSyncConfig]:
 
 def test_before_the_first_write_there_is_none(configs: ConfigStore) -> None:
     """No version is not a default version."""
-    with pytest.raises(ConfigurationMissing):
+    with refused(RefusalReason.CONFIGURATION_MISSING):
         configs.current()
     assert list(configs.authors()) == []
 
@@ -127,7 +128,7 @@ def test_an_invalid_document_is_not_written(configs: ConfigStore) -> None:
     """Validation comes before the store."""
     with pytest.raises(ConfigurationRefused):
         configs.write({"contact_types": ["privacy"]}, at=AT, by="ann")
-    with pytest.raises(ConfigurationMissing):
+    with refused(RefusalReason.CONFIGURATION_MISSING):
         configs.current()
 
 

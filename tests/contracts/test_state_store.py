@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from orgsync.contact_sync.adapters.state_table import StateTable
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import RevisionLost, RunStopped
+from orgsync.contact_sync.core.errors import RunConflict
 from orgsync.contact_sync.core.lease import Lease, LeasedRun
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.request import Request
@@ -124,7 +124,7 @@ def test_a_header_is_written_over_the_one_that_was_read(states: StateStore) -> N
     second = states.save_run(replace(first, planned=True, batches=2))
     assert (first.revision, second.revision) == (1, 2)
     for stale in (run(), first, replace(second, revision=3), replace(first, status=RunStatus.FAILED)):
-        with pytest.raises(RevisionLost, match=r"^run-1$"):
+        with pytest.raises(RunConflict, match=r"^run-1$"):
             states.save_run(stale)
         assert states.run("run-1") == second
 
@@ -135,7 +135,7 @@ def test_of_many_that_write_over_one_header_one_does(states: StateStore) -> None
     ends: list[str] = []
 
     def close(number: int) -> None:
-        with suppress(RevisionLost):
+        with suppress(RunConflict):
             ends.append(str(states.save_run(replace(read, status=RunStatus.FAILED, detail=str(number))).detail))
 
     threads = [threading.Thread(target=close, args=(number,)) for number in range(20)]
@@ -209,7 +209,7 @@ def test_a_header_without_a_revision_is_written_over_once(states: StateStore, ed
     read = states.run("run-1")
     assert read is not None
     assert states.save_run(replace(read, planned=True)).revision == 1
-    with pytest.raises(RevisionLost):
+    with pytest.raises(RunConflict):
         states.save_run(replace(read, status=RunStatus.FAILED))
 
 
@@ -280,7 +280,7 @@ def test_a_header_that_a_hand_damaged_is_named_and_can_be_closed(
     closed = states.save_run(replace(found, status=RunStatus.FAILED, ended=AT))
     assert closed.revision > 0
     assert states.run("run-1") == replace(closed, started=found.started)
-    with pytest.raises(RevisionLost):
+    with pytest.raises(RunConflict):
         states.save_run(found)
 
 
@@ -472,7 +472,7 @@ def test_no_intent_is_recorded_for_a_run_that_is_not_in_progress(states: StateSt
     """Neither of its kinds is noted: the worker may write nothing."""
     if status:
         states.save_run(run(status=status))
-    with pytest.raises(RunStopped, match=r"^run-1$"):
+    with pytest.raises(RunConflict, match=r"^run-1$"):
         record(states, 1, {Kind.BILLING: ("Name",), Kind.SECURITY: ("Name",)})
     assert states.intents("run-1") == {}
 
@@ -566,7 +566,7 @@ def test_a_stopped_run_is_told_from_a_conflict(state_table: StateTable, monkeypa
         monkeypatch.setattr(client, "transact_write_items", raising)
 
     refuse("ConditionalCheckFailed", "TransactionConflict")
-    with pytest.raises(RunStopped):
+    with pytest.raises(RunConflict):
         record(state_table, 1, {Kind.BILLING: ("Name",)})
     refuse("None", "ThrottlingError")
     with pytest.raises(StoreFailed, match=r"^TransactWriteItems: TransactionCanceledException$"):

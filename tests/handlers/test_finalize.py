@@ -13,7 +13,7 @@ from orgsync.contact_sync.services import Services
 from orgsync.handlers.contact_sync.plan import plan
 from orgsync.handlers.contact_sync.report import report
 from orgsync.sandbox.model.organization import KINDS
-from orgsync.shared.errors import error_class
+from orgsync.shared.errors import explain
 from orgsync.shared.telemetry import metrics
 from tests.actors import Actor
 from tests.crashes import Crash, crash_once
@@ -102,8 +102,8 @@ def test_a_failure_is_notified_once_with_its_remedy(world: World) -> None:
     (message,) = world.messages()
     assert "HIGH" in str(message.subject)
     assert world.members[0] in message.body
-    assert error_class("AccessDenied").meaning() in message.body
-    assert error_class("AccessDenied").remedy in message.body
+    assert explain("AccessDenied").meaning in message.body
+    assert explain("AccessDenied").remedy in message.body
     assert message.attributes == {"severity": "high", "scenario": "permission_errors", "run_id": "run-1"}
 
 

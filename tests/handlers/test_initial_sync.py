@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from orgsync.contact_sync.config import ContactSyncConfig, parse
-from orgsync.contact_sync.core import errors
 from orgsync.contact_sync.core.errors import InitialSyncFailed
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.names import CONFIGURATION_OBJECT, Cause
@@ -18,7 +17,8 @@ from orgsync.handlers.contact_sync import initial_sync
 from orgsync.handlers.contact_sync.initial_sync import begin, progress
 from orgsync.handlers.contact_sync.plan import plan
 from orgsync.shared.configuration import ConfigurationRefused
-from orgsync.shared.errors import StoreFailed, error_class
+from orgsync.shared.errors import StoreFailed, explain
+from tests.error_codes import RUN_ERRORS
 from tests.invocation import FunctionContext
 from tests.sample_events import sample_event
 from tests.world import MakeWorld, World
@@ -31,11 +31,6 @@ QUICK: dict[str, Any] = {
     "verify_config": {"delay": 0},
     "contact_types": ["billing"],
 }
-RUN_ERRORS = sorted(
-    name
-    for name, found in vars(errors).items()
-    if isinstance(found, type) and issubclass(found, errors.RunError) and not found.__subclasses__()
-)
 
 Answers = list[dict[str, Any]]
 Send = Callable[[dict[str, Any]], Answers]
@@ -334,7 +329,7 @@ def test_a_failed_run_fails_the_deployment_with_its_remedy(world: World, error: 
     reason = str(failed.value)
     assert len(reason) <= 240
     assert reason.startswith(error)
-    assert error_class(error).remedy in reason.replace(" --stack test`", "`")
+    assert explain(error).remedy in reason.replace(" --stack test`", "`")
 
 
 @pytest.mark.parametrize("refused", [False, True])
@@ -372,7 +367,7 @@ def test_a_run_that_brought_no_account_in_sync_names_the_cause_and_itself(world:
     with pytest.raises(InitialSyncFailed) as failed:
         poll(world, event, data)
     assert str(failed.value).startswith("AccessDenied")
-    assert error_class("AccessDenied").remedy in str(failed.value)
+    assert explain("AccessDenied").remedy in str(failed.value)
     assert "0 of 3 contacts in sync." in str(failed.value)
     assert "orgsync status initial-sync-request-1" in str(failed.value)
     assert len(str(failed.value)) <= 240

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from orgsync.contact_sync.core.errors import RevisionLost
+from orgsync.contact_sync.core.errors import RunConflict
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.services import Services
 from orgsync.handlers.contact_sync.plan import plan
@@ -31,7 +31,7 @@ class RunMachine(RuleBasedStateMachine):
         """Begin an execution, whose plan has not been called, or has answered."""
         self.patch = pytest.MonkeyPatch()
         # A step waits for the others' steps: in real time that is as long as the machine likes.
-        self.patch.setattr("orgsync.handlers.contact_sync.process.CONTROL_SECONDS", 3600.0)
+        self.patch.setattr("orgsync.contact_sync.core.bounds.WorkerBounds.ANSWER", 3600.0)
         self.world: World = make_world(MEMBERS)
         self.world.configure(excluded_accounts=self.world.members[:excluded])
         if refused:
@@ -191,7 +191,7 @@ class RunMachine(RuleBasedStateMachine):
                 self.a_header_only_goes_forward()
                 self.a_closed_run_writes_nothing()
         for actor in self.actors:
-            assert isinstance(actor.error, None | Killed | RevisionLost | StoreFailed), actor.error
+            assert isinstance(actor.error, None | Killed | RunConflict | StoreFailed), actor.error
         for _ in range(2):
             report(
                 {"run_id": "run-1", "error": {"Error": "x"}, "event": schedule(), "started": STARTED},

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgsync.contact_sync.core.accounts import Target
-from orgsync.contact_sync.core.errors import SystemFailure
+from orgsync.contact_sync.core.errors import RunConflict
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.worker import process_batch
 from orgsync.handlers.contact_sync.process import process
@@ -134,7 +134,7 @@ def test_an_unplanned_run_is_not_worked_on(world: World) -> None:
     world.start()
     planned = world.header()
     world.states.edit("run-1", "run", planned=False, source={}, batches=0)
-    with pytest.raises(SystemFailure):
+    with pytest.raises(RunConflict, match="not planned"):
         batch(world)
     assert world.account.calls == {}
     world.states.save_run(replace(planned))
@@ -452,7 +452,7 @@ def test_a_look_for_a_stop_that_is_not_answered_ends_the_worker(world: World, mo
     plan_run(world)
     answered = threading.Event()
     with monkeypatch.context() as patch:
-        patch.setattr("orgsync.handlers.contact_sync.process.CONTROL_SECONDS", 0.1)
+        patch.setattr("orgsync.contact_sync.core.bounds.WorkerBounds.ANSWER", 0.1)
         patch.setattr("orgsync.handlers.contact_sync.process.process_batch", slow(process_batch))
         patch.setattr(world.states, "is_stopped", lambda run_id: not answered.wait(0.5))
         with pytest.raises(StoreFailed):

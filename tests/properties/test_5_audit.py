@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from orgsync.contact_sync.core.contacts import Contact
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.names import Kind, OwnEvent, report_key
-from orgsync.shared.errors import error_class
+from orgsync.shared.errors import explain
 from tests.sample_events import own_event
 from tests.world import STARTED, make_world
 
@@ -61,7 +61,7 @@ def test_every_run_keeps_a_record_for_auditors(
             assert receipt.error is None
         else:
             assert receipt.error
-            assert error_class(receipt.error).remedy
+            assert explain(receipt.error).remedy
     kinds_written = {(write["account"], write["kind"]) for write in world.account.writes}
     assert {(r.account, r.kind) for r in receipts if r.changed and r.status == "success"} <= kinds_written
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orgsync.contact_sync.config import parse
-from orgsync.contact_sync.core.account_sync import SEND_BOUND, AccountSync, SyncContext
+from orgsync.contact_sync.core.account_sync import AccountSync, SyncContext
 from orgsync.contact_sync.core.accounts import Target
+from orgsync.contact_sync.core.bounds import WorkerBounds
 from orgsync.contact_sync.core.contacts import Change, Contact, decide
 from orgsync.contact_sync.core.errors import AccountNotFound, ContactNotFound
 from orgsync.contact_sync.core.receipts import Receipt, Status
@@ -309,7 +310,7 @@ class Stopped(Exception):
 
 @given(slow=st.floats(0, 60), calls=st.integers(0, 3))
 def test_no_call_is_sent_long_after_its_intent(slow: float, calls: int) -> None:
-    """However long pacing holds a write up, its intent was recorded at most `SEND_BOUND` seconds before it is sent.
+    """However long pacing holds a write up, its intent was recorded at most `WorkerBounds.SEND` before it is sent.
 
     Recorded again, it may be refused because the run was stopped meanwhile: then nothing more is written.
     """
@@ -322,7 +323,7 @@ def test_no_call_is_sent_long_after_its_intent(slow: float, calls: int) -> None:
         recorded.append(VirtualClock().monotonic())
 
     def check(step: str) -> None:
-        assert step == "read" or VirtualClock().monotonic() - recorded[-1] <= SEND_BOUND
+        assert step == "read" or VirtualClock().monotonic() - recorded[-1] <= WorkerBounds.SEND
 
     async def whole(sync: AccountSync) -> list[Change]:
         changes = await sync.plan(list(Kind))

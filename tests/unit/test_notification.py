@@ -17,20 +17,15 @@ from orgsync.contact_sync.core.outcome import RunOutcome, RunSummary, classify
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.run import Run
 from orgsync.contact_sync.names import Cause, Kind
-from orgsync.shared.errors import OrgsyncError, error_class
+from orgsync.shared.errors import explain
 from orgsync.shared.notification_settings import RunScenario, Severity
-
-
-def with_subclasses(error: type[OrgsyncError]) -> set[type[OrgsyncError]]:
-    """Return an error class with all classes below it."""
-    return {error}.union(*(with_subclasses(child) for child in error.__subclasses__()))
-
+from tests.error_codes import every_reason, with_subclasses
 
 AT = "2026-11-01T10:00:00.000+00:00"
 CANARY = "canary-value"
 MANAGEMENT = "100000000001"
 ARN = f"arn:aws:iam::{MANAGEMENT}:user/ann"
-ERRORS = sorted(error.__name__ for error in with_subclasses(OrgsyncError))
+ERRORS = sorted([*(error.__name__ for error in with_subclasses()), *every_reason()])
 
 
 def header(error: str | None = None, detail: str | None = None, **more: Any) -> Run:
@@ -84,15 +79,15 @@ def test_every_reason_comes_with_its_remedy() -> None:
     body = composed([*failed("AccessDenied", 1, 2), *failed("Throttled", 3)]).body
     assert "AccessDenied: 2 contacts (billing) of 2 accounts" in body
     assert "Throttled: 1 contact (billing) of 1 account" in body
-    assert error_class("AccessDenied").remedy in body
-    assert error_class("Throttled").remedy in body
+    assert explain("AccessDenied").remedy in body
+    assert explain("Throttled").remedy in body
 
 
 def test_an_error_that_ended_the_run_is_named_with_its_place() -> None:
     """A run that ended before its accounts says where the mistake stands."""
     body = composed([], error="SourceUnwritable", detail="security.PhoneNumber is required").body
     assert "SourceUnwritable: security.PhoneNumber is required" in body
-    assert error_class("SourceUnwritable").remedy in body
+    assert explain("SourceUnwritable").remedy in body
 
 
 def test_failed_accounts_are_named_up_to_a_limit() -> None:
@@ -153,7 +148,7 @@ def test_a_chat_message_says_what_to_do_next() -> None:
     """The remedies first, and always the commands; five steps are what people read."""
     steps = chat(failed("AccessDenied", 1))["content"]["nextSteps"]
     assert steps == [
-        error_class("AccessDenied").remedy,
+        explain("AccessDenied").remedy,
         "All receipts: `orgsync status run-7 --stack dev`",
         "Try again: `orgsync sync --stack dev`",
     ]
@@ -333,7 +328,7 @@ def test_a_deployments_reason_is_whole(
     assert len(reason) <= Notification.MAX_REASON
     assert WHOLE.search(reason)
     assert reason.startswith((f"{code}:", f"{code}."))
-    remedy = error_class(code).remedy
+    remedy = explain(code).remedy
     assert remedy in re.sub(r" --stack [a-j-]+`", "`", reason)
     if ended and details and details[0] + ";" not in reason and len(details) > 1:
         assert "more" in reason or details[0] not in reason

@@ -16,6 +16,7 @@ from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.names import Kind
 from orgsync.shared.errors import error_class
 from orgsync.shared.notification_settings import Severity
+from tests.error_codes import RUN_ERRORS
 
 AT = "2026-11-01T10:00:00.000+00:00"
 SCENARIOS = [
@@ -26,11 +27,6 @@ SCENARIOS = [
     "configuration_errors",
     "success_completion",
 ]
-RUN_ERRORS = sorted(
-    name
-    for name, found in vars(errors).items()
-    if isinstance(found, type) and issubclass(found, errors.RunError) and not found.__subclasses__()
-)
 
 
 def receipt(

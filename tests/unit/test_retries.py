@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orgsync.contact_sync.core.errors import ContactRefused, HandedOver
+from orgsync.contact_sync.core.errors import ContactRefused, NotSynced, SyncReason
 from orgsync.contact_sync.names import Operation
 from orgsync.sandbox.contact_sync.simulation import VirtualClock, run
 from orgsync.shared.breaker import CircuitBreakers
@@ -103,13 +103,13 @@ def test_a_call_that_was_kept_back_says_nothing_of_aws(kept_back: int) -> None:
     clock = VirtualClock()
 
     async def keep_back() -> str:
-        raise HandedOver("before the write")
+        raise NotSynced(SyncReason.HANDED_OVER, "before the write")
 
     async def main() -> str:
         limiter = RateLimiter({Operation.PUT_PRIMARY: TokenBucket(*FAST)}, clock)
         for number in range(kept_back):
             caller = RetryingCaller(limiter, clock, DELAYS, Counter(), account=f"{number:012d}", breakers=breakers)
-            with pytest.raises(HandedOver):
+            with pytest.raises(NotSynced, match="before the write"):
                 await caller.call(Operation.PUT_PRIMARY, keep_back)
             assert caller.retries == 0
         caller = RetryingCaller(limiter, clock, DELAYS, Counter(), account="2" * 12, breakers=breakers)

@@ -12,15 +12,7 @@ from hypothesis import strategies as st
 
 from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core.accounts import Account, Target
-from orgsync.contact_sync.core.errors import (
-    Excluded,
-    NotActive,
-    NotAMember,
-    OrganizationUnreadable,
-    SourceMissing,
-    SourceUnreadable,
-    UnknownUnit,
-)
+from orgsync.contact_sync.core.errors import OrganizationUnreadable, SourceUnreadable, SyncReason
 from orgsync.contact_sync.core.receipts import Status
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.selection import Selection, gather
@@ -125,8 +117,8 @@ def test_every_account_and_kind_is_a_target_or_has_a_receipt(
     for pair, receipt in receipts.items():
         failed = receipt.error == "SourceUnreadable"
         assert receipt.status is (Status.FAILED if failed else Status.SKIPPED)
-        assert receipt.error == selection.skipped[pair].__name__
-    assert {selection.skipped[pair] for pair in nobody} <= {NotAMember}
+        assert receipt.error == selection.skipped[pair]
+    assert {selection.skipped[pair] for pair in nobody} <= {SyncReason.NOT_A_MEMBER}
     kept = missing if policy != "propagate" else set()
     for account, kind in asked:
         free = account not in excluded | below and states[IDS.index(account)] == "ACTIVE"
@@ -140,7 +132,7 @@ def test_the_management_account_is_never_a_target() -> None:
     wanted = request((), {MANAGEMENT: frozenset({Kind.SECURITY}), IDS[0]: frozenset({Kind.BILLING})})
     selection = selected({}, active(MANAGEMENT, IDS[0]), wanted)
     assert selection.targets == (Target(IDS[0], (Kind.BILLING,)),)
-    assert selection.skipped == {(MANAGEMENT, Kind.SECURITY): NotAMember}
+    assert selection.skipped == {(MANAGEMENT, Kind.SECURITY): SyncReason.NOT_A_MEMBER}
 
 
 @given(
@@ -168,9 +160,9 @@ def test_an_account_is_skipped_for_its_exclusion_first() -> None:
     accounts = [Account(IDS[0], "SUSPENDED"), Account(IDS[1], "ACTIVE"), Account(IDS[2], "PENDING_CLOSURE")]
     selection = selected({"excluded_accounts": [IDS[0]]}, accounts, request({Kind.BILLING}), below={IDS[1]})
     assert selection.skipped == {
-        (IDS[0], Kind.BILLING): Excluded,
-        (IDS[1], Kind.BILLING): Excluded,
-        (IDS[2], Kind.BILLING): NotActive,
+        (IDS[0], Kind.BILLING): SyncReason.EXCLUDED,
+        (IDS[1], Kind.BILLING): SyncReason.EXCLUDED,
+        (IDS[2], Kind.BILLING): SyncReason.NOT_ACTIVE,
     }
 
 
@@ -182,7 +174,7 @@ def test_a_contact_missing_at_the_source_follows_the_policy(policy: str, worked:
         assert selection == Selection((Target(IDS[0], EVERY, frozenset({Kind.BILLING})),), {})
     else:
         assert selection.targets == (Target(IDS[0], tuple(kind for kind in EVERY if kind is not Kind.BILLING)),)
-        assert selection.skipped == {(IDS[0], Kind.BILLING): SourceMissing}
+        assert selection.skipped == {(IDS[0], Kind.BILLING): SyncReason.SOURCE_MISSING}
 
 
 def test_a_selection_that_is_given_up_keeps_every_account() -> None:
@@ -192,12 +184,12 @@ def test_a_selection_that_is_given_up_keeps_every_account() -> None:
     """
     wanted = request({Kind.PRIMARY, Kind.BILLING}, {NOBODY: frozenset({Kind.PRIMARY})})
     accounts = [*active(*IDS[:2]), Account(IDS[2], "CLOSED")]
-    given_up = selected({}, accounts, wanted, unreadable={Kind.PRIMARY}).given_up(UnknownUnit)
+    given_up = selected({}, accounts, wanted, unreadable={Kind.PRIMARY}).given_up("UnknownUnit")
     assert given_up.targets == ()
-    reasons = {IDS[0]: UnknownUnit, IDS[1]: UnknownUnit, IDS[2]: NotActive}
+    reasons = {IDS[0]: "UnknownUnit", IDS[1]: "UnknownUnit", IDS[2]: SyncReason.NOT_ACTIVE}
     assert given_up.skipped == {
         (account, kind): reason for account, reason in reasons.items() for kind in (Kind.PRIMARY, Kind.BILLING)
-    } | {(NOBODY, Kind.PRIMARY): NotAMember}
+    } | {(NOBODY, Kind.PRIMARY): SyncReason.NOT_A_MEMBER}
     assert {receipt.status for receipt in given_up.receipts("now")} == {Status.SKIPPED}
 
 

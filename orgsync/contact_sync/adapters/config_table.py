@@ -9,7 +9,7 @@ from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from orgsync.contact_sync.config import ContactSyncConfig, parse
-from orgsync.contact_sync.core.errors import ConfigurationMissing, ConfigurationUnreadable
+from orgsync.contact_sync.core.errors import ConfigurationUnreadable, Refusal, RefusalReason
 from orgsync.contact_sync.names import CONFIG_KEY
 from orgsync.shared import aws
 from orgsync.shared.configuration import ConfigurationRefused
@@ -32,7 +32,7 @@ class ConfigTable:
         """See `ConfigStore.current`."""
         item = self._newest()
         if item is None:
-            raise ConfigurationMissing("no version has been written")
+            raise Refusal(RefusalReason.CONFIGURATION_MISSING, "no version has been written")
         return _version(item), _read(item)
 
     @aws.store_errors()

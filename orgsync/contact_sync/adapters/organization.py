@@ -10,12 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orgsync.contact_sync.core.accounts import Account
-from orgsync.contact_sync.core.errors import (
-    AccountNotFound,
-    NotManagementAccount,
-    OrganizationUnreadable,
-    UnknownUnit,
-)
+from orgsync.contact_sync.core.errors import AccountNotFound, NotManagementAccount, OrganizationUnreadable, UnknownUnit
 from orgsync.shared import aws
 from orgsync.shared.clock import timestamp
 from orgsync.shared.errors import CallError, Temporary, Throttled, UnexpectedAnswer

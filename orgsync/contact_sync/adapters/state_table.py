@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 from botocore.exceptions import ClientError
 
-from orgsync.contact_sync.core.errors import RevisionLost, RunStopped
+from orgsync.contact_sync.core.errors import RunConflict
 from orgsync.contact_sync.core.lease import Lease
 from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.run import Run, RunStatus
@@ -102,14 +102,14 @@ class StateTable:
         if run.revision < 0:
             stored = self._item(key) | {"run_id": run.run_id}
             if Run.from_json(stored).revision >= 0:
-                raise RevisionLost(run.run_id)
+                raise RunConflict(run.run_id)
             read = stored["revision"]
         # Headers of a release without revisions lack the attribute, too.
         unchanged = Attr("revision").not_exists() if read == 0 else Attr("revision").eq(read)
         # Of a write whose answer was lost botocore's own repetition is what fails: it was this very one that wrote.
         if self._put(document, unchanged) or self._item(key).get("written") == written:
             return saved
-        raise RevisionLost(run.run_id)
+        raise RunConflict(run.run_id)
 
     @aws.store_errors()
     def is_stopped(self, run_id: str) -> bool:
@@ -228,7 +228,7 @@ class StateTable:
         """Write items in one transaction, with a check that the run is in progress.
 
         Raises:
-            RunStopped: it is not; nothing was written.
+            RunConflict: it is not; nothing was written.
         """
         check = {
             "TableName": self._table.name,
@@ -243,7 +243,7 @@ class StateTable:
             write(TransactItems=[{"ConditionCheck": check}, *puts])
         except ClientError as error:
             if "ConditionalCheckFailed" in _reasons(error):
-                raise RunStopped(run_id) from error
+                raise RunConflict(run_id) from error
             raise
 
     def _write(self, items: list[dict[str, Any]]) -> None:

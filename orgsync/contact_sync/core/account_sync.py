@@ -10,16 +10,9 @@ from typing import TypeVar
 
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.accounts import Target
+from orgsync.contact_sync.core.bounds import WorkerBounds
 from orgsync.contact_sync.core.contacts import Change, Contact, decide
-from orgsync.contact_sync.core.errors import (
-    CircuitOpen,
-    DesiredUnknown,
-    Excluded,
-    ExclusionUnknown,
-    NotActive,
-    NotVerified,
-    NotYet,
-)
+from orgsync.contact_sync.core.errors import NotSynced, SyncReason
 from orgsync.contact_sync.core.protocols import Contacts, Organization
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.names import Kind, Operation
@@ -31,9 +24,6 @@ from orgsync.shared.retries import RetryingCaller
 
 _PATIENCE = 15 * 60.0
 """Seconds for which all calls of an operation may be throttled before a kind fails."""
-
-SEND_BOUND = 10.0
-"""Seconds after its intent in which a call that writes may be sent: whoever closes the run waits that long."""
 
 _Answer = TypeVar("_Answer")
 _Fields = tuple[str, ...]
@@ -179,11 +169,11 @@ class AccountSync:
             if self._not_ready(error) or (isinstance(error, Throttled) and self._patience < _PATIENCE):
                 raise
             failure = await self._unless_inactive(error) if isinstance(error, RefusedCall) else error
-            if isinstance(failure, NotActive):
+            if failure.code == SyncReason.NOT_ACTIVE:
                 raise failure from error
-            raise ExclusionUnknown("the account's tags cannot be read") from error
+            raise NotSynced(SyncReason.EXCLUSION_UNKNOWN, "the account's tags cannot be read") from error
         if rules := self._context.config.exclusions(tags=tags):
-            raise Excluded(*rules)
+            raise NotSynced(SyncReason.EXCLUDED, *rules)
         self._tag_caller = None
 
     async def _tags(self, caller: RetryingCaller) -> Mapping[str, str]:
@@ -203,7 +193,7 @@ class AccountSync:
         state.error = state.withheld = None
         desired = self._context.source.get(kind)
         if desired is None and (kind is Kind.PRIMARY or kind not in self._deletions):
-            raise DesiredUnknown(kind)
+            raise NotSynced(SyncReason.DESIRED_UNKNOWN, kind)
         change = decide(kind, desired, await self._read(kind))
         # In sync by this worker's hand, or by that of one that died: its write stands in this receipt.
         earlier = state.written or self._context.intents.get((self._account, kind), ())
@@ -225,11 +215,11 @@ class AccountSync:
     async def _intend(self, kind: Kind) -> None:
         """Record what is about to be written, of all kinds that are not withheld, unless that was done a moment ago.
 
-        A call waits for its token before, but never after it; so it is sent well within `SEND_BOUND`.
+        A call waits for its token before, but never after it; so it is sent well within `WorkerBounds.SEND`.
         """
         clock = self._context.clock
         async with self._intending:
-            while kind not in self._intended or clock.monotonic() - self._intended_at > SEND_BOUND / 2:
+            while kind not in self._intended or clock.monotonic() - self._intended_at > WorkerBounds.SEND / 2:
                 at = clock.monotonic()
                 intended = {
                     one: change for one, change in self._unsent.items() if one is kind or self._may_call(change)
@@ -256,7 +246,7 @@ class AccountSync:
             await self._rest(pause)
             if decide(change.kind, change.desired, await self._read(change.kind)) is None:
                 return
-        raise NotVerified("reading back kept showing something else")
+        raise NotSynced(SyncReason.NOT_VERIFIED, "reading back kept showing something else")
 
     async def _read(self, kind: Kind) -> Contact | None:
         read = partial(self._context.contacts.read, self._account, kind)
@@ -298,17 +288,20 @@ class AccountSync:
         if isinstance(error, CallWithheld):
             state.withheld = Operation(error.operation)
             own = error.__cause__
-            state.error = own if isinstance(own, OrgsyncError) else CircuitOpen(str(error))
+            state.error = own if isinstance(own, OrgsyncError) else NotSynced(SyncReason.CIRCUIT_OPEN, str(error))
             return
         failure = error if isinstance(error, OrgsyncError) else UnexpectedAnswer(type(error).__name__)
         if self._not_ready(failure):
-            failure = NotYet(failure.code)
+            failure = NotSynced(SyncReason.NOT_YET, failure.code)
         elif isinstance(failure, RefusedCall):
             failure = await self._unless_inactive(failure)
         state.error = failure
 
     def _not_ready(self, error: OrgsyncError) -> bool:
         return self._account in self._context.not_yet and isinstance(error, RefusedCall | UnexpectedAnswer)
+
+    def _not_open(self, error: OrgsyncError) -> bool:
+        return self._account in self._context.not_yet and error.code == SyncReason.NOT_ACTIVE
 
     def _may_resume(self, kind: Kind) -> bool:
         withheld = self._states[kind].withheld
@@ -329,7 +322,9 @@ class AccountSync:
             state = await self._state_lookup
         except OrgsyncError:
             return error
-        return error if state == "ACTIVE" else NotActive("the account closed or left during the run")
+        if state == "ACTIVE":
+            return error
+        return NotSynced(SyncReason.NOT_ACTIVE, "the account closed or left during the run")
 
     def _new_caller(self) -> RetryingCaller:
         context = self._context
@@ -347,8 +342,9 @@ class AccountSync:
 
     def _receipt(self, kind: Kind, state: _KindState, at: str) -> Receipt:
         error = state.error
-        if self._account in self._context.not_yet and isinstance(error, RefusedCall | UnexpectedAnswer | NotActive):
-            error = NotYet(error.code)
+        if error and (self._not_ready(error) or self._not_open(error)):
+            error = NotSynced(SyncReason.NOT_YET, error.code)
         status = Status.SUCCESS if error is None else Status.SKIPPED if error.skips else Status.FAILED
-        code, rules = error.code if error else None, error.args if isinstance(error, Excluded) else ()
+        code = error.code if error else None
+        rules = error.args if error and code == SyncReason.EXCLUDED else ()
         return Receipt(self._account, kind, status, at, state.fields, code, state.caller.retries, excluded_by=rules)

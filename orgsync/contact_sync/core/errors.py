@@ -3,67 +3,63 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from orgsync.shared.errors import CallError, OrgsyncError, RefusedCall, StoreFailed
+from orgsync.shared.errors import CallError, OrgsyncError, Reason, ReasonedError, RefusedCall, StoreFailed
 
 # --- events that start no run ------------------------------------------------------------
 
 
-class Refusal(OrgsyncError):
+class RefusalReason(Reason):
+    """Reasons why an event starts no run."""
+
+    MALFORMED_EVENT = (
+        "MalformedEvent",
+        "The event lacks what every event of its kind has.",
+        "Nothing to do for one; if they repeat, compare the event with tests/events and report it.",
+    )
+    UNKNOWN_EVENT = (
+        "UnknownEvent",
+        "The event is well-formed but of no type that contact sync listens to.",
+        "Check who starts this state machine: only its own rules, schedule and command should.",
+    )
+    FOREIGN_EVENT = (
+        "ForeignEvent",
+        "The event was recorded for another account than the one it claims to speak of.",
+        "Check the event bus's policy: only this organization's accounts may put events there.",
+    )
+    MEMBER_WRITE = (
+        "MemberWrite",
+        "A change of a member's contact was made from the management account, as our own writes are.",
+        "Nothing to do: the next scheduled pass repairs it if it was not ours.",
+    )
+    CALL_FAILED = (
+        "CallFailed",
+        "The recorded call or the creation of an account failed, so nothing changed.",
+        "Nothing to do; AWS Organizations says why an account could not be created.",
+    )
+    NO_ACCOUNT = (
+        "NoAccount",
+        "The change of the organization concerns no member account: a tag of a unit, or a unit where none is excluded.",
+        "Nothing to do: it changes nothing of what a member account should hold.",
+    )
+    KIND_NOT_CONFIGURED = (
+        "KindNotConfigured",
+        "The change concerns kinds that this configuration does not keep in sync.",
+        "Add the kind to contact_types if it should be kept in sync.",
+    )
+    PAUSED = (
+        "Paused",
+        "Contact sync is paused by its configuration.",
+        "Set paused: false and deploy; the deployment compares every account.",
+    )
+    CONFIGURATION_MISSING = (
+        "ConfigurationMissing",
+        "No configuration has been written yet: the stack is still being deployed.",
+        "Nothing to do while a deployment runs: its own initial sync reads the source after this event.",
+    )
+
+
+class Refusal(ReasonedError[RefusalReason]):
     """An event that starts no run; nothing was read or written for it."""
-
-
-class MalformedEvent(Refusal):
-    """The event lacks what every event of its kind has."""
-
-    remedy = "Nothing to do for one; if they repeat, compare the event with tests/events and report it."
-
-
-class UnknownEvent(Refusal):
-    """The event is well-formed but of no type that contact sync listens to."""
-
-    remedy = "Check who starts this state machine: only its own rules, schedule and command should."
-
-
-class ForeignEvent(Refusal):
-    """The event was recorded for another account than the one it claims to speak of."""
-
-    remedy = "Check the event bus's policy: only this organization's accounts may put events there."
-
-
-class MemberWrite(Refusal):
-    """A change of a member's contact was made from the management account, as our own writes are."""
-
-    remedy = "Nothing to do: the next scheduled pass repairs it if it was not ours."
-
-
-class CallFailed(Refusal):
-    """The recorded call or the creation of an account failed, so nothing changed."""
-
-    remedy = "Nothing to do; AWS Organizations says why an account could not be created."
-
-
-class NoAccount(Refusal):
-    """The change of the organization concerns no member account: a tag of a unit, or a unit where none is excluded."""
-
-    remedy = "Nothing to do: it changes nothing of what a member account should hold."
-
-
-class KindNotConfigured(Refusal):
-    """The change concerns kinds that this configuration does not keep in sync."""
-
-    remedy = "Add the kind to contact_types if it should be kept in sync."
-
-
-class Paused(Refusal):
-    """Contact sync is paused by its configuration."""
-
-    remedy = "Set paused: false and deploy; the deployment compares every account."
-
-
-class ConfigurationMissing(Refusal):
-    """No configuration has been written yet: the stack is still being deployed."""
-
-    remedy = "Nothing to do while a deployment runs: its own initial sync reads the source after this event."
 
 
 # --- a run that cannot be carried out ----------------------------------------------------
@@ -117,34 +113,16 @@ class SourceUnreadable(RunError):
     )
 
 
-class SystemFailure(RunError):
-    """Something of AWS or of ours broke; the reason stands in the function's log."""
-
-    remedy = "Run `orgsync sync` once AWS answers; if it repeats, follow docs/runbook.md."
-
-
-class HeaderUnreadable(RunError):
-    """The run's header in the state table holds what no run wrote there."""
-
-    remedy = "Do not edit the state table by hand; run `orgsync sync`."
-
-
 class BatchUnreadable(StoreFailed):
     """A batch of the run is gone from the run bucket, or holds what no plan wrote."""
 
     remedy = "Do not edit the run bucket by hand; run `orgsync sync`, which compares the accounts of the batch again."
 
 
-class RevisionLost(OrgsyncError):
-    """Another invocation changed the run's header first, so this one stopped."""
+class RunConflict(OrgsyncError):
+    """The run is not as this invocation needs it: another changed, stopped or closed it, or has not planned it yet."""
 
-    remedy = "Nothing to do: what the other wrote stands, and whoever asked asks again."
-
-
-class RunStopped(OrgsyncError):
-    """The run was stopped or closed while its worker was at it, so the worker wrote no more."""
-
-    remedy = "Nothing to do: the run's report names what was not done."
+    remedy = "Nothing to do: what the other wrote stands, whoever asked asks again, and the run's report says the rest."
 
 
 class InitialSyncFailed(OrgsyncError):
@@ -174,91 +152,112 @@ class AccountNotFound(RefusedCall):
     remedy = "Nothing to do if the account has left the organization."
 
 
-class NotVerified(CallError):
-    """The write was accepted, but reading it back kept showing something else."""
+class SyncReason(Reason):
+    """Reasons why an account, or a kind of it, is not known to be in sync: skipped on purpose, or failed.
 
-    remedy = "Another tool may be writing this contact; find it, or exclude the account here."
+    The last two are those of a whole run.
+    """
+
+    # Skipped on purpose.
+    EXCLUDED = (
+        "Excluded",
+        "The configuration excludes the account.",
+        "Nothing to do: this is what the configuration says.",
+    )
+    NOT_ACTIVE = (
+        "NotActive",
+        "The account is not ACTIVE (suspended, closing, or not yet open).",
+        "Nothing to do: a later pass compares it once it is ACTIVE.",
+    )
+    NOT_A_MEMBER = (
+        "NotAMember",
+        "The id that was asked for is no member account: of another organization, of none, or the source's own.",
+        "Correct the id; there is nothing to do if the account has left the organization.",
+    )
+    NOT_YET = (
+        "NotYet",
+        "The account is new, and AWS refuses calls about it for its first minutes.",
+        "Nothing to do: it is tried again every minute, and fails once `new_accounts.patience` is over.",
+    )
+    HANDED_OVER = (
+        "HandedOver",
+        "The run made way for a change of the source or the configuration before this was compared.",
+        "Nothing to do: the next run takes it up first.",
+    )
+    SOURCE_MISSING = (
+        "SourceMissing",
+        "The source has no such contact, and on_source_delete keeps the members' own.",
+        "Enter the contact in the management account, or set on_source_delete to ignore or propagate.",
+    )
+    SOURCE_UNWRITABLE = (
+        "SourceUnwritable",
+        "The source's contact of this kind holds what AWS would refuse to write to any member.",
+        "Correct the named fields of the management account's contact; that change starts the next run.",
+    )
+    CIRCUIT_OPEN = (
+        "CircuitOpen",
+        "The call that this needed failed for so many other accounts that the run stopped making it.",
+        "Correct what the receipts of the failed accounts name, then run `orgsync sync`.",
+    )
+    # Failed.
+    NOT_VERIFIED = (
+        "NotVerified",
+        "The write was accepted, but reading it back kept showing something else.",
+        "Another tool may be writing this contact; find it, or exclude the account here.",
+    )
+    EXCLUSION_UNKNOWN = (
+        "ExclusionUnknown",
+        "The account's tags could not be read, so it may be excluded and was not touched.",
+        "Check the process function's right to organizations:ListTagsForResource.",
+    )
+    DESIRED_UNKNOWN = (
+        "DesiredUnknown",
+        "The run has no contact for this kind and was not told to delete it, so the account was not touched.",
+        "Run `orgsync sync`, which reads the source anew; if it repeats, report it.",
+    )
+    WORKER_DIED = (
+        "WorkerDied",
+        "The run ended before this account was done.",
+        "Run `orgsync sync`; doing an account again is harmless.",
+    )
+    OUT_OF_TIME = (
+        "OutOfTime",
+        "A whole life of the process function did not suffice for this account and those under way beside it.",
+        "Lower the delays of retry_config and verify_config, or look for what slows AWS; then run `orgsync sync`.",
+    )
+    HEADER_UNREADABLE = (
+        "HeaderUnreadable",
+        "The run's header in the state table holds what no run wrote there.",
+        "Do not edit the state table by hand; run `orgsync sync`.",
+    )
+    SYSTEM_FAILURE = (
+        "SystemFailure",
+        "Something of AWS or of ours broke; the reason stands in the function's log.",
+        "Run `orgsync sync` once AWS answers; if it repeats, follow docs/runbook.md.",
+    )
+
+    @property
+    def skips(self) -> bool:
+        """Return whether this run left the account alone on purpose, so that it did not fail."""
+        return self in _SKIPPED
 
 
-class ExclusionUnknown(CallError):
-    """The account's tags could not be read, so it may be excluded and was not touched."""
-
-    remedy = "Check the process function's right to organizations:ListTagsForResource."
-
-
-class DesiredUnknown(OrgsyncError):
-    """The run has no contact for this kind and was not told to delete it, so the account was not touched."""
-
-    remedy = "Run `orgsync sync`, which reads the source anew; if it repeats, report it."
-
-
-class WorkerDied(OrgsyncError):
-    """The run ended before this account was done."""
-
-    remedy = "Run `orgsync sync`; doing an account again is harmless."
+_SKIPPED = frozenset(
+    {
+        SyncReason.EXCLUDED,
+        SyncReason.NOT_ACTIVE,
+        SyncReason.NOT_A_MEMBER,
+        SyncReason.NOT_YET,
+        SyncReason.HANDED_OVER,
+        SyncReason.SOURCE_MISSING,
+        SyncReason.SOURCE_UNWRITABLE,
+        SyncReason.CIRCUIT_OPEN,
+    }
+)
 
 
-class OutOfTime(OrgsyncError):
-    """A whole life of the process function did not suffice for this account and those that were under way beside it."""
-
-    remedy = "Lower the delays of retry_config and verify_config, or look for what slows AWS; then run `orgsync sync`."
-
-
-# --- an account skipped on purpose -------------------------------------------------------
-
-
-class Skip(OrgsyncError):
-    """An account (or a kind of it) that this run skipped, and why."""
-
-    skips = True
-
-
-class Excluded(Skip):
-    """The configuration excludes the account."""
-
-    remedy = "Nothing to do: this is what the configuration says."
-
-
-class NotActive(Skip):
-    """The account is not ACTIVE (suspended, closing, or not yet open)."""
-
-    remedy = "Nothing to do: a later pass compares it once it is ACTIVE."
-
-
-class NotAMember(Skip):
-    """The id that was asked for is no member account: of another organization, of none, or the source's own."""
-
-    remedy = "Correct the id; there is nothing to do if the account has left the organization."
-
-
-class NotYet(Skip):
-    """The account is new, and AWS refuses calls about it for its first minutes."""
-
-    remedy = "Nothing to do: it is tried again every minute, and fails once `new_accounts.patience` is over."
-
-
-class HandedOver(Skip):
-    """The run made way for a change of the source or the configuration before this was compared."""
-
-    remedy = "Nothing to do: the next run takes it up first."
-
-
-class SourceMissing(Skip):
-    """The source has no such contact, and on_source_delete keeps the members' own."""
-
-    remedy = "Enter the contact in the management account, or set on_source_delete to ignore or propagate."
-
-
-class SourceUnwritable(Skip):
-    """The source's contact of this kind holds what AWS would refuse to write to any member."""
-
-    remedy = "Correct the named fields of the management account's contact; that change starts the next run."
-
-
-class CircuitOpen(Skip):
-    """The call that this needed failed for so many other accounts that the run stopped making it."""
-
-    remedy = "Correct what the receipts of the failed accounts name, then run `orgsync sync`."
+class NotSynced(ReasonedError[SyncReason]):
+    """An account, or a kind of it, that this run did not bring in sync, for a reason that nobody catches alone."""
 
 
 CONTACT_ERRORS: Mapping[str, type[CallError]] = {

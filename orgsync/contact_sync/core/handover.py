@@ -1,7 +1,7 @@
 """Handover: a worker makes way for a change of the source, and nothing that is no longer true is written meanwhile."""
 
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import HandedOver
+from orgsync.contact_sync.core.errors import NotSynced, SyncReason
 from orgsync.contact_sync.core.protocols import Contacts
 from orgsync.contact_sync.names import Kind
 
@@ -36,4 +36,4 @@ class UntilHandover:
 
     def _check(self) -> None:
         if self.begun:
-            raise HandedOver("before the write")
+            raise NotSynced(SyncReason.HANDED_OVER, "before the write")

@@ -5,22 +5,16 @@ Every sentence follows from the run's scope and counts, so that none says more t
 
 import json
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from orgsync.contact_sync.core.errors import (
-    ConfigurationError,
-    Excluded,
-    NotActive,
-    SourceMissing,
-    SourceUnwritable,
-)
+from orgsync.contact_sync.core.errors import ConfigurationError, SyncReason
 from orgsync.contact_sync.core.outcome import RunOutcome, RunSummary
 from orgsync.contact_sync.core.receipts import Status
 from orgsync.contact_sync.core.run import Run
 from orgsync.contact_sync.names import Kind
-from orgsync.shared.errors import error_class
+from orgsync.shared.errors import error_class, explain
 from orgsync.shared.notification_settings import RunScenario
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`0-9])")
@@ -91,11 +85,11 @@ class Notification:
             return _joined([f"The run ended with the severity {run.severity}.", counts, see], cls.MAX_REASON)
         remedy = _remedy(code, environment)
         if len(f"{code}. {remedy}") > cls.MAX_REASON:
-            remedy = error_class(code).remedy
+            remedy = explain(code).remedy
         room = cls.MAX_REASON - len(remedy) - len(code) - 3
         detail = _listed(_detail(code, run, summary), room)
         text = f"{code}: {detail}. {remedy}" if detail else f"{code}. {remedy}"
-        meaning = error_class(code).meaning()
+        meaning = explain(code).meaning
         longer = f"{code}: {meaning} {remedy}"
         if not detail and len(f"{longer} {counts} {see}") <= cls.MAX_REASON:
             text = longer
@@ -107,7 +101,7 @@ def compose(run: Run, outcome: RunOutcome, summary: RunSummary, environment: str
     severity, phrases = outcome.severity_name.upper(), _phrases(run, summary)
     codes = [*([run.error] if run.error else []), *summary.unfinished()]
     if outcome.scenario != RunScenario.SUCCESS_COMPLETION and summary.missing_at_source:
-        codes.append(SourceMissing.__name__)
+        codes.append(SyncReason.SOURCE_MISSING)
     codes = list(dict.fromkeys(codes))
     # Always with the stack's name: several may stand in one account and region.
     commands = {"All receipts": f"orgsync status {run.run_id} --stack {environment}"}
@@ -191,7 +185,11 @@ def _facts(run: Run, summary: RunSummary) -> list[str]:
         f"Result     {tried}{kinds}: {counts['success']:,} in sync ({summary.written:,} written), "
         f"{counts['skipped']:,} skipped, {counts['failed']:,} failed",
     ]
-    names = {Excluded.__name__: "excluded", NotActive.__name__: "not ACTIVE", SourceMissing.__name__: "nothing to hold"}
+    names: Mapping[str, str] = {
+        SyncReason.EXCLUDED: "excluded",
+        SyncReason.NOT_ACTIVE: "not ACTIVE",
+        SyncReason.SOURCE_MISSING: "nothing to hold",
+    }
     if alone := summary.skipped_on_purpose():
         parts = [f"{count:,} {names[code]}" for code, count in alone.items()]
         lines.append(f"Skipped    {_count(sum(alone.values()), 'account')} on purpose: {', '.join(parts)}")
@@ -211,8 +209,8 @@ def _reason_lines(code: str, run: Run, summary: RunSummary, environment: str) ->
     lines = ["", f"{code}{often}"]
     if detail := _detail(code, run, summary):
         lines[-1] = f"{code}: {detail}" + (f" ({often[2:]})" if often else "")
-    lines += [f"  {error_class(code).meaning()}", f"  What to do: {_remedy(code, environment)}"]
-    if accounts and code != run.error and code != SourceMissing.__name__:
+    lines += [f"  {explain(code).meaning}", f"  What to do: {_remedy(code, environment)}"]
+    if accounts and code != run.error and code != SyncReason.SOURCE_MISSING:
         more = len(accounts) - Notification.MAX_ACCOUNTS
         named = ", ".join(accounts[: Notification.MAX_ACCOUNTS]) + (f" and {more:,} more" if more > 0 else "")
         lines.append(f"  Accounts: {named}")
@@ -221,10 +219,10 @@ def _reason_lines(code: str, run: Run, summary: RunSummary, environment: str) ->
 
 def _detail(code: str, run: Run, summary: RunSummary) -> str:
     """Return the places that a code speaks of: fields of the source, units, kinds; nothing where none is known."""
-    of_source = issubclass(error_class(code), (ConfigurationError, SourceUnwritable))
+    of_source = code == SyncReason.SOURCE_UNWRITABLE or issubclass(error_class(code), ConfigurationError)
     if run.detail and (code == run.error or (not run.error and of_source)):
         return run.detail.rstrip(".")
-    if of_source or code == SourceMissing.__name__:
+    if of_source or code == SyncReason.SOURCE_MISSING:
         return ", ".join(sorted(summary.kinds.get(code, ())))
     return ""
 
@@ -242,9 +240,7 @@ def _listed(detail: str, room: int) -> str:
 
 def _remedy(code: str, environment: str) -> str:
     """Return the remedy of a code, with the stack's name in each command."""
-    return re.sub(
-        r"`(orgsync [^`]*)`", lambda command: f"`{command[1]} --stack {environment}`", error_class(code).remedy
-    )
+    return re.sub(r"`(orgsync [^`]*)`", lambda command: f"`{command[1]} --stack {environment}`", explain(code).remedy)
 
 
 def _subject(environment: str, severity: str, phrases: Sequence[str]) -> str:

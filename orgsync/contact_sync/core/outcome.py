@@ -7,28 +7,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from orgsync.contact_sync.config import ContactSyncConfig
-from orgsync.contact_sync.core.errors import (
-    CircuitOpen,
-    ConfigurationError,
-    Excluded,
-    HandedOver,
-    NotActive,
-    NotAMember,
-    NotYet,
-    OutOfTime,
-    SourceMissing,
-    SourceUnwritable,
-    WorkerDied,
-)
+from orgsync.contact_sync.core.errors import ConfigurationError, SyncReason
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.names import Kind
 from orgsync.shared.errors import AccessDenied, error_class
 from orgsync.shared.notification_settings import NotificationSettings, RunScenario, Severity
 
-_ON_PURPOSE = frozenset(one.__name__ for one in (Excluded, NotActive, SourceMissing))
+_ON_PURPOSE = frozenset[str]((SyncReason.EXCLUDED, SyncReason.NOT_ACTIVE, SyncReason.SOURCE_MISSING))
 """Codes of what the configuration or the organization wants skipped: nothing is left to do."""
 
-_LATER = frozenset(one.__name__ for one in (HandedOver, NotYet))
+_LATER = frozenset[str]((SyncReason.HANDED_OVER, SyncReason.NOT_YET))
 """Codes of what another run does that is scheduled already."""
 
 
@@ -137,7 +125,7 @@ class RunSummary:
 
         That is all but those that were skipped on purpose, and those of ids behind which there is no member.
         """
-        return self.receipts.total() - sum(self.errors[code] for code in (*_ON_PURPOSE, NotAMember.__name__))
+        return self.receipts.total() - sum(self.errors[code] for code in (*_ON_PURPOSE, SyncReason.NOT_A_MEMBER))
 
     def unfinished(self) -> dict[str, int]:
         """Return the contacts by code that were asked for and are not known to be in sync, most of them first."""
@@ -148,7 +136,7 @@ class RunSummary:
 
         A circuit that opened and a contact that the source lacks are told last: they follow from something else.
         """
-        last = (CircuitOpen.__name__, SourceMissing.__name__)
+        last = (SyncReason.CIRCUIT_OPEN, SyncReason.SOURCE_MISSING)
         skipped = Counter({code: count for code, count in self.errors.items() if code not in self.failures})
         ranked = [*(code for code in _ranked(skipped) if code not in (*_ON_PURPOSE, *last)), *last]
         return next((code for code in (*_ranked(self.failures), *ranked) if self.errors[code]), None)
@@ -156,17 +144,18 @@ class RunSummary:
     @property
     def missing_at_source(self) -> set[Kind]:
         """Return the kinds that were skipped because the source has no such contact."""
-        return self.kinds.get(SourceMissing.__name__, set())
+        return self.kinds.get(SyncReason.SOURCE_MISSING, set())
 
     @property
     def circuit_opened(self) -> bool:
         """Return whether the run gave up early."""
-        return self.errors[CircuitOpen.__name__] > 0
+        return self.errors[SyncReason.CIRCUIT_OPEN] > 0
 
     @property
     def everything_failed(self) -> bool:
         """Return whether every member account failed, of a run over all of them; skipped on purpose is no failure."""
-        failed = self.receipts[Status.FAILED] - self.failures[NotAMember.__name__] + self.errors[CircuitOpen.__name__]
+        failed = self.receipts[Status.FAILED] - self.failures[SyncReason.NOT_A_MEMBER]
+        failed += self.errors[SyncReason.CIRCUIT_OPEN]
         later = any(self.errors[code] for code in _LATER)
         return self.everyone and failed > 0 and self.receipts[Status.SUCCESS] == 0 and not later
 
@@ -225,7 +214,7 @@ def _scenario(summary: RunSummary, error: str | None, config: ContactSyncConfig)
         return (RunScenario.PERMISSION_ERRORS if denied else RunScenario.SYSTEM_ERRORS), status
     if denied:
         return RunScenario.PERMISSION_ERRORS, "completed"
-    if summary.errors[WorkerDied.__name__] or summary.errors[OutOfTime.__name__]:
+    if summary.errors[SyncReason.WORKER_DIED] or summary.errors[SyncReason.OUT_OF_TIME]:
         return RunScenario.SYSTEM_ERRORS, "completed"
     if any(not _owners(code) for code in summary.failures):
         return RunScenario.PARTIAL_FAILURE, "completed"
@@ -241,14 +230,15 @@ def _scenario(summary: RunSummary, error: str | None, config: ContactSyncConfig)
     if not compared and (codes or not summary.everyone):
         # Of a whole organization that is what its configuration should hardly mean; of an account, and of a contact
         # whose absence the owner ignores, it is what it says.
-        meant = not summary.everyone or codes == {SourceMissing.__name__}
+        meant = not summary.everyone or codes == {SyncReason.SOURCE_MISSING}
         return (None if meant else RunScenario.CONFIGURATION_ERRORS), "completed"
     return RunScenario.SUCCESS_COMPLETION, "completed"
 
 
 def _owners(code: str) -> bool:
     """Return whether a code is a mistake of the owner's configuration or source, or an id that is no member's."""
-    return issubclass(error_class(code), (ConfigurationError, SourceUnwritable, NotAMember))
+    mistakes = (SyncReason.SOURCE_UNWRITABLE, SyncReason.NOT_A_MEMBER)
+    return code in mistakes or issubclass(error_class(code), ConfigurationError)
 
 
 def _notify(scenario: RunScenario, status: str, summary: RunSummary, settings: NotificationSettings) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from pydantic import TypeAdapter, ValidationError
 
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import HeaderUnreadable
+from orgsync.contact_sync.core.errors import SyncReason
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.names import Cause, Kind
 from orgsync.shared.clock import as_timestamp
@@ -170,7 +170,7 @@ class Run:
         known = {"cause": Cause.SCHEDULE, "triggered_at": started or _BEGINNING} | read | revision
         run = cls(**known | {"started": started or _BEGINNING, "source": source})
         if damaged and not run.closed:
-            return replace(run, error=HeaderUnreadable.__name__, detail=", ".join(sorted(damaged)))
+            return replace(run, error=SyncReason.HEADER_UNREADABLE, detail=", ".join(sorted(damaged)))
         return run
 
 

@@ -6,25 +6,13 @@ from random import Random
 
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.accounts import Account, Target
-from orgsync.contact_sync.core.errors import (
-    Excluded,
-    NotActive,
-    NotAMember,
-    NotYet,
-    OrganizationUnreadable,
-    RunError,
-    Skip,
-    SourceMissing,
-    SourceUnreadable,
-    SourceUnwritable,
-)
+from orgsync.contact_sync.core.errors import OrganizationUnreadable, RunError, SourceUnreadable, SyncReason
 from orgsync.contact_sync.core.protocols import Contacts, Organization
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.source import Source
 from orgsync.contact_sync.names import Kind
 from orgsync.shared.clock import Clock
-from orgsync.shared.errors import OrgsyncError
 from orgsync.shared.rate_limiter import RateLimiter
 
 
@@ -33,17 +21,17 @@ class Selection:
     """Every account of a run: to compare, or not, with the reason for each account and kind.
 
     Attributes:
-        skipped: why an account and kind is not compared: skipped on purpose, or it cannot be done.
+        skipped: the code for which an account and kind is not compared: skipped on purpose, or it cannot be done.
         excluded_by: the rules by which each account is excluded (see `ContactSyncConfig.exclusions`).
         joined: when each account was created or joined, where that is known.
-        ended_by: why nothing is compared, where the run ends before any write.
+        ended_by: the code for which nothing is compared, where the run ends before any write.
     """
 
     targets: tuple[Target, ...]
-    skipped: Mapping[tuple[str, Kind], type[OrgsyncError]]
+    skipped: Mapping[tuple[str, Kind], str]
     excluded_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     joined: Mapping[str, str] = field(default_factory=dict)
-    ended_by: type[OrgsyncError] | None = None
+    ended_by: str | None = None
 
     @classmethod
     def of(
@@ -67,18 +55,18 @@ class Selection:
             in_excluded_units: ids of the accounts in each excluded unit or below.
         """
         listed = {account.id: account for account in accounts}
-        stopped: dict[Kind, type[OrgsyncError]] = dict.fromkeys(source.unreadable, SourceUnreadable)
-        stopped |= dict.fromkeys(source.flawed, SourceUnwritable)
+        stopped: dict[Kind, str] = dict.fromkeys(source.unreadable, SourceUnreadable.__name__)
+        stopped |= dict.fromkeys(source.flawed, SyncReason.SOURCE_UNWRITABLE)
         # Deleting is reading and writing like any other change; skipping needs neither.
         deletions = source.missing if config.on_source_delete == "propagate" else frozenset[Kind]()
-        stopped |= dict.fromkeys(source.missing - deletions, SourceMissing)
+        stopped |= dict.fromkeys(source.missing - deletions, SyncReason.SOURCE_MISSING)
         targets: list[Target] = []
-        skipped: dict[tuple[str, Kind], type[OrgsyncError]] = {}
+        skipped: dict[tuple[str, Kind], str] = {}
         excluded_by: dict[str, tuple[str, ...]] = {}
         joined: dict[str, str] = {}
         for named, asked in request.accounts.items():
             if named not in listed or named == management:
-                skipped |= {(named, kind): NotAMember for kind in asked}
+                skipped |= {(named, kind): SyncReason.NOT_A_MEMBER for kind in asked}
         for account in listed.values():
             kinds = sorted(request.kinds_for(account.id))
             if account.id == management or not kinds:
@@ -88,17 +76,17 @@ class Selection:
             units = [unit for unit, below in in_excluded_units.items() if account.id in below]
             if rules := config.exclusions(account=account.id, units=units):
                 excluded_by[account.id] = rules
-            reason = Excluded if rules else None if account.active else NotActive
+            reason = SyncReason.EXCLUDED if rules else None if account.active else SyncReason.NOT_ACTIVE
             skipped |= {(account.id, kind): reason or stopped[kind] for kind in kinds if reason or kind in stopped}
             rest = () if reason else tuple(kind for kind in kinds if kind not in stopped)
             if rest:
                 targets.append(Target(account.id, rest, deletions & frozenset(rest)))
         return cls(tuple(targets), skipped, excluded_by, joined)
 
-    def given_up(self, reason: type[OrgsyncError]) -> "Selection":
+    def given_up(self, reason: str) -> "Selection":
         """Return the same accounts with nothing to compare: the run ends before any write."""
         rest = {(target.account, kind): reason for target in self.targets for kind in target.kinds}
-        known = {pair: why if issubclass(why, Skip) else reason for pair, why in self.skipped.items()}
+        known = {pair: why if _skips(why) else reason for pair, why in self.skipped.items()}
         return replace(self, targets=(), skipped={**known, **rest}, ended_by=reason)
 
     def receipts(self, at: str, unready: Collection[str] = (), handed_over: Collection[str] = ()) -> list[Receipt]:
@@ -114,14 +102,14 @@ class Selection:
         receipts = []
         for (account, kind), found in self.skipped.items():
             reason = found
-            if found in (NotActive, NotAMember) and account in unready:
-                reason = NotYet
-            elif found is NotAMember and account in handed_over:
-                reason = NotActive
-            skipped = issubclass(reason, Skip) or reason is self.ended_by
-            rules = self.excluded_by.get(account, ()) if reason is Excluded else ()
+            if found in (SyncReason.NOT_ACTIVE, SyncReason.NOT_A_MEMBER) and account in unready:
+                reason = SyncReason.NOT_YET
+            elif found == SyncReason.NOT_A_MEMBER and account in handed_over:
+                reason = SyncReason.NOT_ACTIVE
+            skipped = _skips(reason) or reason == self.ended_by
+            rules = self.excluded_by.get(account, ()) if reason == SyncReason.EXCLUDED else ()
             status = Status.SKIPPED if skipped else Status.FAILED
-            receipts.append(Receipt(account, kind, status, at, error=reason.__name__, excluded_by=rules))
+            receipts.append(Receipt(account, kind, status, at, error=reason, excluded_by=rules))
         return receipts
 
     def batches(self, size: int, run_id: str, rest: Sequence[Sequence[Target]] = ()) -> list[tuple[Target, ...]]:
@@ -141,6 +129,10 @@ class Selection:
             others = others[room:]
         cut = [tuple(others[start : start + size]) for start in range(0, len(others), size)]
         return [*parts, *Random(run_id).sample(cut, len(cut))]
+
+
+def _skips(code: str) -> bool:
+    return isinstance(code, SyncReason) and code.skips
 
 
 def _account(target: Target) -> str:
@@ -185,7 +177,7 @@ async def gather(
     except RunError as found:
         error = found
     selection = Selection.of(request, accounts, config, management=management, in_excluded_units=below, source=source)
-    return source, selection.given_up(type(error)) if error else selection, error
+    return source, selection.given_up(error.code) if error else selection, error
 
 
 def _requested_accounts(request: Request, organization: Organization, management: str) -> Sequence[Account]:

@@ -12,14 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from orgsync.contact_sync.core.errors import (
-    CallFailed,
-    ForeignEvent,
-    MalformedEvent,
-    MemberWrite,
-    NoAccount,
-    UnknownEvent,
-)
+from orgsync.contact_sync.core.errors import Refusal, RefusalReason
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.names import (
     Cause,
@@ -54,7 +47,7 @@ def parse_trigger(event: Any, *, run_id: str, management: str, writer: str | Non
         Refusal: the event starts no run; its class says why.
     """
     if not isinstance(event, Mapping) or not isinstance(event.get("detail"), Mapping):
-        raise MalformedEvent("the event has no detail")
+        raise Refusal(RefusalReason.MALFORMED_EVENT, "the event has no detail")
     detail: _Detail = event["detail"]
     source = event.get("source")
     if source == OwnEvent.source():
@@ -63,7 +56,7 @@ def parse_trigger(event: Any, *, run_id: str, management: str, writer: str | Non
         return _organization_event(event, detail, run_id, management)
     if "eventName" in detail or source == "aws.account":
         return _contact_call(event, detail, run_id, management, writer)
-    raise UnknownEvent("the event is neither ours, nor of contacts, nor of the organization")
+    raise Refusal(RefusalReason.UNKNOWN_EVENT, "the event is neither ours, nor of contacts, nor of the organization")
 
 
 def _own_event(event: _Detail, detail: _Detail, run_id: str) -> Request:
@@ -87,11 +80,11 @@ def _own_event(event: _Detail, detail: _Detail, run_id: str) -> Request:
         try:
             request = Request.from_json(detail)
         except (KeyError, ValueError) as error:
-            raise MalformedEvent("the pending request cannot be read") from error
+            raise Refusal(RefusalReason.MALFORMED_EVENT, "the pending request cannot be read") from error
         if not request.event_ids or not (request.kinds() or request.rest):
-            raise MalformedEvent("the pending request answers no event, or asks for nothing")
+            raise Refusal(RefusalReason.MALFORMED_EVENT, "the pending request answers no event, or asks for nothing")
         return request.bounded()
-    raise UnknownEvent("none of our own events has this detail-type")
+    raise Refusal(RefusalReason.UNKNOWN_EVENT, "none of our own events has this detail-type")
 
 
 def _operator_event(detail: _Detail, triggered_at: str | None, run_id: str) -> Request:
@@ -99,7 +92,9 @@ def _operator_event(detail: _Detail, triggered_at: str | None, run_id: str) -> R
         kinds = Request.kinds_of(detail.get("kinds") or ()) or _EVERY_KIND
         accounts = [Request.account_id(account) for account in Request.listed(detail.get("accounts") or ())]
     except ValueError as error:
-        raise MalformedEvent(f"kinds must be of {', '.join(Kind)}, accounts a list of ids of 12 digits") from error
+        raise Refusal(
+            RefusalReason.MALFORMED_EVENT, f"kinds must be of {', '.join(Kind)}, accounts a list of ids of 12 digits"
+        ) from error
     initiator = _text(detail, "initiator")
     everyone = frozenset[Kind]() if accounts else kinds
     named = dict.fromkeys(accounts, kinds)
@@ -109,26 +104,26 @@ def _operator_event(detail: _Detail, triggered_at: str | None, run_id: str) -> R
 def _contact_call(event: _Detail, detail: _Detail, run_id: str, management: str, writer: str | None) -> Request:
     name = _text(detail, "eventName")
     if name is None:
-        raise MalformedEvent("the event does not name the call")
+        raise Refusal(RefusalReason.MALFORMED_EVENT, "the event does not name the call")
     call = ContactCall.by_name().get(name)
     if call is None:
-        raise UnknownEvent("the call changes no contact")
+        raise Refusal(RefusalReason.UNKNOWN_EVENT, "the call changes no contact")
     account = _text(event, "account")
     recipient = _text(detail, "recipientAccountId")
     if account is None or not _ACCOUNT_ID.fullmatch(account):
-        raise MalformedEvent("the event does not say for which account it was recorded")
+        raise Refusal(RefusalReason.MALFORMED_EVENT, "the event does not say for which account it was recorded")
     if recipient is not None and recipient != account:
-        raise ForeignEvent("the event's account and the call's recipient differ")
+        raise Refusal(RefusalReason.FOREIGN_EVENT, "the event's account and the call's recipient differ")
     if _text(detail, "errorCode"):
-        raise CallFailed("AWS refused the call")
+        raise Refusal(RefusalReason.CALL_FAILED, "AWS refused the call")
     initiator = _initiator(detail)
     if writer and initiator and f":assumed-role/{writer}/" in initiator:
-        raise MemberWrite("the call was our own worker's")
+        raise Refusal(RefusalReason.MEMBER_WRITE, "the call was our own worker's")
 
     parameters = _mapping(detail, "requestParameters")
     member = _parameter(parameters, ContactCall.ACCOUNT_PARAMETERS)
     if account == management and member is not None:
-        raise MemberWrite("the call names a member, so the source did not change")
+        raise Refusal(RefusalReason.MEMBER_WRITE, "the call names a member, so the source did not change")
     kind = _parameter(parameters, ContactCall.KIND_PARAMETERS)
     kinds = _named_kinds(kind) & call.kinds or call.kinds
     event_ids = (_event_id(event, detail, run_id),)
@@ -164,13 +159,15 @@ def _organization_event(event: _Detail, detail: _Detail, run_id: str, management
         joined = {value for value in _strings(detail) if _ACCOUNT_ID.fullmatch(value)} - {management}
         return _new_accounts(Cause.ACCOUNT_JOINED, joined, event, detail, run_id)
     if name != "CreateAccountResult":
-        raise UnknownEvent("the organization's event changes nothing of what an account should hold")
+        raise Refusal(
+            RefusalReason.UNKNOWN_EVENT, "the organization's event changes nothing of what an account should hold"
+        )
     status = _mapping(_mapping(detail, "serviceEventDetails"), "createAccountStatus")
     state, account = _text(status, "state"), _text(status, "accountId")
     if state == "FAILED":
-        raise CallFailed("the account was not created")
+        raise Refusal(RefusalReason.CALL_FAILED, "the account was not created")
     if state != "SUCCEEDED" or account in (None, management):
-        raise MalformedEvent("the event does not say which member account was created")
+        raise Refusal(RefusalReason.MALFORMED_EVENT, "the event does not say which member account was created")
     created = (account,) if account and _ACCOUNT_ID.fullmatch(account) else ()
     return _new_accounts(Cause.ACCOUNT_CREATED, created, event, detail, run_id)
 
@@ -195,9 +192,9 @@ def _organization_call(
     """Read a move, a tag, or a change of a unit; one that does not say of which account may be about any."""
     recipient = _text(detail, "recipientAccountId")
     if recipient is not None and recipient != _text(event, "account"):
-        raise ForeignEvent("the event's account and the call's recipient differ")
+        raise Refusal(RefusalReason.FOREIGN_EVENT, "the event's account and the call's recipient differ")
     if _text(detail, "errorCode"):
-        raise CallFailed("AWS refused the call")
+        raise Refusal(RefusalReason.CALL_FAILED, "AWS refused the call")
     request = Request(
         Cause.ACCOUNT_CHANGED,
         _initiator(detail),
@@ -207,7 +204,7 @@ def _organization_call(
     # An ARN of the organization's ends in the id as well.
     subject = (_parameter(_mapping(detail, "requestParameters"), call.subject) or "").rpartition("/")[2]
     if subject == management or _OTHER_RESOURCE.fullmatch(subject):
-        raise NoAccount("the management account, a unit, the root or a policy changed")
+        raise Refusal(RefusalReason.NO_ACCOUNT, "the management account, a unit, the root or a policy changed")
     if _ACCOUNT_ID.fullmatch(subject):
         return replace(request, accounts={subject: _EVERY_KIND})
     return replace(request, everyone=_EVERY_KIND)

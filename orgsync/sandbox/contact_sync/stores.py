@@ -14,10 +14,10 @@ from orgsync.contact_sync.config import ContactSyncConfig, parse
 from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.errors import (
     BatchUnreadable,
-    ConfigurationMissing,
     ConfigurationUnreadable,
-    RevisionLost,
-    RunStopped,
+    Refusal,
+    RefusalReason,
+    RunConflict,
 )
 from orgsync.contact_sync.core.lease import Lease
 from orgsync.contact_sync.core.receipts import Receipt
@@ -41,7 +41,7 @@ class MemoryConfigStore:
         with self._lock:
             newest = max(self._versions, default=None)
         if newest is None:
-            raise ConfigurationMissing("no version has been written")
+            raise Refusal(RefusalReason.CONFIGURATION_MISSING, "no version has been written")
         return newest, self.at(newest)
 
     def at(self, version: int) -> ContactSyncConfig:
@@ -141,7 +141,7 @@ class MemoryStateStore:
         with self._lock:
             stored = self._header(run.run_id)
             if (stored.revision if stored else 0) != run.revision:
-                raise RevisionLost(run.run_id)
+                raise RunConflict(run.run_id)
             saved = replace(run, revision=max(run.revision, 0) + 1)
             self._items[run.run_id, _HEADER] = json.dumps(saved.to_json())
             return saved
@@ -244,7 +244,7 @@ class MemoryStateStore:
     def _check_in_progress(self, run_id: str) -> None:
         stored = self._header(run_id)
         if stored is None or stored.status is not RunStatus.IN_PROGRESS:
-            raise RunStopped(run_id)
+            raise RunConflict(run_id)
 
     def _wait_out_conflicts(self, operation: str, failure: str) -> None:
         """Ask as often as the adapter does whether the write conflicts with another; no time passes between."""
