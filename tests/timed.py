@@ -182,8 +182,9 @@ class TimedWorld(World):
             answer = self.plan(run_id, event, started, batch_size) if not (known and known.planned) else None
             if answer is None or answer["outcome"] == "process":
                 for item in self.batches(run_id):
-                    while not self._process(run_id, item["batch"], until) and not until():
-                        pass
+                    answer = {"done": False}
+                    while not answer["done"] and not until():
+                        answer = self._process(run_id, item["batch"], until, answer.get("throttled", False))
                     self.timeline.catch_up()
             if until():
                 return
@@ -191,10 +192,10 @@ class TimedWorld(World):
             self.timeline.catch_up()
             run_id = self.holder() or ""
 
-    def _process(self, run_id: str, batch: int, until: Callable[[], bool]) -> bool:
+    def _process(self, run_id: str, batch: int, until: Callable[[], bool], throttled: bool) -> dict[str, Any]:
         began = self.timeline.now
 
         def remaining() -> float:
             return 0.0 if until() else _LIFE - (self.timeline.seconds() - began)
 
-        return bool(process(run_id, batch, remaining, self.services)["done"])
+        return process(run_id, batch, remaining, self.services, throttled=throttled)

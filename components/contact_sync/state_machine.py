@@ -162,11 +162,21 @@ def _process(context: StackContext) -> dict[str, Any]:
         },
         "ItemProcessor": {
             "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-            "StartAt": "Batch",
+            "StartAt": "Begin Batch",
             "States": {
-                "Batch": _invoke(context, FunctionName.PROCESS, {"run_id.$": "$.run_id", "batch.$": "$.batch"})
+                "Begin Batch": {
+                    "Type": "Pass",
+                    "Result": {"throttled": False},
+                    "ResultPath": "$.answer",
+                    "Next": "Batch",
+                },
+                "Batch": _invoke(
+                    context,
+                    FunctionName.PROCESS,
+                    {"run_id.$": "$.run_id", "batch.$": "$.batch", "throttled.$": "$.answer.throttled"},
+                )
                 | {
-                    "ResultSelector": {"done.$": "$.Payload.done"},
+                    "ResultSelector": {"done.$": "$.Payload.done", "throttled.$": "$.Payload.throttled"},
                     "ResultPath": "$.answer",
                     # `report` finds the accounts without receipts; the other batches go on.
                     "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": "Batch Ended"}],

@@ -37,6 +37,10 @@ _BEGIN_NO_MORE = 60.0
 _LET_GO = 10.0
 """Seconds before the time limit at which what is still under way is left for the next invocation."""
 
+_COMPARES = 60.0
+"""Seconds that a run may take to compare its first account before it makes way all the same: verification may be set to
+last for minutes, and in a deployment's first minutes a refusal is asked again."""
+
 _CONTROL_THREADS = 2
 """Threads of the control path: one look for a stop and one transaction at a time."""
 
@@ -51,21 +55,31 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         event["batch"],
         lambda: context.get_remaining_time_in_millis() / 1000,
         Services.of_environment(),
+        throttled=event.get("throttled", False),
     )
 
 
 def process(
-    run_id: str, batch: int, remaining: Callable[[], float], services: Services, concurrency: int = 64
+    run_id: str,
+    batch: int,
+    remaining: Callable[[], float],
+    services: Services,
+    concurrency: int = 64,
+    *,
+    throttled: bool = False,
 ) -> dict[str, Any]:
     """Process one batch. Doing it again works on what has no receipt yet.
 
     Args:
         remaining: seconds until the function is ended.
         concurrency: accounts under way at once.
+        throttled: the answer's `throttled` of the life before this one.
 
     Returns:
         `done`: whether every account of the batch has its receipts, or may get none from here any more; if not, hand it
-        in again. Each life that began an account brings receipts, so that the batch comes to its end.
+        in again.
+        `throttled`: whether this life was throttled and brought no receipt, and the life before it was not. Of any
+        other two lives that began an account one brings receipts, so that the batch comes to its end.
 
     Raises:
         RunConflict: the run is not planned. Its plan may be writing the header at this moment, so this is no answer:
@@ -73,14 +87,14 @@ def process(
     """
     run = services.states.run(run_id)
     if run is None or run.status is not RunStatus.IN_PROGRESS or run.error or services.states.lease().made_way(run_id):
-        return {"done": True}
+        return {"done": True, "throttled": False}
     if not run.planned:
         raise RunConflict("the run is not planned")
     config = services.configs.at(run.config_version)
     targets = services.bucket.batch(run_id, batch, run.attempt)
     accounts = sorted(target.account for target in targets)
     if not accounts:
-        return {"done": True}
+        return {"done": True, "throttled": False}
     between = (accounts[0], accounts[-1])
     intents = services.states.intents(run_id, between)
     missing = _without_receipts(targets, services.states.receipts(run_id, between))
@@ -88,14 +102,14 @@ def process(
     Random(f"{run_id}/{batch}").shuffle(missing)
     known = services.states.breakers(run_id)
     breakers, throttles = CircuitBreakers(known), Counter[str]()
-    life = _Life(run, batch, services, remaining, intents)
+    life = _Life(run, batch, services, remaining, intents, throttled)
     done = asyncio.run(life.work(missing, config, breakers, throttles, concurrency))
     if breakers.saved() != known and not services.states.is_stopped(run_id):
         services.states.save_breakers(run_id, breakers.saved())
     metrics.add_metric(Metric.HEARTBEAT, MetricUnit.Count, 1)
     metrics.add_metric(Metric.THROTTLES, MetricUnit.Count, throttles.total())
     logger.info("batch processed", run_id=run_id, batch=batch, done=done, breakers=breakers.opened)
-    return {"done": done}
+    return {"done": done, "throttled": life.throttled}
 
 
 def _without_receipts(targets: Sequence[Target], receipts: Iterable[Receipt]) -> list[Target]:
@@ -106,6 +120,9 @@ def _without_receipts(targets: Sequence[Target], receipts: Iterable[Receipt]) ->
 
 class _Life:
     """One life of the function: what it began, what it wrote down, and how it ends.
+
+    Attributes:
+        throttled: whether it brought nothing because AWS let hardly a call through, for the first time.
 
     The look for a stop, and intents and receipts, have threads of their own: they never wait behind calls about
     contacts and tags.
@@ -118,11 +135,12 @@ class _Life:
         services: Services,
         remaining: Callable[[], float],
         intents: Mapping[tuple[str, Kind], tuple[str, ...]],
+        throttled_before: bool,
     ) -> None:
+        self.throttled = False
+        self._throttled_before = throttled_before
         self._run = run
         self._contacts = UntilHandover(services.contacts)
-        # A run makes way once it has compared an account itself: else a change in every minute could keep it from
-        # ever coming to what a run before it has left.
         self._compared = batch > 0
         self._services = services
         self._remaining = remaining
@@ -187,6 +205,10 @@ class _Life:
                 done = working.result()
                 if done or self._brought or not self._begun or self._contacts.begun:
                     return done or self._contacts.begun
+                if throttles and not self._throttled_before:
+                    # AWS may let calls through again; a quarter of an hour is over only in the next life.
+                    self.throttled = True
+                    return False
                 # The next life would begin with the same accounts and end like this one.
                 silent = {one for one in Operation if context.limiter.silence(one) > self._lived() / 2}
                 await self._emit([receipt for target in self._begun for receipt in self._given_up(target, silent)])
@@ -217,7 +239,7 @@ class _Life:
         """Return when the run was stopped, or makes way for a change of the source."""
         states, run_id = self._services.states, self._run.run_id
         while not await self._answered(states.is_stopped, run_id):
-            if self._compared and await self._answered(states.update_lease, lambda lease: lease.preempt(run_id)):
+            if self._may_make_way() and await self._answered(states.update_lease, lambda lease: lease.preempt(run_id)):
                 self._contacts.begun = True
                 return
             await self._services.clock.sleep(WorkerBounds.LOOK)
@@ -235,6 +257,13 @@ class _Life:
                 return await asked
         except TimeoutError as error:
             raise StoreFailed(f"no answer within {WorkerBounds.ANSWER:.0f} seconds") from error
+
+    def _may_make_way(self) -> bool:
+        """Return whether an account was compared, or none could be for long.
+
+        A change in every minute could else keep a run from ever coming to what a run before it has left.
+        """
+        return self._compared or self._lived() > _COMPARES
 
     def _lived(self) -> float:
         return self._services.clock.monotonic() - self._began

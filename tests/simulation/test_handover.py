@@ -1,12 +1,15 @@
 """A long pass and edits in its midst, in virtual time: the new value comes soon, the old one stops, nobody starves."""
 
 from collections import defaultdict
+from datetime import datetime
 from functools import partial
+from typing import Any
 
 import pytest
 
 from orgsync.contact_sync.core.run import RunStatus
 from orgsync.contact_sync.names import Kind
+from orgsync.sandbox.model.account import ApiError
 from orgsync.sandbox.model.organization import KINDS, make
 from tests.sample_events import own_event, sample_event
 from tests.timed import TimedWorld
@@ -83,6 +86,35 @@ def test_edits_without_end_starve_nobody(
     assert len(compared) == size * len(KINDS)
     # The pass needs about four fifths of a second an account; each run has its share of the time between two edits.
     assert max(compared.values()) <= size * 1.2 / max(every - UNDER_WAY, 5.0) + 5
+
+
+@pytest.mark.parametrize(
+    "settings", [{"verify_config": {"delay": 55, "max_attempts": 3}}, {"retry_config": {"base_delay": 50}}]
+)
+@pytest.mark.parametrize("edited", [20, 100])
+def test_an_edit_waits_a_minute_at_most_for_a_first_account(
+    settings: dict[str, Any], edited: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the owner lets a verification or a retry last, a run makes way although it has compared nothing.
+
+    Planning comes before: it reads the source as far apart as verification looks.
+    """
+    world = TimedWorld(make(3, 200), monkeypatch)
+    world.services.configs.write(settings, at=world.now(), by="test")
+    until = 130.0 if "retry_config" in settings else 0.0
+
+    def fail(operation: str, account: str) -> ApiError | None:
+        failing = account != world.management and world.timeline.seconds() < until
+        return ApiError("InternalServerException", "later") if failing else None
+
+    monkeypatch.setattr(world, "refuses", fail)
+    world.start("pass", schedule(), world.now())
+    world.timeline.at(edited, partial(world.edit_source, "security", "New Name"))
+    world.live("pass")
+    assert world.header("pass").preempted
+    ended = datetime.fromisoformat(str(world.header("pass").ended))
+    assert (ended - datetime.fromisoformat(world.header("pass").started)).total_seconds() < 55 + max(edited, 60) + 30
+    assert world.differing() == []
 
 
 def test_every_account_of_a_rest_keeps_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
