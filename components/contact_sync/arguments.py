@@ -98,8 +98,8 @@ class ContactSyncOptions(TypedDict):
     """Patience with new accounts."""
     pacing: NotRequired[Mapping[str, PaceOptions]]
     """Pace by operation, where AWS has granted another quota than its usual one: `GetContactInformation`,
-    `PutContactInformation`, `GetAlternateContact`, `PutAlternateContact`, `DeleteAlternateContact` and
-    `ListTagsForResource`. An operation that is not named keeps to AWS's published quota."""
+    `PutContactInformation`, `GetAlternateContact`, `PutAlternateContact`, `DeleteAlternateContact`,
+    `ListTagsForResource` and `DescribeAccount`. An operation that is not named keeps to AWS's published quota."""
     schedule: NotRequired[str]
     """Schedule of the comparison of all accounts, which finds what no event reported: `rate(...)` or `cron(...)` of
     EventBridge Scheduler, in UTC."""

@@ -100,8 +100,8 @@ class Pace(StrictModel):
     burst: float = Field(ge=1, le=2000)
 
 
-# Commercial quotas per calling account (AWS: Account Management quotas). ListTagsForResource
-# belongs to Organizations, whose quota for it is not published: a guess on the careful side.
+# Commercial quotas per calling account (AWS: Account Management quotas). The last two belong to
+# Organizations, whose quotas for them are not published: guesses on the careful side.
 AWS_QUOTAS: Mapping[Operation, Pace] = {
     Operation.GET_PRIMARY: Pace(rate=10, burst=15),
     Operation.PUT_PRIMARY: Pace(rate=5, burst=8),
@@ -109,6 +109,7 @@ AWS_QUOTAS: Mapping[Operation, Pace] = {
     Operation.PUT_ALTERNATE: Pace(rate=5, burst=8),
     Operation.DELETE_ALTERNATE: Pace(rate=1, burst=6),
     Operation.LIST_TAGS: Pace(rate=10, burst=15),
+    Operation.DESCRIBE_ACCOUNT: Pace(rate=8, burst=12),
 }
 
 

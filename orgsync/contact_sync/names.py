@@ -156,6 +156,7 @@ class Operation(StrEnum):
     PUT_ALTERNATE = "PutAlternateContact"
     DELETE_ALTERNATE = "DeleteAlternateContact"
     LIST_TAGS = "ListTagsForResource"
+    DESCRIBE_ACCOUNT = "DescribeAccount"
 
     @classmethod
     def get(cls, kind: Kind) -> "Operation":

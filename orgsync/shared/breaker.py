@@ -22,7 +22,9 @@ _REFUSALS = 5
 # Further accounts that are asked, one after the other while the rest wait, until an operation counts as out of order.
 _PROBES = 7
 
-# From there on one account in so many is asked; the others are put off, and asked after all when one succeeds.
+# From there on the accounts are put off that are not asked, and asked after all when one succeeds: the first few are
+# asked, which is everybody in a small organization, and then one in so many.
+_FEW = 40
 _SPARSE = 20
 
 # Accounts that were asked last, and how many of them must have met a failure of AWS (5xx, no answer) to open a breaker.
@@ -70,6 +72,7 @@ class _Circuit:
         self._probed = _PROBES
         self._met: set[str] = set()
         self._met_probed = 0
+        self._few = _FEW if saved is None else 0
         self._changed = asyncio.Event()
 
     async def admit(self, account: str, clock: Clock) -> _Attempt | None:
@@ -171,7 +174,8 @@ class _Circuit:
 
     @property
     def _owes_probe(self) -> bool:
-        return self._met_probed * _SPARSE < len(self._met)
+        few = min(len(self._met), self._few)
+        return (self._met_probed - few) * _SPARSE < len(self._met) - few
 
     def _refuse(self, attempt: _Attempt, error: Exception) -> None:
         if self._temporary:
@@ -182,7 +186,7 @@ class _Circuit:
         self._refused.add(attempt.account)
         if self.cause is None and len(self._refused) >= _REFUSALS:
             self._open(type(error).__name__, temporary=False)
-        elif attempt.probe or new:
+        elif new:
             self._probed += 1
 
     def _failed(self, attempt: _Attempt, error: Exception) -> None:

@@ -18,6 +18,9 @@ REFUSALS = 5
 PROBES = 7
 """Further accounts that are asked one after the other."""
 
+ALL_ASKED = REFUSALS + PROBES + 40
+"""Accounts that are all asked, however many of them refuse."""
+
 SPARSE = 20
 """Accounts of which one is asked while everything is refused."""
 
@@ -63,12 +66,20 @@ def refuses(accounts: range | set[int]) -> Answers:
 
 @given(count=st.integers(1, 1000), side_by_side=st.integers(1, 200))
 def test_an_operation_that_everybody_refuses_costs_few_calls(count: int, side_by_side: int) -> None:
-    """However many accounts refuse, and however many are under way: a handful, some probes, one in twenty."""
+    """However many accounts refuse, and however many are under way: half a hundred calls, and then one in twenty."""
     breakers, called, withheld = asked(count, refuses(range(count)), side_by_side=side_by_side)
     assert len(called) + len(withheld) == count
-    assert len(called) <= REFUSALS + PROBES + max(count - REFUSALS - PROBES, 0) // SPARSE + 1
+    assert len(called) <= ALL_ASKED + max(count - ALL_ASKED, 0) // SPARSE + 1
     assert breakers.opened == ({"Get": "AccessDenied"} if count >= REFUSALS else {})
     assert breakers.closings == 0
+
+
+@given(refusing=st.integers(0, ALL_ASKED), healthy=st.integers(1, 100))
+def test_a_lone_healthy_account_is_found_behind_a_few_that_refuse(refusing: int, healthy: int) -> None:
+    """In a small organization nobody is out of reach, whoever refuses; what is withheld meanwhile is resumed."""
+    breakers, called, _ = asked(refusing + healthy, refuses(range(refusing)), side_by_side=1)
+    assert breakers.saved() == {"Get": ""}
+    assert set(range(refusing, refusing + healthy)) & set(called)
 
 
 @given(refusing=st.integers(0, 300), healthy=st.integers(2 * SPARSE, 300))

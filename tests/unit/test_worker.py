@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgsync.contact_sync.config import ContactSyncConfig, parse
@@ -385,8 +385,37 @@ def test_tags_that_nobody_may_read_are_not_asked_for_again_and_again() -> None:
     assert done
     assert {r.error for r in receipts} == {"ExclusionUnknown", "CircuitOpen"}
     assert len(receipts) == 200 * len(EVERY)
-    assert len(asked) < 30
+    assert len(asked) < 70
     assert service.calls == {}
+
+
+@given(refusing=st.integers(1, 50), healthy=st.integers(1, 60), rate=st.sampled_from([0.5, 3.0, 8.0]))
+@settings(max_examples=20, deadline=None)
+def test_asking_about_accounts_that_refuse_keeps_to_its_pace(refusing: int, healthy: int, rate: float) -> None:
+    """Organizations is asked about each account that refuses, once, and never faster than its quota."""
+    org = organization(refusing + healthy)
+    sealed = {account.id for account in org.accounts[:refusing]}
+    asked: list[tuple[float, str]] = []
+
+    class Asked(SimulatedOrganization):
+        async def state(self, account: str) -> str | None:
+            asked.append((VirtualClock().monotonic(), account))
+            return await super().state(account)
+
+    def refuse(operation: str, account: str) -> ApiError | None:
+        refused = account in sealed and operation.startswith("Put")
+        return ApiError("AccessDeniedException", "sealed") if refused else None
+
+    service = AccountService(org, clock=now, refuse=refuse)
+    config = parse({"pacing": {"DescribeAccount": {"rate": rate, "burst": 5}}})
+    done, receipts = process_all(org, service, Asked(org), config)
+    assert done
+    assert {receipt.account for receipt in receipts if receipt.status is not Status.SUCCESS} == sealed
+    assert len({account for _, account in asked}) == len(asked)
+    assert {account for _, account in asked} <= sealed
+    for first, (since, _) in enumerate(asked):
+        for last, (until, _) in enumerate(asked[first:]):
+            assert last + 1 <= 5 + rate * (until - since) + 1e-6
 
 
 def test_one_accounts_unforeseen_answer_fails_that_account_alone() -> None:

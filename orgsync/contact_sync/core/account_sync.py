@@ -317,7 +317,8 @@ class AccountSync:
         AWS refuses calls on an account that was closed meanwhile in more than one way, so Organizations is asked.
         """
         if self._state_lookup is None:  # once, however many kinds were refused
-            self._state_lookup = asyncio.ensure_future(self._context.organization.state(self._account))
+            look_up = partial(self._context.organization.state, self._account)
+            self._state_lookup = asyncio.ensure_future(self._new_caller().call(Operation.DESCRIBE_ACCOUNT, look_up))
         try:
             state = await self._state_lookup
         except OrgsyncError:
