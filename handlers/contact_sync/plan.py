@@ -59,7 +59,8 @@ def plan(
         with `refused` the `refusal`; with `merged` the run `into` which it went.
 
     Raises:
-        Temporary, Throttled: AWS Organizations does not answer now; to be asked again, unless this was the last time.
+        Temporary, Throttled: AWS Organizations does not answer now, or the source cannot be read for throttling; to be
+            asked again, unless this was the last time.
     """
     metrics.add_metric(Metric.TRIGGERS, MetricUnit.Count, 1)
     try:
@@ -223,6 +224,8 @@ async def _gather(
         given_up=unreadable,
     )
     if not last and (source.unreadable or (error and error.may_be_fresh)):
+        if any(error.throttled for error in source.unreadable.values()):
+            raise Throttled("the source")
         _ask_while_fresh(run, "; ".join(map(str, source.unreadable.values())), services)
     run = source.noted_in(run)
     run = replace(run, source={**rest.confirmed, **run.source})

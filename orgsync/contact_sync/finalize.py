@@ -34,8 +34,11 @@ from orgsync.shared.telemetry import logger
 _GRACE = WorkerBounds.last_call(LONGEST_CALL)
 """Seconds after which nothing that a stopped run sent is under way."""
 
-_CLOSER_SECONDS = 30.0
-"""Seconds in which a closer goes on to its next write of the header; another takes over only after that."""
+_CLOSER_SECONDS = 60.0
+"""Seconds in which a closer goes on to its next write of the header; another takes over only after that.
+
+In between it publishes to three topics at most, for 18 seconds each (`aws.CONTROL`: three attempts and their pauses).
+"""
 
 _MOST_LOSSES = 50
 """Number of times that finalizing begins anew because another changed the header: each time one got further."""

@@ -23,7 +23,8 @@ class NotificationPublisher:
         self._topic_arn = topic_arn
         self._chat = dict(chat or {})
         self._fallback = fallback
-        self._client = aws.client("sns")
+        # Whoever publishes is watched: another takes over from one that does not go on in time.
+        self._client = aws.client("sns", aws.CONTROL)
 
     @classmethod
     def of(cls, topic_arn: str, chat: str, fallback: str) -> "NotificationPublisher":

@@ -67,7 +67,7 @@ class TokenBucket:
             # A hair over, so that rounding cannot make the next look come a hair too early.
             return (1 - self._tokens) / self._rate + 1e-6
         self._tokens -= 1
-        if now - self._sent_at > _IDLE + 2 / self._rate:
+        if self._is_idle(now):
             self._throttled_since = None
         self._sent_at = now
         return 0.0
@@ -94,12 +94,15 @@ class TokenBucket:
             self._rate = min(self._rate + self._configured * _FASTER, self._configured)
 
     def silence(self, now: float) -> float:
-        """Return the seconds for which every call has been throttled; 0 since one was let through."""
-        return 0.0 if self._throttled_since is None else now - self._throttled_since
+        """Return the seconds for which every call has been throttled; 0 since one was let through, or none was sent."""
+        return 0.0 if self._throttled_since is None or self._is_idle(now) else now - self._throttled_since
 
     def is_vain(self, patience: float, now: float) -> bool:
         """Return whether a call is in vain: all were throttled for so long, and the last of them only just now."""
         return self.silence(now) >= patience and now - self._sent_at < _ASK_AGAIN
+
+    def _is_idle(self, now: float) -> bool:
+        return now - self._sent_at > _IDLE + 2 / self._rate
 
     def _advance(self, now: float) -> None:
         elapsed = max(now - self._at, 0.0)

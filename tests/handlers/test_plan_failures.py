@@ -1,5 +1,6 @@
 """Plan: a run that cannot be carried out ends before any write, by name, with a receipt for every account."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -7,11 +8,13 @@ import pytest
 from orgsync.contact_sync.core.errors import ConfigurationUnreadable, NotManagementAccount
 from orgsync.contact_sync.names import OwnEvent
 from orgsync.handlers.contact_sync.plan import plan
-from orgsync.sandbox.model.organization import KINDS, MANAGEMENT, make_contact
+from orgsync.sandbox.model.account import ApiError
+from orgsync.sandbox.model.organization import KINDS, MANAGEMENT, make, make_contact
 from orgsync.shared.errors import CallError, NetworkFailed, NotInForce, ServiceFailed, Throttled
 from tests.actors import Actor
 from tests.crashes import Crash, crash_once
 from tests.sample_events import own_event, sample_event
+from tests.timed import TimedWorld
 from tests.world import QUICK, STARTED, MakeWorld, World, schedule
 
 
@@ -219,6 +222,41 @@ def test_a_plan_that_nobody_asks_again_ends_the_run(
     receipts = {(a, kind): ("skipped", "OrganizationUnreadable") for a in world.members for kind in KINDS}
     assert world.ends() == (receipts if known else {})
     assert world.holder() is None
+
+
+@pytest.mark.parametrize("kinds", [["GetAlternateContact"], ["GetAlternateContact", "GetContactInformation"]])
+@pytest.mark.parametrize("until", [480.0, 890.0, 5000.0])
+def test_a_source_that_is_throttled_is_asked_for_a_quarter_of_an_hour(
+    monkeypatch: pytest.MonkeyPatch, kinds: list[str], until: float
+) -> None:
+    """Throttled for less, the source is read and every account is in sync; for longer, what can be read is."""
+    world = TimedWorld(make(3, 5), monkeypatch)
+    world.services.configs.write({}, at=world.now(), by="test")
+
+    def throttle(operation: str, account: str) -> ApiError | None:
+        busy = account == world.management and operation in kinds and world.timeline.seconds() < until
+        return ApiError("TooManyRequestsException", "slow down") if busy else None
+
+    monkeypatch.setattr(world, "refuses", throttle)
+    started = world.now()
+    world.executions.start("pass", schedule())
+    for last in (False, False, True):  # as the state machine asks
+        with suppress(Throttled):
+            plan("pass", started, schedule(), world.services, last=last)
+            break
+    if world.header("pass").error:
+        world.report("pass")
+    else:
+        world.live("pass")
+    if until < 900:
+        assert world.header("pass").error is None
+        assert world.differing() == []
+    else:
+        unreadable = {kind for kind in KINDS if kind != "primary" or len(kinds) == 2}
+        ends = world.ends("pass")
+        assert {kind for (_, kind), end in ends.items() if end != ("success", None)} == unreadable
+        assert {ends[pair][1] for pair in ends if pair[1] in unreadable} == {"SourceUnreadable"}
+        assert world.timeline.seconds() > 900
 
 
 @pytest.mark.parametrize(("part", "method", "call"), [("bucket", "write_skipped", 1), ("states", "save_run", 2)])

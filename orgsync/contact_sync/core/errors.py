@@ -103,7 +103,11 @@ class OrganizationUnreadable(RunError):
 
 
 class SourceUnreadable(RunError):
-    """The source's contact could not be read, or no two reads agreed; a run that can read none writes nothing."""
+    """The source's contact could not be read, or no two reads agreed; a run that can read none writes nothing.
+
+    Args:
+        throttled: whether AWS only asked to slow down.
+    """
 
     may_be_fresh = True
 
@@ -111,6 +115,10 @@ class SourceUnreadable(RunError):
         "Check the plan function's role and trusted access for account.amazonaws.com, or, if no two reads agreed, "
         "what keeps changing the management account's contact; then run `orgsync sync`."
     )
+
+    def __init__(self, why: str, *, throttled: bool = False) -> None:
+        super().__init__(why)
+        self.throttled = throttled
 
 
 class BatchUnreadable(StoreFailed):

@@ -19,12 +19,14 @@ from orgsync.contact_sync.core.protocols import Contacts
 from orgsync.contact_sync.core.run import Run
 from orgsync.contact_sync.names import Kind, Operation
 from orgsync.shared.clock import Clock
-from orgsync.shared.errors import CallError
+from orgsync.shared.errors import CallError, Throttled
 from orgsync.shared.rate_limiter import RateLimiter
 from orgsync.shared.retries import RetryingCaller
 
-# Seconds for which reading the source may be throttled: as long as a function's life allows beside `_LONGEST`.
-_PATIENCE = 500
+# Seconds for which the source may be throttled in all, and in one plan: as long as a function's life allows beside
+# `_LONGEST`. A plan that was throttled is made again; in a warm function the pace knows how long that has lasted.
+_PATIENCE = 15 * 60
+_PATIENCE_OF_A_PLAN = 500
 
 # Seconds between two reads at least, and how often they may differ, whatever the owner says of verification: a
 # deletion rests on both reads, and an edit while they are made is no fault of the source.
@@ -159,11 +161,13 @@ class _Reader:
 
     async def once(self, kind: Kind) -> Contact | SourceUnreadable | None:
         # A caller for each read: its retries are one read's.
-        caller = RetryingCaller(self._limiter, self._clock, self._delays, Counter(), _PATIENCE)
+        operation = Operation.get(kind)
+        patience = min(self._limiter.silence(operation) + _PATIENCE_OF_A_PLAN, _PATIENCE)
+        caller = RetryingCaller(self._limiter, self._clock, self._delays, Counter(), patience)
         try:
-            return await caller.call(Operation.get(kind), lambda: self._contacts.read(None, kind))
+            return await caller.call(operation, lambda: self._contacts.read(None, kind))
         except CallError as error:
-            return SourceUnreadable(f"{kind}: {error.code}")
+            return SourceUnreadable(f"{kind}: {error.code}", throttled=isinstance(error, Throttled))
         except Exception as error:  # whatever one kind's answer brings up, the others are read and the run ends
             return SourceUnreadable(f"{kind}: {type(error).__name__}")
 
