@@ -151,6 +151,8 @@ def _show(run: Run, receipts: list[Receipt], stack: DeployedStack, as_json: bool
     scenario = run.scenario or ("no scenario" if run.closed else "not ended yet")
     out.print(f"{run.run_id}: {run.status}, {scenario}, asked for by {run.cause}")
     out.print(f"{Notification.headline(run, summary)}.")
+    if run.preempted and run.into:
+        out.print(f"It made way for a change. What it left was taken up by the run {run.into}.")
     for line in Notification.exclusions(summary):
         out.print(line)
     codes = sorted({receipt.error for receipt in receipts if receipt.error} | ({run.error} if run.error else set()))

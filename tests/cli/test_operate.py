@@ -131,6 +131,37 @@ def test_sync_shows_the_run_that_answers_it(deployed: Deployed) -> None:
     assert set(looks) == {"run-7"}
 
 
+@pytest.mark.parametrize("failed", [False, True])
+def test_sync_follows_a_run_that_makes_way(deployed: Deployed, failed: bool) -> None:
+    """It waits for the run that takes up the rest as well, and both runs' receipts together decide its end."""
+    looks = []
+
+    def outcome(run_id: str) -> tuple[str | None, dict[str, Any]]:
+        looks.append(run_id)
+        if len(looks) == 3:
+            error = "AccessDenied" if failed else None
+            status = Status.FAILED if failed else Status.SUCCESS
+            taken_up = [Receipt(OTHER, kind, status, AT, error=error) for kind in Kind]
+            deployed.save(replace(RUN, run_id="next", everyone=True, rest="run-7"), taken_up)
+        return (None, {})
+
+    def made_way(run_id: str) -> None:
+        left = [Receipt(OTHER, kind, Status.SKIPPED, AT, error="HandedOver") for kind in Kind]
+        ended = replace(RUN, run_id=run_id, everyone=True, preempted=True, into="next")
+        deployed.save(ended, [*receipts(MEMBER), *left])
+
+    deployed.end = made_way
+    deployed.executions.outcome = outcome  # type: ignore[method-assign]
+    done = orgsync("sync", "--json")
+    assert done.exit_code == int(failed)
+    shown = json.loads(done.stdout)
+    assert shown["run_id"] == "next"
+    assert {one["account"] for one in shown["receipts"]} == {MEMBER, OTHER}
+    assert "HandedOver" not in done.stdout
+    asked = next(iter(deployed.executions.events()))
+    assert "taken up by the run next" in orgsync("status", asked).output
+
+
 @pytest.mark.parametrize(
     ("accounts", "status", "code"),
     [((MEMBER,), RunStatus.COMPLETED, 0), ((OTHER,), RunStatus.COMPLETED, 1), ((), RunStatus.COMPLETED, 1)],
