@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import boto3
@@ -22,6 +23,9 @@ from orgsync.shared.errors import (
 )
 
 _log = logging.getLogger(__name__)
+
+# A session makes one client at a time [boto3's guide to threads].
+_making = Lock()
 
 CONNECTIONS = 32
 LONGEST_CALL = 13
@@ -62,8 +66,15 @@ def session() -> Any:
 
 
 def client(service: str, config: Config = PATIENT) -> Any:
-    """Make a client of a service in the function's own region."""
-    return session().client(service, config=config)
+    """Make a client of a service in the function's own region. It takes its time: make it when it is first used."""
+    with _making:
+        return session().client(service, config=config)
+
+
+def table(name: str, config: Config = PATIENT) -> Any:
+    """Make a DynamoDB table's resource, likewise."""
+    with _making:
+        return session().resource("dynamodb", config=config).Table(name)
 
 
 def error_code(error: ClientError) -> str:

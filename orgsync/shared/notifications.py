@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -23,8 +24,10 @@ class NotificationPublisher:
         self._topic_arn = topic_arn
         self._chat = dict(chat or {})
         self._fallback = fallback
-        # Whoever publishes is watched: another takes over from one that does not go on in time.
-        self._client = aws.client("sns", aws.CONTROL)
+
+    @cached_property
+    def _client(self) -> Any:
+        return aws.client("sns", aws.CONTROL)  # another takes over from whoever does not go on in time
 
     @classmethod
     def of(cls, topic_arn: str, chat: str, fallback: str) -> "NotificationPublisher":

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from botocore.config import Config
@@ -28,9 +28,11 @@ class AccountContacts:
 
     def __init__(self, management: str) -> None:
         self._management = management
-        connections = Config(max_pool_connections=_OPERATIONS * aws.CONNECTIONS)
-        self._client = aws.client("account", aws.COUNTED.merge(connections))
         self._threads: dict[str, ThreadPoolExecutor] = {}
+
+    @cached_property
+    def _client(self) -> Any:
+        return aws.client("account", aws.COUNTED.merge(Config(max_pool_connections=_OPERATIONS * aws.CONNECTIONS)))
 
     async def read(self, account: str | None, kind: Kind) -> Contact | None:
         """See `Contacts.read`."""

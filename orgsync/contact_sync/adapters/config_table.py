@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from boto3.dynamodb.conditions import Key
@@ -26,7 +27,11 @@ class ConfigTable:
     """
 
     def __init__(self, table_name: str) -> None:
-        self._table: Any = aws.session().resource("dynamodb", config=aws.PATIENT).Table(table_name)
+        self._name = table_name
+
+    @cached_property
+    def _table(self) -> Any:
+        return aws.table(self._name)
 
     def current(self) -> tuple[int, ContactSyncConfig]:
         """See `ConfigStore.current`."""

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial, wraps
+from functools import cached_property, partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -87,11 +87,14 @@ class OrganizationsApi:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._management = management
-        self._client = aws.client("organizations", aws.COUNTED)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="organizations")
         self._sleep, self._monotonic = sleep, monotonic
         self._bucket = TokenBucket(*_PACE)
         self._until = monotonic() + _PATIENCE
+
+    @cached_property
+    def _client(self) -> Any:
+        return aws.client("organizations", aws.COUNTED)
 
     @_planning
     def check_management(self) -> None:

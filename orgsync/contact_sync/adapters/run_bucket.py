@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 from orgsync.contact_sync.core.accounts import Target
@@ -24,7 +25,10 @@ class RunBucket:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._client = aws.client("s3")
+
+    @cached_property
+    def _client(self) -> Any:
+        return aws.client("s3")
 
     @aws.store_errors()
     def configuration(self, key: str, version: str) -> Any:

@@ -1,5 +1,8 @@
 """CloudFormation stacks as `Stacks`."""
 
+from functools import cached_property
+from typing import Any
+
 from orgsync.shared import aws
 
 
@@ -10,8 +13,9 @@ class CloudFormationStacks:
         StoreFailed: CloudFormation did not answer, or refused; from every method.
     """
 
-    def __init__(self) -> None:
-        self._client = aws.client("cloudformation")
+    @cached_property
+    def _client(self) -> Any:
+        return aws.client("cloudformation")
 
     @aws.store_errors()
     def rolls_back(self, stack_id: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from orgsync.shared import aws
@@ -16,7 +17,10 @@ class StateMachine:
 
     def __init__(self, state_machine_arn: str) -> None:
         self._arn = state_machine_arn
-        self._client = aws.client("stepfunctions")
+
+    @cached_property
+    def _client(self) -> Any:
+        return aws.client("stepfunctions")
 
     @aws.store_errors()
     def start(self, run_id: str, event: Mapping[str, Any]) -> None:

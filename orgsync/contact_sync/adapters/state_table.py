@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -52,10 +53,17 @@ class StateTable:
     """
 
     def __init__(self, table_name: str, retention_days: int, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._table: Any = aws.session().resource("dynamodb", config=aws.PATIENT).Table(table_name)
-        self._control: Any = aws.session().resource("dynamodb", config=aws.CONTROL).Table(table_name)
+        self._name = table_name
         self._retention = timedelta(days=retention_days)
         self._sleep = sleep
+
+    @cached_property
+    def _table(self) -> Any:
+        return aws.table(self._name)
+
+    @cached_property
+    def _control(self) -> Any:
+        return aws.table(self._name, aws.CONTROL)
 
     # --- the lease -----------------------------------------------------------------------
 

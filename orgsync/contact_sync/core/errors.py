@@ -103,11 +103,7 @@ class OrganizationUnreadable(RunError):
 
 
 class SourceUnreadable(RunError):
-    """The source's contact could not be read, or no two reads agreed; a run that can read none writes nothing.
-
-    Args:
-        throttled: whether AWS only asked to slow down.
-    """
+    """The source's contact could not be read, or no two reads agreed; a run that can read none writes nothing."""
 
     may_be_fresh = True
 
@@ -117,6 +113,7 @@ class SourceUnreadable(RunError):
     )
 
     def __init__(self, why: str, *, throttled: bool = False) -> None:
+        """Note why; `throttled` says that AWS only asked to slow down."""
         super().__init__(why)
         self.throttled = throttled
 
