@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test bench engine schema names release lock clean
+.PHONY: help setup demo test mutants bench engine schema names release lock clean
 
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 PIP := -m pip --quiet --disable-pip-version-check install
@@ -42,6 +42,9 @@ test: setup ## every gate; drives the real Pulumi engine where it can be built
 	$(BIN)/python -m tools.prose
 	$(BIN)/python -m tools.reading_path
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST)
+
+mutants: setup ## faults put into a copy of the tree by hand, one by one: each must be found by a test (15 minutes)
+	$(BIN)/python -m tools.mutants
 
 bench: setup ## how close a run comes to what AWS's quotas force, as ratios
 	$(BIN)/python bench/ratios.py

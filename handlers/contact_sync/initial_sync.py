@@ -25,7 +25,7 @@ from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.names import FailOn, InitialSyncStatus, Metric, OwnEvent
 from orgsync.contact_sync.services import Services
 from orgsync.shared.clock import timestamp
-from orgsync.shared.errors import StoreFailed, error_class
+from orgsync.shared.errors import StoreFailed, explain
 from orgsync.shared.telemetry import entry_point, logger, metrics, run_lines
 
 _PATIENCE = timedelta(minutes=50)
@@ -221,7 +221,7 @@ def _refused(run_id: str, fail_on: FailOn, services: Services) -> dict[str, str]
         return {"Status": InitialSyncStatus.PAUSED}
     if fail_on is FailOn.NEVER:
         return {"Status": str(RunStatus.FAILED), "Error": reason}
-    raise InitialSyncFailed(f"{reason}. {error_class(reason).remedy}")
+    raise InitialSyncFailed(f"{reason}. {explain(reason).remedy}")
 
 
 def _together(runs: Sequence[Run], services: Services) -> Run:

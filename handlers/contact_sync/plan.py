@@ -17,6 +17,7 @@ from orgsync.contact_sync.core.errors import (
     RefusalReason,
     RunConflict,
     RunError,
+    SourceUnreadable,
 )
 from orgsync.contact_sync.core.lease import LeasedRun
 from orgsync.contact_sync.core.receipts import Receipt
@@ -32,6 +33,9 @@ from orgsync.contact_sync.services import Services
 from orgsync.shared.clock import as_timestamp, timestamp
 from orgsync.shared.errors import NotInForce, Temporary, Throttled
 from orgsync.shared.telemetry import entry_point, logger, metrics
+
+_READING = 500.0
+"""Seconds after which a plan no longer waits for a source that is throttled: a function lives for 15 minutes."""
 
 _UNIT_CALLS = [call for call in OrganizationCall if not call.subject]
 """Calls that matter for the paths of `excluded_units` alone."""
@@ -209,8 +213,11 @@ async def _gather(
     Raises:
         RunError: the accounts cannot be listed.
     """
-    services.organization.check_management()
-    rest = await Rest.of(request, config, services)
+    # One patience for everything that a plan reads of the source: it must end while the function lives.
+    until = services.clock.monotonic() + _READING
+    if not isinstance(unreadable, OrganizationUnreadable):  # asked again, it would begin its patience anew
+        services.organization.check_management()
+    rest = await Rest.of(request, config, services, until)
     request = rest.request
     run = replace(run, everyone=bool(request.everyone), new_accounts={**rest.new_accounts, **run.new_accounts})
     source, selection, error = await gather(
@@ -222,10 +229,12 @@ async def _gather(
         limiter=services.limiter(config),
         clock=services.clock,
         given_up=unreadable,
+        read=rest.source,
+        until=until,
     )
+    if not last and isinstance(error, SourceUnreadable) and error.throttled:
+        raise Throttled("the source")
     if not last and (source.unreadable or (error and error.may_be_fresh)):
-        if any(error.throttled for error in source.unreadable.values()):
-            raise Throttled("the source")
         _ask_while_fresh(run, "; ".join(map(str, source.unreadable.values())), services)
     run = source.noted_in(run)
     run = replace(run, source={**rest.confirmed, **run.source})

@@ -55,7 +55,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         event["batch"],
         lambda: context.get_remaining_time_in_millis() / 1000,
         Services.of_environment(),
-        throttled=event.get("throttled", False),
+        # An execution that began before this release says nothing of it: it has no second life to give.
+        throttled=event.get("throttled", True),
     )
 
 
@@ -103,9 +104,12 @@ def process(
     known = services.states.breakers(run_id)
     breakers, throttles = CircuitBreakers(known), Counter[str]()
     life = _Life(run, batch, services, remaining, intents, throttled)
-    done = asyncio.run(life.work(missing, config, breakers, throttles, concurrency))
-    if breakers.saved() != known and not services.states.is_stopped(run_id):
-        services.states.save_breakers(run_id, breakers.saved())
+    try:
+        done = asyncio.run(life.work(missing, config, breakers, throttles, concurrency))
+    finally:
+        # A life that an error ends has learned it too: the next one would ask everybody again.
+        if breakers.saved() != known and not services.states.is_stopped(run_id):
+            services.states.save_breakers(run_id, breakers.saved())
     metrics.add_metric(Metric.HEARTBEAT, MetricUnit.Count, 1)
     metrics.add_metric(Metric.THROTTLES, MetricUnit.Count, throttles.total())
     logger.info("batch processed", run_id=run_id, batch=batch, done=done, breakers=breakers.opened)
@@ -273,6 +277,7 @@ class _Life:
         at = timestamp(self._services.clock.now())
         for kind in target.kinds:
             changed = self._intents.get((target.account, kind), ())
-            throttled = not {Operation.get(kind), Operation.put(kind), Operation.LIST_TAGS}.isdisjoint(silent)
+            write = Operation.DELETE_ALTERNATE if kind in target.deletions else Operation.put(kind)
+            throttled = not {Operation.get(kind), write, Operation.LIST_TAGS}.isdisjoint(silent)
             reason = Throttled.__name__ if throttled else SyncReason.OUT_OF_TIME
             yield Receipt(target.account, kind, Status.FAILED, at, changed, reason)

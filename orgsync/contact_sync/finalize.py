@@ -34,10 +34,10 @@ from orgsync.shared.telemetry import logger
 _GRACE = WorkerBounds.last_call(LONGEST_CALL)
 """Seconds after which nothing that a stopped run sent is under way."""
 
-_CLOSER_SECONDS = 60.0
+_CLOSER_SECONDS = 90.0
 """Seconds in which a closer goes on to its next write of the header; another takes over only after that.
 
-In between it publishes to three topics at most, for 18 seconds each (`aws.CONTROL`: three attempts and their pauses).
+In between it publishes to three topics at most, for 29 seconds each (`aws.PUBLISHING`: two attempts and a pause).
 """
 
 _MOST_LOSSES = 50

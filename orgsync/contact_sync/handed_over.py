@@ -25,16 +25,22 @@ class Rest:
         new_accounts: those of its accounts that may not be ready yet, with the time of the first event about each.
         confirmed: contacts of the source that it wrote and that read the same now. This run's own last look is at
             them as well, because that run has had none.
+        source: the source as it was read for that, with every kind that the request wants; None where nothing was read.
     """
 
     request: Request
     batches: Sequence[Sequence[Target]] = ()
     new_accounts: Mapping[str, str] = field(default_factory=dict)
     confirmed: Mapping[Kind, Contact] = field(default_factory=dict)
+    source: Source | None = None
 
     @classmethod
-    async def of(cls, request: Request, config: ContactSyncConfig, services: Services) -> "Rest":
-        """Read what is handed over, and the source's kinds of which its run has not had its last look."""
+    async def of(cls, request: Request, config: ContactSyncConfig, services: Services, until: float) -> "Rest":
+        """Read what is handed over, and the source's kinds of which its run has not had its last look.
+
+        Args:
+            until: the monotonic second after which nothing that is throttled is waited for.
+        """
         before = services.states.run(request.rest) if request.rest else None
         if before is None:
             return cls(replace(request, everyone=request.everyone | request.unconfirmed))
@@ -45,15 +51,18 @@ class Rest:
         except BatchUnreadable:
             # Nobody knows what was handed over: everything is compared.
             return cls(replace(request, everyone=frozenset(Kind)))
+        rest = cls(request, batches, before.new_accounts)
         kinds = request.unconfirmed - request.everyone
+        if not kinds:
+            return rest
+        wanted = kinds | rest.with_accounts().only(config.contact_types).kinds()
         limiter, changed_at = services.limiter(config), request.source_changed_at
-        now = await Source.read(kinds, services.contacts, config, limiter, services.clock, changed_at)
+        now = await Source.read(wanted, services.contacts, config, limiter, services.clock, changed_at, until)
         # Its header says what it deleted; a kind that only lacks there may be one that a damaged header lost.
         same = Source.seen_by(before, before.deletions).confirmed_by(now, kinds)
         confirmed = {kind: contact for kind, contact in now.contacts.items() if kind in same}
-        return cls(
-            replace(request, everyone=request.everyone | (kinds - same)), batches, before.new_accounts, confirmed
-        )
+        request = replace(request, everyone=request.everyone | (kinds - same))
+        return replace(rest, request=request, confirmed=confirmed, source=now)
 
     @cached_property
     def kinds(self) -> Mapping[str, frozenset[Kind]]:

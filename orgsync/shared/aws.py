@@ -46,6 +46,13 @@ CONTROL = Config(
     connect_timeout=2,
     read_timeout=3,
 )
+# Publishing twice is two messages: asked again only where AWS refused, or was silent for longer than it ever takes.
+PUBLISHING = Config(
+    retries={"mode": "standard", "total_max_attempts": 2},
+    max_pool_connections=CONNECTIONS,
+    connect_timeout=2,
+    read_timeout=12,
+)
 PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 8}, max_pool_connections=CONNECTIONS)
 
 _COMMON_ERRORS: Mapping[str, type[CallError]] = {

@@ -27,7 +27,7 @@ class NotificationPublisher:
 
     @cached_property
     def _client(self) -> Any:
-        return aws.client("sns", aws.CONTROL)  # another takes over from whoever does not go on in time
+        return aws.client("sns", aws.PUBLISHING)  # another takes over from whoever does not go on in time
 
     @classmethod
     def of(cls, topic_arn: str, chat: str, fallback: str) -> "NotificationPublisher":

@@ -2,8 +2,9 @@
 
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
+from itertools import islice
 from typing import TypeVar
 
 from orgsync.shared.breaker import CallWithheld, CircuitBreakers
@@ -49,7 +50,7 @@ class RetryingCaller:
         self,
         limiter: RateLimiter,
         clock: Clock,
-        delays: tuple[float, ...],
+        delays: Iterable[float],
         throttles: Counter[str],
         patience: float = 15 * 60,
         *,
@@ -73,6 +74,10 @@ class RetryingCaller:
         # One account asks soon, because others were let in already, and then when all permissions must be in force.
         self._asking = iter((_ASK_AGAIN,))
         self._unprepared: Exception | None = None
+
+    def spend(self, retries: int) -> None:
+        """Count retries that others made for the same thing: its budget is one."""
+        self.retries += sum(1 for _ in islice(self._delays, retries))
 
     async def call(
         self,

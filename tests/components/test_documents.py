@@ -208,6 +208,12 @@ def test_an_organization_that_does_not_answer_is_waited_for(context: StackContex
     assert states[catcher["Next"]]["Parameters"]["Payload"]["last"] is True
 
 
+def test_one_batch_is_worked_on_at_a_time(context: StackContext) -> None:
+    """One worker paces the organization's one quota: a second beside it would be throttled, and would throttle it."""
+    maps = [state for _, state in states_of(state_machine.definition(context)) if state["Type"] == "Map"]
+    assert [state["MaxConcurrency"] for state in maps] == [1]
+
+
 @pytest.mark.parametrize("settle", [0, 1, 120, 3600])
 def test_a_new_account_settles_without_the_lease(context: StackContext, settle: int) -> None:
     """The events of new accounts wait before any function is called; accounts that were not ready wait a minute."""

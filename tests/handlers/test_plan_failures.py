@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from orgsync.contact_sync import services
 from orgsync.contact_sync.core.errors import ConfigurationUnreadable, NotManagementAccount
 from orgsync.contact_sync.names import OwnEvent
 from orgsync.handlers.contact_sync.plan import plan
@@ -248,6 +249,8 @@ def test_a_source_that_is_throttled_is_asked_for_a_quarter_of_an_hour(
         world.report("pass")
     else:
         world.live("pass")
+    if len(kinds) == 1:
+        assert world.written[0][0] < 600, "what can be read does not wait"
     if until < 900:
         assert world.header("pass").error is None
         assert world.differing() == []
@@ -257,6 +260,36 @@ def test_a_source_that_is_throttled_is_asked_for_a_quarter_of_an_hour(
         assert {kind for (_, kind), end in ends.items() if end != ("success", None)} == unreadable
         assert {ends[pair][1] for pair in ends if pair[1] in unreadable} == {"SourceUnreadable"}
         assert world.timeline.seconds() > 900
+
+
+@pytest.mark.parametrize("settings", [{}, {"verify_config": {"delay": 55, "max_attempts": 3}}])
+@pytest.mark.parametrize("operation", ["GetContactInformation", "GetAlternateContact"])
+@pytest.mark.parametrize("cold", [False, True])
+def test_a_plan_ends_within_its_functions_life(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], operation: str, cold: bool
+) -> None:
+    """It takes up a rest, so that it reads for two runs, and the source is throttled all the while."""
+    world = TimedWorld(make(3, 200), monkeypatch)
+    world.services.configs.write(settings, at=world.now(), by="test")
+    world.start("pass", schedule(), world.now())
+    world.timeline.at(world.timeline.now + 50, lambda: world.edit_source("security", "New Name"))
+    world.live("pass", until=lambda: world.holder() != "pass")
+    following = str(world.holder())
+    assert world.executions.events()[following]["detail"]["unconfirmed"]
+
+    def throttle(called: str, account: str) -> ApiError | None:
+        busy = called == operation and account == world.management
+        return ApiError("TooManyRequestsException", "slow down") if busy else None
+
+    monkeypatch.setattr(world, "refuses", throttle)
+    for last in (False, False, True):
+        if cold:
+            services._token_buckets.cache_clear()
+        began = world.timeline.seconds()
+        with suppress(Throttled):
+            plan(following, world.now(), world.executions.events()[following], world.services, last=last)
+        assert world.timeline.seconds() - began < 870
+    assert world.header(following).planned
 
 
 @pytest.mark.parametrize(("part", "method", "call"), [("bucket", "write_skipped", 1), ("states", "save_run", 2)])

@@ -16,10 +16,12 @@ from orgsync.contact_sync.core.accounts import Target
 from orgsync.contact_sync.core.errors import RunConflict
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.worker import process_batch
+from orgsync.contact_sync.names import OwnEvent
 from orgsync.handlers.contact_sync.process import process
+from orgsync.sandbox.contact_sync.simulation import SimulatedOrganization
 from orgsync.sandbox.model.account import ApiError
 from orgsync.sandbox.model.organization import KINDS, make
-from orgsync.shared.errors import ServiceFailed, StoreFailed
+from orgsync.shared.errors import AccessDenied, CallError, ServiceFailed, StoreFailed, Throttled
 from tests.actors import Actor
 from tests.timed import TimedWorld
 from tests.world import MakeWorld, World, make_world, schedule
@@ -427,6 +429,62 @@ def test_what_is_let_through_late_in_a_life_is_done_by_the_next(
     world.live("pass")
     assert set(world.ends("pass").values()) == {("success", None)}
     assert world.differing() == []
+
+
+@pytest.mark.parametrize("failure", [AccessDenied, ServiceFailed, KeyError, Throttled, None])
+def test_a_question_about_refusing_accounts_fails_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, failure: type[Exception] | None
+) -> None:
+    """Whatever Organizations answers about the accounts that refuse, or if it never does: they say what refused them,
+    and all others are in sync after one life."""
+    world = TimedWorld(make(3, 400), monkeypatch)
+    world.services.configs.write({}, at=world.now(), by="test")
+    refusing = set(world.members[::4])
+
+    def refuse(operation: str, account: str) -> ApiError | None:
+        return ApiError("AccessDeniedException", "sealed") if account in refusing else None
+
+    async def state(_: object, account: str) -> str:
+        if failure is None:
+            await asyncio.Event().wait()
+        else:
+            raise failure(account)
+        return "ACTIVE"
+
+    monkeypatch.setattr(world, "refuses", refuse)
+    monkeypatch.setattr(SimulatedOrganization, "state", state)
+    world.start("pass", schedule(), world.now())
+    world.live("pass")
+    ends = world.ends("pass")
+    assert {end for (account, _), end in ends.items() if account not in refusing} == {("success", None)}
+    expected = ("failed", "OutOfTime" if failure is None else "AccessDenied")
+    assert {end for (account, _), end in ends.items() if account in refusing} == {expected}
+
+
+@pytest.mark.parametrize("chosen", [{}, {"retry_config": {"base_delay": 20}}])
+@pytest.mark.parametrize("error", [AccessDenied, ServiceFailed])
+def test_tags_that_are_read_late_hold_nobody_up(
+    monkeypatch: pytest.MonkeyPatch, chosen: dict[str, Any], error: type[CallError]
+) -> None:
+    """Tags are refused for a while, by permissions that are not in force yet or by failures that pass: all accounts are
+    in sync soon after, because none waits for a permit with others in its hand."""
+    world = TimedWorld(make(3, 400), monkeypatch)
+    tagged = {"excluded_tags": {"contacts": "own"}, **chosen}
+    world.services.configs.write(tagged, at=world.now(), by="test")
+    tags, asked = SimulatedOrganization.tags, [0]
+
+    async def late(self: SimulatedOrganization, account: str, page: str | None = None) -> Any:
+        asked[0] += 1
+        if asked[0] > 1 and world.timeline.seconds() < 25:
+            raise error(account)
+        return await tags(self, account, page)
+
+    monkeypatch.setattr(SimulatedOrganization, "tags", late)
+    created = OwnEvent.INITIAL_SYNC.document({"initiator": "arn:aws:iam::100000000001:user/any", "create": True})
+    world.start("initial-sync-1", created, world.now())
+    world.live("initial-sync-1")
+    assert world.differing() == []
+    assert world.timeline.seconds() < 420
 
 
 # --- the control path -------------------------------------------------------------------------

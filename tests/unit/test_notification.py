@@ -290,8 +290,22 @@ def test_a_contact_that_is_missing_or_flawed_is_named(code: str) -> None:
     assert f"{code}: security" in composed(receipts).body
     if code == "SourceUnwritable":
         detail = "security.PhoneNumber: at most 25 characters"
-        assert detail in composed(receipts, detail=detail).body
+        assert detail in composed(receipts, flawed={Kind.SECURITY: detail}).body
         assert detail in composed(receipts, error=code, detail=detail).body
+
+
+def test_each_reason_names_what_it_has_seen_of_the_source() -> None:
+    """A flaw of one kind and what kept another from being read are two reasons, each with its own places."""
+    receipts = [
+        Receipt("000000000001", Kind.PRIMARY, Status.SKIPPED, AT, error="SourceUnwritable"),
+        Receipt("000000000001", Kind.BILLING, Status.FAILED, AT, error="SourceUnreadable"),
+        Receipt("000000000001", Kind.SECURITY, Status.SUCCESS, AT),
+    ]
+    flawed, unreadable = {Kind.PRIMARY: "primary.City is required"}, {Kind.BILLING: "billing: Throttled"}
+    detail = "primary.City is required; billing: Throttled"
+    body = composed(receipts, flawed=flawed, unreadable=unreadable, detail=detail).body
+    assert "SourceUnwritable: primary.City is required (" in body
+    assert "SourceUnreadable: billing: Throttled (" in body
 
 
 def test_everybody_who_asked_is_named_up_to_a_limit() -> None:

@@ -25,6 +25,9 @@ from orgsync.shared.retries import RetryingCaller
 _PATIENCE = 15 * 60.0
 """Seconds for which all calls of an operation may be throttled before a kind fails."""
 
+_LOOKUP_PATIENCE = 60.0
+"""Seconds for which the question whether an account is still ACTIVE may be throttled; a refusal stands without it."""
+
 _Answer = TypeVar("_Answer")
 _Fields = tuple[str, ...]
 
@@ -97,7 +100,11 @@ class AccountSync:
         self._permits = permits
         self._patience = _PATIENCE
         self._state_lookup: asyncio.Future[str | None] | None = None
-        self._tag_caller: RetryingCaller | None = self._new_caller() if context.config.excluded_tags else None
+        self._tag_caller: RetryingCaller | None = None
+        if context.config.excluded_tags:
+            # It keeps the permits of its kinds while it waits: who gave one back would wait for it with the others
+            # in hand, as all accounts beside it might.
+            self._tag_caller = self._new_caller(context.config.retry_config.delays(), context.clock.sleep)
         self._states: dict[Kind, _KindState] = {}
         self._planned: tuple[Kind, ...] = ()
         self._unsent: dict[Kind, Change] = {}
@@ -115,13 +122,15 @@ class AccountSync:
         """
         self._planned, self._patience = tuple(kinds), _PATIENCE if patience is None else patience
         for kind in self._planned:
-            self._states.setdefault(kind, _KindState(self._new_caller())).caller.patience = self._patience
+            self._states.setdefault(kind, _KindState(self._kind_caller())).caller.patience = self._patience
         try:
             await self._check_exclusion()
         except Exception as error:
-            for kind in self._planned:
+            for _ in self._planned:
                 self._give_permit()
-                await self._end(kind, error)
+            failure = await self._unless_unknown(error)
+            for kind in self._planned:
+                await self._end(kind, failure)
             return []
         steps = (self._guarded(kind, partial(self._decide, kind), permitted=True) for kind in self._planned)
         return [change for change in await asyncio.gather(*steps) if change is not None]
@@ -159,22 +168,31 @@ class AccountSync:
         return any(map(self._may_resume, self.postponed()))
 
     async def _check_exclusion(self) -> None:
-        """See that no tag excludes the account, before anything is read; unknown tags exclude it too."""
+        """See that no tag excludes the account, before anything is read."""
         if self._tag_caller is None:
             return
         self._tag_caller.patience = self._patience
-        try:
-            tags = await self._tags(self._tag_caller)
-        except CallError as error:
-            if self._not_ready(error) or (isinstance(error, Throttled) and self._patience < _PATIENCE):
-                raise
-            failure = await self._unless_inactive(error) if isinstance(error, RefusedCall) else error
-            if failure.code == SyncReason.NOT_ACTIVE:
-                raise failure from error
-            raise NotSynced(SyncReason.EXCLUSION_UNKNOWN, "the account's tags cannot be read") from error
+        tags = await self._tags(self._tag_caller)
         if rules := self._context.config.exclusions(tags=tags):
             raise NotSynced(SyncReason.EXCLUDED, *rules)
+        self._count_tag_retries(self._tag_caller)
         self._tag_caller = None
+
+    async def _unless_unknown(self, error: Exception) -> Exception:
+        """Return why an account's tags were not read to their end: unknown tags exclude it too."""
+        if not isinstance(error, CallError) or self._tag_caller is None or self._not_ready(error):
+            return error
+        if isinstance(error, Throttled) and self._patience < _PATIENCE:
+            return error
+        self._count_tag_retries(self._tag_caller)
+        failure = await self._unless_inactive(error) if isinstance(error, RefusedCall) else error
+        if failure.code == SyncReason.NOT_ACTIVE:
+            return failure
+        return NotSynced(SyncReason.EXCLUSION_UNKNOWN, "the account's tags cannot be read")
+
+    def _count_tag_retries(self, caller: RetryingCaller) -> None:
+        for kind in self._planned:
+            self._states[kind].caller.spend(caller.retries)
 
     async def _tags(self, caller: RetryingCaller) -> Mapping[str, str]:
         tags: dict[str, str] = {}
@@ -263,10 +281,11 @@ class AccountSync:
         except Exception as error:  # whatever one account's answer brings up, the others finish
             if error is self._fatal:
                 raise
-            await self._end(kind, error)
-            return None
+            failure = error
         finally:
             self._give_permit()
+        await self._end(kind, failure)
+        return None
 
     async def _rest(self, seconds: float) -> None:
         self._give_permit()
@@ -282,7 +301,7 @@ class AccountSync:
             self._permits.release()
 
     async def _end(self, kind: Kind, error: Exception) -> None:
-        """Note why a kind goes no further."""
+        """Note why a kind goes no further; that may take a question to Organizations, for which it holds no permit."""
         state = self._states[kind]
         self._unsent.pop(kind, None)
         if isinstance(error, CallWithheld):
@@ -318,27 +337,34 @@ class AccountSync:
         """
         if self._state_lookup is None:  # once, however many kinds were refused
             look_up = partial(self._context.organization.state, self._account)
-            self._state_lookup = asyncio.ensure_future(self._new_caller().call(Operation.DESCRIBE_ACCOUNT, look_up))
+            caller = self._new_caller((), self._context.clock.sleep, _LOOKUP_PATIENCE)
+            self._state_lookup = asyncio.ensure_future(caller.call(Operation.DESCRIBE_ACCOUNT, look_up))
         try:
             state = await self._state_lookup
-        except OrgsyncError:
+        except Exception:  # whatever kept it from being answered, the refusal is what was seen
             return error
         if state == "ACTIVE":
             return error
         return NotSynced(SyncReason.NOT_ACTIVE, "the account closed or left during the run")
 
-    def _new_caller(self) -> RetryingCaller:
+    def _kind_caller(self) -> RetryingCaller:
+        return self._new_caller(self._context.config.retry_config.delays(), self._rest)
+
+    def _new_caller(
+        self, delays: Iterable[float], pause: Callable[[float], Awaitable[None]], patience: float = _PATIENCE
+    ) -> RetryingCaller:
         context = self._context
         return RetryingCaller(
             context.limiter,
             context.clock,
-            context.config.retry_config.delays(),
+            delays,
             context.throttles,
+            patience,
             account=self._account,
             breakers=context.breakers,
             fresh_until=context.fresh_until,
             telling=self._account not in context.not_yet,
-            pause=self._rest,
+            pause=pause,
         )
 
     def _receipt(self, kind: Kind, state: _KindState, at: str) -> Receipt:

@@ -108,8 +108,8 @@ class SourceUnreadable(RunError):
     may_be_fresh = True
 
     remedy = (
-        "Check the plan function's role and trusted access for account.amazonaws.com, or, if no two reads agreed, "
-        "what keeps changing the management account's contact; then run `orgsync sync`."
+        "Check the plan function's role and trusted access for account.amazonaws.com; if no two reads agreed, what "
+        "keeps changing the contact; if it was throttled, what else uses the quota. Then run `orgsync sync`."
     )
 
     def __init__(self, why: str, *, throttled: bool = False) -> None:

@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from orgsync.contact_sync.core.errors import ConfigurationError, SyncReason
+from orgsync.contact_sync.core.errors import SourceUnreadable, SyncReason
 from orgsync.contact_sync.core.outcome import RunOutcome, RunSummary
 from orgsync.contact_sync.core.receipts import Status
 from orgsync.contact_sync.core.run import Run
 from orgsync.contact_sync.names import Kind
-from orgsync.shared.errors import error_class, explain
+from orgsync.shared.errors import explain
 from orgsync.shared.notification_settings import RunScenario
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`0-9])")
@@ -219,10 +219,12 @@ def _reason_lines(code: str, run: Run, summary: RunSummary, environment: str) ->
 
 def _detail(code: str, run: Run, summary: RunSummary) -> str:
     """Return the places that a code speaks of: fields of the source, units, kinds; nothing where none is known."""
-    of_source = code == SyncReason.SOURCE_UNWRITABLE or issubclass(error_class(code), ConfigurationError)
-    if run.detail and (code == run.error or (not run.error and of_source)):
+    if run.detail and code == run.error:
         return run.detail.rstrip(".")
-    if of_source or code == SyncReason.SOURCE_MISSING:
+    seen = {SyncReason.SOURCE_UNWRITABLE: run.flawed, SourceUnreadable.__name__: run.unreadable}.get(code)
+    if seen:
+        return "; ".join(seen[kind] for kind in sorted(seen)).rstrip(".")
+    if code in (SyncReason.SOURCE_UNWRITABLE, SyncReason.SOURCE_MISSING):
         return ", ".join(sorted(summary.kinds.get(code, ())))
     return ""
 

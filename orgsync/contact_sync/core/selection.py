@@ -1,5 +1,6 @@
 """Selection: which accounts and kinds a run works on, and which it skips and why."""
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -149,11 +150,15 @@ async def gather(
     limiter: RateLimiter,
     clock: Clock,
     given_up: RunError | None = None,
+    read: Source | None = None,
+    until: float = math.inf,
 ) -> tuple[Source, Selection, RunError | None]:
     """List the accounts that a request is about, read the source, and select. Nothing is recorded here.
 
     Args:
         given_up: why the run can write nothing; the accounts are listed all the same.
+        read: the source, where it has just been read.
+        until: the monotonic second after which nothing that is throttled is waited for.
 
     Returns:
         The source, what becomes of every account, and why the run ends before any write, if it does: no kind of the
@@ -169,11 +174,13 @@ async def gather(
         if error is None:
             named = () if request.everyone else request.accounts
             below = organization.accounts_below(config.excluded_units, named)
-            source = await Source.read(
-                request.kinds(), contacts, config, limiter, clock, changed_at=request.source_changed_at
+            source = read or await Source.read(
+                request.kinds(), contacts, config, limiter, clock, request.source_changed_at, until
             )
+            source = source.only(request.kinds())
             if source.unreadable.keys() >= request.kinds():
-                error = SourceUnreadable("; ".join(map(str, source.unreadable.values())))
+                why = list(source.unreadable.values())
+                error = SourceUnreadable("; ".join(map(str, why)), throttled=any(one.throttled for one in why))
     except RunError as found:
         error = found
     selection = Selection.of(request, accounts, config, management=management, in_excluded_units=below, source=source)

@@ -6,8 +6,9 @@ triggered comes no earlier than all of them together after the edit.
 """
 
 import asyncio
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import accumulate
@@ -23,10 +24,14 @@ from orgsync.shared.errors import CallError, Throttled
 from orgsync.shared.rate_limiter import RateLimiter
 from orgsync.shared.retries import RetryingCaller
 
-# Seconds for which the source may be throttled in all, and in one plan: as long as a function's life allows beside
-# `_LONGEST`. A plan that was throttled is made again; in a warm function the pace knows how long that has lasted.
+# Seconds for which the source may be throttled in all, and while one function lives (beside `_LONGEST`). A plan that
+# was throttled is made again; in a warm function the pace knows how long that has lasted.
 _PATIENCE = 15 * 60
-_PATIENCE_OF_A_PLAN = 500
+_PATIENCE_OF_A_LOOK = 500.0
+
+# Seconds that a single read may be throttled, however late in a plan it comes: two kinds that share a quota meet its
+# 429s within moments, and one of them alone says nothing.
+_SHORTEST = 30.0
 
 # Seconds between two reads at least, and how often they may differ, whatever the owner says of verification: a
 # deletion rests on both reads, and an edit while they are made is no fault of the source.
@@ -62,13 +67,15 @@ class Source:
         limiter: RateLimiter,
         clock: Clock,
         changed_at: str | None = None,
+        until: float = math.inf,
     ) -> "Source":
         """Read the kinds side by side, each until two reads agree, with the run's own pace and retries.
 
         Args:
+            until: the monotonic second after which nothing that is throttled is waited for.
             changed_at: when the source was last changed, where an event said so: the first read waits a little.
         """
-        reader = _Reader(contacts, config, limiter, clock)
+        reader = _Reader(contacts, config, limiter, clock, until)
         await _wait_since(changed_at, reader.pauses[0], clock)
         ordered = sorted(set(kinds))
         found = await asyncio.gather(*map(reader.agreed, ordered))
@@ -122,6 +129,15 @@ class Source:
         same = {kind for kind in both if self.contacts[kind] == now.contacts[kind]}
         return frozenset(kinds) & (same | (self.missing & now.missing))
 
+    def only(self, kinds: Collection[Kind]) -> "Source":
+        """Return what is known of some kinds."""
+        return Source(
+            {kind: contact for kind, contact in self.contacts.items() if kind in kinds},
+            {kind: flaw for kind, flaw in self.flawed.items() if kind in kinds},
+            {kind: error for kind, error in self.unreadable.items() if kind in kinds},
+            self.missing.intersection(kinds),
+        )
+
     def _agrees(self, kind: Kind, now: Contact | None) -> bool:
         read = self._of({kind: now})
         return (
@@ -152,7 +168,15 @@ class Source:
 class _Reader:
     """Reads of the source's contacts; a failure is an answer, because it is one kind's own."""
 
-    def __init__(self, contacts: Contacts, config: ContactSyncConfig, limiter: RateLimiter, clock: Clock) -> None:
+    def __init__(
+        self,
+        contacts: Contacts,
+        config: ContactSyncConfig,
+        limiter: RateLimiter,
+        clock: Clock,
+        until: float = math.inf,
+    ) -> None:
+        self._until = min(until, clock.monotonic() + _PATIENCE_OF_A_LOOK)
         looks = [min(max(pause, _APART), _LONGEST / _TRIES) for pause in config.verify_config.delays()]
         looks += looks[-1:] * (_TRIES - len(looks))
         self.pauses = tuple(look for look, total in zip(looks, accumulate(looks), strict=True) if total <= _LONGEST)
@@ -162,7 +186,8 @@ class _Reader:
     async def once(self, kind: Kind) -> Contact | SourceUnreadable | None:
         # A caller for each read: its retries are one read's.
         operation = Operation.get(kind)
-        patience = min(self._limiter.silence(operation) + _PATIENCE_OF_A_PLAN, _PATIENCE)
+        left = max(self._until - self._clock.monotonic(), _SHORTEST)
+        patience = min(self._limiter.silence(operation) + left, _PATIENCE)
         caller = RetryingCaller(self._limiter, self._clock, self._delays, Counter(), patience)
         try:
             return await caller.call(operation, lambda: self._contacts.read(None, kind))
