@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orgsync.contact_sync.config import ContactSyncConfig, parse
-from orgsync.contact_sync.core.errors import InitialSyncFailed
+from orgsync.contact_sync.core.errors import InitialSyncFailed, RefusalReason
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.names import CONFIGURATION_OBJECT, Cause
 from orgsync.contact_sync.services import Services
@@ -316,6 +316,18 @@ def test_a_run_longer_than_cloudformations_patience_goes_on_without_it(world: Wo
     assert poll(world, event, data) is None
     world.clock.skip(timedelta(minutes=2))
     assert poll(world, event, data) == {"Status": "handed_over"}
+
+
+@pytest.mark.parametrize("reason", [reason for reason in RefusalReason if reason is not RefusalReason.PAUSED])
+def test_a_refused_request_fails_the_deployment_with_its_remedy(world: World, reason: RefusalReason) -> None:
+    """Whatever an execution was refused for, the deployment says it and what to do."""
+    event = request(world)
+    data = begin(event, world.services)
+    run_id = str(data["RunId"])
+    world.executions.end(run_id, output={"outcome": "refused", "refusal": {"reason": str(reason)}})
+    with pytest.raises(InitialSyncFailed) as failed:
+        poll(world, event, data)
+    assert str(failed.value) == f"{reason}. {reason.remedy}"
 
 
 @pytest.mark.parametrize("error", RUN_ERRORS)
