@@ -46,8 +46,9 @@ test: setup ## every gate; drives the real Pulumi engine where it can be built
 mutants: setup ## faults put into a copy of the tree by hand, one by one: each must be found by a test (15 minutes)
 	$(BIN)/python -m tools.mutants
 
-bench: setup ## how close a run comes to what AWS's quotas force, as ratios
+bench: setup ## how close a run comes to what AWS's quotas force, and how processes start, as ratios
 	$(BIN)/python bench/ratios.py
+	$(BIN)/python bench/starts.py
 
 engine: .engine/pulumi .engine/pulumi-language-yaml ## the pinned Pulumi engine in .engine/: minutes when cold, with Go or Go from PyPI
 

@@ -244,8 +244,10 @@ def _commands(command: click.Command, path: str) -> Iterator[tuple[str, list[str
     """Yield every verb with its arguments and options."""
     yield path, sorted(_parameter(parameter) for parameter in command.params)
     if isinstance(command, click.Group):
-        for name in sorted(command.commands):
-            yield from _commands(command.commands[name], f"{path} {name}")
+        context = click.Context(command)
+        for name in sorted(command.list_commands(context)):
+            if inner := command.get_command(context, name):
+                yield from _commands(inner, f"{path} {name}")
 
 
 def _parameter(parameter: click.Parameter) -> str:

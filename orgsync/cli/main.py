@@ -1,13 +1,19 @@
 """The `orgsync` command: its subcommands and its exit codes."""
 
+from importlib import import_module
 from typing import Any
 
 import click
 
-from orgsync.cli.operate import status, sync
-from orgsync.cli.plan import plan
-from orgsync.cli.sandbox import sandbox
 from orgsync.shared.errors import OrgsyncError
+
+COMMANDS = {
+    "plan": ("orgsync.cli.plan", "Show what a run would write now, without writing anything."),
+    "sandbox": ("orgsync.cli.sandbox", "Rehearse in a sandbox: an AWS organization that fits in a process."),
+    "status": ("orgsync.cli.operate", "Show one run with its receipts, or the runs of the last days."),
+    "sync": ("orgsync.cli.operate", "Compare accounts with the source now, and write what differs."),
+}
+"""Commands by name: the module that has one, which is loaded when it is called, and its line in the help."""
 
 EPILOG = """
 \b
@@ -25,7 +31,20 @@ Exit codes
 
 
 class CommandGroup(click.Group):
-    """Commands whose named failures end in one line that says what to do."""
+    """Commands that are loaded when they are called, and whose named failures end in one line that says what to do."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -45,9 +64,3 @@ def main() -> None:
     security. A deployed stack compares every member account with them when they change,
     when an account joins, once a day and when you ask, and writes only what differs.
     """
-
-
-main.add_command(plan)
-main.add_command(sync)
-main.add_command(status)
-main.add_command(sandbox)
