@@ -41,7 +41,7 @@ class Crashes:
     """
 
     _CALLS = (
-        ("states", ("run", "save_run", "update_lease", "save_receipts", "record_intents", "save_breakers")),
+        ("states", ("run", "save_run", "update_lease", "save_receipts", "record_intents", "save_notes")),
         ("bucket", ("write_batches", "write_skipped", "batch", "skipped", "write_report")),
         ("publisher", ("publish",)),
         ("executions", ("start",)),

@@ -44,7 +44,8 @@ last for minutes, and in a deployment's first minutes a refusal is asked again."
 _CONTROL_THREADS = 2
 """Threads of the control path: one look for a stop and one transaction at a time."""
 
-_EVERY_OPERATION = "*"
+_BREAKERS = "breakers"
+"""Name of the notes in which the batches of a run hand on what their breakers know."""
 
 
 @entry_point
@@ -101,15 +102,19 @@ def process(
     missing = _without_receipts(targets, services.states.receipts(run_id, between))
     # Nobody is last in every run; within a run the order is the same for every life.
     Random(f"{run_id}/{batch}").shuffle(missing)
-    known = services.states.breakers(run_id)
+    known = services.states.notes(run_id, _BREAKERS)
     breakers, throttles = CircuitBreakers(known), Counter[str]()
-    life = _Life(run, batch, services, remaining, intents, throttled)
+    noted = services.states.notes(run_id, _retries_of(batch))
+    life = _Life(run, batch, services, remaining, intents, _retries(noted), throttled)
     try:
         done = asyncio.run(life.work(missing, config, breakers, throttles, concurrency))
     finally:
         # A life that an error ends has learned it too: the next one would ask everybody again.
         if breakers.saved() != known and not services.states.is_stopped(run_id):
-            services.states.save_breakers(run_id, breakers.saved())
+            services.states.save_notes(run_id, _BREAKERS, breakers.saved())
+    spent = {f"{account}#{kind}": str(count) for (account, kind), count in life.retries.items()}
+    if not done and spent != noted:
+        services.states.save_notes(run_id, _retries_of(batch), spent)
     metrics.add_metric(Metric.HEARTBEAT, MetricUnit.Count, 1)
     metrics.add_metric(Metric.THROTTLES, MetricUnit.Count, throttles.total())
     logger.info("batch processed", run_id=run_id, batch=batch, done=done, breakers=breakers.opened)
@@ -122,11 +127,22 @@ def _without_receipts(targets: Sequence[Target], receipts: Iterable[Receipt]) ->
     return [target for target in missing if target.kinds]
 
 
+def _retries_of(batch: int) -> str:
+    return f"retries of batch {batch}"
+
+
+def _retries(noted: Mapping[str, str]) -> dict[tuple[str, Kind], int]:
+    """Return the retries that were noted; what a hand damaged counts as none."""
+    parts = {key.partition("#")[::2]: count for key, count in noted.items() if count.isdecimal()}
+    return {(account, Kind(kind)): int(count) for (account, kind), count in parts.items() if kind in list(Kind)}
+
+
 class _Life:
     """One life of the function: what it began, what it wrote down, and how it ends.
 
     Attributes:
         throttled: whether it brought nothing because AWS let hardly a call through, for the first time.
+        retries: those that accounts and kinds without receipts have spent, in earlier lives as well.
 
     The look for a stop, and intents and receipts, have threads of their own: they never wait behind calls about
     contacts and tags.
@@ -139,9 +155,11 @@ class _Life:
         services: Services,
         remaining: Callable[[], float],
         intents: Mapping[tuple[str, Kind], tuple[str, ...]],
+        retries: dict[tuple[str, Kind], int],
         throttled_before: bool,
     ) -> None:
         self.throttled = False
+        self.retries = retries
         self._throttled_before = throttled_before
         self._run = run
         self._contacts = UntilHandover(services.contacts)
@@ -182,6 +200,7 @@ class _Life:
                 run.unready(services.clock.now(), config.new_accounts.patience),
                 datetime.fromisoformat(run.fresh_until) if run.fresh_until else None,
                 run.deletions,
+                self.retries,
             )
             working = asyncio.ensure_future(
                 process_batch(
@@ -232,6 +251,8 @@ class _Life:
     async def _emit(self, receipts: Sequence[Receipt]) -> None:
         async with self._one_at_a_time:
             self._brought = self._compared = True
+            for receipt in receipts:
+                self.retries.pop((receipt.account, receipt.kind), None)
             # Not bounded in time: a receipt that comes late is written while the run is in progress, or not at all.
             save = self._services.states.save_receipts
             await asyncio.get_running_loop().run_in_executor(self._control, save, receipts, self._run.run_id, True)

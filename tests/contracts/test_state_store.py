@@ -158,15 +158,18 @@ def test_a_run_may_write_while_it_is_in_progress(states: StateStore, status: Run
     assert states.is_stopped("run-1")
 
 
-def test_breakers_stand_beside_the_header(states: StateStore) -> None:
-    """Their knowledge is noted without a change of the header; each run has its own, and none at first."""
+def test_notes_stand_beside_the_header(states: StateStore) -> None:
+    """A worker notes something without a change of the header; each run and each subject has its own, none at first."""
     read = states.save_run(run())
-    assert states.breakers("run-1") == {}
-    states.save_breakers("run-1", {"PutContactInformation": "AccessDenied", "GetAlternateContact": ""})
-    states.save_breakers("run-2", {"GetAlternateContact": "ServiceFailed"})
-    assert states.breakers("run-1") == {"PutContactInformation": "AccessDenied", "GetAlternateContact": ""}
-    states.save_breakers("run-1", {"PutContactInformation": ""})
-    assert states.breakers("run-1") == {"PutContactInformation": ""}
+    assert states.notes("run-1", "breakers") == {}
+    states.save_notes("run-1", "breakers", {"PutContactInformation": "AccessDenied", "GetAlternateContact": ""})
+    states.save_notes("run-2", "breakers", {"GetAlternateContact": "ServiceFailed"})
+    states.save_notes("run-1", "retries of batch 7", {"200000000001#billing": "2"})
+    noted = {"PutContactInformation": "AccessDenied", "GetAlternateContact": ""}
+    assert states.notes("run-1", "breakers") == noted
+    states.save_notes("run-1", "breakers", {"PutContactInformation": ""})
+    assert states.notes("run-1", "breakers") == {"PutContactInformation": ""}
+    assert states.notes("run-1", "retries of batch 7") == {"200000000001#billing": "2"}
     assert states.run("run-1") == read
 
 
@@ -629,10 +632,10 @@ def test_receipts_that_dynamodb_never_takes_are_our_failure(
 
 
 def test_an_intent_expires_and_stands_in_no_index(state_table: StateTable) -> None:
-    """It is of use to its own run alone, as what the breakers know is."""
+    """It is of use to its own run alone, as notes are."""
     in_progress(state_table, "run-1")
     record(state_table, 1, {Kind.BILLING: ("Name", "Title")})
-    state_table.save_breakers("run-1", {"GetAlternateContact": ""})
+    state_table.save_notes("run-1", "breakers", {"GetAlternateContact": ""})
     notes = [item for item in items() if item["item"] != "run"]
     assert len(notes) == 2
     for note in notes:

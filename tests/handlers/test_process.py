@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
@@ -246,7 +247,7 @@ def test_an_open_circuit_carries_into_the_next_batch(make_world: MakeWorld, monk
     world.refuse("*", "*", "AccessDeniedException")
     plan_run(world, batch_size=12)
     assert batch(world)["done"]
-    assert "AccessDenied" in world.states.breakers("run-1").values()
+    assert "AccessDenied" in world.states.notes("run-1", "breakers").values()
     calls = {operation: counts["made"] for operation, counts in world.account.calls.items()}
     assert batch(world, number=1)["done"]
     made = {operation: counts["made"] for operation, counts in world.account.calls.items()}
@@ -312,7 +313,7 @@ def test_a_failed_check_for_a_stop_is_no_end_of_the_run(world: World, monkeypatc
 
 def stored(world: World) -> list[dict[str, Any]]:
     """Return what stands in the state store, without what was learned of operations: it is nobody's end."""
-    return [item for item in world.items() if item["item"] != "breakers"]
+    return [item for item in world.items() if not item["item"].startswith("notes#")]
 
 
 @given(steps=st.integers(1, 45), death=st.booleans())
@@ -387,6 +388,41 @@ def test_a_life_without_receipts_ends_what_it_held(members: int, hanging: set[in
             assert bool(receipt.changed) is write
     answer = world.report()
     assert answer["counts"]["failed"] >= len(stuck) * len(KINDS)
+
+
+@given(lives=st.lists(st.sampled_from([75.0, 100.0, 160.0, 300.0]), max_size=4), failing=st.integers(1, 12))
+@settings(max_examples=25, deadline=None)
+def test_retries_are_counted_for_the_whole_run(lives: list[float], failing: int) -> None:
+    """However often a worker lets go of them, accounts that AWS fails at are retried three times a kind in all."""
+    with pytest.MonkeyPatch.context() as patch:
+        world = TimedWorld(make(3, 20), patch)
+        config = {"retry_config": {"base_delay": 40}, "contact_types": ["billing", "primary"]}
+        world.services.configs.write(config, at=world.now(), by="test")
+        broken, calls = set(world.members[:failing]), Counter[tuple[str, str]]()
+
+        def fail(operation: str, account: str) -> ApiError | None:
+            if account not in broken:
+                return None
+            calls[account, operation] += 1
+            return ApiError("InternalServerException", "later")
+
+        patch.setattr(world, "refuses", fail)
+        world.start("pass", schedule(), world.now())
+        throttled = False
+        for seconds in lives:
+            began = world.timeline.seconds()
+            answer = process(
+                "pass",
+                0,
+                lambda: seconds - (world.timeline.seconds() - began),  # noqa: B023
+                world.services,
+                throttled=throttled,
+            )
+            throttled = answer["throttled"]
+        world.live("pass")
+        assert {end for (account, _), end in world.ends("pass").items() if account not in broken} == {("success", None)}
+        assert max(calls.values()) <= 1 + 3 + len(lives)
+        assert all(receipt.retries <= 3 for receipt in world.receipts("pass"))
 
 
 @pytest.mark.parametrize("kinds", [["security"], ["billing", "security"], ["primary"]])

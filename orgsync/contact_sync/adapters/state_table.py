@@ -27,7 +27,7 @@ from orgsync.shared.errors import StoreFailed
 
 _LEASE_KEY = {"sync_id": "lease", "item": "organization"}
 _HEADER = "run"
-_BREAKERS = "breakers"
+_NOTES = "notes#"
 _RECEIPT = "receipt#"
 _INTENT = "intent#"
 
@@ -130,16 +130,16 @@ class StateTable:
         return bool(status != RunStatus.IN_PROGRESS)
 
     @aws.store_errors()
-    def breakers(self, run_id: str) -> dict[str, str]:
-        """See `StateStore.breakers`."""
-        noted = self._item({"sync_id": run_id, "item": _BREAKERS}).get("operations")
+    def notes(self, run_id: str, about: str) -> dict[str, str]:
+        """See `StateStore.notes`."""
+        noted = self._item({"sync_id": run_id, "item": f"{_NOTES}{about}"}).get("notes")
         return {str(key): str(value) for key, value in noted.items()} if isinstance(noted, Mapping) else {}
 
     @aws.store_errors()
-    def save_breakers(self, run_id: str, breakers: Mapping[str, str]) -> None:
-        """See `StateStore.save_breakers`."""
-        note = {"sync_id": run_id, "item": _BREAKERS, "operations": dict(breakers)}
-        self._control.put_item(Item={**note, "expires_at": self._expiry(datetime.now(UTC).isoformat())})
+    def save_notes(self, run_id: str, about: str, notes: Mapping[str, str]) -> None:
+        """See `StateStore.save_notes`."""
+        item = {"sync_id": run_id, "item": f"{_NOTES}{about}", "notes": dict(notes)}
+        self._control.put_item(Item={**item, "expires_at": self._expiry(datetime.now(UTC).isoformat())})
 
     def runs_of(self, day: str) -> Iterator[Run]:
         """See `StateStore.runs_of`."""

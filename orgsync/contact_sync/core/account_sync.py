@@ -51,6 +51,7 @@ class SyncContext:
         not_yet: new accounts, of which a refusal says that they are not ready yet, and nothing else.
         fresh_until: until then a refusal may only say that permissions are not in force yet.
         deletions: kinds that the plan decided to delete.
+        retries: those that each account and kind has spent, also by a worker that let go of it before; kept up to date.
     """
 
     contacts: Contacts
@@ -66,6 +67,7 @@ class SyncContext:
     not_yet: frozenset[str] = frozenset()
     fresh_until: datetime | None = None
     deletions: frozenset[Kind] = frozenset()
+    retries: dict[tuple[str, Kind], int] = field(default_factory=dict)
 
 
 @dataclass
@@ -122,7 +124,7 @@ class AccountSync:
         """
         self._planned, self._patience = tuple(kinds), _PATIENCE if patience is None else patience
         for kind in self._planned:
-            self._states.setdefault(kind, _KindState(self._kind_caller())).caller.patience = self._patience
+            self._states.setdefault(kind, _KindState(self._kind_caller(kind))).caller.patience = self._patience
         try:
             await self._check_exclusion()
         except Exception as error:
@@ -347,8 +349,17 @@ class AccountSync:
             return error
         return NotSynced(SyncReason.NOT_ACTIVE, "the account closed or left during the run")
 
-    def _kind_caller(self) -> RetryingCaller:
-        return self._new_caller(self._context.config.retry_config.delays(), self._rest)
+    def _kind_caller(self, kind: Kind) -> RetryingCaller:
+        """Make the caller of one kind, with what is left of its retries: they are counted for the whole run."""
+        spent, own = self._context.retries, (self._account, kind)
+
+        async def pause(seconds: float) -> None:
+            spent[own] = caller.retries
+            await self._rest(seconds)
+
+        caller = self._new_caller(self._context.config.retry_config.delays(), pause)
+        caller.spend(spent.get(own, 0))
+        return caller
 
     def _new_caller(
         self, delays: Iterable[float], pause: Callable[[float], Awaitable[None]], patience: float = _PATIENCE

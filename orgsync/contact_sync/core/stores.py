@@ -78,17 +78,20 @@ class StateStore(Protocol):
         as it stands, once.
 
         Raises:
-            RevisionLost: another wrote first, so that this header says what is no longer so; nothing was written.
+            RunConflict: another wrote first, so that this header says what is no longer so; nothing was written.
         """
 
     def is_stopped(self, run_id: str) -> bool:
         """Return whether the run may write no more."""
 
-    def breakers(self, run_id: str) -> Mapping[str, str]:
-        """Return what the run's circuit breakers know: operation to "" where it succeeded, or to what opened it."""
+    def notes(self, run_id: str, about: str) -> Mapping[str, str]:
+        """Return what the run's worker noted about something; nothing where it noted nothing, or a hand damaged it."""
 
-    def save_breakers(self, run_id: str, breakers: Mapping[str, str]) -> None:
-        """Note what the circuit breakers know, for the run's other batches; it stands beside the header, not in it."""
+    def save_notes(self, run_id: str, about: str, notes: Mapping[str, str]) -> None:
+        """Note something for the run's next batches, or for the next life of its worker, in place of what was noted.
+
+        Notes stand beside the header, not in it, and are of use to their own run alone.
+        """
 
     def runs_of(self, day: str) -> Iterator[Run]:
         """Yield the runs that started on a day (UTC, YYYY-MM-DD), oldest first; merged events are none."""
@@ -100,7 +103,7 @@ class StateStore(Protocol):
             in_progress: whether to write only while the run is in progress, in transactions as of `record_intents`.
 
         Raises:
-            RunStopped: the run is not in progress, and was to be; no account's receipts were written in part.
+            RunConflict: the run is not in progress, and was to be; no account's receipts were written in part.
         """
 
     def receipts(self, run_id: str, between: tuple[str, str] | None = None) -> Iterator[Receipt]:
@@ -121,7 +124,7 @@ class StateStore(Protocol):
         a few times (`Run.CONFLICT_WAITS`).
 
         Raises:
-            RunStopped: the run is not in progress; nothing was noted, and nothing may be written.
+            RunConflict: the run is not in progress; nothing was noted, and nothing may be written.
         """
 
     def intents(

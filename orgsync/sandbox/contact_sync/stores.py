@@ -93,7 +93,7 @@ class MemoryConfigStore:
 
 _LEASE = ("lease", "organization")
 _HEADER = "run"
-_BREAKERS = "breakers"
+_NOTES = "notes#"
 _RECEIPT = "receipt#"
 _INTENT = "intent#"
 
@@ -151,16 +151,16 @@ class MemoryStateStore:
         stored = self.run(run_id)
         return stored is None or stored.status is not RunStatus.IN_PROGRESS
 
-    def breakers(self, run_id: str) -> dict[str, str]:
-        """See `StateStore.breakers`."""
+    def notes(self, run_id: str, about: str) -> dict[str, str]:
+        """See `StateStore.notes`."""
         with self._lock:
-            noted: dict[str, str] = json.loads(self._items.get((run_id, _BREAKERS), "{}"))
+            noted: dict[str, str] = json.loads(self._items.get((run_id, f"{_NOTES}{about}"), "{}"))
         return noted
 
-    def save_breakers(self, run_id: str, breakers: Mapping[str, str]) -> None:
-        """See `StateStore.save_breakers`."""
+    def save_notes(self, run_id: str, about: str, notes: Mapping[str, str]) -> None:
+        """See `StateStore.save_notes`."""
         with self._lock:
-            self._items[run_id, _BREAKERS] = json.dumps(dict(breakers))
+            self._items[run_id, f"{_NOTES}{about}"] = json.dumps(dict(notes))
 
     def runs_of(self, day: str) -> Iterator[Run]:
         """See `StateStore.runs_of`."""
