@@ -237,7 +237,8 @@ async def _gather(
     if not last and (source.unreadable or (error and error.may_be_fresh)):
         _ask_while_fresh(run, "; ".join(map(str, source.unreadable.values())), services)
     run = source.noted_in(run)
-    run = replace(run, source={**rest.confirmed, **run.source})
+    confirmed = rest.confirmed
+    run = replace(run, source={**confirmed.contacts, **run.source}, flawed={**confirmed.flawed, **run.flawed})
     # A move or a tag may come first of all events about a new account, and a pass may meet one before any of them.
     now = services.clock.now()
     young = replace(run, new_accounts=selection.joined).unready(now, config.new_accounts.patience)

@@ -6,7 +6,6 @@ from functools import cached_property
 
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.accounts import Target
-from orgsync.contact_sync.core.contacts import Contact
 from orgsync.contact_sync.core.errors import BatchUnreadable, SyncReason
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run
@@ -23,15 +22,15 @@ class Rest:
         request: the request, in which a kind is wanted for everyone where nobody knows any more who holds it.
         batches: what that run has not compared, in its batches and in its order.
         new_accounts: those of its accounts that may not be ready yet, with the time of the first event about each.
-        confirmed: contacts of the source that it wrote and that read the same now. This run's own last look is at
-            them as well, because that run has had none.
+        confirmed: what it saw of the source, contacts that it wrote and flaws that it told, and that reads the same
+            now. This run's own last look is at them as well, because that run has had none.
         source: the source as it was read for that, with every kind that the request wants; None where nothing was read.
     """
 
     request: Request
     batches: Sequence[Sequence[Target]] = ()
     new_accounts: Mapping[str, str] = field(default_factory=dict)
-    confirmed: Mapping[Kind, Contact] = field(default_factory=dict)
+    confirmed: Source = field(default_factory=Source)
     source: Source | None = None
 
     @classmethod
@@ -60,9 +59,8 @@ class Rest:
         now = await Source.read(wanted, services.contacts, config, limiter, services.clock, changed_at, until)
         # Its header says what it deleted; a kind that only lacks there may be one that a damaged header lost.
         same = Source.seen_by(before, before.deletions).confirmed_by(now, kinds)
-        confirmed = {kind: contact for kind, contact in now.contacts.items() if kind in same}
         request = replace(request, everyone=request.everyone | (kinds - same))
-        return replace(rest, request=request, confirmed=confirmed, source=now)
+        return replace(rest, request=request, confirmed=now.only(same), source=now)
 
     @cached_property
     def kinds(self) -> Mapping[str, frozenset[Kind]]:

@@ -19,7 +19,7 @@ def test_a_command_says_of_itself_what_the_help_says_of_it(name: str) -> None:
 
 
 def test_the_help_loads_no_command() -> None:
-    """Who asks for help waits for neither AWS's client nor the models of a configuration, nor for the sandbox."""
+    """Help waits for neither AWS's client nor the models of a configuration, nor for the sandbox."""
     code = "import sys; from orgsync.cli.main import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert all(name in done.stdout for name in COMMANDS)

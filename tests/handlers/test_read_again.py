@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orgsync.sandbox.model.account import ApiError
+from orgsync.sandbox.model.account import ApiError, CallerIdentity
 from orgsync.sandbox.model.organization import KINDS, MANAGEMENT, make_contact
 from tests.crashes import Crash, crash_once
 from tests.sample_events import own_event, sample_event
-from tests.world import World, make_world
+from tests.world import MakeWorld, World, make_world
 
 ALTERNATE_KINDS = tuple(kind for kind in KINDS if kind != "primary")
 
@@ -132,6 +132,34 @@ def test_a_run_that_makes_way_hands_over_its_last_look(
     world.report(waiting)
     follow(world)
     assert world.differing(["security", "billing"]) == []
+    assert world.holder() is None
+
+
+@pytest.mark.parametrize("mended", [None, "before its plan", "after its plan"])
+def test_a_flaw_that_was_told_is_not_told_again(make_world: MakeWorld, mended: str | None) -> None:
+    """A kind that AWS would refuse was reported by the run that made way; the next one reports what has changed."""
+    good = make_contact(7, MANAGEMENT, "primary")
+    caller = CallerIdentity(MANAGEMENT, f"arn:aws:iam::{MANAGEMENT}:user/ann", sandbox=True)
+    world = make_world(primary=good | {"PhoneNumber": "555 0100"})
+    world.configure()
+    world.start("run-1")
+    waiting = world.start("run-2", sample_event("source-changed-camel-with-values"))["into"]
+    world.work("run-1")
+    assert world.states.update_lease(lambda lease: lease.preempt("run-1"))
+    world.report("run-1")
+    assert ("skipped", "SourceUnwritable") in world.ends("run-1").values()
+    if mended == "before its plan":
+        world.account.write_directly("PutContactInformation", {"ContactInformation": good}, caller)
+    world.plan(waiting)
+    if world.header(waiting).batches:
+        world.work(waiting)
+    if mended == "after its plan":
+        world.account.write_directly("PutContactInformation", {"ContactInformation": good}, caller)
+    world.report(waiting)
+    assert ("skipped", "SourceUnwritable") not in world.ends(waiting).values()
+    follow(world)
+    assert world.differing(["primary"]) == ([] if mended else world.members)
+    assert len(world.started_runs()) == 2 + (mended == "after its plan") + 1
     assert world.holder() is None
 
 

@@ -124,9 +124,9 @@ class Source:
         )
 
     def confirmed_by(self, now: "Source", kinds: Iterable[Kind]) -> frozenset[Kind]:
-        """Return the kinds of which both readings say the same: one contact, or that there is none."""
-        both = self.contacts.keys() & now.contacts.keys()
-        same = {kind for kind in both if self.contacts[kind] == now.contacts[kind]}
+        """Return the kinds of which both readings say the same: one contact, one flaw, or that there is none."""
+        same = {kind for kind, contact in self.contacts.items() if now.contacts.get(kind) == contact}
+        same |= {kind for kind, flaw in self.flawed.items() if now.flawed.get(kind) == flaw}
         return frozenset(kinds) & (same | (self.missing & now.missing))
 
     def only(self, kinds: Collection[Kind]) -> "Source":
