@@ -5,6 +5,7 @@
 A fault that no test finds is a promise that nothing keeps. Exit code 1: a fault survived, or its place is gone.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST = 300
 """Seconds that the tests of one fault may take; a fault that keeps them from ending is found."""
+
+_ENVIRONMENT = {**os.environ, "CI": "1", "ORGSYNC_REQUIRE_ENGINE": "0"}
+"""The same examples each time, and no engine: a few tests are no whole run."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,9 @@ FAULTS = (
     Fault(
         "an exclusion that fails open",
         f"{CORE}/account_sync.py",
-        'raise NotSynced(SyncReason.EXCLUSION_UNKNOWN, "the account\'s tags cannot be read") from error',
-        "tags = {}",
+        "        tags = await self._tags(self._tag_caller)\n",
+        "        try:\n            tags = await self._tags(self._tag_caller)\n"
+        "        except CallError:\n            tags = {}\n",
         ("tests/unit/test_worker.py",),
     ),
     Fault(
@@ -321,7 +326,7 @@ def passes(tree: Path, tests: Iterable[str], seconds: float = LONGEST) -> bool:
     """Run tests in a tree; return whether they passed in time."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     try:
-        return subprocess.run(command, cwd=tree, capture_output=True, timeout=seconds).returncode == 0
+        return subprocess.run(command, cwd=tree, env=_ENVIRONMENT, capture_output=True, timeout=seconds).returncode == 0
     except subprocess.TimeoutExpired:
         return False
 
