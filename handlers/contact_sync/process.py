@@ -56,7 +56,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         event["batch"],
         lambda: context.get_remaining_time_in_millis() / 1000,
         Services.of_environment(),
-        # An execution that began before this release says nothing of it: it has no second life to give.
+        # An execution of an earlier machine does not hand it on: every life of its worker ends what it held.
         throttled=event.get("throttled", True),
     )
 
@@ -80,8 +80,8 @@ def process(
     Returns:
         `done`: whether every account of the batch has its receipts, or may get none from here any more; if not, hand it
         in again.
-        `throttled`: whether this life was throttled and brought no receipt, and the life before it was not. Of any
-        other two lives that began an account one brings receipts, so that the batch comes to its end.
+        `throttled`: whether this life was throttled and brought no receipt, and the life before it was not. Any other
+        life that began an account brings receipts, so that the batch comes to its end.
 
     Raises:
         RunConflict: the run is not planned. Its plan may be writing the header at this moment, so this is no answer:
