@@ -24,7 +24,7 @@ _PROBES = 7
 
 # From there on the accounts are put off that are not asked, and asked after all when one succeeds: the first few are
 # asked, which is everybody in a small organization, and then one in so many.
-_FEW = 40
+_FEW = 8
 _SPARSE = 20
 
 # Accounts that were asked last, and how many of them must have met a failure of AWS (5xx, no answer) to open a breaker.

@@ -160,7 +160,7 @@ def test_a_block_of_refusing_accounts_stops_nobody(size: int, first: int, count:
 @SOME
 @given(size=st.integers(1, 600), operations=st.sets(st.sampled_from(OPERATIONS), min_size=1))
 def test_what_everybody_refuses_costs_a_call_now_and_then(size: int, operations: set[str]) -> None:
-    """Operations that all accounts refuse are called for half a hundred accounts and then for one in twenty.
+    """Operations that all accounts refuse are called for twenty accounts and then for one in twenty.
 
     The kinds that do not need them are in sync; the others say AccessDenied, or which breaker was open.
     """
@@ -168,8 +168,8 @@ def test_what_everybody_refuses_costs_a_call_now_and_then(size: int, operations:
     seen = one_pass(size, denies(everybody, operations))
     for operation in operations:
         # Where all there are have refused one call, the few of them are asked for their other kinds too.
-        few = 3 * size if size < 52 and operation.endswith("AlternateContact") else size
-        assert seen.calls(operation, "failed") <= (few if size < 52 else 52 + 9 + (size - 52) / 20)
+        few = 3 * size if size < 20 and operation.endswith("AlternateContact") else size
+        assert seen.calls(operation, "failed") <= (few if size < 20 else 20 + 9 + (size - 20) / 20)
     for kind in Kind:
         suffix = "ContactInformation" if kind is Kind.PRIMARY else "AlternateContact"
         broken = operations & {f"Get{suffix}", f"Put{suffix}"}
@@ -270,7 +270,7 @@ def test_fresh_permissions_are_asked_for_by_one_account(ready: float) -> None:
         assert seen.calls("GetContactInformation", "failed") <= 5 + ready / 10 + 1
     else:
         assert errors == {"AccessDenied", "CircuitOpen"}
-        assert seen.calls("GetContactInformation", "failed") <= 5 + 12 + 52 + 100 / 20 + 2
+        assert seen.calls("GetContactInformation", "failed") <= 5 + 12 + 20 + 100 / 20 + 2
 
 
 @pytest.mark.parametrize("delay", [30, 60])

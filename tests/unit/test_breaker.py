@@ -18,7 +18,7 @@ REFUSALS = 5
 PROBES = 7
 """Further accounts that are asked one after the other."""
 
-ALL_ASKED = REFUSALS + PROBES + 40
+ALL_ASKED = REFUSALS + PROBES + 8
 """Accounts that are all asked, however many of them refuse."""
 
 SPARSE = 20
@@ -66,7 +66,7 @@ def refuses(accounts: range | set[int]) -> Answers:
 
 @given(count=st.integers(1, 1000), side_by_side=st.integers(1, 200))
 def test_an_operation_that_everybody_refuses_costs_few_calls(count: int, side_by_side: int) -> None:
-    """However many accounts refuse, and however many are under way: half a hundred calls, and then one in twenty."""
+    """However many accounts refuse, and however many are under way: twenty accounts, and then one in twenty."""
     breakers, called, withheld = asked(count, refuses(range(count)), side_by_side=side_by_side)
     assert len(called) + len(withheld) == count
     assert len(called) <= ALL_ASKED + max(count - ALL_ASKED, 0) // SPARSE + 1
