@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from orgsync.contact_sync import services
 from orgsync.handlers.contact_sync.process import process
 from orgsync.sandbox.contact_sync.simulation import EPOCH, SimulatedContacts, VirtualLoop
 from orgsync.sandbox.model.account import AccountService, CallerIdentity, Write
@@ -123,7 +122,6 @@ class TimedWorld(World):
         self, organization: OrganizationModel, patch: pytest.MonkeyPatch, latency: float = 0.15, lag_s: float = 0.0
     ) -> None:
         super().__init__(organization)
-        services._token_buckets.cache_clear()  # a warm function's rates are of another time
         self.timeline = Timeline()
         self.written: list[tuple[float, str, str, str]] = []
         self.account = AccountService(

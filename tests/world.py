@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from orgsync.contact_sync import services
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.lease import Lease, LeasedRun
 from orgsync.contact_sync.core.receipts import Receipt
@@ -85,6 +86,8 @@ class World:
             organization, clock=time.monotonic, refuse=lambda operation, account: self.refuses(operation, account)
         )
         self.clock = QuickClock()
+        # A warm function's rates are of another time, and in an actor's, which stands still, no token ever comes back.
+        services._token_buckets.cache_clear()
         self.configs, self.states, self.bucket = MemoryConfigStore(), MemoryStateStore(), MemoryRunStore()
         self.executions, self.publisher, self.stacks = MemoryExecutions(), MemoryPublisher(), MemoryStacks()
         numbers = itertools.count(1)
