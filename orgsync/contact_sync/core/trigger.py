@@ -44,7 +44,7 @@ def parse_trigger(event: Any, *, run_id: str, management: str, writer: str | Non
         writer: name of the role that our worker writes with.
 
     Raises:
-        Refusal: the event starts no run; its class says why.
+        Refusal: the event starts no run; its reason says why.
     """
     if not isinstance(event, Mapping) or not isinstance(event.get("detail"), Mapping):
         raise Refusal(RefusalReason.MALFORMED_EVENT, "the event has no detail")
