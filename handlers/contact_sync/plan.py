@@ -24,6 +24,7 @@ from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.selection import gather
+from orgsync.contact_sync.core.source import Source
 from orgsync.contact_sync.core.trigger import parse_trigger
 from orgsync.contact_sync.finalize import check_holder
 from orgsync.contact_sync.handed_over import Rest
@@ -33,9 +34,6 @@ from orgsync.contact_sync.services import Services
 from orgsync.shared.clock import as_timestamp, timestamp
 from orgsync.shared.errors import NotInForce, Temporary, Throttled
 from orgsync.shared.telemetry import entry_point, logger, metrics
-
-_READING = 500.0
-"""Seconds after which a plan no longer waits for a source that is throttled: a function lives for 15 minutes."""
 
 _UNIT_CALLS = [call for call in OrganizationCall if not call.subject]
 """Calls that matter for the paths of `excluded_units` alone."""
@@ -214,7 +212,7 @@ async def _gather(
         RunError: the accounts cannot be listed.
     """
     # One patience for everything that a plan reads of the source: it must end while the function lives.
-    until = services.clock.monotonic() + _READING
+    until = Source.patience_ends(services.clock)
     if not isinstance(unreadable, OrganizationUnreadable):  # asked again, it would begin its patience anew
         services.organization.check_management()
     rest = await Rest.of(request, config, services, until)

@@ -81,3 +81,4 @@ def test_the_next_step_begins_without_a_count() -> None:
         wait_for(page, "98 of 98")
         progress.step_started(2, 2, "schedule")
         wait_for(page, "2/2 schedule\n    0 s\n")
+    assert "98" not in page.getvalue().partition("2/2 schedule")[2]

@@ -1,6 +1,5 @@
 """Selection: which accounts and kinds a run works on, and which it skips and why."""
 
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -151,7 +150,7 @@ async def gather(
     clock: Clock,
     given_up: RunError | None = None,
     read: Source | None = None,
-    until: float = math.inf,
+    until: float | None = None,
 ) -> tuple[Source, Selection, RunError | None]:
     """List the accounts that a request is about, read the source, and select. Nothing is recorded here.
 

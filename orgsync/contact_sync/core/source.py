@@ -6,7 +6,6 @@ triggered comes no earlier than all of them together after the edit.
 """
 
 import asyncio
-import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,7 +26,7 @@ from orgsync.shared.retries import RetryingCaller
 # Seconds for which the source may be throttled in all, and while one function lives (beside `_LONGEST`). A plan that
 # was throttled is made again; in a warm function the pace knows how long that has lasted.
 _PATIENCE = 15 * 60
-_PATIENCE_OF_A_LOOK = 500.0
+_PATIENCE_OF_A_FUNCTION = 500.0
 
 # Seconds that a single read may be throttled, however late in a plan it comes: two kinds that share a quota meet its
 # 429s within moments, and one of them alone says nothing.
@@ -67,12 +66,12 @@ class Source:
         limiter: RateLimiter,
         clock: Clock,
         changed_at: str | None = None,
-        until: float = math.inf,
+        until: float | None = None,
     ) -> "Source":
         """Read the kinds side by side, each until two reads agree, with the run's own pace and retries.
 
         Args:
-            until: the monotonic second after which nothing that is throttled is waited for.
+            until: the monotonic second after which nothing that is throttled is waited for; see `patience_ends`.
             changed_at: when the source was last changed, where an event said so: the first read waits a little.
         """
         reader = _Reader(contacts, config, limiter, clock, until)
@@ -80,6 +79,11 @@ class Source:
         ordered = sorted(set(kinds))
         found = await asyncio.gather(*map(reader.agreed, ordered))
         return cls._of(dict(zip(ordered, found, strict=True)))
+
+    @staticmethod
+    def patience_ends(clock: Clock) -> float:
+        """Return the monotonic second after which a function no longer waits for a throttled source."""
+        return clock.monotonic() + _PATIENCE_OF_A_FUNCTION
 
     @classmethod
     def seen_by(cls, run: Run, kinds: Iterable[Kind]) -> "Source":
@@ -174,9 +178,9 @@ class _Reader:
         config: ContactSyncConfig,
         limiter: RateLimiter,
         clock: Clock,
-        until: float = math.inf,
+        until: float | None = None,
     ) -> None:
-        self._until = min(until, clock.monotonic() + _PATIENCE_OF_A_LOOK)
+        self._until = Source.patience_ends(clock) if until is None else until
         looks = [min(max(pause, _APART), _LONGEST / _TRIES) for pause in config.verify_config.delays()]
         looks += looks[-1:] * (_TRIES - len(looks))
         self.pauses = tuple(look for look, total in zip(looks, accumulate(looks), strict=True) if total <= _LONGEST)
