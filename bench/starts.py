@@ -1,7 +1,7 @@
 """Ratios of how a process starts to how it could at best: `make bench`.
 
 A function against importing boto3 and making one client; the command against a program that has click and nothing else.
-CPU seconds and resident memory of whole processes, each the least of several starts in turn, so that a busy machine
+CPU seconds and resident memory of whole processes, each the least of several starts one after the other, so that a busy machine
 slows both sides down.
 """
 
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
-TURNS = 7
+ROUNDS = 7
 FUNCTIONS = ("plan", "process", "report", "initial_sync")
 LIMIT_OF_A_FUNCTION, LIMIT_OF_THE_COMMAND = 1.5, 2.0
 
@@ -49,9 +49,9 @@ class Start:
 
 
 def starts(programs: Sequence[str]) -> list[Start]:
-    """Start each program in turn, several times; return the least of each."""
+    """Start the programs one after the other, several times; return the least of each."""
     seen: list[list[Start]] = [[] for _ in programs]
-    for _ in range(TURNS):
+    for _ in range(ROUNDS):
         for number, program in enumerate(programs):
             seen[number].append(_start(program))
     return [Start(min(one.seconds for one in each), min(one.memory for one in each)) for each in seen]

@@ -2,7 +2,7 @@
 
     python -m tools.mutants [part of a name ...]
 
-A fault that no test finds is a promise that nothing keeps. Exit code 1: a fault survived, or its place is gone.
+A fault that no test finds is a promise that nothing keeps. Exit code 1: a fault survived, or the text that it replaces is gone.
 """
 
 import os
@@ -42,7 +42,7 @@ class Fault:
         """Return the text with the fault in it.
 
         Raises:
-            ValueError: its place is gone, or is no longer the only one.
+            ValueError: the text that it replaces is gone, or stands more than once.
         """
         if text.count(self.old) != 1:
             raise ValueError(f"{self.file}: stands {text.count(self.old)} times: {self.old}")

@@ -22,7 +22,7 @@ class Rest:
         request: the request, in which a kind is wanted for everyone where nobody knows any more who holds it.
         batches: what that run has not compared, in its batches and in its order.
         new_accounts: those of its accounts that may not be ready yet, with the time of the first event about each.
-        confirmed: what it saw of the source, contacts that it wrote and flaws that it told, and that reads the same
+        confirmed: what it saw of the source, contacts that it wrote and flaws that it reported, and that reads the same
             now. This run's own last look is at them as well, because that run has had none.
         source: the source as it was read for that, with every kind that the request wants; None where nothing was read.
     """

@@ -1,4 +1,4 @@
-"""The table of faults: each has its place in the code, and the tool tells which of them a test finds."""
+"""The table of faults: each can be applied to the code, and the tool tells which of them a test finds."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from tools import mutants
 
 
 @pytest.mark.parametrize("fault", mutants.FAULTS, ids=lambda fault: str(fault.name))
-def test_every_fault_has_its_place(fault: mutants.Fault) -> None:
+def test_every_fault_can_be_applied(fault: mutants.Fault) -> None:
     """Code that moved takes its fault along: one that can no longer be applied proves nothing."""
     text = (mutants.ROOT / fault.file).read_text()
     assert fault.applied(text) != text

@@ -136,7 +136,7 @@ def test_a_run_that_makes_way_hands_over_its_last_look(
 
 
 @pytest.mark.parametrize("mended", [None, "before its plan", "after its plan"])
-def test_a_flaw_that_was_told_is_not_told_again(make_world: MakeWorld, mended: str | None) -> None:
+def test_a_flaw_that_was_reported_is_not_reported_again(make_world: MakeWorld, mended: str | None) -> None:
     """A kind that AWS would refuse was reported by the run that made way; the next one reports what has changed."""
     good = make_contact(7, MANAGEMENT, "primary")
     caller = CallerIdentity(MANAGEMENT, f"arn:aws:iam::{MANAGEMENT}:user/ann", sandbox=True)
