@@ -1,8 +1,8 @@
 """Ratios of how a process starts to how it could at best: `make bench`.
 
 A function against importing boto3 and making one client; the command against a program that has click and nothing else.
-CPU seconds and resident memory of whole processes, each the least of several starts one after the other, so that a busy machine
-slows both sides down.
+CPU seconds and resident memory of whole processes, each the least of several starts one after the other, so that a
+busy machine slows both sides down.
 """
 
 import os

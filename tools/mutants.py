@@ -2,7 +2,8 @@
 
     python -m tools.mutants [part of a name ...]
 
-A fault that no test finds is a promise that nothing keeps. Exit code 1: a fault survived, or the text that it replaces is gone.
+A fault that no test finds is a promise that nothing keeps. Exit code 1: a fault survived, or the text that it replaces
+is gone.
 """
 
 import os
