@@ -5,6 +5,7 @@ own model, all else by moto. A service that moto does not have is refused by nam
 is silently somewhere else.
 """
 
+import io
 import logging
 from collections.abc import Callable, Iterable
 from threading import Thread
@@ -71,10 +72,22 @@ class Gateway:
         # moto would otherwise look for the access key in every account there is.
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = caller.account
         try:
-            answer: Iterable[bytes] = self._moto(environ, start_response)
+            return self._by_moto(environ, request, start_response)
         except NotImplementedError as lacking:
             return self._refuse_unknown(f"{request.service}: {lacking}", start_response)
-        return answer
+
+    def _by_moto(self, environ: dict[str, Any], request: wire.AwsRequest, start_response: Any) -> Iterable[bytes]:
+        """Let moto answer; a read is answered again where another thread changed what moto was going through."""
+        reads = READING.match(request.operation or "") is not None
+        content = wire.body(environ) if reads else b""
+        while True:
+            given = {**environ, "wsgi.input": io.BytesIO(content)} if reads else environ
+            try:
+                answer: Iterable[bytes] = self._moto(given, start_response)
+                return answer
+            except RuntimeError as error:
+                if not reads or "changed size during iteration" not in str(error):
+                    raise
 
     @staticmethod
     def _refusal_of_a_reader(caller: CallerIdentity, request: wire.AwsRequest) -> refusals.Response | None:
