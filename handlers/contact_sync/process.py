@@ -104,6 +104,11 @@ def process(
     Random(f"{run_id}/{batch}").shuffle(missing)
     known = services.states.notes(run_id, _BREAKERS)
     breakers, throttles = CircuitBreakers(known), Counter[str]()
+    begun = services.new_id()
+    before = services.states.notes(run_id, Run.LIVES)
+    # The life before may only seem to have ended: its caller has given up, and it may still send what it recorded.
+    overlapped = {"overlapped": "perhaps"} if before else {}
+    services.states.save_notes(run_id, Run.LIVES, {"begun": begun, **overlapped})
     noted = services.states.notes(run_id, _retries_of(batch))
     life = _Life(run, batch, services, remaining, intents, _retries(noted), throttled)
     try:
@@ -115,6 +120,8 @@ def process(
     spent = {f"{account}#{kind}": str(count) for (account, kind), count in life.retries.items()}
     if not done and spent != noted:
         services.states.save_notes(run_id, _retries_of(batch), spent)
+    if services.states.notes(run_id, Run.LIVES).get("begun") == begun:
+        services.states.save_notes(run_id, Run.LIVES, overlapped)
     metrics.add_metric(Metric.HEARTBEAT, MetricUnit.Count, 1)
     metrics.add_metric(Metric.THROTTLES, MetricUnit.Count, throttles.total())
     logger.info("batch processed", run_id=run_id, batch=batch, done=done, breakers=breakers.opened)

@@ -94,7 +94,8 @@ def _close(run: Run, died: str | None, services: Services) -> Run:
     lost: list[str] = []
     missing = list(_missing_receipts(run, services, lost))
     # A run that makes way leaves accounts to the next one, although its worker has ended.
-    if run.batches and (died or (missing and not run.preempted) or run.status is RunStatus.STOPPED):
+    lives = bool(services.states.notes(run.run_id, Run.LIVES))
+    if run.batches and (died or lives or (missing and not run.preempted) or run.status is RunStatus.STOPPED):
         # Its worker may still be at it, and the next run must not start, nor be counted, beside it.
         if run.status is RunStatus.IN_PROGRESS:
             run = services.states.save_run(replace(run, status=RunStatus.STOPPED))

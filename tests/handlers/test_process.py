@@ -24,6 +24,7 @@ from orgsync.sandbox.model.account import ApiError
 from orgsync.sandbox.model.organization import KINDS, make
 from orgsync.shared.errors import AccessDenied, CallError, ServiceFailed, StoreFailed, Throttled
 from tests.actors import Actor
+from tests.sample_events import sample_event
 from tests.timed import TimedWorld
 from tests.world import MakeWorld, World, make_world, schedule
 
@@ -342,6 +343,58 @@ def test_a_worker_whose_caller_has_given_up_undoes_nothing(steps: int, death: bo
     assert (stored(world), world.account.writes) == before
     assert world.differing() == []
     assert sum(world.header().counts.values()) == len(world.ends()) == 4 * len(KINDS)
+
+
+@given(steps=st.integers(1, 45), made_way=st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_a_run_whose_lives_overlapped_is_closed_after_the_last_of_them(steps: int, made_way: bool) -> None:
+    """A worker stands still, perhaps between an intent and its call, while another does its work: whoever closes the
+    run waits as long as that call may last, also where the run makes way, so that no later value is undone."""
+    world = make_world(4)
+    world.configure()
+    plan_run(world)
+    slow = Actor("slow", world, lambda services: process("run-1", 0, lambda: 900.0, services, concurrency=1))
+    for _ in range(steps):
+        slow.advance()
+    world.work()
+    world.edit("security", world.held(world.management, "security") | {"Name": "Later Person"})
+    following = world.start("run-2", sample_event("source-changed-camel-with-values"))["into"]
+    if made_way:
+        assert world.states.update_lease(lambda lease: lease.preempt("run-1"))
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if seconds > 20:
+            slow.finish()
+
+    overlapped = bool(world.states.notes("run-1", Run.LIVES))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.clock, "sleep", sleep)
+        world.report()
+    assert (max(slept, default=0) > 20) == overlapped
+    world.plan(following)
+    world.work(following)
+    world.report(following)
+    slow.finish()
+    assert world.differing() == []
+
+
+@pytest.mark.parametrize("batch_size", [1, 1000])
+def test_a_run_whose_lives_ended_one_after_the_other_is_closed_at_once(world: World, batch_size: int) -> None:
+    """Nothing is waited for where nothing can be under way."""
+    plan_run(world, batch_size)
+    world.work()
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.clock, "sleep", sleep)
+        world.report()
+    assert max(slept, default=0) < 20
+    assert world.header().status is RunStatus.COMPLETED
 
 
 # --- lives without receipts ------------------------------------------------------------------

@@ -98,6 +98,9 @@ class Run:
     # Seconds before a header or an intent is written again, after a conflict with another transaction.
     CONFLICT_WAITS: ClassVar = (0.05, 0.1, 0.2, 0.4, 0.8)
 
+    # Name of the notes of its worker's lives: one that has not come to its end, and whether any two overlapped.
+    LIVES: ClassVar = "lives"
+
     @classmethod
     def of(cls, run_id: str, request: Request, started: str, **more: Any) -> "Run":
         """Make the header of a run that answers a request.
