@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test mutants bench engine schema names release lock clean
+.PHONY: help setup demo test soak mutants bench engine schema names release lock clean
 
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 PIP := -m pip --quiet --disable-pip-version-check install
@@ -42,6 +42,10 @@ test: setup ## every gate; drives the real Pulumi engine where it can be built
 	$(BIN)/python -m tools.prose
 	$(BIN)/python -m tools.reading_path
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST)
+
+SOAK ?= --seconds 3600
+soak: setup ## histories of the simulated product, an hour of them by default: SOAK="--seeds 300-9999"
+	$(BIN)/python -m tools.simulate $(SOAK)
 
 mutants: setup ## faults put into a copy of the tree by hand, one by one: each must be found by a test (15 minutes)
 	$(BIN)/python -m tools.mutants

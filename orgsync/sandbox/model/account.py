@@ -150,6 +150,11 @@ class AccountService:
                 account: {kind: copy.copy(held.get(kind)) for kind in KINDS} for account, held in self._contacts.items()
             }
 
+    def contact(self, account: str, kind: str) -> Fields | None:
+        """Read one contact now, whatever a caller's read would show; None: no such contact."""
+        with self._lock:
+            return copy.copy(self._contacts[account].get(kind))
+
     def add_account(self, account: MemberAccount) -> None:
         """Add a member with the contacts that it has."""
         with self._lock:
