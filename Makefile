@@ -50,9 +50,8 @@ soak: setup ## histories of the simulated product, an hour of them by default: S
 mutants: setup ## faults put into a copy of the tree by hand, one by one: each must be found by a test (15 minutes)
 	$(BIN)/python -m tools.mutants
 
-bench: setup ## how close a run comes to what AWS's quotas force, and how processes start, as ratios
-	$(BIN)/python bench/ratios.py
-	$(BIN)/python bench/starts.py
+bench: setup ## a run beside what AWS's quotas force and beside other tools, memory, CPU and starts, as ratios (10 minutes)
+	$(BIN)/python -m bench $(BENCH)
 
 engine: .engine/pulumi .engine/pulumi-language-yaml ## the pinned Pulumi engine in .engine/: minutes when cold, with Go or Go from PyPI
 

@@ -1,4 +1,4 @@
-"""Ratios of how a process starts to how it could at best: `make bench`.
+"""Ratios of how a process starts to how it could at best.
 
 A function against importing boto3 and making one client; the command against a program that has click and nothing else.
 CPU seconds and resident memory of whole processes, each the least of several starts one after the other, so that a
@@ -11,9 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 7
@@ -34,9 +32,10 @@ main(['--help'], standalone_mode=False)
 COMMAND = "from orgsync.cli.main import main; main(['--help'], standalone_mode=False)"
 
 _MEASURED = """
-import resource, sys
-used = resource.getrusage(resource.RUSAGE_SELF)
-print(used.ru_utime + used.ru_stime, used.ru_maxrss, file=sys.stderr)
+import sys, time
+seconds = time.process_time()
+from bench.peak import peak
+print(seconds, peak(), file=sys.stderr)
 """
 
 
@@ -65,24 +64,20 @@ def _start(program: str) -> Start:
     return Start(float(seconds), int(memory))
 
 
-def main() -> None:
-    """Print one row for each function and one for the command."""
+def measure() -> list[dict[str, Any]]:
+    """Return a row for each function and one for the command."""
     functions = [f"import orgsync.handlers.contact_sync.{name}" for name in FUNCTIONS]
     least, *measured, program, command = starts([CLIENT, *functions, PROGRAM, COMMAND])
-    table = Table("start of", "CPU ms", "ratio", "at most", "MiB", "ratio")
     rows = [(name, one, least, LIMIT_OF_A_FUNCTION) for name, one in zip(FUNCTIONS, measured, strict=True)]
     rows.append(("orgsync --help", command, program, LIMIT_OF_THE_COMMAND))
-    for name, one, best, limit in rows:
-        table.add_row(
-            name,
-            f"{one.seconds * 1000:.0f}",
-            f"{one.seconds / best.seconds:.2f}",
-            f"{limit:.2f}",
-            f"{one.memory / 1024:.0f}",
-            f"{one.memory / best.memory:.2f}",
-        )
-    Console().print(table)
-
-
-if __name__ == "__main__":
-    main()
+    return [
+        {
+            "start_of": name,
+            "cpu_ms": round(one.seconds * 1000),
+            "cpu_ratio": round(one.seconds / best.seconds, 2),
+            "at_most": limit,
+            "mib": round(one.memory / 1024),
+            "memory_ratio": round(one.memory / best.memory, 2),
+        }
+        for name, one, best, limit in rows
+    ]

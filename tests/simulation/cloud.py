@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -30,7 +30,7 @@ from orgsync.sandbox.contact_sync.simulation import EPOCH
 from orgsync.sandbox.contact_sync.stores import MemoryConfigStore, MemoryRunStore
 from orgsync.sandbox.model.account import AccountService, Write
 from orgsync.sandbox.model.organization import OrganizationModel, make
-from orgsync.sandbox.model.quotas import AWS
+from orgsync.sandbox.model.quotas import AWS, Quota
 from orgsync.shared.clock import timestamp
 from orgsync.shared.telemetry import metrics
 from tests import laws
@@ -80,7 +80,7 @@ class Played:
 def play(history: History) -> Played:
     """Play a history to its end, let a last pass follow in quiet, and judge everything that was seen."""
     played = Played(history)
-    with _in_virtual_time():
+    with in_virtual_time():
         Cloud(history, played).play()
     return played
 
@@ -101,19 +101,32 @@ class _Executions(MemoryExecutions):
 
 
 class Cloud:
-    """Everything around the functions; its public parts are those of `actions.Stage`."""
+    """Everything around the functions; its public parts are those of `actions.Stage`.
 
-    def __init__(self, history: History, played: Played) -> None:
+    Args:
+        organization: one that was made; by default the history's.
+        quotas: of the Account API.
+        watched: whether each write is judged, and its event sent.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        played: Played,
+        organization: OrganizationModel | None = None,
+        quotas: Mapping[str, Quota] = AWS,
+        watched: bool = True,
+    ) -> None:
         self.history, self._played = history, played
         self.scheduler = Scheduler()
-        self.organization: OrganizationModel = make(history.seed, history.accounts)
+        self.organization: OrganizationModel = organization or make(history.seed, history.accounts)
         self.accounts = AccountService(
             self.organization,
             clock=lambda: self.scheduler.now,
-            quotas=AWS,
+            quotas=quotas,
             lag_s=history.lag,
             refuse=lambda operation, account: self._actions.refused(operation, account),
-            on_write=self._written,
+            on_write=self._written if watched else lambda write: None,
         )
         self.configs, self.states, self.bucket = MemoryConfigStore(), WatchedStates(), MemoryRunStore()
         self.witness = Witness(
@@ -361,7 +374,7 @@ def _said(error: BaseException | None) -> str:
 
 
 @contextmanager
-def _in_virtual_time() -> Iterator[None]:
+def in_virtual_time() -> Iterator[None]:
     """Let coroutines of the functions run in virtual time; nothing is logged meanwhile."""
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
+from orgsync.contact_sync.adapters.organization import PAGE
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.accounts import Account
 from orgsync.contact_sync.core.errors import AccountNotFound, OrganizationUnreadable
@@ -27,6 +28,8 @@ from tests.simulation.scheduler import Killed, Process, Scheduler
 
 Refuse = Callable[[str, str], ApiError | None]
 _NOT_STORES = ("manifest", "name")
+_PAGE_SECONDS = 0.15
+"""Seconds for each further page of a listing: pages come one after the other, below the quota of eight a second."""
 
 
 class Invocation:
@@ -59,8 +62,8 @@ class Invocation:
         self._calls = 0
         self._beside = False
 
-    def call(self, name: str, effect: Callable[[], Any]) -> Any:
-        """Make a call that the whole process waits for.
+    def call(self, name: str, effect: Callable[[], Any], more: float = 0.0) -> Any:
+        """Make a call that the whole process waits for, `more` seconds longer than for most.
 
         Raises:
             Killed: the process was killed before, meanwhile or after it.
@@ -71,7 +74,7 @@ class Invocation:
         fault, seconds = self._next(name)
         if fault == "killed before":
             self._die()
-        self.process.wait(seconds)
+        self.process.wait(seconds + more)
         if fault == "refused" or (not name.startswith("organization.") and self._refused()):
             raise StoreFailed(f"{name}: refused by the history")
         answer = effect()
@@ -236,7 +239,8 @@ class InvocationOrganization(SimulatedOrganization):
 
     def accounts(self) -> list[Account]:
         """See `Organization.accounts`."""
-        listed: list[Account] = self._asked("ListAccounts", "", self._listed)
+        pages = len(self._organization.accounts) // PAGE
+        listed: list[Account] = self._asked("ListAccounts", "", self._listed, pages * _PAGE_SECONDS)
         return listed
 
     def account(self, account: str) -> Account | None:
@@ -267,7 +271,7 @@ class InvocationOrganization(SimulatedOrganization):
         """See `Organization.state`."""
         return await self._sent("DescribeAccount", account, lambda: self._state_of(account))
 
-    def _asked(self, operation: str, account: str, effect: Callable[[], Any]) -> Any:
+    def _asked(self, operation: str, account: str, effect: Callable[[], Any], more: float = 0.0) -> Any:
         """Make a call of planning, which knows refusals by another name."""
 
         def ask() -> Any:
@@ -276,7 +280,7 @@ class InvocationOrganization(SimulatedOrganization):
                 raise OrganizationUnreadable(refused.code) if isinstance(failure, AccessDenied) else failure
             return effect()
 
-        return self._invocation.call(f"organization.{operation}", ask)
+        return self._invocation.call(f"organization.{operation}", ask, more)
 
     async def _sent(self, operation: str, account: str, effect: Callable[[], Any]) -> Any:
         """Make a call of the worker."""

@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from bench.ratios import drifted, floor, in_sync
+from bench.organizations import drifted, floor, in_sync
 from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.core.receipts import Status
 from orgsync.contact_sync.names import Kind
