@@ -152,7 +152,7 @@ def test_a_member_without_a_primary_contact_is_a_failure(cloud: ContactsCloud, c
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_a_write_that_finds_nothing_is_a_refusal(cloud: ContactsCloud, contacts: Contacts, kind: Kind) -> None:
-    """Who writes does not ask for a contact that is there: no such contact is no answer to that, whatever it means."""
+    """A write needs no contact that is there, so an answer that there is none claims nothing about the contact."""
     source = asyncio.run(contacts.read(None, kind))
     assert source is not None
     cloud.refuses = lambda operation, account: ApiError("ResourceNotFoundException", "none")

@@ -210,7 +210,8 @@ class SyncReason(Reason):
     NOTHING_COMPARED = (
         "NothingCompared",
         "The run was asked for the whole organization, and each of its accounts was skipped on purpose.",
-        "Run `orgsync plan`, which counts the accounts that each exclusion matches; correct the exclusions and deploy.",
+        "If exclusions match too many, which `orgsync plan` shows, correct them and deploy; what is not ACTIVE is "
+        "compared once it is.",
     )
     # Failed.
     NOT_VERIFIED = (

@@ -82,7 +82,7 @@ class Notification:
         The most frequent cause and its remedy come first; more details stand there as far as they fit.
         """
         code = run.error or summary.main_cause()
-        counts = f"{_capital(', '.join(_counted(summary)))}."
+        counts = f"{_capital(_counted(summary))}."
         see = f"See `orgsync status {run.run_id} --stack {environment}`."
         if code is None:
             return _joined([f"The run ended with the severity {run.severity}.", counts, see], cls.MAX_REASON)
@@ -148,7 +148,7 @@ def compose(run: Run, outcome: RunOutcome, summary: RunSummary, environment: str
 def _phrases(run: Run, summary: RunSummary) -> list[tuple[str | None, str]]:
     """Return a headline's phrases in their order, each with the code that it names."""
     phrases: list[tuple[str | None, str]] = [(run.error, f"ended by {run.error}")] if run.error else []
-    phrases += [(None, text) for text in _counted(summary)]
+    phrases.append((None, _counted(summary)))
     unfinished, whole = summary.unfinished(), summary.skipped_whole()
     if failed := len(summary.failed_accounts):
         cause = next((code for code in unfinished if summary.failures[code]), "")
@@ -173,13 +173,14 @@ def _phrases(run: Run, summary: RunSummary) -> list[tuple[str | None, str]]:
     return phrases
 
 
-def _counted(summary: RunSummary) -> list[str]:
+def _counted(summary: RunSummary) -> str:
+    """Return what came of what was compared, and never without how much was not."""
     compared = summary.compared
     if not compared:
-        return ["no contact compared"]
+        return "no contact compared"
     rest = summary.to_compare() - compared
     counted = f"{summary.receipts[Status.SUCCESS]:,} of {_count(compared, 'contact')} in sync"
-    return [counted, *([f"{rest:,} not compared"] if rest else [])]
+    return f"{counted}, {rest:,} not compared" if rest else counted
 
 
 class _Phrases:
@@ -192,7 +193,8 @@ class _Phrases:
 
     def __init__(self, phrases: Sequence[tuple[str | None, str]], cause: str | None) -> None:
         self._texts = [text for _, text in phrases]
-        self._ranked = sorted(self._texts, key=lambda text: (cause, text) not in phrases) if cause else self._texts
+        first = next((text for code, text in phrases if cause and code == cause), self._texts[0])
+        self._ranked = [first, *(text for text in self._texts if text != first)]
 
     def __str__(self) -> str:
         """Return all of them."""
@@ -217,15 +219,14 @@ def _facts(run: Run, summary: RunSummary) -> list[str]:
     named = [one for one in dict.fromkeys((run.initiator, *run.initiators)) if one]
     more = len(named) - Notification.MAX_INITIATORS
     by = ", ".join(named[: Notification.MAX_INITIATORS]) + (f" and {more} more" if more > 0 else "")
-    tried = f"{_count(len(summary.tried_accounts()), 'account')} tried"
-    kinds = f" ({_kinds(summary.tried_kinds)})" if summary.tried_kinds else ""
+    contacts = f"{_count(summary.receipts.total(), 'contact')} of {_count(len(summary.accounts()), 'account')}"
     lines = [
         f"Run        {run.run_id}",
         f"Cause      {run.cause}" + (f", by {by}" if by else ""),
         *([f"Source     account {run.source_account}"] if run.source_account else []),
         f"Asked for  {'every account' if run.everyone else _count(len(summary.accounts()), 'account') + ' by id'}",
         f"Started    {run.started}",
-        f"Result     {tried}{kinds}: {counts['success']:,} in sync ({summary.written:,} written), "
+        f"Result     {contacts}: {counts['success']:,} in sync ({summary.written:,} written), "
         f"{counts['skipped']:,} skipped, {counts['failed']:,} failed",
     ]
     names: Mapping[str, str] = {

@@ -35,7 +35,6 @@ class RunSummary:
             do depends on it.
         compared: contacts that were compared with what they should hold, in sync or not.
         kinds: the kinds of the receipts of each code.
-        tried_kinds: the kinds that were compared in some account, or could not be.
         accounts_of: ids by each code that one of their receipts has.
         excluded_accounts: ids by the exclusion that matches them (see `ContactSyncConfig.exclusions`); none for an
             exclusion that matches nobody.
@@ -49,7 +48,6 @@ class RunSummary:
     call_errors: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     compared: int = 0
     kinds: dict[str, set[Kind]] = field(default_factory=lambda: defaultdict(set))
-    tried_kinds: set[Kind] = field(default_factory=set)
     failed_accounts: set[str] = field(default_factory=set)
     successful_accounts: set[str] = field(default_factory=set)
     accounts_of: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -81,8 +79,6 @@ class RunSummary:
                 self.call_errors[receipt.error][receipt.call_error] += 1
         differs = (receipt.differs or receipt.changed) and receipt.error not in _NOT_TO_COMPARE
         self.compared += bool(receipt.status is Status.SUCCESS or differs)
-        if receipt.status is not Status.SKIPPED:
-            self.tried_kinds.add(receipt.kind)
         if receipt.status is Status.FAILED:
             self.failed_accounts.add(receipt.account)
             self.failures[receipt.error or ""] += 1
