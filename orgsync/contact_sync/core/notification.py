@@ -67,12 +67,15 @@ class Notification:
         Only a run over the whole organization knows which exclusions match nobody.
         """
         lines = []
+        of_tags = [accounts for rule, accounts in summary.excluded_accounts.items() if rule.startswith("tag ")]
+        unknown = summary.accounts_of.get(SyncReason.EXCLUSION_UNKNOWN, set())
+        tags_read = any(of_tags) or not summary.tried_accounts() <= unknown
+        no_account = "matches no account whose tags were read" if tags_read else "no account's tags were read"
         for rule, accounts in sorted(summary.excluded_accounts.items()):
             if accounts:
                 lines.append(f"{rule}: {_count(len(accounts), 'account')} excluded")
             elif summary.everyone:
-                nobody = "matches no account whose tags were read" if rule.startswith("tag ") else "matches no member"
-                lines.append(f"{rule}: {nobody}")
+                lines.append(f"{rule}: {no_account if rule.startswith('tag ') else 'matches no member'}")
         return lines
 
     @classmethod
