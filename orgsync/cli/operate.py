@@ -155,15 +155,17 @@ def _show(run: Run, receipts: list[Receipt], stack: DeployedStack, as_json: bool
         out.print(f"It made way for a change. What it left was taken up by the run {run.into}.")
     for line in Notification.exclusions(summary):
         out.print(line)
-    codes = sorted({receipt.error for receipt in receipts if receipt.error} | ({run.error} if run.error else set()))
+    # What is unfinished first, the most frequent before the others; then what was skipped on purpose.
+    codes = dict.fromkeys([*([run.error] if run.error else []), *summary.unfinished(), *sorted(summary.errors)])
     rows = table("account", "kind", "status", "why", "retries")
     for receipt in receipts:
         if receipt.status is Status.FAILED:
-            rows.add_row(receipt.account, receipt.kind, receipt.status, receipt.error, str(receipt.retries))
+            rows.add_row(receipt.account, receipt.kind, receipt.status, receipt.why, str(receipt.retries))
     if rows.row_count:
         out.print(rows)
     for code in codes:
-        out.print(f"{code}: {explain(code).meaning}\n  {explain(code).remedy}")
+        meaning, remedy = summary.explain(code)
+        out.print(f"{code}: {meaning}\n  {remedy}")
     if run.error and run.detail:
         out.print(f"Named by the run: {run.detail}")
 

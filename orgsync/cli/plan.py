@@ -24,7 +24,6 @@ from orgsync.contact_sync.core.worker import process_batch
 from orgsync.contact_sync.names import Cause, Kind
 from orgsync.contact_sync.services import rate_limiter
 from orgsync.shared.clock import Clock, WallClock, timestamp
-from orgsync.shared.errors import explain
 from orgsync.shared.rate_limiter import RateLimiter
 
 
@@ -145,7 +144,10 @@ def _print_document(receipts: Sequence[Receipt], summary: RunSummary, config: Co
         "paused": config.paused,
         "would_write": [{"account": one.account, "kind": one.kind, "fields": list(one.changed)} for one in changes],
         "in_sync": summary.receipts[Status.SUCCESS] - len(changes),
-        "unknown": [{"account": one.account, "kind": one.kind, "error": one.error} for one in unknown],
+        "unknown": [
+            {"account": one.account, "kind": one.kind, "error": one.error, "call_error": one.call_error}
+            for one in unknown
+        ],
         "skipped": [
             {"account": account, "error": error, "excluded_by": list(rules)} for account, error, rules in skipped
         ],
@@ -172,7 +174,7 @@ def _print_text(receipts: Sequence[Receipt], summary: RunSummary, config: Contac
     for one in changes:
         rows.add_row(one.account, one.kind, ", ".join(one.changed))
     for one in unknown:
-        rows.add_row(one.account, one.kind, f"not compared: {one.error}")
+        rows.add_row(one.account, one.kind, f"not compared: {one.why}")
     out = console()
     if rows.row_count:
         out.print(rows)
@@ -188,6 +190,9 @@ def _print_text(receipts: Sequence[Receipt], summary: RunSummary, config: Contac
     for line in Notification.exclusions(summary):
         out.print(line)
     for code in summary.unfinished():
-        out.print(f"{code}: {explain(code).meaning}\n  {explain(code).remedy}")
+        meaning, remedy = summary.explain(code)
+        out.print(f"{code}: {meaning}\n  {remedy}")
+    if unknown:
+        out.print("A dry run calls AWS with your own credentials, not with the role of a function.")
     if config.paused:
         out.print("Contact sync is paused: no run starts, and nothing of this is written.")

@@ -40,7 +40,7 @@ class CallWithheld(Exception):
 
     def __init__(self, operation: str, cause: str | None) -> None:
         super().__init__(f"{operation}: {cause}")
-        self.operation = operation
+        self.operation, self.cause = operation, cause
 
 
 @dataclass(frozen=True, eq=False)

@@ -85,7 +85,7 @@ class NetworkFailed(Temporary):
 
 
 class Conflicted(Temporary):
-    """Another call changed the contact at the same moment."""
+    """AWS reported a conflict with another call of the same moment."""
 
 
 class NotInForce(Temporary):
@@ -101,11 +101,13 @@ class Throttled(CallError):
 
 
 class RefusedCall(CallError):
-    """AWS refused the call for what it asks, or for whose account it is: the same call will be refused again."""
+    """AWS refused the call, for what it asks or for whose account it is; it is not repeated in this run."""
+
+    remedy = "Look for AWS's code in the process function's log; exclude the account if it refuses for good."
 
 
 class AccessDenied(RefusedCall):
-    """AWS refused the call for lack of permission."""
+    """AWS denied the call."""
 
     remedy = (
         "Check trusted access for account.amazonaws.com in the organization, service control policies, "
@@ -114,7 +116,7 @@ class AccessDenied(RefusedCall):
 
 
 class UnexpectedAnswer(CallError):
-    """AWS answered with an error that orgsync does not know."""
+    """A call ended with an error that orgsync does not know."""
 
     remedy = "Look for the code in the process function's log and report it, so that it gets a name."
 

@@ -15,6 +15,7 @@ from orgsync.contact_sync.core.outcome import RunSummary
 from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.names import Cause, Kind
+from orgsync.shared.errors import ServiceFailed, explain
 from tests.world import QUICK, World, make_world
 
 KINDS = frozenset(Kind)
@@ -106,6 +107,28 @@ def test_totals_add_up_to_the_accounts_that_were_asked_for(
     totals, whole = account_totals(receipts)
     assert sum(totals.values()) + sum(whole.values()) == (len(accounts) or 20)
     assert len(receipts) == (len(accounts) or 20) * 4
+
+
+def test_what_cannot_be_compared_is_said_with_what_was_seen(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error of the call, and whose credentials made it: a dry run says nothing of the functions' roles."""
+    world = make_world(3)
+
+    async def failing(account: str, _page: str | None = None) -> Any:
+        raise ServiceFailed(account)
+
+    monkeypatch.setattr(world.services.organization, "tags", failing)
+    config: dict[str, Any] = {"excluded_tags": {"contacts": "own"}}
+    receipts = compared(world, **config)
+    document = parse(QUICK | config)
+    _print_text(receipts, RunSummary.of(receipts, everyone=True, exclusions=document.exclusions()), document)
+    said = capsys.readouterr().out
+    assert said.count("not compared: ExclusionUnknown (ServiceFailed)") == 12
+    assert explain("ServiceFailed").remedy in said
+    assert "right to" not in said
+    assert "with your own credentials" in said
+    assert "tag contacts=own: no account's tags were read" in said
 
 
 def test_exclusions_are_said_with_their_counts(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from botocore import exceptions as botocore_errors
 from orgsync.contact_sync.adapters.account_contacts import AccountContacts
 from orgsync.contact_sync.core import errors
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import CONTACT_ERRORS
+from orgsync.contact_sync.core.errors import contact_errors
 from orgsync.contact_sync.core.protocols import Contacts
 from orgsync.contact_sync.names import Kind
 from orgsync.sandbox.contact_sync.simulation import SimulatedContacts
@@ -98,6 +98,11 @@ def every_call(contacts: Contacts, account: str) -> Calls:
     ]
 
 
+def of_call(number: int, error: type[shared_errors.CallError]) -> type[shared_errors.CallError]:
+    """Return what an error is for one of these calls: only the third, a write, can be refused for a content."""
+    return errors.ContactRefused if number == 2 and error is shared_errors.RefusedCall else error
+
+
 async def ask(call: Callable[[], Awaitable[object]]) -> object:
     """Await one call."""
     return await call()
@@ -145,6 +150,17 @@ def test_a_member_without_a_primary_contact_is_a_failure(cloud: ContactsCloud, c
     assert asyncio.run(contacts.read(None, Kind.PRIMARY)) is None
 
 
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_write_that_finds_nothing_is_a_refusal(cloud: ContactsCloud, contacts: Contacts, kind: Kind) -> None:
+    """A write needs no contact that is there, so an answer that there is none claims nothing about the contact."""
+    source = asyncio.run(contacts.read(None, kind))
+    assert source is not None
+    cloud.refuses = lambda operation, account: ApiError("ResourceNotFoundException", "none")
+    with pytest.raises(shared_errors.RefusedCall) as failed:
+        asyncio.run(contacts.write(cloud.members[0], source))
+    assert type(failed.value) is shared_errors.RefusedCall
+
+
 @pytest.mark.parametrize("account", [*WRONG_IDS, "management"])
 def test_a_wrong_id_never_reaches_aws(cloud: ContactsCloud, contacts: Contacts, sent: list[str], account: str) -> None:
     """Blank, an id silently means the caller, which is the source: nothing is sent for it, nor for the source's."""
@@ -166,7 +182,7 @@ def test_the_primary_contact_is_never_deleted(cloud: ContactsCloud, contacts: Co
     ("code", "expected"),
     [
         ("AccessDeniedException", shared_errors.AccessDenied),
-        ("ValidationException", errors.ContactRefused),
+        ("ValidationException", shared_errors.RefusedCall),
         ("TooManyRequestsException", shared_errors.Throttled),
         ("ConflictException", shared_errors.Conflicted),
         ("InternalServerException", shared_errors.ServiceFailed),
@@ -178,10 +194,10 @@ def test_every_refusal_of_the_api_becomes_ours(
     """AWS's refusal is one of our classes, and says whom and AWS's code: nothing of AWS's own words."""
     cloud.refuses = lambda operation, account: ApiError(code, f"'{CANARY}' is wrong", (("Name", CANARY),))
     member = cloud.members[0]
-    for call in every_call(contacts, member):
+    for number, call in enumerate(every_call(contacts, member)):
         with pytest.raises(expected) as failed:
             asyncio.run(ask(call))
-        assert type(failed.value) is expected
+        assert type(failed.value) is of_call(number, expected)
         assert str(failed.value) == f"{member}: {code}"
         assert failed.value.__cause__ is None
         assert failed.value.__context__ is None
@@ -189,7 +205,7 @@ def test_every_refusal_of_the_api_becomes_ours(
 
 FAILURES = [
     (403, "AccessDeniedException", shared_errors.AccessDenied),
-    (400, "ValidationException", errors.ContactRefused),
+    (400, "ValidationException", shared_errors.RefusedCall),
     (429, "TooManyRequestsException", shared_errors.Throttled),
     (400, "ThrottlingException", shared_errors.Throttled),
     (429, "SomethingNew", shared_errors.Throttled),
@@ -213,11 +229,11 @@ def test_every_failure_becomes_ours_after_one_call(
     expected: type[shared_errors.CallError],
 ) -> None:
     """AWS's answer is one of our classes, made of one single request: botocore's own retries are off."""
-    for call in every_call(adapter, cloud.members[0]):
+    for number, call in enumerate(every_call(adapter, cloud.members[0])):
         account_endpoint.script, account_endpoint.requests[:] = [(status, code, {"message": "no"})], []
         with pytest.raises(shared_errors.CallError) as failed:
             asyncio.run(ask(call))
-        assert type(failed.value) is expected
+        assert type(failed.value) is of_call(number, expected)
         assert len(account_endpoint.requests) == 1
 
 
@@ -273,6 +289,6 @@ def test_nobody_listening_is_a_network_failure(aws_cloud: None, monkeypatch: pyt
 def test_botocores_own_failures_are_told_apart(name: str, expected: type[shared_errors.CallError]) -> None:
     """No answer is temporary; a mistake of the caller's own is not."""
     error: Any = getattr(botocore_errors, name)(endpoint_url="https://x", error=CANARY, proxy_url="x")
-    found = aws.call_error(error, "200000000001", CONTACT_ERRORS)
+    found = aws.call_error(error, "200000000001", contact_errors("put_alternate_contact"))
     assert type(found) is expected
     assert CANARY not in str(found)

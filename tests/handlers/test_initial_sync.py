@@ -410,7 +410,7 @@ def test_a_run_that_brought_no_account_in_sync_names_the_cause_and_itself(world:
         poll(world, event, data)
     assert str(failed.value).startswith("AccessDenied")
     assert explain("AccessDenied").remedy in str(failed.value)
-    assert "0 of 3 contacts in sync." in str(failed.value)
+    assert "No contact compared." in str(failed.value)
     assert "orgsync status initial-sync-request-1" in str(failed.value)
     assert len(str(failed.value)) <= 240
 

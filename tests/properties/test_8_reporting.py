@@ -39,7 +39,7 @@ def test_the_report_has_every_target_account_once_with_its_status_time_and_error
     expected: dict[str, set[tuple[str, str | None]]] = {
         "well": {("success", None)},
         "AccessDeniedException": {("failed", "AccessDenied")} | withheld,
-        "ValidationException": {("failed", "ContactRefused")} | withheld,
+        "ValidationException": {("failed", "RefusedCall")} | withheld,
         "excluded": {("skipped", "Excluded")},
         "SUSPENDED": {("skipped", "NotActive")},
         "forgotten": {("failed", "WorkerDied")},

@@ -239,6 +239,33 @@ def test_a_failed_write_is_no_changed_field() -> None:
     assert {r.changed for kind, r in receipts.items() if kind is not Kind.BILLING} == {("PhoneNumber",)}
 
 
+@given(
+    held=holdings(),
+    source=holdings(),
+    unread=KINDS,
+    unwritten=KINDS,
+    why=st.sampled_from((AccessDenied, UnexpectedAnswer)),
+)
+def test_a_receipt_says_whether_its_contact_was_compared(
+    held: Held, source: Held, unread: list[Kind], unwritten: list[Kind], why: type[CallError]
+) -> None:
+    """Whatever calls fail: what was read, and is not as it should be, differs; of what was not read nobody knows."""
+    account = Account(dict(held), dict.fromkeys(unread, why))
+    source = {Kind.PRIMARY: contact(Kind.PRIMARY)} | source  # without one it would never be compared
+
+    async def whole(sync: AccountSync) -> list[Change]:
+        changes = await sync.plan(list(Kind))
+        account.refused = dict.fromkeys(unwritten, why)
+        await sync.apply(changes)
+        return changes
+
+    _, receipts = synced(account, source, whole)
+    for kind, receipt in receipts.items():
+        differs = kind not in unread and held.get(kind) != source.get(kind)
+        assert receipt.differs is (differs and kind in unwritten)
+        assert receipt.error == (why.__name__ if kind in unread or (differs and kind in unwritten) else None)
+
+
 def test_the_write_of_a_worker_that_died_stands_in_the_receipt() -> None:
     """An intent without a receipt, whose account is in sync by now, was carried out: its fields are named."""
     account = Account(dict(SOURCE))
@@ -270,6 +297,7 @@ def test_an_open_breaker_withholds_the_call_and_keeps_what_was_read() -> None:
     assert account.steps_about(Kind.PRIMARY) == ["read"]
     primary = receipts.pop(Kind.PRIMARY)
     assert (primary.status, primary.error, primary.changed) == (Status.SKIPPED, "CircuitOpen", ())
+    assert (primary.differs, primary.call_error) == (True, "AccessDenied")
     assert {receipt.status for receipt in receipts.values()} == {Status.SUCCESS}
 
 

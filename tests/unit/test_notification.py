@@ -199,7 +199,9 @@ RECEIPTS = st.lists(
             kind=st.sampled_from(Kind),
             status=st.just(Status.FAILED),
             at=st.just(AT),
-            error=st.sampled_from(["AccessDenied", "Throttled", "ServiceFailed", "WorkerDied"]),
+            error=st.sampled_from(["AccessDenied", "Throttled", "ServiceFailed", "WorkerDied", "ExclusionUnknown"]),
+            changed=st.sampled_from([(), (), ("Name",)]),
+            differs=st.booleans(),
         ),
         st.builds(
             Receipt,
@@ -208,6 +210,7 @@ RECEIPTS = st.lists(
             status=st.just(Status.SKIPPED),
             at=st.just(AT),
             error=st.sampled_from(CODES),
+            differs=st.booleans(),
         ),
         st.builds(
             Receipt,
@@ -242,13 +245,27 @@ def test_no_sentence_claims_more_than_the_counts(
     said = text_of(message)
     statuses = Counter(one.status for one in receipts)
     on_purpose = [one for one in receipts if one.error in ("Excluded", "NotActive", "SourceMissing")]
-    to_compare = len(receipts) - len(on_purpose) - sum(one.error == "NotAMember" for one in receipts)
+    to_compare = [one for one in receipts if one not in on_purpose and one.error != "NotAMember"]
+    # The denominator is what was compared, and nobody reads it without what was not.
+    compared = [one for one in to_compare if one.status is Status.SUCCESS or one.differs or one.changed]
     pairs = {(int(some), int(of)) for some, of in re.findall(r"(\d+) of (\d+) contacts? in sync", said)}
-    assert pairs == ({(statuses[Status.SUCCESS], to_compare)} if to_compare else set())
-    assert ("no contact compared" in said) is (to_compare == 0)
+    assert pairs == ({(statuses[Status.SUCCESS], len(compared))} if compared else set())
+    assert ("no contact compared" in said) is (not compared)
+    rest = len(to_compare) - len(compared)
+    follows = f", {rest} not compared" if rest else ""
+    assert all(text.startswith(follows) for text in re.split(r"\d+ of \d+ contacts? in sync", said)[1:])
+    assert set(re.findall(r"(\d+) not compared", said)) == ({str(rest)} if compared and rest else set())
     tried = {one.account for one in receipts if one.status is not Status.SKIPPED}
     failed_accounts = {one.account for one in receipts if one.status is Status.FAILED}
     assert set(re.findall(r"(\d+) accounts? failed", said)) <= {str(len(failed_accounts))}
+    for count, cause, place in re.findall(r"(\d+) contacts? skipped \((\w+): ([^)]*)\)", said):
+        skipped = [one for one in receipts if (one.status, one.error) == (Status.SKIPPED, cause)]
+        kinds = {one.kind for one in skipped}
+        assert (int(count), place) == (len(skipped), f"{len(kinds)} kinds" if len(kinds) > 1 else str(*kinds))
+    for count, cause in re.findall(r"(\d+) accounts? skipped \((\w+)\)", said):
+        skipped_by = {one.account for one in receipts if (one.status, one.error) == (Status.SKIPPED, cause)}
+        assert len(skipped_by) == int(count)
+        assert not skipped_by & {one.account for one in receipts if one.status is not Status.SKIPPED}
     for cause, count in re.findall(r"accounts? failed \((\w+)(?:: (\d+))?\)", said):
         concerned_by = {one.account for one in receipts if (one.status, one.error) == (Status.FAILED, cause)}
         assert len(concerned_by) == (int(count) if count else len(failed_accounts))
@@ -265,12 +282,122 @@ def test_no_sentence_claims_more_than_the_counts(
     assert set(re.findall(r"\b\d{12}\b", said)) <= concerned | {MANAGEMENT, "200000000001"}
     matches = Counter(rule for rule, _ in {(rule, one.account) for one in receipts for rule in one.excluded_by})
     nobody = {line.split(": ")[0].removeprefix("Excluding  ") for line in said.splitlines() if ": matches no" in line}
-    assert nobody == ({rule for rule in exclusions if not matches[rule]} if everyone and not error else set())
+    unread = {line.split(": ")[0].removeprefix("Excluding  ") for line in said.splitlines() if "no account's" in line}
+    assert nobody | unread == ({rule for rule in exclusions if not matches[rule]} if everyone and not error else set())
+    if unread:
+        assert all(rule.startswith("tag ") for rule in unread)
+        assert tried <= {one.account for one in receipts if one.error == "ExclusionUnknown"}
     if not error:
         for rule, count in matches.items():
             assert f"{rule}: {count} account{'s' * (count > 1)} excluded" in said
     if not statuses[Status.SUCCESS]:
         assert not re.search(r"\b[1-9]\d* (?:of \d+ contacts? )?in sync", said)
+
+
+FAILURES = ("AccessDenied", "ContactRefused", "ExclusionUnknown", "NetworkFailed", "NotVerified", "SourceUnreadable")
+SKIPPED = ("CircuitOpen", "HandedOver", "NotAMember", "NotYet", "SourceUnwritable")
+ON_PURPOSE = ("Excluded", "NotActive", "SourceMissing")
+LATER = ("HandedOver", "NotYet")
+TIMES = st.integers(1, 6) | st.integers(1, 700)
+
+
+def mixed(times: dict[str, int], kinds: Sequence[Kind], opened_by: str | None) -> list[Receipt]:
+    """Return so many receipts of each code, of which an account may have several, and a success."""
+    receipts = [Receipt("000000000000", Kind.PRIMARY, Status.SUCCESS, AT)] if len(times) % 2 else []
+    for number, (code, count) in enumerate(times.items()):
+        status = Status.FAILED if code in FAILURES else Status.SKIPPED
+        why = opened_by if code == "CircuitOpen" else None
+        kind = kinds[number % len(kinds)]
+        receipts += [Receipt(f"{n:012d}", kind, status, AT, error=code, call_error=why) for n in range(count)]
+    return receipts
+
+
+@given(
+    times=st.dictionaries(st.sampled_from((*FAILURES, *SKIPPED, *ON_PURPOSE)), TIMES, min_size=1, max_size=9),
+    kinds=st.lists(st.sampled_from(Kind), min_size=1, max_size=4),
+    opened_by=st.sampled_from([None, *FAILURES]),
+    environment=st.text("abcdefghij-", min_size=1, max_size=100),
+)
+def test_the_most_frequent_cause_is_named_in_every_channel(
+    times: dict[str, int], kinds: list[Kind], opened_by: str | None, environment: str
+) -> None:
+    """Whatever mix of receipts: the code that most contacts lack success by, and its whole remedy.
+
+    What an open circuit kept back counts for what opened it. Only where nothing else is left it is what was skipped
+    on purpose, or what another run does already. A subject and a text message have room for the code alone.
+    """
+    causes = Counter({code: count for code, count in times.items() if code not in ON_PURPOSE})
+    if opened_by and opened_by in causes and "CircuitOpen" in causes:
+        causes[opened_by] += causes.pop("CircuitOpen")
+    ranked = sorted(causes, key=lambda code: (code in LATER, -causes[code], code))
+    receipts = mixed(times, kinds, opened_by)
+    compared = any(one.status is Status.SUCCESS for one in receipts)
+    if not ranked and not compared and set(times) != {"SourceMissing"}:
+        ranked = ["NothingCompared"]
+    elif not ranked and "SourceMissing" in times:
+        ranked = ["SourceMissing"]
+    elif not ranked:
+        return
+    summary, run = RunSummary.of(receipts, everyone=True), header(everyone=True)
+    outcome = RunOutcome("completed", RunScenario.CONFIGURATION_ERRORS, Severity.MEDIUM, True)
+    message = compose(run, outcome, summary, environment)
+    remedy = summary.explain(ranked[0]).remedy
+    reason = Notification.reason(run, summary, environment)
+    chat_texts = json.loads(message.chat)
+    steps = " ".join(chat_texts["content"]["nextSteps"])
+    for text in (message.body, chat_texts["content"]["description"], steps, reason):
+        assert remedy in re.sub(r" --stack [a-j-]+`", "`", text)
+    assert reason.startswith(ranked[0])
+    shown = [ranked[0]] if ranked[0] not in ("SourceMissing", "NothingCompared") else ["source has no", "no contact"]
+    for text in (message.subject, message.sms, chat_texts["content"]["title"], chat_texts["metadata"]["summary"]):
+        assert any(one in text for one in shown)
+    reasons = re.findall(r"\n\n([A-Z]\w+)(?=[:\n])", message.body)
+    assert reasons[0] == ranked[0] or not causes
+
+
+@given(causes=st.dictionaries(st.sampled_from(FAILURES[:1] + FAILURES[3:4] + ("Throttled", "UnexpectedAnswer")), TIMES))
+def test_unknown_tags_say_what_kept_them_from_being_read(causes: dict[str, int]) -> None:
+    """A right is missing only where AWS denied the call; what failed or was throttled has the remedy of that.
+
+    The errors stand beside the code, each with how often it was met; of several the most frequent has its remedy.
+    """
+    receipts = [
+        Receipt(f"{number:03d}{n:09d}", Kind.BILLING, Status.FAILED, AT, error="ExclusionUnknown", call_error=cause)
+        for number, (cause, count) in enumerate(causes.items())
+        for n in range(count)
+    ]
+    body = composed(receipts).body
+    right = "right to organizations:ListTagsForResource" in body
+    if not causes:
+        assert "ExclusionUnknown" not in body
+        return
+    first = min(causes, key=lambda cause: (-causes[cause], cause))
+    assert right is (first == "AccessDenied")
+    assert ("What to do: " + explain("ExclusionUnknown" if right else first).remedy) in body
+    line = next(line for line in body.splitlines() if line.startswith("ExclusionUnknown"))
+    assert all(cause in line for cause in causes)
+    if len(causes) > 1:
+        assert all(f"{cause} {count:,}" in line for cause, count in causes.items())
+
+
+def test_a_kind_that_was_skipped_is_said_beside_those_that_were_compared() -> None:
+    """A flaw of the source's concerns every account, and a refusal three: the subject has room for the flaw."""
+    receipts = [Receipt(f"{n:012d}", Kind.BILLING, Status.SUCCESS, AT) for n in range(70)]
+    receipts += [Receipt(f"{n:012d}", Kind.PRIMARY, Status.SKIPPED, AT, error="SourceUnwritable") for n in range(70)]
+    refused = [
+        Receipt(f"{n:012d}", Kind.SECURITY, Status.FAILED, AT, error="ContactRefused", differs=True) for n in (1, 2)
+    ]
+    message = composed([*receipts, *refused])
+    assert message.subject == ("[orgsync dev] MEDIUM: contact sync, 70 contacts skipped (SourceUnwritable: primary)")
+    assert "70 of 72 contacts in sync, 70 not compared, 2 accounts failed (ContactRefused), 70 contacts" in message.body
+
+
+def test_an_organization_that_is_skipped_whole_says_so() -> None:
+    """Message and reason of a deployment name what to look at, because nothing failed."""
+    receipts = [Receipt(f"{n:012d}", kind, Status.SKIPPED, AT, error="Excluded") for n in range(30) for kind in Kind]
+    assert "NothingCompared: 30 accounts Excluded" in composed(receipts).body
+    reason = Notification.reason(header(), RunSummary.of(receipts, everyone=True), "dev")
+    assert reason.startswith("NothingCompared: 30 accounts Excluded. If exclusions match too many")
 
 
 def test_what_was_left_alone_is_counted_and_not_called_in_sync() -> None:
@@ -380,5 +507,6 @@ def test_a_text_message_says_what_happened() -> None:
     """The stack, the severity, the counts and the cause, and where there is room the command that shows more."""
     sms = composed([*failed("AccessDenied", 1, 2), Receipt("000000000003", Kind.BILLING, Status.SUCCESS, AT)]).sms
     assert sms == (
-        "orgsync dev HIGH: 1 of 3 contacts in sync, 2 accounts failed (AccessDenied). See orgsync status run-7"
+        "orgsync dev HIGH: 1 of 1 contact in sync, 2 not compared, 2 accounts failed (AccessDenied). "
+        "See orgsync status run-7"
     )

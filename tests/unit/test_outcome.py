@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -336,15 +337,35 @@ def test_every_account_is_counted_once(receipts: list[Receipt]) -> None:
 
 
 @given(receipts=st.lists(st.sampled_from(DRAWN), max_size=300))
-def test_the_main_cause_is_the_most_frequent_failure(receipts: list[Receipt]) -> None:
-    """No failed contact has a code that is met more often; without a failure it is one that was met at all."""
+def test_the_main_cause_is_the_most_frequent_one(receipts: list[Receipt]) -> None:
+    """No contact failed or was skipped by a code that is met more often, save on purpose or for a run to come."""
     cause = RunSummary.of(receipts).main_cause()
-    times = Counter(one.error for one in receipts if one.status is Status.FAILED)
-    met = {one.error for one in receipts} - {"Excluded", "NotActive", None}
-    if times:
-        assert times[cause] == max(times.values())
+    times = Counter(one.error for one in receipts if one.error)
+    met = times.keys() - {"Excluded", "NotActive", "SourceMissing"}
+    if judged := met - {"NotYet"}:
+        assert cause in judged
+        assert times[cause] == max(times[code] for code in judged)
+    elif met:
+        assert cause == "NotYet"
     else:
-        assert (cause in met) if met else cause is None
+        assert cause == ("SourceMissing" if times["SourceMissing"] else None)
+
+
+@given(denied=st.integers(1, 30), kept_back=st.integers(0, 500), others=st.integers(1, 300), cause=st.booleans())
+def test_what_a_circuit_kept_back_counts_for_what_opened_it(
+    denied: int, kept_back: int, others: int, cause: bool
+) -> None:
+    """A circuit follows from something else: its contacts are that failure's, where the receipts say which."""
+    receipts = [receipt(number, Status.FAILED, "AccessDenied") for number in range(denied)]
+    receipts += [receipt(number, Status.SKIPPED, "SourceUnwritable", Kind.PRIMARY) for number in range(others)]
+    receipts += [
+        replace(one, call_error="AccessDenied" if cause else None)
+        for one in (receipt(1000 + number, Status.SKIPPED, "CircuitOpen") for number in range(kept_back))
+    ]
+    found = RunSummary.of(receipts).main_cause()
+    weights = {"AccessDenied": denied + kept_back * cause, "SourceUnwritable": others}
+    weights |= {} if cause else {"CircuitOpen": kept_back}
+    assert weights[str(found)] == max(weights.values())
 
 
 @given(receipts=RECEIPTS, draw=st.randoms())

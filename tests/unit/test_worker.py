@@ -26,7 +26,7 @@ from orgsync.sandbox.contact_sync.simulation import (
 from orgsync.sandbox.model.account import WRITES, AccountService, ApiError
 from orgsync.sandbox.model.organization import MANAGEMENT, Fields, OrganizationModel, make
 from orgsync.shared.breaker import CircuitBreakers
-from orgsync.shared.errors import AccessDenied, CallError, UnexpectedAnswer
+from orgsync.shared.errors import AccessDenied, CallError, Conflicted, NetworkFailed, ServiceFailed, UnexpectedAnswer
 from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
 
 EVERY = tuple(Kind)
@@ -264,9 +264,9 @@ def process_all(
     return run(main()), receipts
 
 
-@pytest.mark.parametrize("error", [AccessDenied, UnexpectedAnswer])
+@pytest.mark.parametrize("error", [AccessDenied, Conflicted, NetworkFailed, ServiceFailed, UnexpectedAnswer])
 def test_unknown_tags_fail_closed(error: type[CallError]) -> None:
-    """An account whose exclusion cannot be decided is not touched, and it failed."""
+    """An account whose exclusion cannot be decided is not touched, and it failed; its receipts say by which error."""
     org = organization(3)
     hidden = org.accounts[2].id
     service = AccountService(org, clock=now)
@@ -274,7 +274,8 @@ def test_unknown_tags_fail_closed(error: type[CallError]) -> None:
     config = parse({"excluded_tags": {"team": "web-of-nobody"}})
     _, receipts = process_all(org, service, Unreadable(org, hidden, error), config)
     assert service.contacts()[hidden] == before
-    assert {(r.status, r.error) for r in receipts if r.account == hidden} == {(Status.FAILED, "ExclusionUnknown")}
+    found = {(r.status, r.error, r.call_error) for r in receipts if r.account == hidden}
+    assert found == {(Status.FAILED, "ExclusionUnknown", error.__name__)}
     assert {r.status for r in receipts if r.account != hidden} == {Status.SUCCESS}
 
 
@@ -383,7 +384,8 @@ def test_tags_that_nobody_may_read_are_not_asked_for_again_and_again() -> None:
     config = parse({"excluded_tags": {"contacts": "own"}})
     done, receipts = process_all(org, service, Untagged(org), config)
     assert done
-    assert {r.error for r in receipts} == {"ExclusionUnknown", "CircuitOpen"}
+    why = {(r.error, r.call_error) for r in receipts}
+    assert why == {("ExclusionUnknown", "AccessDenied"), ("CircuitOpen", "ExclusionUnknown")}
     assert len(receipts) == 200 * len(EVERY)
     assert len(asked) < 40
     assert service.calls == {}

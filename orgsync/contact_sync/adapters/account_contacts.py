@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import CONTACT_ERRORS, ContactNotFound
+from orgsync.contact_sync.core.errors import ContactNotFound, contact_errors
 from orgsync.contact_sync.names import Kind
 from orgsync.shared import aws
 from orgsync.shared.errors import CallError
@@ -87,6 +87,6 @@ class AccountContacts:
             answer: Mapping[str, Any] = await loop.run_in_executor(threads, partial(operation, **parameters))
             return answer
         except (ClientError, BotoCoreError) as error:
-            failure = aws.call_error(error, account or "the management account", CONTACT_ERRORS)
+            failure = aws.call_error(error, account or "the management account", contact_errors(name))
         # Not chained: AWS's and botocore's messages may repeat the contact's values.
         raise failure

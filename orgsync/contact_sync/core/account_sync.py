@@ -28,6 +28,9 @@ _PATIENCE = 15 * 60.0
 _LOOKUP_PATIENCE = 60.0
 """Seconds for which the question whether an account is still ACTIVE may be throttled; a refusal stands without it."""
 
+_FOLLOWING = frozenset[str]({SyncReason.EXCLUSION_UNKNOWN, SyncReason.CIRCUIT_OPEN, SyncReason.NOT_YET})
+"""Reasons that follow from a failed call; their detail is its code."""
+
 _Answer = TypeVar("_Answer")
 _Fields = tuple[str, ...]
 
@@ -77,6 +80,7 @@ class _KindState:
     caller: RetryingCaller
     fields: _Fields = ()
     written: _Fields = ()
+    differs: bool = False
     error: OrgsyncError | None = None
     withheld: Operation | None = None
 
@@ -190,7 +194,7 @@ class AccountSync:
         failure = await self._unless_inactive(error) if isinstance(error, RefusedCall) else error
         if failure.code == SyncReason.NOT_ACTIVE:
             return failure
-        return NotSynced(SyncReason.EXCLUSION_UNKNOWN, "the account's tags cannot be read")
+        return NotSynced(SyncReason.EXCLUSION_UNKNOWN, failure.code)
 
     def _count_tag_retries(self, caller: RetryingCaller) -> None:
         for kind in self._planned:
@@ -215,6 +219,7 @@ class AccountSync:
         if desired is None and (kind is Kind.PRIMARY or kind not in self._deletions):
             raise NotSynced(SyncReason.DESIRED_UNKNOWN, kind)
         change = decide(kind, desired, await self._read(kind))
+        state.differs = change is not None
         # In sync by this worker's hand, or by that of one that died: its write stands in this receipt.
         earlier = state.written or self._context.intents.get((self._account, kind), ())
         state.fields = change.fields if change else earlier
@@ -308,8 +313,13 @@ class AccountSync:
         self._unsent.pop(kind, None)
         if isinstance(error, CallWithheld):
             state.withheld = Operation(error.operation)
-            own = error.__cause__
-            state.error = own if isinstance(own, OrgsyncError) else NotSynced(SyncReason.CIRCUIT_OPEN, str(error))
+            own, tags = error.__cause__, state.withheld is Operation.LIST_TAGS
+            if not isinstance(own, OrgsyncError):
+                # Whoever may not read tags needs another right than whoever may not read a contact.
+                opened_by = SyncReason.EXCLUSION_UNKNOWN if tags else error.cause or ""
+                state.error = NotSynced(SyncReason.CIRCUIT_OPEN, opened_by)
+            else:
+                state.error = NotSynced(SyncReason.EXCLUSION_UNKNOWN, own.code) if tags else own
             return
         failure = error if isinstance(error, OrgsyncError) else UnexpectedAnswer(type(error).__name__)
         if self._not_ready(failure):
@@ -384,5 +394,16 @@ class AccountSync:
             error = NotSynced(SyncReason.NOT_YET, error.code)
         status = Status.SUCCESS if error is None else Status.SKIPPED if error.skips else Status.FAILED
         code = error.code if error else None
-        rules = error.args if error and code == SyncReason.EXCLUDED else ()
-        return Receipt(self._account, kind, status, at, state.fields, code, state.caller.retries, excluded_by=rules)
+        details = error.args if isinstance(error, NotSynced) else ()
+        return Receipt(
+            self._account,
+            kind,
+            status,
+            at,
+            state.fields,
+            code,
+            state.caller.retries,
+            excluded_by=details if code == SyncReason.EXCLUDED else (),
+            differs=state.differs and status is not Status.SUCCESS,
+            call_error=str(details[0]) if code in _FOLLOWING else None,
+        )

@@ -99,7 +99,10 @@ class OrganizationUnreadable(RunError):
 
     may_be_fresh = True
 
-    remedy = "Check the plan function's role (organizations:List* and Describe*), then run `orgsync sync`."
+    remedy = (
+        "If AWS denied the call, check the plan function's role (organizations:List* and Describe*); "
+        "then run `orgsync sync`."
+    )
 
 
 class SourceUnreadable(RunError):
@@ -140,15 +143,15 @@ class InitialSyncFailed(OrgsyncError):
 
 
 class ContactRefused(RefusedCall):
-    """AWS refused the contact's content for this account."""
+    """AWS refused to write the contact to this account, because it calls the content invalid."""
 
     remedy = "Write the contact once by hand in that account's console to see AWS's reason, then correct the source."
 
 
 class ContactNotFound(RefusedCall):
-    """AWS has no such contact for the account."""
+    """AWS shows no primary contact of the account, although every account has one."""
 
-    remedy = "Nothing to do: the next pass compares it again."
+    remedy = "Nothing to do at once: the next pass reads it again. If it repeats, enter it in that account's console."
 
 
 class AccountNotFound(RefusedCall):
@@ -160,7 +163,7 @@ class AccountNotFound(RefusedCall):
 class SyncReason(Reason):
     """Reasons why an account, or a kind of it, is not known to be in sync: skipped on purpose, or failed.
 
-    The last two are those of a whole run.
+    `NothingCompared` and the last two are those of a whole run.
     """
 
     # Skipped on purpose.
@@ -171,7 +174,7 @@ class SyncReason(Reason):
     )
     NOT_ACTIVE = (
         "NotActive",
-        "The account is not ACTIVE (suspended, closing, or not yet open).",
+        "The account is not ACTIVE (suspended, closing, closed or not yet open), or has left the organization.",
         "Nothing to do: a later pass compares it once it is ACTIVE.",
     )
     NOT_A_MEMBER = (
@@ -181,7 +184,7 @@ class SyncReason(Reason):
     )
     NOT_YET = (
         "NotYet",
-        "The account is new, and AWS refuses calls about it for its first minutes.",
+        "The account is new, and may not be ready for calls in its first minutes.",
         "Nothing to do: it is tried again every minute, and fails once `new_accounts.patience` is over.",
     )
     HANDED_OVER = (
@@ -204,6 +207,12 @@ class SyncReason(Reason):
         "The call that this needed failed for so many other accounts that the run stopped making it.",
         "Correct what the receipts of the failed accounts name, then run `orgsync sync`.",
     )
+    NOTHING_COMPARED = (
+        "NothingCompared",
+        "The run was asked for the whole organization, and each of its accounts was skipped on purpose.",
+        "If exclusions match too many, which `orgsync plan` shows, correct them and deploy; what is not ACTIVE is "
+        "compared once it is.",
+    )
     # Failed.
     NOT_VERIFIED = (
         "NotVerified",
@@ -213,7 +222,8 @@ class SyncReason(Reason):
     EXCLUSION_UNKNOWN = (
         "ExclusionUnknown",
         "The account's tags could not be read, so it may be excluded and was not touched.",
-        "Check the process function's right to organizations:ListTagsForResource.",
+        "If AWS denied it, check the process function's right to organizations:ListTagsForResource; "
+        "if it failed, the next pass tries again.",
     )
     DESIRED_UNKNOWN = (
         "DesiredUnknown",
@@ -265,9 +275,18 @@ class NotSynced(ReasonedError[SyncReason]):
     """An account, or a kind of it, that this run did not bring in sync, for a reason that nobody catches alone."""
 
 
-CONTACT_ERRORS: Mapping[str, type[CallError]] = {
-    "ValidationException": ContactRefused,
-    "ResourceNotFoundException": ContactNotFound,
-    "AccountNotFoundException": AccountNotFound,
-}
-"""Errors of Account Management by AWS's code, besides those that any service has."""
+def contact_errors(operation: str) -> Mapping[str, type[CallError]]:
+    """Return the errors of a call of Account Management by AWS's code, besides those that any service has.
+
+    One code says different things: only a write has a content that may be invalid, and only who reads or deletes a
+    contact learns that there is none.
+
+    Args:
+        operation: the call's name, as AWS or boto3 writes it.
+    """
+    writes = operation.lower().startswith("put")
+    return {
+        "ValidationException": ContactRefused if writes else RefusedCall,
+        "ResourceNotFoundException": RefusedCall if writes else ContactNotFound,
+        "AccountNotFoundException": AccountNotFound,
+    }

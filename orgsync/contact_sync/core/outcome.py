@@ -10,11 +10,14 @@ from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.errors import ConfigurationError, SyncReason
 from orgsync.contact_sync.core.receipts import Receipt, Status
 from orgsync.contact_sync.names import Kind
-from orgsync.shared.errors import AccessDenied, error_class
+from orgsync.shared.errors import AccessDenied, Explanation, error_class, explain
 from orgsync.shared.notification_settings import NotificationSettings, RunScenario, Severity
 
 _ON_PURPOSE = frozenset[str]((SyncReason.EXCLUDED, SyncReason.NOT_ACTIVE, SyncReason.SOURCE_MISSING))
 """Codes of what the configuration or the organization wants skipped: nothing is left to do."""
+
+_NOT_TO_COMPARE = _ON_PURPOSE | {SyncReason.NOT_A_MEMBER}
+"""Codes of what was not to be compared at all."""
 
 _LATER = frozenset[str]((SyncReason.HANDED_OVER, SyncReason.NOT_YET))
 """Codes of what another run does that is scheduled already."""
@@ -28,8 +31,10 @@ class RunSummary:
         everyone: the run was asked for every account of the organization, not only for accounts by their ids.
         receipts: receipts by status.
         errors: receipts by code, failed and skipped; `failures`: the failed ones alone.
+        call_errors: of the codes that follow from a failed call, receipts by the code of that call's error; what to
+            do depends on it.
+        compared: contacts that were compared with what they should hold, in sync or not.
         kinds: the kinds of the receipts of each code.
-        tried_kinds: the kinds that were compared in some account, or could not be.
         accounts_of: ids by each code that one of their receipts has.
         excluded_accounts: ids by the exclusion that matches them (see `ContactSyncConfig.exclusions`); none for an
             exclusion that matches nobody.
@@ -40,8 +45,9 @@ class RunSummary:
     receipts: Counter[Status] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
+    call_errors: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    compared: int = 0
     kinds: dict[str, set[Kind]] = field(default_factory=lambda: defaultdict(set))
-    tried_kinds: set[Kind] = field(default_factory=set)
     failed_accounts: set[str] = field(default_factory=set)
     successful_accounts: set[str] = field(default_factory=set)
     accounts_of: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -69,8 +75,10 @@ class RunSummary:
             self.errors[receipt.error] += 1
             self.kinds[receipt.error].add(receipt.kind)
             self.accounts_of[receipt.error].add(receipt.account)
-        if receipt.status is not Status.SKIPPED:
-            self.tried_kinds.add(receipt.kind)
+            if receipt.call_error and receipt.error not in _LATER:
+                self.call_errors[receipt.error][receipt.call_error] += 1
+        differs = (receipt.differs or receipt.changed) and receipt.error not in _NOT_TO_COMPARE
+        self.compared += bool(receipt.status is Status.SUCCESS or differs)
         if receipt.status is Status.FAILED:
             self.failed_accounts.add(receipt.account)
             self.failures[receipt.error or ""] += 1
@@ -125,26 +133,60 @@ class RunSummary:
 
         That is all but those that were skipped on purpose, and those of ids behind which there is no member.
         """
-        return self.receipts.total() - sum(self.errors[code] for code in (*_ON_PURPOSE, SyncReason.NOT_A_MEMBER))
+        return self.receipts.total() - sum(self.errors[code] for code in _NOT_TO_COMPARE)
 
     def unfinished(self) -> dict[str, int]:
-        """Return the contacts by code that were asked for and are not known to be in sync, most of them first."""
-        return {code: count for code, count in self.errors.most_common() if code not in _ON_PURPOSE}
+        """Return the contacts by code that were asked for and are not known to be in sync, most of them first.
+
+        What an open circuit kept back counts for what opened it, if that was met; what a run does that is scheduled
+        already comes last. Of two codes that are equal the first is that of the lower name.
+        """
+        codes = {code: self.failures[code] if code in _ON_PURPOSE else count for code, count in self.errors.items()}
+        weights, later = Counter(codes), _LATER - self.failures.keys()
+        for cause, count in self.call_errors.get(SyncReason.CIRCUIT_OPEN, {}).items():
+            if cause in codes:
+                weights[cause] += count
+                weights[SyncReason.CIRCUIT_OPEN] -= count
+        ranked = sorted(filter(codes.get, codes), key=lambda code: (code in later, -weights[code], code))
+        return {code: codes[code] for code in ranked}
 
     def main_cause(self) -> str | None:
-        """Return the code that most contacts failed with, else that most were skipped with; None without any.
+        """Return the code by which most contacts are not known to be in sync, failed or skipped (see `unfinished`).
 
-        A circuit that opened and a contact that the source lacks are told last: they follow from something else.
+        Without any it is that of a contact that the source lacks, or of a whole organization that is skipped; else
+        None.
         """
-        last = (SyncReason.CIRCUIT_OPEN, SyncReason.SOURCE_MISSING)
-        skipped = Counter({code: count for code, count in self.errors.items() if code not in self.failures})
-        ranked = [*(code for code in _ranked(skipped) if code not in (*_ON_PURPOSE, *last)), *last]
-        return next((code for code in (*_ranked(self.failures), *ranked) if self.errors[code]), None)
+        unfinished = next(iter(self.unfinished()), None)
+        if unfinished or not self.errors:
+            return unfinished
+        if self.nothing_compared:
+            return SyncReason.NOTHING_COMPARED
+        return SyncReason.SOURCE_MISSING if self.missing_at_source else None
+
+    def explain(self, code: str) -> Explanation:
+        """Return what a code of this run means, and what to do about it after the failed calls that it follows from."""
+        found = explain(code)
+        cause = next(iter(_ranked(self.call_errors.get(code, {}))), None)
+        if cause is None or (code == SyncReason.EXCLUSION_UNKNOWN and cause == AccessDenied.__name__):
+            return found
+        return Explanation(found.meaning, explain(cause).remedy)
 
     @property
     def missing_at_source(self) -> set[Kind]:
         """Return the kinds that were skipped because the source has no such contact."""
         return self.kinds.get(SyncReason.SOURCE_MISSING, set())
+
+    @property
+    def nothing_compared(self) -> bool:
+        """Return whether a whole organization was skipped on purpose, and not only for what the source lacks."""
+        on_purpose = self.errors.keys() <= _ON_PURPOSE and not self.receipts[Status.SUCCESS]
+        return self.everyone and on_purpose and bool(self.errors.keys() - {SyncReason.SOURCE_MISSING})
+
+    @property
+    def denied(self) -> bool:
+        """Return whether AWS denied a call that was needed."""
+        denied = AccessDenied.__name__
+        return bool(self.errors[denied] or any(causes[denied] for causes in self.call_errors.values()))
 
     @property
     def circuit_opened(self) -> bool:
@@ -207,12 +249,11 @@ def _scenario(summary: RunSummary, error: str | None, config: ContactSyncConfig)
         return (RunScenario.CONFIGURATION_ERRORS if _owners(error) else RunScenario.SYSTEM_ERRORS), "failed"
     if summary.everything_failed:
         return RunScenario.COMPLETE_FAILURE, "failed"
-    denied = summary.errors[AccessDenied.__name__] > 0
     if summary.circuit_opened:
         # What was refused everywhere keeps nobody from what was not: only a run without any success did nothing.
         status = "completed" if summary.receipts[Status.SUCCESS] else "failed"
-        return (RunScenario.PERMISSION_ERRORS if denied else RunScenario.SYSTEM_ERRORS), status
-    if denied:
+        return (RunScenario.PERMISSION_ERRORS if summary.denied else RunScenario.SYSTEM_ERRORS), status
+    if summary.denied:
         return RunScenario.PERMISSION_ERRORS, "completed"
     if summary.errors[SyncReason.WORKER_DIED] or summary.errors[SyncReason.OUT_OF_TIME]:
         return RunScenario.SYSTEM_ERRORS, "completed"
@@ -230,8 +271,7 @@ def _scenario(summary: RunSummary, error: str | None, config: ContactSyncConfig)
     if not compared and (codes or not summary.everyone):
         # Of a whole organization that is what its configuration should hardly mean; of an account, and of a contact
         # whose absence the owner ignores, it is what it says.
-        meant = not summary.everyone or codes == {SyncReason.SOURCE_MISSING}
-        return (None if meant else RunScenario.CONFIGURATION_ERRORS), "completed"
+        return (RunScenario.CONFIGURATION_ERRORS if summary.nothing_compared else None), "completed"
     return RunScenario.SUCCESS_COMPLETION, "completed"
 
 

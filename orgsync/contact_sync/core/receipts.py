@@ -30,6 +30,8 @@ class Receipt:
         retries: how often a temporary failure was tried again.
         excluded_by: the rules of the configuration that exclude the account, as `ContactSyncConfig.exclusions` names
             them.
+        differs: the contact was compared and differs, and is not known to be in sync since.
+        call_error: code of the failed call that `error` follows from, where `error` is not that code itself.
         at: when, ISO 8601 in UTC.
     """
 
@@ -41,6 +43,13 @@ class Receipt:
     error: str | None = None
     retries: int = 0
     excluded_by: tuple[str, ...] = ()
+    differs: bool = False
+    call_error: str | None = None
+
+    @property
+    def why(self) -> str:
+        """Return `error` and the error of the call that it follows from, as tables show them."""
+        return f"{self.error} ({self.call_error})" if self.call_error else str(self.error or "")
 
     def to_json(self) -> dict[str, Any]:
         """Return the receipt as a JSON document."""

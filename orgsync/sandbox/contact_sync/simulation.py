@@ -17,7 +17,7 @@ from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.account_sync import SyncContext
 from orgsync.contact_sync.core.accounts import Account, Target
 from orgsync.contact_sync.core.contacts import Contact
-from orgsync.contact_sync.core.errors import AccountNotFound, ContactNotFound, ContactRefused, UnknownUnit
+from orgsync.contact_sync.core.errors import AccountNotFound, ContactNotFound, UnknownUnit, contact_errors
 from orgsync.contact_sync.core.receipts import Receipt
 from orgsync.contact_sync.core.source import Source
 from orgsync.contact_sync.core.worker import process_batch
@@ -28,14 +28,12 @@ from orgsync.sandbox.model.organization import OrganizationModel
 from orgsync.shared.errors import AccessDenied, CallError, Conflicted, ServiceFailed, Throttled
 from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
 
-# Errors of the model's Account API, as the adapter translates them.
+# Errors of the model's Account API that any call may meet, as the adapter translates them.
 ERRORS: Mapping[str, type[CallError]] = {
     "AccessDeniedException": AccessDenied,
     "ConflictException": Conflicted,
     "InternalServerException": ServiceFailed,
-    "ResourceNotFoundException": ContactNotFound,
     "TooManyRequestsException": Throttled,
-    "ValidationException": ContactRefused,
 }
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
 Result = TypeVar("Result")
@@ -146,7 +144,8 @@ class SimulatedContacts:
         try:
             answer: dict[str, Any] = self._service.call(operation, whose | parameters, self._caller)
         except Refusal as refusal:
-            failure = ERRORS.get(refusal.code, CallError)(f"{account}: {refusal.code}")
+            known = {**ERRORS, **contact_errors(operation)}
+            failure = known.get(refusal.code, CallError)(f"{account}: {refusal.code}")
         else:
             await asyncio.sleep(self._latency / 2)
             return answer
