@@ -1,4 +1,4 @@
-"""Actions of people and AWS in a simulated history: edits, accounts that come, move and close, deployments, refusals."""
+"""Actions of people and AWS in a history: edits, accounts that come, move and close, deployments, refusals."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -268,6 +268,7 @@ class Actions:
             stage.witness.note_contact(account.id, kind, held)
         self._ready[account.id] = stage.scheduler.now + step["ready"]
         self.joined[account.id] = stage.now()
+        stage.witness.joined[account.id] = stage.scheduler.now
         name, details = "AccountJoinedOrganization", dict[str, Any](accountId=account.id)
         if not step["joined"]:
             name, details = "CreateAccountResult", {"createAccountStatus": {"state": "SUCCEEDED", **details}}
