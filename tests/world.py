@@ -166,7 +166,13 @@ class World:
 
     def run(self, run_id: str = "run-1", event: Any = None) -> Answer:
         """Do the state machine's work: plan, every batch, report; return the last answer."""
-        answer = self.start(run_id, event)
+        return self._after_plan(run_id, self.start(run_id, event))
+
+    def run_on(self, run_id: str) -> Answer:
+        """Do the state machine's work for a run that was handed the lease."""
+        return self._after_plan(run_id, self.plan(run_id))
+
+    def _after_plan(self, run_id: str, answer: Answer) -> Answer:
         if answer["outcome"] == "process":
             self.work(run_id)
         if answer["outcome"] in ("process", "report"):

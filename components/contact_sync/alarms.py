@@ -1,6 +1,7 @@
 """Alarms of contact sync, each a pure document with the next step in its description."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from orgsync.components.contact_sync.deployment import Deployment
 from orgsync.components.contact_sync.event_patterns import event_rules
@@ -51,6 +52,13 @@ def alarms(
 ) -> dict[str, Alarm]:
     """Return every alarm, by the part of its name that is its own; `chat` has a topic for each severity."""
     found = {f"{function}-errors": failed_function(context, function, "Errors", "failed") for function in FunctionName}
+    # The state machine asks these again: what recovers by itself wakes nobody, and a failed run has alarms of its own.
+    found |= {
+        f"{function}-errors": replace(
+            failed_function(context, function, "Errors", "has failed for a quarter of an hour"), periods=3
+        )
+        for function in (FunctionName.PLAN, FunctionName.PROCESS, FunctionName.REPORT)
+    }
     found |= {
         f"{function}-throttled": failed_function(context, function, "Throttles", "throttled")
         for function in FunctionName

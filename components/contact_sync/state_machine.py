@@ -11,7 +11,7 @@ from orgsync.components.shared.service_role import service_role
 from orgsync.components.shared.stack_context import StackContext
 from orgsync.contact_sync.names import FunctionName, OrganizationCall, OwnEvent, PlanResult
 from orgsync.shared.configuration import canonical_json
-from orgsync.shared.errors import Temporary, Throttled
+from orgsync.shared.errors import StoreFailed, Temporary, Throttled
 
 _TASK_SECONDS = FunctionName.longest_life() + 60
 """A task whose function never answered: Lambda has ended it by then."""
@@ -36,6 +36,8 @@ _LAMBDA_UNAVAILABLE = [
 # or a time-out, is worth doing again; every function is harmless to repeat.
 _RETRY: list[dict[str, Any]] = [
     {"ErrorEquals": _LAMBDA_UNAVAILABLE, "IntervalSeconds": 2, "BackoffRate": 2, "MaxAttempts": 6},
+    # For two minutes: permissions that were given a moment ago, at tables and bucket, are refused now and then.
+    {"ErrorEquals": [StoreFailed.__name__], "IntervalSeconds": 10, "BackoffRate": 1, "MaxAttempts": 12},
     {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 5, "BackoffRate": 2, "MaxAttempts": 2},
 ]
 

@@ -5,6 +5,7 @@ many invocations, and puts the end of an exception into CloudFormation's reason:
 name codes and places, never a contact's values.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -31,6 +32,9 @@ from orgsync.shared.telemetry import entry_point, logger, metrics, run_lines
 _PATIENCE = timedelta(minutes=50)
 """CloudFormation waits an hour at most; a larger organization's run goes on without it."""
 
+_TRIES, _BETWEEN_TRIES = 13, 10.0
+"""Number of tries to begin, and the seconds between two: AWS says that permissions take a minute or two at most."""
+
 Properties = dict[str, Any]
 
 
@@ -47,7 +51,7 @@ def _helper() -> Any:
     def begin_or_go_back(event: dict[str, Any], _context: object) -> str:
         # crhelper catches what fails, and logs it without the run.
         with run_lines(_run_id(event)):
-            helper.Data.update(begin(event, Services.of_environment()))
+            helper.Data.update(begin_patiently(event, Services.of_environment()))
         return _identity(event)
 
     def look(event: dict[str, Any], _context: object) -> str | None:
@@ -75,6 +79,25 @@ def _run_id(event: dict[str, Any]) -> str:
 def _identity(event: dict[str, Any]) -> str:
     """One resource for the stack's life: another identity would make CloudFormation delete the old one."""
     return str(event.get("PhysicalResourceId") or event["StackId"])
+
+
+def begin_patiently(event: dict[str, Any], services: Services) -> dict[str, str]:
+    """Begin (see `begin`), again and again for two minutes: permissions that were just given come into force meanwhile.
+
+    Raises:
+        ConfigurationRefused: the configuration is not valid; nothing was written.
+        InitialSyncFailed: a store, or the state machine, still refuses.
+    """
+    tries = _TRIES
+    while True:
+        tries -= 1
+        try:
+            return begin(event, services)
+        except StoreFailed as refused:
+            if not tries:
+                raise InitialSyncFailed(f"{refused}. {refused.remedy}") from refused
+            logger.warning("not begun yet", reason=str(refused))
+        asyncio.run(services.clock.sleep(_BETWEEN_TRIES))
 
 
 def begin(event: dict[str, Any], services: Services) -> dict[str, str]:

@@ -26,7 +26,7 @@ from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.core.selection import gather
 from orgsync.contact_sync.core.source import Source
 from orgsync.contact_sync.core.trigger import parse_trigger
-from orgsync.contact_sync.finalize import check_holder
+from orgsync.contact_sync.finalize import check_lease
 from orgsync.contact_sync.handed_over import Rest
 from orgsync.contact_sync.names import Cause, Metric, OrganizationCall, OwnEvent, PlanResult
 from orgsync.contact_sync.next_run import release_lease
@@ -117,6 +117,7 @@ def _plan(run_id: str, started: str, event: Any, services: Services, batch_size:
         new_accounts=request.new_accounts,
         revision=known.revision if known else 0,
     )
+    check_lease(run_id, services)
     # From here on no earlier plan of this run can save a header, and this one writes batches of its own.
     run = services.states.save_run(run)
     run = replace(run, attempt=run.revision)
@@ -207,7 +208,7 @@ def _merge(asking: LeasedRun, started: str, into: str, services: Services) -> di
         rest=None,
     )
     services.states.save_run(header)
-    check_holder(services)
+    check_lease(asking.run_id, services)
     return _planned(header, services)
 
 

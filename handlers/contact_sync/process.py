@@ -44,6 +44,9 @@ last for minutes, and in a deployment's first minutes a refusal is asked again."
 _CONTROL_THREADS = 2
 """Threads of the control path: one look for a stop and one transaction at a time."""
 
+_MAY_SEND = {"overlapped": "perhaps"}
+"""Note of a life that has ended while a call of its own, or of another, may still be under way."""
+
 _BREAKERS = "breakers"
 """Name of the notes in which the batches of a run hand on what their breakers know."""
 
@@ -104,11 +107,11 @@ def process(
     Random(f"{run_id}/{batch}").shuffle(missing)
     known = services.states.notes(run_id, _BREAKERS)
     breakers, throttles = CircuitBreakers(known), Counter[str]()
-    begun = services.new_id()
-    before = services.states.notes(run_id, Run.LIVES)
+    begun = {"begun": services.new_id()}
     # The life before may only seem to have ended: its caller has given up, and it may still send what it recorded.
-    overlapped = {"overlapped": "perhaps"} if before else {}
-    services.states.save_notes(run_id, Run.LIVES, {"begun": begun, **overlapped})
+    if overlapped := services.states.save_notes(run_id, Run.LIVES, begun) not in ({}, begun):
+        begun |= _MAY_SEND
+        services.states.save_notes(run_id, Run.LIVES, begun)
     noted = services.states.notes(run_id, _retries_of(batch))
     life = _Life(run, batch, services, remaining, intents, _retries(noted), throttled)
     try:
@@ -120,8 +123,7 @@ def process(
     spent = {f"{account}#{kind}": str(count) for (account, kind), count in life.retries.items()}
     if not done and spent != noted:
         services.states.save_notes(run_id, _retries_of(batch), spent)
-    if services.states.notes(run_id, Run.LIVES).get("begun") == begun:
-        services.states.save_notes(run_id, Run.LIVES, overlapped)
+    services.states.save_notes(run_id, Run.LIVES, _MAY_SEND if overlapped or life.unanswered else {}, over=begun)
     metrics.add_metric(Metric.HEARTBEAT, MetricUnit.Count, 1)
     metrics.add_metric(Metric.THROTTLES, MetricUnit.Count, throttles.total())
     logger.info("batch processed", run_id=run_id, batch=batch, done=done, breakers=breakers.opened)
@@ -178,6 +180,11 @@ class _Life:
         self._begun: list[Target] = []
         self._brought = False
         self._began = services.clock.monotonic()
+
+    @property
+    def unanswered(self) -> bool:
+        """Return whether a call that writes was let go before its answer."""
+        return self._contacts.unanswered
 
     async def work(
         self,

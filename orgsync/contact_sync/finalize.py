@@ -29,6 +29,7 @@ from orgsync.contact_sync.next_run import ask_again, pending_event, read_again, 
 from orgsync.contact_sync.services import Services
 from orgsync.shared.aws import LONGEST_CALL
 from orgsync.shared.clock import as_timestamp, timestamp
+from orgsync.shared.errors import OrgsyncError
 from orgsync.shared.telemetry import logger
 
 _GRACE = WorkerBounds.last_call(LONGEST_CALL)
@@ -89,8 +90,10 @@ def _close(run: Run, died: str | None, services: Services) -> Run:
     """
     if died and not run.error:
         run = replace(run, error=SyncReason.SYSTEM_FAILURE, detail=died)
-    if services.states.lease().made_way(run.run_id):
-        run = replace(run, preempted=True)
+    lease = services.states.lease()
+    if lease.made_way(run.run_id):
+        # Written before the lease is free: whoever follows the run, and whoever closes it in the end, may come later.
+        run = replace(run, preempted=True, into=lease.pending.run_id if lease.pending else run.into)
     lost: list[str] = []
     missing = list(_missing_receipts(run, services, lost))
     # A run that makes way leaves accounts to the next one, although its worker has ended.
@@ -106,7 +109,7 @@ def _close(run: Run, died: str | None, services: Services) -> Run:
         # given up, records no intent any more once the run is stopped.
         if run.status is RunStatus.IN_PROGRESS:
             run = services.states.save_run(replace(run, status=RunStatus.STOPPED))
-        run = replace(run, into=release_lease(run.run_id, services, run.rest_for_next) or run.into)
+        release_lease(run.run_id, services, run.rest_for_next, closed=False)
     if lost and not run.error:
         run = replace(run, error=BatchUnreadable.__name__, detail=", ".join(lost)[:_LONGEST_DETAIL])
     services.states.save_receipts(missing, run.run_id)
@@ -162,10 +165,19 @@ def _announce(run: Run, summary: RunSummary, outcome: RunOutcome, services: Serv
     return run
 
 
-def check_holder(services: Services) -> None:
-    """See that the lease's holder lives: the failure event that frees a dead run's lease may itself be lost."""
-    holder = services.states.lease().holder
-    if holder is None:
+def check_lease(run_id: str, services: Services) -> None:
+    """See that the runs live that the lease names besides one: the failure event that ends a dead one may be lost."""
+    lease = services.states.lease()
+    for unclosed in lease.unclosed:
+        status, _ = services.executions.outcome(unclosed)
+        if status == "RUNNING":
+            continue
+        try:
+            finalize(unclosed, services, died=status)
+        except OrgsyncError as error:  # it is tried again by the next trigger, which must not wait for it
+            logger.error("a run that made way cannot be closed", run_id=unclosed, reason=error.code)
+    holder = lease.holder
+    if holder is None or holder.run_id == run_id:
         return
     status, _ = services.executions.outcome(holder.run_id)
     if status is None:

@@ -20,17 +20,16 @@ _READ_AGAIN = "source-read-again-"
 """Beginning of the event ids of requests that a run's last look at the source made."""
 
 
-def release_lease(run_id: str, services: Services, rest: str | None = None) -> str | None:
-    """Free the lease, and start the run that waited for it; return that run's id.
+def release_lease(run_id: str, services: Services, rest: str | None = None, *, closed: bool = True) -> None:
+    """Free the lease, and start the run that waited for it.
 
     Args:
         rest: id of the run whose rest that one takes up.
+        closed: whether the run that frees it is closed.
     """
-    waiting = services.states.update_lease(lambda lease: lease.release(run_id, rest))
-    if waiting is None:
-        return None
-    start_run(waiting, services)
-    return waiting.run_id
+    waiting = services.states.update_lease(lambda lease: lease.release(run_id, rest, closed=closed))
+    if waiting is not None:
+        start_run(waiting, services)
 
 
 def start_run(run: LeasedRun, services: Services) -> None:

@@ -173,6 +173,31 @@ def test_notes_stand_beside_the_header(states: StateStore) -> None:
     assert states.run("run-1") == read
 
 
+def test_of_two_who_note_something_one_sees_the_others(states: StateStore) -> None:
+    """A note says over which one it stands; one that is wanted over another only is not made elsewhere."""
+    assert states.save_notes("run-1", "lives", {"begun": "a"}) == {}
+    assert states.save_notes("run-1", "lives", {"begun": "b"}) == {"begun": "a"}
+    assert states.save_notes("run-1", "lives", {}, over={"begun": "a"}) == {}
+    assert states.notes("run-1", "lives") == {"begun": "b"}
+    assert states.save_notes("run-1", "lives", {}, over={"begun": "b"}) == {"begun": "b"}
+    assert states.notes("run-1", "lives") == {}
+
+
+def test_of_many_lives_that_begin_at_once_all_but_one_see_another(states: StateStore) -> None:
+    """However they interleave, so that no two believe that they are alone."""
+    seen: list[Mapping[str, str]] = []
+
+    def begin(number: int) -> None:
+        seen.append(states.save_notes("run-1", "lives", {"begun": str(number)}))
+
+    threads = [threading.Thread(target=begin, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen.count({}) == 1
+
+
 # --- headers, receipts and leases of other releases and other hands ---------------------------
 
 

@@ -69,9 +69,11 @@ def rise(cloud: Cloud, alarms: dict[str, dict[str, Any]]) -> Callable[[str], Non
         else:
             datum = {"MetricName": alarm["MetricName"], "Dimensions": alarm["Dimensions"]}
             value = alarm["Threshold"] + 1
-            cloud.client("cloudwatch").put_metric_data(
-                Namespace=alarm["Namespace"], MetricData=[datum | {"Value": value}]
-            )
+            for _ in range(alarm["EvaluationPeriods"]):
+                cloud.pass_time(alarm["Period"])
+                cloud.client("cloudwatch").put_metric_data(
+                    Namespace=alarm["Namespace"], MetricData=[datum | {"Value": value}]
+                )
         cloud.settle()
 
     return feed

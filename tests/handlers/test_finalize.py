@@ -2,21 +2,25 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orgsync.contact_sync.answering_run import answering_runs
 from orgsync.contact_sync.core.run import RunStatus
 from orgsync.contact_sync.services import Services
 from orgsync.handlers.contact_sync.plan import plan
+from orgsync.handlers.contact_sync.process import process
 from orgsync.handlers.contact_sync.report import report
 from orgsync.sandbox.model.organization import KINDS
 from orgsync.shared.errors import explain
 from orgsync.shared.telemetry import metrics
 from tests.actors import Actor
 from tests.crashes import Crash, crash_once
+from tests.sample_events import sample_event
 from tests.world import STARTED, MakeWorld, World, make_world, schedule
 
 
@@ -427,6 +431,38 @@ def test_a_dead_holder_is_found_by_a_later_event(world: World) -> None:
     assert world.header("run-1").status is RunStatus.FAILED
     assert len(world.ends("run-1")) == 12
     assert world.execution_status(waiting) == "RUNNING"
+
+
+@pytest.mark.parametrize("call", range(1, 8))
+@pytest.mark.parametrize("method", ["save_run", "save_receipts", "update_lease"])
+def test_a_run_that_made_way_is_closed_although_its_closer_died(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch, method: str, call: int
+) -> None:
+    """Wherever its closer died, and although its failure event is lost: the next trigger closes it, with its receipts.
+
+    Whoever follows the request comes to the run that took up the rest.
+    """
+    world = make_world(8)
+    world.configure()
+    world.start("run-1", batch_size=4)
+    process("run-1", 0, lambda: 900.0, world.services)
+    world.edit("security", world.held(world.management, "security") | {"Name": "Later Person"})
+    following = world.start("run-2", sample_event("source-changed-camel-with-values"))["into"]
+    assert world.states.update_lease(lambda lease: lease.preempt("run-1"))
+    with monkeypatch.context() as patch, suppress(Crash):
+        crash_once(patch, world.states, method, call=call)
+        report({"run_id": "run-1"}, world.services)
+    world.die("run-1")
+    if world.holder() == following:
+        world.run_on(following)
+    world.run("run-3")
+    if world.holder():
+        world.run_on(str(world.holder()))
+    closed = world.header("run-1")
+    assert (closed.closed, closed.into) == (True, following)
+    assert set(world.ends("run-1")) == {(account, kind) for account in world.members for kind in KINDS}
+    assert [one.run_id for one in answering_runs("run-1", world.states)[0]] == ["run-1", following]
+    assert (world.holder(), world.lease().unclosed, world.differing()) == (None, (), [])
 
 
 def test_a_living_holder_is_not_touched(world: World) -> None:

@@ -14,7 +14,7 @@ from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.names import CONFIGURATION_OBJECT, Cause
 from orgsync.contact_sync.services import Services
 from orgsync.handlers.contact_sync import initial_sync
-from orgsync.handlers.contact_sync.initial_sync import begin, progress
+from orgsync.handlers.contact_sync.initial_sync import begin, begin_patiently, progress
 from orgsync.handlers.contact_sync.plan import plan
 from orgsync.shared.configuration import ConfigurationRefused
 from orgsync.shared.errors import StoreFailed, explain
@@ -204,6 +204,36 @@ def test_what_decides_about_contacts_starts_a_run(
     assert begin(update, world.services)["Status"] == "running"
     assert versions(world) == [1, 2]
     assert world.started_runs() == {RUN, "initial-sync-request-2"}
+
+
+@pytest.mark.parametrize("refusals", [0, 1, 12, 13, 40])
+@pytest.mark.parametrize(
+    ("part", "method"), [("executions", "start"), ("bucket", "configuration"), ("configs", "write")]
+)
+def test_permissions_that_come_into_force_are_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, part: str, method: str, refusals: int
+) -> None:
+    """A deployment begins although stores refuse for two minutes; then it fails, and says what to do."""
+    slept: list[float] = []
+    left, allowed = iter(range(refusals)), getattr(getattr(world, part), method)
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    def refuse(*arguments: Any, **named: Any) -> Any:
+        if next(left, None) is not None:
+            raise StoreFailed("AccessDenied")
+        return allowed(*arguments, **named)
+
+    monkeypatch.setattr(world.clock, "sleep", sleep)
+    monkeypatch.setattr(getattr(world, part), method, refuse)
+    if refusals <= 12:
+        assert begin_patiently(request(world), world.services)["Status"] == "running"
+        assert world.started_runs() == {RUN}
+    else:
+        with pytest.raises(InitialSyncFailed, match=r"AccessDenied\. Check the permissions"):
+            begin_patiently(request(world), world.services)
+    assert sum(slept) == min(refusals, 12) * 10
 
 
 def test_the_end_of_a_pause_starts_a_run_and_nothing_else_about_a_pause_does(world: World) -> None:

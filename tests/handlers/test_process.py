@@ -380,6 +380,72 @@ def test_a_run_whose_lives_overlapped_is_closed_after_the_last_of_them(steps: in
     assert world.differing() == []
 
 
+@given(order=st.permutations([0, 1] * 9), further=st.integers(0, 12), last=st.integers(0, 1))
+@settings(max_examples=60, deadline=None)
+def test_lives_that_begin_together_know_of_each_other(order: list[int], further: int, last: int) -> None:
+    """However their steps interleave from the first on: the run is closed when nothing of either is under way."""
+    world = make_world(3)
+    world.configure()
+    plan_run(world)
+    lives = [
+        Actor(name, world, lambda services: process("run-1", 0, lambda: 900.0, services, concurrency=1))
+        for name in ("first", "second")
+    ]
+    for turn in [*order, *[last] * further]:
+        lives[turn].advance()
+    lives[1 - last].finish()
+    world.edit("security", world.held(world.management, "security") | {"Name": "Later Person"})
+    following = world.start("run-2", sample_event("source-changed-camel-with-values"))["into"]
+
+    async def sleep(seconds: float) -> None:
+        if seconds > 20:
+            lives[last].finish()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.clock, "sleep", sleep)
+        world.report()
+    world.plan(following)
+    world.work(following)
+    world.report(following)
+    lives[last].finish()
+    assert world.differing() == []
+
+
+def test_a_life_that_let_go_of_a_call_delays_the_end_of_its_run(world: World) -> None:
+    """At its time limit a life leaves what it waits for; a call that was sent may still take effect."""
+    plan_run(world)
+    sent: list[tuple[str, Any]] = []
+    inner = world.services.contacts
+
+    class Unanswered:
+        def __getattr__(self, method: str) -> Any:
+            return getattr(inner, method)
+
+        async def write(self, account: str, contact: Any) -> None:
+            if not sent:
+                sent.append((account, contact))
+                await asyncio.Event().wait()
+            await inner.write(account, contact)
+
+    times = iter([10.2])
+    slow = replace(world.services, contacts=Unanswered())
+    assert not process("run-1", 0, lambda: next(times, 900.0), slow)["done"]
+    world.work()
+    world.edit(sent[0][1].kind, world.held(world.management, sent[0][1].kind) | {"Name": "Later Person"})
+    following = world.start("run-2", sample_event("source-changed-without-parameters"))["into"]
+
+    async def sleep(seconds: float) -> None:
+        if seconds > 20:
+            await inner.write(*sent.pop())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.clock, "sleep", sleep)
+        world.report()
+    assert not sent
+    world.run_on(following)
+    assert world.differing() == []
+
+
 @pytest.mark.parametrize("batch_size", [1, 1000])
 def test_a_run_whose_lives_ended_one_after_the_other_is_closed_at_once(world: World, batch_size: int) -> None:
     """Nothing is waited for where nothing can be under way."""

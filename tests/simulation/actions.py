@@ -1,4 +1,4 @@
-"""Actions of people and AWS in a history: edits, accounts that come, move and close, deployments, refusals."""
+"""Actions of people and AWS in a simulated history: edits, accounts that come and close, deployments, refusals."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from orgsync.contact_sync.names import CONFIGURATION_OBJECT, OwnEvent
 from orgsync.contact_sync.services import Services
-from orgsync.handlers.contact_sync.initial_sync import begin, progress
+from orgsync.handlers.contact_sync.initial_sync import begin_patiently, progress
 from orgsync.sandbox.cloud import cloudtrail
 from orgsync.sandbox.contact_sync.stores import MemoryConfigStore, MemoryRunStore
 from orgsync.sandbox.model.account import AccountService, ApiError, CallerIdentity
@@ -155,7 +155,7 @@ class Actions:
             return (outcome is None or died) and stage.scheduler.now < until
 
         def start() -> None:
-            live(lambda services: begin(request, services), begun)
+            live(lambda services: begin_patiently(request, services), begun)
 
         def begun(outcome: Any) -> None:
             if again(outcome):

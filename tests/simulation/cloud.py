@@ -276,7 +276,7 @@ class Cloud:
             self.note(f"{function}-{life} is not started")
             self.scheduler.after(1.0, lambda: answered(TaskFailed("Lambda.TooManyRequestsException")))
             return
-        invocation = Invocation(function, life, self.scheduler, faults, self.note)
+        invocation = Invocation(function, life, self.scheduler, faults, self.note, self._not_in_force)
         self._runs[invocation.name] = run
         waiting = self._containers[function]
         container = waiting.pop() if waiting else {}
@@ -317,6 +317,10 @@ class Cloud:
             if fault["what"] == "given up":
                 self.scheduler.after(fault["after"], give_up)
         invocation.process.start()
+
+    def _not_in_force(self) -> bool:
+        """Return whether a store refuses at this moment: permissions that were just given are in force now and then."""
+        return self.scheduler.now < self.history.fresh and self._draw.random() < 0.15
 
     def _services(self, invocation: Invocation, container: dict[Any, Any]) -> Services:
         skew = self._draw.uniform(-1, 1) * self.history.skew

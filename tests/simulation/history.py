@@ -63,6 +63,7 @@ class History:
         lag: seconds for which reads show what was there before a write.
         skew: seconds by which functions' clocks differ at most.
         conflicts: share of transactions that meet another one.
+        fresh: seconds after the first deployment in which the stack's own stores refuse now and then.
         rival: whether a second tool uses the same quota.
         batch_size: accounts in a batch.
         steps: what people and AWS do: `at` (seconds), `do` and what belongs to it.
@@ -76,6 +77,7 @@ class History:
     lag: float = 0.0
     skew: float = 0.0
     conflicts: float = 0.0
+    fresh: float = 0.0
     rival: bool = False
     batch_size: int = 1000
     steps: tuple[Part, ...] = ()
@@ -100,6 +102,7 @@ class History:
             lag=draw.choice((0.0, 0.0, 0.0, 1.0, 4.0)),
             skew=draw.choice((0.0, 0.0, 0.5, 2.0)),
             conflicts=draw.choice((0.0, 0.0, 0.05)),
+            fresh=draw.choice((0.0, 0.0, 0.0, 20.0, 90.0)),
             rival=draw.random() < 0.15,
             batch_size=draw.choice((1000, 1000, 50, 7)),
             steps=tuple(steps),
@@ -154,8 +157,8 @@ class History:
         for accounts in (1, 2, 3, self.accounts // 2, self.accounts - 1):
             if 0 < accounts < self.accounts:
                 yield replace(self, accounts=accounts)
-        plain = replace(self, config={}, lag=0.0, skew=0.0, conflicts=0.0, rival=False, batch_size=1000)
-        for name in ("config", "lag", "skew", "conflicts", "rival", "batch_size"):
+        plain = replace(self, config={}, lag=0.0, skew=0.0, conflicts=0.0, fresh=0.0, rival=False, batch_size=1000)
+        for name in ("config", "lag", "skew", "conflicts", "fresh", "rival", "batch_size"):
             if getattr(self, name) != getattr(plain, name):
                 yield replace(self, **{name: getattr(plain, name)})
         for number, step in enumerate(self.steps):

@@ -34,19 +34,26 @@ class Invocation:
 
     Args:
         function: the function's name; `number` is the invocation's own, `faults` what goes wrong with its calls.
-        note: takes a line of the history for each call.
+        note: takes a line of the history for each call at which something goes wrong.
+        refused: says whether a store refuses at this moment, because its permissions are not in force yet.
 
     Attributes:
         struck: whether anything went wrong with it.
     """
 
     def __init__(
-        self, function: str, number: int, scheduler: Scheduler, faults: Iterable[Part], note: Callable[[str], None]
+        self,
+        function: str,
+        number: int,
+        scheduler: Scheduler,
+        faults: Iterable[Part],
+        note: Callable[[str], None],
+        refused: Callable[[], bool] = lambda: False,
     ) -> None:
         self.name = f"{function}-{number}"
         self.process: Process
         self.struck = False
-        self._scheduler, self._note = scheduler, note
+        self._scheduler, self._note, self._refused = scheduler, note, refused
         self._faults = {fault["call"]: fault for fault in faults if "call" in fault}
         self._latency = Random(self.name)
         self._calls = 0
@@ -65,7 +72,7 @@ class Invocation:
         if fault == "killed before":
             self._die()
         self.process.wait(seconds)
-        if fault == "refused":
+        if fault == "refused" or (not name.startswith("organization.") and self._refused()):
             raise StoreFailed(f"{name}: refused by the history")
         answer = effect()
         if fault == "killed after":
@@ -92,7 +99,9 @@ class Invocation:
             outcome: Any = None
             failure = lost
             # What AWS confirms and forgets is seen by whoever looks again.
-            if fault != "refused" and not (fault == "dropped" and name.startswith("account.Put")):
+            if not name and self._refused():
+                failure = StoreFailed("refused by the history")
+            elif fault != "refused" and not (fault == "dropped" and name.startswith("account.Put")):
                 self._beside = True
                 try:
                     outcome = effect()

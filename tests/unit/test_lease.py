@@ -27,7 +27,7 @@ def stored(lease: Lease) -> Lease:
     """Return a lease as it comes back from a table."""
     found = [run.to_json() if run else None for run in (lease.holder, lease.pending)]
     holder, pending = json.loads(json.dumps(found))
-    return Lease(LeasedRun.from_json(holder), LeasedRun.from_json(pending), lease.previous)
+    return replace(lease, holder=LeasedRun.from_json(holder), pending=LeasedRun.from_json(pending))
 
 
 class LeaseMachine(RuleBasedStateMachine):
@@ -42,6 +42,7 @@ class LeaseMachine(RuleBasedStateMachine):
         self.count = 0
         self.running: set[str] = set()  # executions that were started and have not ended
         self.ended: set[str] = set()
+        self.unclosed: list[str] = []  # runs that handed over before they were closed
         self.open: dict[str, frozenset[Kind]] = {}  # event → its kinds, until a run that knew of it ended
 
     def _acquire(self, run_id: str, wanted: Request) -> LeasedRun:
@@ -101,9 +102,12 @@ class LeaseMachine(RuleBasedStateMachine):
         assert self.lease.preempt("nobody") == (self.lease, False)
 
     @precondition(lambda self: self.running)
-    @rule(times=st.integers(1, 3))
-    def end(self, times: int) -> None:
-        """End a run; its end is repeated while the function that reports it dies and is called again."""
+    @rule(times=st.integers(1, 3), closed=st.booleans())
+    def end(self, times: int, closed: bool) -> None:
+        """End a run; its end is repeated while the function that reports it dies and is called again.
+
+        One that makes way hands over before it is closed, and its closer may die in between.
+        """
         (run_id,) = self.running
         assert self.lease.holder
         answered = self.lease.holder.request.event_ids
@@ -113,11 +117,12 @@ class LeaseMachine(RuleBasedStateMachine):
             request = waiting.request.taking_up(rest, self.lease.holder.request, itself=True)
             waiting = replace(waiting, request=request)
         for _ in range(times):
-            self.lease, next_run = stored(self.lease).release(run_id, rest)
+            self.lease, next_run = stored(self.lease).release(run_id, rest, closed=closed)
             assert next_run == waiting
             assert waiting is None or not self.lease.made_way(waiting.run_id)
         self.running = {waiting.run_id} if waiting else set()
         self.ended.add(run_id)
+        self.unclosed += [] if closed else [run_id]
         for event_id in answered:
             self.open.pop(event_id, None)
 
@@ -128,7 +133,8 @@ class LeaseMachine(RuleBasedStateMachine):
         run_id = data.draw(st.sampled_from(sorted(self.ended)))
         before = self.lease
         self.lease, next_run = stored(self.lease).release(run_id)
-        assert self.lease == before
+        self.unclosed = [one for one in self.unclosed if one != run_id]
+        assert replace(self.lease, unclosed=()) == replace(before, unclosed=())
         assert next_run is None or {next_run.run_id} == self.running
 
     @rule(asked=consumes(started))
@@ -143,6 +149,11 @@ class LeaseMachine(RuleBasedStateMachine):
         """The lease's holder is the one run that runs."""
         holder = self.lease.holder
         assert self.running == ({holder.run_id} if holder else set())
+
+    @invariant()
+    def runs_without_a_closer_are_known(self) -> None:
+        """Whoever handed over before it was closed is named until it is, the newest of them."""
+        assert list(self.lease.unclosed) == self.unclosed[-Lease.MAX_UNCLOSED :]
 
     @invariant()
     def nobody_waits_for_nobody(self) -> None:

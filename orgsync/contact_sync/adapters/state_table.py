@@ -132,14 +132,24 @@ class StateTable:
     @aws.store_errors()
     def notes(self, run_id: str, about: str) -> dict[str, str]:
         """See `StateStore.notes`."""
-        noted = self._item({"sync_id": run_id, "item": f"{_NOTES}{about}"}).get("notes")
-        return {str(key): str(value) for key, value in noted.items()} if isinstance(noted, Mapping) else {}
+        return _notes_in(self._item({"sync_id": run_id, "item": f"{_NOTES}{about}"}))
 
     @aws.store_errors()
-    def save_notes(self, run_id: str, about: str, notes: Mapping[str, str]) -> None:
+    def save_notes(
+        self, run_id: str, about: str, notes: Mapping[str, str], over: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
         """See `StateStore.save_notes`."""
         item = {"sync_id": run_id, "item": f"{_NOTES}{about}", "notes": dict(notes)}
-        self._control.put_item(Item={**item, "expires_at": self._expiry(datetime.now(UTC).isoformat())})
+        only = {} if over is None else {"ConditionExpression": Attr("notes").eq(dict(over))}
+        try:
+            stored = self._control.put_item(
+                Item={**item, "expires_at": self._expiry(datetime.now(UTC).isoformat())}, ReturnValues="ALL_OLD", **only
+            )
+        except ClientError as error:
+            if aws.error_code(error) != "ConditionalCheckFailedException":
+                raise
+            return {}
+        return _notes_in(stored.get("Attributes", {}))
 
     def runs_of(self, day: str) -> Iterator[Run]:
         """See `StateStore.runs_of`."""
@@ -285,6 +295,11 @@ class StateTable:
     def _receipt(self, receipt: Receipt, run_id: str) -> dict[str, Any]:
         key = {"sync_id": run_id, "item": f"{_RECEIPT}{receipt.account}#{receipt.kind}"}
         return {**receipt.to_json(), **key, "expires_at": self._expiry(receipt.at)}
+
+
+def _notes_in(item: Mapping[str, Any]) -> dict[str, str]:
+    noted = item.get("notes")
+    return {str(key): str(value) for key, value in noted.items()} if isinstance(noted, Mapping) else {}
 
 
 def _next(revision: Any) -> int:

@@ -1,5 +1,8 @@
 """Handover: a worker makes way for a change of the source, and nothing that is no longer true is written meanwhile."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
 from orgsync.contact_sync.core.contacts import Contact
 from orgsync.contact_sync.core.errors import NotSynced, SyncReason
 from orgsync.contact_sync.core.protocols import Contacts
@@ -14,11 +17,13 @@ class UntilHandover:
 
     Attributes:
         begun: whether the worker makes way.
+        unanswered: whether a call that writes was let go before its answer: it may still take effect.
     """
 
     def __init__(self, contacts: Contacts) -> None:
         self._contacts = contacts
         self.begun = False
+        self.unanswered = False
 
     async def read(self, account: str | None, kind: Kind) -> Contact | None:
         """See `Contacts.read`."""
@@ -26,14 +31,17 @@ class UntilHandover:
 
     async def write(self, account: str, contact: Contact) -> None:
         """See `Contacts.write`."""
-        self._check()
-        await self._contacts.write(account, contact)
+        await self._send(self._contacts.write, account, contact)
 
     async def delete(self, account: str, kind: Kind) -> None:
         """See `Contacts.delete`."""
-        self._check()
-        await self._contacts.delete(account, kind)
+        await self._send(self._contacts.delete, account, kind)
 
-    def _check(self) -> None:
+    async def _send(self, call: Callable[..., Awaitable[None]], *arguments: object) -> None:
         if self.begun:
             raise NotSynced(SyncReason.HANDED_OVER, "before the write")
+        try:
+            await call(*arguments)
+        except asyncio.CancelledError:
+            self.unanswered = True
+            raise

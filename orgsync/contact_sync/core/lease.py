@@ -6,7 +6,7 @@ each decides on what is really stored.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.names import Cause, Kind
@@ -60,12 +60,17 @@ class Lease:
             finished by whoever repeats it.
         left: what no run waited for when it was handed over: the run whose rest it is, with the request of the run
             that ended. The next run takes it up.
+        unclosed: ids of the runs that handed over before they were closed, the newest `MAX_UNCLOSED`. Whoever closes
+            one may die, and nobody else would know of it.
     """
+
+    MAX_UNCLOSED: ClassVar[int] = 20
 
     holder: LeasedRun | None = None
     pending: LeasedRun | None = None
     previous: str | None = None
     left: LeasedRun | None = None
+    unclosed: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON document."""
@@ -74,17 +79,19 @@ class Lease:
             "pending": self.pending.to_json() if self.pending else None,
             "previous": self.previous,
             "left": self.left.to_json() if self.left else None,
+            "unclosed": list(self.unclosed),
         }
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Lease":
         """Read back what `to_json` wrote, whoever wrote it; an empty document is a free lease."""
-        previous = document.get("previous")
+        previous, unclosed = document.get("previous"), document.get("unclosed")
         return cls(
             LeasedRun.from_json(document.get("holder")),
             LeasedRun.from_json(document.get("pending")),
             previous if isinstance(previous, str) else None,
             LeasedRun.from_json(document.get("left")),
+            tuple(one for one in unclosed if isinstance(one, str)) if isinstance(unclosed, list) else (),
         )
 
     def acquire(self, run: LeasedRun, next_run_id: str) -> tuple["Lease", LeasedRun]:
@@ -100,7 +107,7 @@ class Lease:
         """
         if self.holder is None:
             granted = run.taking_up(self.left) if self.left else run
-            return Lease(holder=granted), granted
+            return Lease(holder=granted, unclosed=self.unclosed), granted
         if self.holder.run_id == run.run_id:
             return self, self.holder
         for answering in (self.holder, self.pending):
@@ -112,7 +119,7 @@ class Lease:
             pending = LeasedRun(next_run_id, run.request)
         else:
             pending = LeasedRun(self.pending.run_id, self.pending.request.merged(run.request))
-        return Lease(self.holder, pending, self.previous), pending
+        return replace(self, pending=pending), pending
 
     def preempt(self, run_id: str) -> tuple["Lease", bool]:
         """Ask whether a run should make way; return the lease, which remembers it, and the answer.
@@ -128,20 +135,21 @@ class Lease:
         """Return whether a run has made way, and still holds the lease."""
         return self.holder is not None and self.holder.run_id == run_id and self.holder.preempted
 
-    def release(self, run_id: str, rest: str | None = None) -> tuple["Lease", LeasedRun | None]:
+    def release(self, run_id: str, rest: str | None = None, *, closed: bool = True) -> tuple["Lease", LeasedRun | None]:
         """End a run; return the lease, and the run whose execution must be started now, if one waits.
 
         Repeating it is harmless: it names the same run again until that run itself ends.
 
         Args:
             rest: id of the run whose rest the waiting one takes up; a reference, because ids fill an item.
+            closed: whether the run is closed; one that makes way is not yet.
         """
+        unclosed = tuple(one for one in self.unclosed if one != run_id)
+        unclosed = unclosed if closed else (*unclosed, run_id)[-self.MAX_UNCLOSED :]
         if self.holder and self.holder.run_id == run_id:
             left = LeasedRun(rest, self.holder.request, preempted=rest == run_id) if rest else None
             if self.pending is None:
-                return Lease(left=left), None
+                return Lease(left=left, unclosed=unclosed), None
             following = self.pending.taking_up(left) if left else self.pending
-            return Lease(holder=following, previous=run_id), following
-        if self.previous == run_id:
-            return self, self.holder
-        return self, None
+            return Lease(holder=following, previous=run_id, unclosed=unclosed), following
+        return replace(self, unclosed=unclosed), self.holder if self.previous == run_id else None

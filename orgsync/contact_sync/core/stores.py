@@ -87,8 +87,13 @@ class StateStore(Protocol):
     def notes(self, run_id: str, about: str) -> Mapping[str, str]:
         """Return what the run's worker noted about something; nothing where it noted nothing, or a hand damaged it."""
 
-    def save_notes(self, run_id: str, about: str, notes: Mapping[str, str]) -> None:
-        """Note something for the run's next batches, or for the next life of its worker, in place of what was noted.
+    def save_notes(
+        self, run_id: str, about: str, notes: Mapping[str, str], over: Mapping[str, str] | None = None
+    ) -> Mapping[str, str]:
+        """Note something for the run's next batches, or for the next life of its worker; return what it stands over.
+
+        Both happen in one step, so that of two who note something one sees the other's. With `over` it is noted only
+        where just that stands; nothing is returned where it does not.
 
         Notes stand beside the header, not in it, and are of use to their own run alone.
         """

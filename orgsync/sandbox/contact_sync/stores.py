@@ -157,10 +157,17 @@ class MemoryStateStore:
             noted: dict[str, str] = json.loads(self._items.get((run_id, f"{_NOTES}{about}"), "{}"))
         return noted
 
-    def save_notes(self, run_id: str, about: str, notes: Mapping[str, str]) -> None:
+    def save_notes(
+        self, run_id: str, about: str, notes: Mapping[str, str], over: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
         """See `StateStore.save_notes`."""
+        item = (run_id, f"{_NOTES}{about}")
         with self._lock:
-            self._items[run_id, f"{_NOTES}{about}"] = json.dumps(dict(notes))
+            before: dict[str, str] = json.loads(self._items.get(item, "{}"))
+            if over is not None and before != dict(over):
+                return {}
+            self._items[item] = json.dumps(dict(notes))
+        return before
 
     def runs_of(self, day: str) -> Iterator[Run]:
         """See `StateStore.runs_of`."""
