@@ -62,7 +62,7 @@ def test_a_new_account_grows_older_as_waits_pass() -> None:
 
     def age(cloud: Cloud, account: str) -> float:
         found = client(cloud, "organizations").describe_account(AccountId=account)["Account"]["JoinedTimestamp"]
-        return (datetime.now(UTC) - found).total_seconds()
+        return float((datetime.now(UTC) - found).total_seconds())
 
     with Cloud(make(seed=1, count=1)) as cloud:
         made = cloud.create_account("new")
