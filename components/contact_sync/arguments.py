@@ -76,6 +76,28 @@ class PaceOptions(TypedDict):
     """Calls that may come at once."""
 
 
+class PacingOptions(TypedDict):
+    """Pace of the calls. An operation that is not named keeps to AWS's published quota."""
+
+    explore: NotRequired[bool]
+    """True if calls may come faster than that as long as AWS throttles none; at the first that it throttles they fall
+    back."""
+    GetContactInformation: NotRequired[PaceOptions]
+    """Pace of reading primary contacts."""
+    PutContactInformation: NotRequired[PaceOptions]
+    """Pace of writing primary contacts."""
+    GetAlternateContact: NotRequired[PaceOptions]
+    """Pace of reading alternate contacts."""
+    PutAlternateContact: NotRequired[PaceOptions]
+    """Pace of writing alternate contacts."""
+    DeleteAlternateContact: NotRequired[PaceOptions]
+    """Pace of deleting alternate contacts."""
+    ListTagsForResource: NotRequired[PaceOptions]
+    """Pace of looking up tags, where `excluded_tags` asks for them."""
+    DescribeAccount: NotRequired[PaceOptions]
+    """Pace of looking up accounts that refuse."""
+
+
 class ContactSyncOptions(TypedDict):
     """Decisions of an owner about contacts."""
 
@@ -96,10 +118,8 @@ class ContactSyncOptions(TypedDict):
     """Verification of writes."""
     new_accounts: NotRequired[NewAccountsOptions]
     """Patience with new accounts."""
-    pacing: NotRequired[Mapping[str, PaceOptions]]
-    """Pace by operation, where AWS has granted another quota than its usual one: `GetContactInformation`,
-    `PutContactInformation`, `GetAlternateContact`, `PutAlternateContact`, `DeleteAlternateContact`,
-    `ListTagsForResource` and `DescribeAccount`. An operation that is not named keeps to AWS's published quota."""
+    pacing: NotRequired[PacingOptions]
+    """Pace by operation, where AWS has granted another quota than its usual one."""
     schedule: NotRequired[str]
     """Schedule of the comparison of all accounts, which finds what no event reported: `rate(...)` or `cron(...)` of
     EventBridge Scheduler, in UTC."""

@@ -128,6 +128,24 @@ AWS_QUOTAS: Mapping[Operation, Pace] = {
 }
 
 
+class Pacing(StrictModel):
+    """Paces by operation (its fields are `names.Operation`'s): AWS's quota where none is given.
+
+    Attributes:
+        explore: calls may come faster than that while AWS throttles none. AWS does not say whose quota it is; where it
+            is each account's own, an organization has more of it than the documents promise.
+    """
+
+    explore: bool = False
+    GetContactInformation: Pace | None = None
+    PutContactInformation: Pace | None = None
+    GetAlternateContact: Pace | None = None
+    PutAlternateContact: Pace | None = None
+    DeleteAlternateContact: Pace | None = None
+    ListTagsForResource: Pace | None = None
+    DescribeAccount: Pace | None = None
+
+
 class ContactSyncConfig(StrictModel):
     """Decisions of an owner about contact sync; an empty mapping is a safe default."""
 
@@ -139,7 +157,7 @@ class ContactSyncConfig(StrictModel):
     retry_config: RetryConfig = RetryConfig()
     verify_config: VerifyConfig = VerifyConfig()
     new_accounts: NewAccountsConfig = NewAccountsConfig()
-    pacing: Mapping[Operation, Pace] = Field(default_factory=dict)
+    pacing: Pacing = Pacing()
     schedule: Annotated[str, AfterValidator(schedule_that_fires)] = "rate(1 day)"
     notification_settings: NotificationSettings = NotificationSettings()
     paused: bool = False
@@ -177,7 +195,8 @@ class ContactSyncConfig(StrictModel):
 
     def pace(self, operation: Operation) -> Pace:
         """Return the pace of one operation: the owner's, or AWS's quota."""
-        return self.pacing.get(operation, AWS_QUOTAS[operation])
+        given: Pace | None = getattr(self.pacing, operation)
+        return given or AWS_QUOTAS[operation]
 
 
 DECISIONS = frozenset(

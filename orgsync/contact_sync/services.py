@@ -75,9 +75,10 @@ class Services:
 
 def rate_limiter(config: ContactSyncConfig, clock: Clock) -> RateLimiter:
     """Make a rate limiter for a configuration's paces; one that is made later goes on with the rates of the first."""
-    return RateLimiter(_token_buckets(tuple((one, config.pace(one)) for one in Operation)), clock)
+    paces = tuple((one, config.pace(one)) for one in Operation)
+    return RateLimiter(_token_buckets(paces, config.pacing.explore), clock)
 
 
 @cache
-def _token_buckets(paces: tuple[tuple[Operation, Pace], ...]) -> Mapping[str, TokenBucket]:
-    return {operation: TokenBucket(pace.rate, pace.burst) for operation, pace in paces}
+def _token_buckets(paces: tuple[tuple[Operation, Pace], ...], explore: bool) -> Mapping[str, TokenBucket]:
+    return {operation: TokenBucket(pace.rate, pace.burst, explore=explore) for operation, pace in paces}

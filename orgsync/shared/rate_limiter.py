@@ -4,6 +4,9 @@ AWS's quota belongs to the calling account, so other tools use it too. A 429 is 
 rate at once, each call that is let through raises it a little, and a time without any 429 raises it back within
 `_RECOVERY` seconds. So the rate settles where what it asks for is a little more than what it gets: beside a tool that
 uses half of the quota at the other half, and under 429s that come whatever the rate is, at a part of it.
+
+AWS's documents do not say whose quota it is. A bucket that explores climbs beyond the configured rate as long as no 429
+comes, and falls back to it at the first; for a time it then stays below the rate at which that one came.
 """
 
 import asyncio
@@ -33,6 +36,14 @@ _ASK_AGAIN = 10.0
 # Seconds without any call after which earlier 429s say nothing of how long an operation has been throttled.
 _IDLE = 60.0
 
+# A call that is let through beyond the configured rate adds this part of it, up to so many times the rate.
+_CLIMBS = 0.02
+_FARTHEST = 10.0
+
+# Part of the rate at which a 429 came that is kept to, and the seconds after which a rate beyond it is tried again.
+_BELOW = 0.9
+_REMEMBERS = 120.0
+
 # Calls of one operation that are under way at once: whoever was let through is sent and does not queue again.
 _SLOTS = 32
 
@@ -43,10 +54,13 @@ class TokenBucket:
     Args:
         rate: calls per second in the long run.
         burst: calls that may come at once.
+        explore: whether the rate may climb beyond `rate` while no call is throttled.
     """
 
-    def __init__(self, rate: float, burst: float) -> None:
+    def __init__(self, rate: float, burst: float, *, explore: bool = False) -> None:
         self._configured = rate
+        self._farthest = rate * _FARTHEST if explore else rate
+        self._highest, self._highest_until = self._farthest, float("-inf")
         self._rate = rate
         self._burst = burst
         self._tokens = burst
@@ -69,6 +83,8 @@ class TokenBucket:
         self._tokens -= 1
         if self._is_idle(now):
             self._throttled_since = None
+            # Whoever uses the quota may be another by now.
+            self._rate = min(self._rate, self._configured)
         self._sent_at = now
         return 0.0
 
@@ -82,7 +98,12 @@ class TokenBucket:
             self._throttled_since = now
         if sent <= self._cut_at:
             return
-        self._rate = max(self._rate * _SLOWER, self._configured * _SLOWEST)
+        if self._rate > self._configured:
+            self._highest = max(self._rate * _BELOW, self._configured)
+            self._highest_until = now + _REMEMBERS
+            self._rate = self._configured
+        else:
+            self._rate = max(self._rate * _SLOWER, self._configured * _SLOWEST)
         self._tokens = min(self._tokens, 0.0)
         self._cut_at = now
 
@@ -90,8 +111,13 @@ class TokenBucket:
         """Raise the rate a little: a call sent at `sent` was let through."""
         self._advance(now)
         self._throttled_since = None
-        if sent > self._cut_at:
+        if sent <= self._cut_at:
+            return
+        if self._rate < self._configured:
             self._rate = min(self._rate + self._configured * _FASTER, self._configured)
+        else:
+            highest = self._highest if now < self._highest_until else self._farthest
+            self._rate = min(self._rate + self._configured * _CLIMBS, max(highest, self._rate))
 
     def silence(self, now: float) -> float:
         """Return the seconds for which every call has been throttled; 0 since one was let through, or none was sent."""
@@ -108,7 +134,8 @@ class TokenBucket:
         elapsed = max(now - self._at, 0.0)
         quiet = max(now - max(self._at, self._cut_at + _QUIET), 0.0)
         self._at = now
-        self._rate = min(self._rate + self._configured * quiet / (_RECOVERY - _QUIET), self._configured)
+        recovered = min(self._rate + self._configured * quiet / (_RECOVERY - _QUIET), self._configured)
+        self._rate = max(self._rate, recovered)
         self._tokens = min(self._tokens + elapsed * self._rate, self._burst)
 
 

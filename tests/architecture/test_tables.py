@@ -9,8 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from orgsync.components.contact_sync.deployment import Deployment
-from orgsync.contact_sync.config import ContactSyncConfig
-from orgsync.contact_sync.names import FunctionName
+from orgsync.contact_sync.config import ContactSyncConfig, Pacing
+from orgsync.contact_sync.names import FunctionName, Operation
 from orgsync.sandbox.rehearsal.model import AccountDocument, OrganizationDocument, Scenario
 from orgsync.sandbox.rehearsal.parts import CallFault, CrashFault
 from orgsync.sandbox.rehearsal.steps import Action, Step
@@ -53,8 +53,10 @@ def keys(model: type[BaseModel], *whole: str) -> Iterator[str]:
 def test_the_readme_names_every_key_of_contact_sync() -> None:
     """Whoever reads the table knows every key, and no key that is refused."""
     (named,) = first_columns(README, "Key of `orgsync:contact_sync`")
-    wanted = set(keys(ContactSyncConfig, "notification_settings"))
-    assert {name.split(".<")[0] for name in named} == wanted
+    wanted = set(keys(ContactSyncConfig, "notification_settings", "pacing")) - {"pacing"}
+    # The operations have one row for all of them.
+    assert named == wanted | {"pacing.explore", "pacing.<operation>"}
+    assert set(Pacing.model_fields) == {"explore", *Operation}
 
 
 def test_the_readme_names_every_key_of_the_notification_settings() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol
 
+from orgsync.contact_sync.core.run import Run
 from orgsync.contact_sync.names import CONFIGURATION_OBJECT, OwnEvent
 from orgsync.contact_sync.services import Services
 from orgsync.handlers.contact_sync.initial_sync import begin_patiently, progress
@@ -21,6 +22,8 @@ from tests.simulation.witness import WatchedStates, Witness
 STACK = "arn:aws:cloudformation:us-east-1:100000000001:stack/orgsync/1"
 _POLL = 120.0
 """Seconds between two looks of crhelper."""
+_TRIES = 900
+"""Seconds for which a hand waits for a run that works."""
 _HOUR = 3600.0
 """Seconds that CloudFormation waits for a custom resource."""
 
@@ -293,18 +296,27 @@ class Actions:
         }
         self._stage.execute(f"operator-{self._stage.number('operator')}", OwnEvent.OPERATOR.document(asked))
 
-    def _abort(self) -> None:
-        """Stop the execution of the run that holds the lease, as an operator may; nobody tells its functions."""
-        holder = self._stage.witness.holder()
-        if holder and self._stage.machine.abort(holder):
-            self._stage.witness.doubted.add(holder)
+    def _abort(self, tries: int = _TRIES) -> None:
+        """Stop the execution of the next run that works, as an operator may; nobody tells its functions."""
+        run = self._working()
+        if run and self._stage.machine.abort(run.run_id):
+            self._stage.witness.doubted.add(run.run_id)
+        elif tries and not run:
+            self._stage.scheduler.after(1.0, lambda: self._abort(tries - 1))
 
-    def _damage(self, kind: str) -> None:
-        """Let a hand remove a kind of the source from the header of the run that goes on."""
-        run = self._stage.states.run(self._stage.witness.holder() or "")
-        if run and run.planned and kind in run.source:
+    def _damage(self, kind: str, tries: int = _TRIES) -> None:
+        """Let a hand remove a kind of the source from the header of the next run that works."""
+        run = self._working()
+        if run and kind in run.source:
             source = {one: dict(contact.fields) for one, contact in run.source.items() if one != kind}
             self._stage.states.edit(run.run_id, "run", source=source)
+        elif tries and not run:
+            self._stage.scheduler.after(1.0, lambda: self._damage(kind, tries - 1))
+
+    def _working(self) -> Run | None:
+        """Return the run whose worker is at work."""
+        run = self._stage.states.run(self._stage.witness.holder() or "")
+        return run if run and run.planned and run.batches and not run.closed else None
 
     def _refuse(self, step: Part) -> None:
         accounts = frozenset(one.id for number in step["accounts"] if (one := self._member(number)))

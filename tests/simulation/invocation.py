@@ -315,5 +315,7 @@ class ContainerServices(Services):
     def limiter(self, config: ContactSyncConfig) -> RateLimiter:
         """See `Services.limiter`."""
         paces = tuple((one, config.pace(one)) for one in Operation)
-        known = self.buckets.setdefault(paces, {str(one): TokenBucket(pace.rate, pace.burst) for one, pace in paces})
+        explore = config.pacing.explore
+        fresh = {str(one): TokenBucket(pace.rate, pace.burst, explore=explore) for one, pace in paces}
+        known = self.buckets.setdefault((paces, explore), fresh)
         return RateLimiter(known, self.clock)

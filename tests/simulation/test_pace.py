@@ -12,7 +12,7 @@ from orgsync.contact_sync.names import Kind
 from orgsync.sandbox.contact_sync.simulation import SimulatedRun, reconcile, run, virtual_seconds
 from orgsync.sandbox.model.account import AccountService, ApiError, CallerIdentity
 from orgsync.sandbox.model.organization import OrganizationModel, make
-from orgsync.sandbox.model.quotas import AWS
+from orgsync.sandbox.model.quotas import AWS, Quota
 
 FEW_PERCENT = 1.03
 
@@ -49,6 +49,53 @@ def test_late_reads_cost_looks_and_no_second_write() -> None:
     result, service = simulate(make(1, 50), lag=5.0)
     assert {receipt.status for receipt in result.receipts} == {Status.SUCCESS}
     assert len(service.writes) == 50 * len(Kind)
+
+
+def explored(times: float, rival: float = 0.0) -> tuple[float, float]:
+    """Explore quotas that are so many times the documented ones, beside a tool that makes so many reads a second.
+
+    Returns:
+        The seconds that the quotas force over those that the run took, and the share of its reads that the tool got.
+    """
+    organization = in_sync(make(1, 1500))
+    quotas = {operation: Quota(quota.rate * times, quota.burst * times) for operation, quota in AWS.items()}
+    asked, got = 0, 0
+
+    async def both() -> tuple[SimulatedRun, AccountService]:
+        service = AccountService(organization, clock=virtual_seconds, quotas=quotas)
+        other = CallerIdentity(organization.management, "arn:aws:sts::role/other-tool")
+
+        async def use_quota() -> None:
+            nonlocal asked, got
+            while True:
+                asked += 1
+                with contextlib.suppress(ApiError):
+                    service.call("GetAlternateContact", {"AlternateContactType": "BILLING"}, other)
+                    got += 1
+                await asyncio.sleep(1 / rival)
+
+        task = asyncio.ensure_future(use_quota()) if rival else None
+        result = await reconcile(organization, service, parse({"pacing": {"explore": True}}), latency=0.15)
+        if task:
+            task.cancel()
+        return result, service
+
+    result, service = run(both())
+    return floor(service.calls) / times / result.seconds, got / asked if asked else 1.0
+
+
+@pytest.mark.parametrize(("times", "least"), [(1.0, 0.98), (1.5, 0.9), (3.0, 0.88), (6.0, 0.7)])
+def test_a_quota_beyond_the_documented_one_is_found(times: float, least: float) -> None:
+    """Whoever lets the pace explore comes close to what the server allows; the climb takes a part of a minute."""
+    ratio, _ = explored(times)
+    assert ratio > least
+
+
+def test_another_tool_keeps_its_half_of_a_quota_that_is_explored() -> None:
+    """It gets what it asks for, and the rest is used."""
+    ratio, share = explored(3.0, rival=15.0)
+    assert share > 0.9
+    assert ratio > 0.45
 
 
 def test_beside_another_tool_everything_still_gets_done() -> None:

@@ -18,6 +18,9 @@ RECOVERY = 20.0
 SLOWEST = 0.1
 """Part of the configured rate below which no 429 lowers it."""
 
+FARTHEST = 10
+"""Multiple of the configured rate that no bucket exceeds."""
+
 PACES = st.builds(Pace, rate=st.floats(0.1, 50), burst=st.floats(1, 50))
 Step = tuple[float, str]
 STEPS = st.lists(st.tuples(st.floats(0, 30), st.sampled_from(["take", "take", "take", "429"])), min_size=1, max_size=60)
@@ -126,6 +129,52 @@ def test_the_rate_keeps_its_bounds_whatever_is_answered(pace: Pace, results: lis
         (bucket.throttled if throttled else bucket.answered)(now, now + 0.1)
         now += 0.1
         assert pace.rate * SLOWEST <= bucket.rate <= pace.rate
+
+
+@given(pace=PACES, results=st.lists(st.integers(1, 200), min_size=1, max_size=20))
+def test_a_bucket_that_explores_climbs_while_nothing_is_throttled(pace: Pace, results: list[int]) -> None:
+    """Answers raise its rate beyond the configured one, a 429 takes it back to that at once, and never further up.
+
+    Args:
+        results: how many calls were let through before each 429.
+    """
+    bucket, now = TokenBucket(pace.rate, pace.burst, explore=True), 0.0
+    for number, count in enumerate(results):
+        began = bucket.rate
+        for _ in range(count):
+            while wait := bucket.take(now):
+                now += wait
+            bucket.answered(now, now)
+            assert bucket.rate >= min(began, pace.rate)
+            assert bucket.rate <= pace.rate * FARTHEST
+        if not number:
+            assert bucket.rate > pace.rate
+        beyond = bucket.rate
+        now += 0.01
+        bucket.throttled(now, now)
+        assert bucket.rate == pace.rate if beyond > pace.rate else bucket.rate <= beyond
+
+
+@given(pace=PACES, count=st.integers(50, 400))
+def test_the_rate_at_which_a_429_came_is_remembered(pace: Pace, count: int) -> None:
+    """For a while a bucket that explores stays below it; after a pause it begins at the configured rate again."""
+    bucket, now = TokenBucket(pace.rate, pace.burst, explore=True), 0.0
+    for _ in range(count):
+        while wait := bucket.take(now):
+            now += wait
+        bucket.answered(now, now)
+    reached = bucket.rate
+    bucket.throttled(now, now + 0.01)
+    now += 0.01
+    ended = now + 100
+    while now < ended:
+        while wait := bucket.take(now):
+            now += wait
+        bucket.answered(now, now)
+        assert bucket.rate < max(reached, pace.rate * 1.001)
+        now += 0.5
+    assert bucket.take(now + 10_000) == 0
+    assert bucket.rate == pytest.approx(pace.rate)
 
 
 def test_a_warm_bucket_takes_any_clock() -> None:

@@ -254,7 +254,10 @@ async def _reconcile(
                 await also(receipt)
 
     paces = {operation: config.pace(operation) for operation in Operation}
-    pacer = RateLimiter({one: TokenBucket(pace.rate, pace.burst) for one, pace in paces.items()}, clock)
+    explore = config.pacing.explore
+    pacer = RateLimiter(
+        {one: TokenBucket(pace.rate, pace.burst, explore=explore) for one, pace in paces.items()}, clock
+    )
     source = await Source.read(config.contact_types, contacts, config, pacer, clock)
     # As the plan states it.
     deletions = source.missing if config.on_source_delete == "propagate" else frozenset[Kind]()
