@@ -41,6 +41,7 @@ class WriteSeen:
         in_progress: whether the run was in progress, or had been stopped a moment ago.
         leased: whether the run held the lease.
         stated: whether a deletion stood in header, batch and intent.
+        settled: whether the account was older than the run's own configuration lets new accounts settle.
         doubtful: whether an earlier write of the same contact was lost from sight: an answer that never came, a worker
             that died, reads that still show what was there before.
     """
@@ -55,6 +56,7 @@ class WriteSeen:
     in_progress: bool = True
     leased: bool = True
     stated: bool = True
+    settled: bool = True
     doubtful: bool = False
 
     def __str__(self) -> str:
@@ -177,6 +179,11 @@ def excluded_accounts_are_never_written(seen: Evidence) -> Iterator[str]:
     yield from (str(write) for write in seen.writes if write.excluded)
 
 
+def a_new_account_is_not_touched_before_it_has_settled(seen: Evidence) -> Iterator[str]:
+    """Whatever asks for it: it may be moved or tagged yet, and then be excluded."""
+    yield from (f"{write}, which is new" for write in seen.writes if not write.settled)
+
+
 def the_primary_contact_is_never_deleted(seen: Evidence) -> Iterator[str]:
     """Whatever the source lacks."""
     yield from (str(write) for write in seen.writes if write.operation == _DELETE and write.kind == PRIMARY)
@@ -293,6 +300,7 @@ LAWS: tuple[Law, ...] = (
     every_account_that_aws_lets_us_write_holds_its_desired_contacts,
     the_management_account_is_never_written,
     excluded_accounts_are_never_written,
+    a_new_account_is_not_touched_before_it_has_settled,
     the_primary_contact_is_never_deleted,
     a_deletion_is_stated_never_inferred,
     no_write_without_a_difference,

@@ -62,9 +62,9 @@ class NewAccountsOptions(TypedDict):
     """Accounts that were just created or have joined: AWS refuses calls about them for some minutes."""
 
     settle: NotRequired[int]
-    """Seconds that pass before the first run for a new account."""
+    """Seconds after its creation in which no run touches a new account."""
     patience: NotRequired[int]
-    """Seconds after its first event in which AWS's refusal means "not yet", and is tried again every minute."""
+    """Seconds after its creation in which AWS's refusal means "not yet", and is tried again every minute."""
 
 
 class PaceOptions(TypedDict):

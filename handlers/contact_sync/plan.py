@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -28,7 +28,7 @@ from orgsync.contact_sync.core.source import Source
 from orgsync.contact_sync.core.trigger import parse_trigger
 from orgsync.contact_sync.finalize import check_lease
 from orgsync.contact_sync.handed_over import Rest
-from orgsync.contact_sync.names import Cause, Metric, OrganizationCall, PlanResult
+from orgsync.contact_sync.names import Cause, Metric, OrganizationCall, OwnEvent, PlanResult
 from orgsync.contact_sync.next_run import release_lease
 from orgsync.contact_sync.services import Services
 from orgsync.shared.clock import as_timestamp, timestamp
@@ -94,18 +94,15 @@ def _plan(run_id: str, started: str, event: Any, services: Services, batch_size:
         version, config, unreadable = _configuration(known, services)
         request = _configured(request, config, event)
     except Refusal as refusal:
-        metrics.add_metric(Metric.TRIGGERS_REFUSED, MetricUnit.Count, 1)
-        source = event.get("source") if isinstance(event, dict) else None
-        logger.info("event refused", run_id=run_id, reason=refusal.code, detail=str(refusal), source=source)
-        # A run that was handed the lease and is refused (paused meanwhile) must not keep it.
-        release_lease(run_id, services)
-        named = source[: Request.MAX_TEXT] if isinstance(source, str) and source else "unknown"
-        return _answer(PlanResult.REFUSED, run_id, refusal={"reason": refusal.code, "source": named})
+        return _refuse(refusal, run_id, event, services)
 
     now = services.clock.now()
     started = as_timestamp(started) or timestamp(now)
-    asking = LeasedRun(run_id, _timed(request, started, timestamp(now)))
-    leased = services.states.update_lease(lambda lease: lease.acquire(asking, services.new_id()))
+    asking = LeasedRun(run_id, _timed(request, started, now, config if _has_waited(event) else None))
+    try:
+        leased = services.states.update_lease(lambda lease: lease.acquire(asking, services.new_id()))
+    except Refusal as refusal:
+        return _refuse(refusal, run_id, event, services)
     if leased.run_id != run_id:
         return _merge(asking, started, leased.run_id, services)
     request = leased.request.only(config.contact_types)
@@ -148,6 +145,16 @@ def _plan(run_id: str, started: str, event: Any, services: Services, batch_size:
     return _planned(run, services)
 
 
+def _refuse(refusal: Refusal, run_id: str, event: Any, services: Services) -> dict[str, Any]:
+    metrics.add_metric(Metric.TRIGGERS_REFUSED, MetricUnit.Count, 1)
+    source = event.get("source") if isinstance(event, dict) else None
+    logger.info("event refused", run_id=run_id, reason=refusal.code, detail=str(refusal), source=source)
+    # A run that was handed the lease and is refused (paused meanwhile) must not keep it.
+    release_lease(run_id, services)
+    named = source[: Request.MAX_TEXT] if isinstance(source, str) and source else "unknown"
+    return _answer(PlanResult.REFUSED, run_id, refusal={"reason": refusal.code, "source": named})
+
+
 def _configuration(known: Run | None, services: Services) -> tuple[int, ContactSyncConfig, RunError | None]:
     """Return the version that a run keeps to its end. An unreadable one is no refusal: its run must fail loudly."""
     try:
@@ -170,12 +177,22 @@ def _configured(request: Request, config: ContactSyncConfig, event: Any) -> Requ
     return wanted
 
 
-def _timed(request: Request, started: str, now: str) -> Request:
-    """Give a request the times that its event did not say; no account is new in the future."""
+def _timed(request: Request, started: str, now: datetime, settled: ContactSyncConfig | None) -> Request:
+    """Give a request the times that its event did not say; no account is new in the future.
+
+    Args:
+        settled: where the state machine has let the request's new accounts settle, with this configuration.
+    """
     joined = request.accounts if request.cause in (Cause.ACCOUNT_CREATED, Cause.ACCOUNT_JOINED) else ()
     heard = request.new_accounts or dict.fromkeys(joined, started)
-    new_accounts = {account: min(since, now) for account, since in heard.items()}
+    latest = timestamp(now - timedelta(seconds=settled.new_accounts.settle if settled else 0))
+    new_accounts = {account: min(since, latest) for account, since in heard.items()}
     return replace(request, triggered_at=request.triggered_at or started, new_accounts=new_accounts)
+
+
+def _has_waited(event: Any) -> bool:
+    """Return whether the state machine has let the accounts settle that are new in an event."""
+    return bool(event.get("source") != OwnEvent.source())
 
 
 def _merge(asking: LeasedRun, started: str, into: str, services: Services) -> dict[str, Any]:
@@ -220,7 +237,7 @@ async def _gather(
     request = rest.request
     run = replace(run, everyone=bool(request.everyone), new_accounts={**rest.new_accounts, **run.new_accounts})
     source, selection, error = await gather(
-        rest.with_accounts().only(config.contact_types),
+        replace(rest.with_accounts().only(config.contact_types), new_accounts=run.new_accounts),
         config,
         management=services.management,
         contacts=services.contacts,
@@ -242,7 +259,7 @@ async def _gather(
     now = services.clock.now()
     young = replace(run, new_accounts=selection.joined).unready(now, config.new_accounts.patience)
     since = {account: min(selection.joined[account], timestamp(now)) for account in young}
-    known = replace(request, new_accounts={**since, **run.new_accounts}).bounded().new_accounts
+    known = replace(request, new_accounts={**run.new_accounts, **since}).bounded().new_accounts
     run = replace(run, new_accounts=known)
     unready = run.unready(now, config.new_accounts.patience)
     receipts = selection.receipts(timestamp(now), unready, rest.kinds.keys() - request.accounts)

@@ -87,10 +87,25 @@ class VerifyConfig(StrictModel):
 
 
 class NewAccountsConfig(StrictModel):
-    """Accounts that were just created or have joined: AWS refuses calls about them for minutes; in seconds."""
+    """Accounts that were just created or have joined: AWS refuses calls about them for minutes; in seconds.
+
+    Attributes:
+        settle: no run touches an account that is younger: it may be moved or tagged yet.
+        patience: what AWS refuses of a younger account is tried again, and fails only after that.
+    """
 
     settle: int = Field(default=120, ge=0, le=3600)
     patience: int = Field(default=900, ge=0, le=24 * 3600)
+
+    @model_validator(mode="after")
+    def _order(self) -> "NewAccountsConfig":
+        # The first attempt would already count as a failure.
+        if 0 < self.settle >= self.patience:
+            raise ValueError(
+                f"patience ({self.patience}) must be above settle ({self.settle}), because no new account is compared "
+                "before it has settled; raise patience, or lower settle"
+            )
+        return self
 
 
 class Pace(StrictModel):

@@ -79,10 +79,12 @@ def ask_again(run: Run, services: Services) -> None:
     Its name follows from the run's, so that whoever finalizes the run once more starts no second one.
     """
     waiting = defaultdict[str, frozenset[Kind]](frozenset)
-    for account in run.new_accounts:
-        for receipt in services.states.receipts(run.run_id, (account, account)):
+    # A header that is full of new accounts may lack some: then every receipt is looked at.
+    full = len(run.new_accounts) >= Request.MAX_NEW_ACCOUNTS
+    for between in [None] if full else [(account, account) for account in run.new_accounts]:
+        for receipt in services.states.receipts(run.run_id, between):
             if receipt.error == SyncReason.NOT_YET:
-                waiting[account] |= {receipt.kind}
+                waiting[receipt.account] |= {receipt.kind}
     if not waiting:
         return
     run_id = f"not-ready-{uuid.uuid5(uuid.NAMESPACE_OID, run.run_id)}"
@@ -93,6 +95,6 @@ def ask_again(run: Run, services: Services) -> None:
         accounts=waiting,
         event_ids=(run_id,),
         initiators=run.initiators,
-        new_accounts={account: run.new_accounts[account] for account in waiting},
+        new_accounts={account: since for account, since in run.new_accounts.items() if account in waiting},
     )
     services.executions.start(run_id, OwnEvent.NOT_READY.document(request.bounded().to_json()))

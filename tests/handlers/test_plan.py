@@ -1,18 +1,22 @@
 """Plan: an event becomes a run, is refused, or is answered by another run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
+from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.core.run import RunStatus
-from orgsync.contact_sync.names import Cause
+from orgsync.contact_sync.core.trigger import parse_trigger
+from orgsync.contact_sync.names import Cause, Kind, OwnEvent
 from orgsync.sandbox.model.organization import KINDS
 from orgsync.shared.clock import timestamp
 from tests.sample_events import own_event, sample_event
-from tests.world import MakeWorld, World
+from tests.world import MakeWorld, World, schedule
 
 
 def test_an_event_becomes_a_run_with_batches(world: World) -> None:
@@ -494,6 +498,202 @@ def test_an_account_is_new_whatever_event_is_first(
     of_it = {end for (account, _), end in world.ends().items() if account == "200000000001"}
     assert of_it == {("failed", "AccessDenied") if ready else ("skipped", "NotYet")}
     assert len(world.started_runs()) == (1 if ready else 2)
+
+
+def joined(world: World, monkeypatch: pytest.MonkeyPatch, since: Mapping[str, float]) -> None:
+    """Let Organizations say that accounts joined so many seconds ago."""
+    organization = world.services.organization
+    moments = {one: timestamp(world.clock.now() - timedelta(seconds=ago)) for one, ago in since.items()}
+    listed = {one.id: replace(one, joined=moments.get(one.id)) for one in organization.accounts()}
+    monkeypatch.setattr(organization, "accounts", listed.values)
+    monkeypatch.setattr(organization, "account", listed.get)
+
+
+def not_ready(world: World, *known: str) -> list[str]:
+    """Return the executions that wait for new accounts."""
+    return sorted(one for one in world.started_runs() - set(known) if one.startswith("not-ready"))
+
+
+PASS = Request(Cause.SCHEDULE, None, None, frozenset(Kind), event_ids=("pass",))
+
+TRIGGERS = {
+    "pass": None,
+    "edit": sample_event("transformed-source-changed"),
+    "move": sample_event("account-moved-camel"),
+    "tag": sample_event("account-tagged-camel"),
+    "operator": own_event("Operator", accounts=["200000000001"]),
+}
+
+
+@pytest.mark.parametrize("settle", [0, 120, 3600])
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_a_new_account_is_not_touched_before_it_has_settled(
+    world: World, monkeypatch: pytest.MonkeyPatch, trigger: str, settle: int
+) -> None:
+    """Whatever asks for it: nothing is written, nobody is alarmed, no lease is held, and a later run compares it.
+
+    What is excluded meanwhile is never written.
+    """
+    world.configure(new_accounts={"settle": settle, "patience": 7200})
+    joined(world, monkeypatch, {"200000000001": 5})
+    world.run("run-1", TRIGGERS[trigger])
+    of_it = {end for (account, _), end in world.ends().items() if account == "200000000001"}
+    wrote = {write["account"] for write in world.account.writes}
+    if not settle:
+        assert of_it == {("success", None)}
+        assert not not_ready(world)
+        return
+    asked = {kind for account, kind in world.ends() if account == "200000000001"}
+    assert of_it == {("skipped", "NotYet")}
+    assert "200000000001" not in wrote
+    assert (world.header().severity, world.header().status) == ("none", "completed")
+    assert world.holder() is None
+    known: list[str] = []
+    while waiting := not_ready(world, *known):
+        (again,) = waiting
+        known += waiting
+        world.clock.skip(timedelta(minutes=1))
+        world.run(again, world.executions.events()[again])
+        assert world.holder() is None
+        assert {account for account, _ in world.ends(again)} == {"200000000001"}
+    assert len(known) == settle // 60
+    assert world.ends(known[-1]) == {("200000000001", kind): ("success", None) for kind in asked}
+
+
+def test_what_is_excluded_while_it_settles_is_never_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Created, met by a pass, and excluded before it is two minutes old."""
+    joined(world, monkeypatch, {"200000000001": 5})
+    world.run("run-1")
+    world.configure(excluded_accounts=["200000000001"])
+    (again,) = not_ready(world)
+    world.clock.skip(timedelta(minutes=1))
+    world.run(again, world.executions.events()[again])
+    assert set(world.ends(again).values()) == {("skipped", "Excluded")}
+    assert "200000000001" not in {write["account"] for write in world.account.writes}
+    assert not_ready(world) == [again]
+
+
+def test_a_creation_that_other_runs_know_keeps_them_off(world: World) -> None:
+    """The event of its creation, which the same run answers, says how old an account is if Organizations does not."""
+    world.configure(new_accounts={"settle": 600})
+    world.clock.stand_at("2026-11-01T10:05:00+00:00")
+    created = sample_event("account-created") | {"time": "2026-11-01T10:00:00Z"}
+    request = parse_trigger(created, run_id="run-1", management=world.management)
+    world.run("run-1", OwnEvent.PENDING.document(request.merged(PASS).to_json()))
+    errors = {account: error for (account, _), (_, error) in world.ends().items()}
+    assert errors == dict.fromkeys(world.members) | {"200000000001": "NotYet"}
+    assert len(not_ready(world)) == 1
+
+
+@pytest.mark.parametrize("time", ["2026-11-01T10:00:00Z", "2026-11-01T10:02:00Z", "2999-01-01T00:00:00Z", "", None])
+def test_the_run_of_a_creation_has_waited(world: World, time: str | None) -> None:
+    """The state machine has let the account settle before: it is compared, whatever its event says of the time."""
+    world.clock.stand_at("2026-11-01T10:02:00+00:00")
+    event = {key: value for key, value in sample_event("account-created").items() if key != "time"}
+    world.run("run-1", event if time is None else event | {"time": time})
+    assert set(world.ends().values()) == {("success", None)}
+
+
+@pytest.mark.parametrize("count", [1, 501, 1100])
+def test_no_new_account_is_forgotten_however_many_there_are(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """More than a request remembers are not touched either, and all of them are compared once they have settled."""
+    world = make_world(count)
+    world.configure(contact_types=["security"])
+    joined(world, monkeypatch, dict.fromkeys(world.members, 5))
+    world.run("run-1")
+    assert set(world.ends().values()) == {("skipped", "NotYet")}
+    assert world.header().severity == "none"
+    (again,) = not_ready(world)
+    world.clock.skip(timedelta(minutes=2))
+    world.run(again, world.executions.events()[again])
+    assert world.ends(again) == {(one, "security"): ("success", None) for one in world.members}
+
+
+def test_a_run_that_ends_before_any_write_asks_for_no_new_account(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next run, each minute, would meet the same error and alarm each time."""
+    world.configure(excluded_units=["/Nowhere"])
+    joined(world, monkeypatch, {"200000000001": 5})
+    world.run("run-1")
+    assert world.header().error == "UnknownUnit"
+    assert not not_ready(world)
+
+
+def test_a_new_account_that_is_not_listed_is_not_forgotten_in_a_pass(world: World) -> None:
+    """Its request was merged into one for everyone; it is asked for again, as it would be alone."""
+    world.clock.stand_at("2026-11-01T10:05:00+00:00")
+    account = world.organization.accounts.pop(0).id
+    created = sample_event("account-created") | {"time": "2026-11-01T10:00:00Z"}
+    request = parse_trigger(created, run_id="run-1", management=world.management)
+    world.run("run-1", OwnEvent.PENDING.document(request.merged(PASS).to_json()))
+    assert {error for (one, _), (_, error) in world.ends().items() if one == account} == {"NotYet"}
+    assert len(not_ready(world)) == 1
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    sizes=st.lists(st.integers(1, 1000), min_size=1, max_size=3),
+    wrong=st.lists(st.integers(0, 999), min_size=1, max_size=3),
+    beside=st.sampled_from([None, schedule()]),
+)
+@example([1000, 1000, 500], [0, 0, 499], None)
+@example([1], [0], schedule())
+def test_a_wrong_id_is_never_forgotten(
+    make_world: MakeWorld, sizes: list[int], wrong: list[int], beside: dict[str, Any] | None
+) -> None:
+    """Of one request or of several that one run answers, by few ids or by thousands, also beside a pass.
+
+    The run is no success, and every id that is no member's has its receipt.
+    """
+    world = make_world(30)
+    world.configure(contact_types=["security"])
+    world.start("run-1")
+    asked = set[str]()
+    for number, size in enumerate(sizes):
+        ids = [f"{900_000_000_000 + 1000 * number + index}" for index in range(size)]
+        ids[-1] = world.members[0]
+        ids[wrong[min(number, len(wrong) - 1)] % size] = world.management
+        asked |= set(ids)
+        answer = world.start(f"operator-{number}", own_event("Operator", accounts=ids, kinds=["security"]))
+        assert answer["outcome"] == "merged"
+    if beside:
+        world.start("pass", beside)
+    world.work("run-1")
+    world.report("run-1")
+    answering = world.holder()
+    assert answering
+    world.plan(answering)
+    world.work(answering)
+    world.report(answering)
+    ends = world.ends(answering)
+    nobody = asked.difference(world.members)
+    assert {account for (account, _), (_, error) in ends.items() if error == "NotAMember"} == nobody
+    done = {account for (account, _), (_, error) in ends.items() if error is None}
+    assert done >= asked.intersection(world.members)
+    assert world.header(answering).scenario == "configuration_errors"
+
+
+@pytest.mark.parametrize("size", [1001, 2500, 20_000])
+def test_more_ids_than_one_run_takes_are_refused(world: World, size: int) -> None:
+    """With a reason, at once: none of them is forgotten."""
+    ids = [f"{900_000_000_000 + number}" for number in range(size)]
+    answer = world.start(event=own_event("Operator", accounts=ids))
+    assert answer["refusal"]["reason"] == "TooManyAccounts"
+    assert world.holder() is None
+
+
+def test_ids_that_what_waits_cannot_take_are_refused(world: World) -> None:
+    """A request beside thousands of ids that wait already: the run that goes on and the one that waits lose nothing."""
+    world.start("run-1")
+    outcomes = []
+    for number in range(4):
+        ids = [f"{900_000_000_000 + 1000 * number + index}" for index in range(1000)]
+        outcomes.append(world.start(f"operator-{number}", own_event("Operator", accounts=ids))["outcome"])
+    assert outcomes == ["merged", "merged", "merged", "refused"]
+    assert world.holder() == "run-1"
 
 
 @pytest.mark.parametrize("time", ["2999-01-01T00:00:00Z", "", "9999-12-31T23:59:59Z"])

@@ -17,6 +17,7 @@ from orgsync.contact_sync.core.source import Source
 from orgsync.contact_sync.core.worker import process_batch
 from orgsync.contact_sync.names import ALTERNATES, Cause, Kind, Operation
 from orgsync.sandbox.contact_sync.simulation import (
+    EPOCH,
     SimulatedContacts,
     SimulatedOrganization,
     VirtualClock,
@@ -67,6 +68,7 @@ def test_every_account_that_is_not_excluded_ends_equal_to_the_source(
             management=MANAGEMENT,
             in_excluded_units={},
             source=Source(missing=frozenset(lost)),
+            now=EPOCH,
         )
         await reconcile(organization, service, config, targets=selection.targets)
         return service

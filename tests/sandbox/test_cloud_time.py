@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -54,6 +55,21 @@ def test_an_edit_is_not_seen_before_its_lag_is_over(lag_s: float) -> None:
         assert (cloud.account.contacts()[MANAGEMENT]["security"] or {})["Name"] == "N"
         cloud.pass_time(lag_s)
         assert [security(own), security(own, AccountId=MEMBER)] == ["N", "N"]
+
+
+def test_a_new_account_grows_older_as_waits_pass() -> None:
+    """`JoinedTimestamp` lies as far back as a wait would have taken; accounts from the start joined long ago."""
+
+    def age(cloud: Cloud, account: str) -> float:
+        found = client(cloud, "organizations").describe_account(AccountId=account)["Account"]["JoinedTimestamp"]
+        return float((datetime.now(UTC) - found).total_seconds())
+
+    with Cloud(make(seed=1, count=1)) as cloud:
+        made = cloud.create_account("new")
+        assert 0 <= age(cloud, made) < 60
+        cloud.pass_time(3600)
+        assert 3600 <= age(cloud, made) < 3660
+        assert age(cloud, MEMBER) > 365 * 24 * 3600
 
 
 def test_a_wait_state_lets_time_pass_in_full(cloud: Cloud, role: str) -> None:

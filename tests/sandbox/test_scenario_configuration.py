@@ -41,13 +41,12 @@ def test_with_aws_quotas_the_stack_keeps_its_own_pace() -> None:
     assert overlay(scenario(quotas="aws"), {}) == {}
 
 
-def test_patience_with_new_accounts_passes_as_fast_as_wait_states() -> None:
-    """A sixtieth of the patience that is asked for, or of the product's own, in which functions can still ask again."""
-    assert overlay(scenario(), {})["new_accounts"] == {"patience": 20}
+@pytest.mark.parametrize("quotas", ["off", "aws"])
+def test_new_accounts_are_waited_for_as_the_stack_says(quotas: str) -> None:
+    """Settling and patience are AWS's seconds: it is accounts that grow older as fast as wait states pass."""
+    assert "new_accounts" not in overlay(scenario(quotas=quotas), {})
     own = {"new_accounts": {"settle": 60, "patience": 3600}}
-    assert overlay(scenario(config=own), {})["new_accounts"] == {"settle": 60, "patience": 60}
-    assert overlay(scenario(quotas="aws", config=own), {})["new_accounts"] == {"settle": 60, "patience": 60}
-    assert overlay(scenario(config={"new_accounts": {"patience": 0}}), {})["new_accounts"] == {"patience": 0}
+    assert overlay(scenario(quotas=quotas, config=own), {})["new_accounts"] == own["new_accounts"]
 
 
 def test_quotas_of_the_scenario_are_the_pace_of_the_stack() -> None:

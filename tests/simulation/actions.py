@@ -271,6 +271,7 @@ class Actions:
             stage.witness.note_contact(account.id, kind, held)
         self._ready[account.id] = stage.scheduler.now + step["ready"]
         self.joined[account.id] = stage.now()
+        stage.witness.joined[account.id] = stage.scheduler.now
         name, details = "AccountJoinedOrganization", dict[str, Any](accountId=account.id)
         if not step["joined"]:
             name, details = "CreateAccountResult", {"createAccountStatus": {"state": "SUCCEEDED", **details}}

@@ -15,6 +15,8 @@ from orgsync.sandbox.model.organization import Fields, MemberAccount, Organizati
 from tests.laws import VALUES, Evidence, Member, WriteSeen
 
 _ENDS = ("status", "scenario", "severity", "ended", "counts")
+_SETTLE, _SKEW = 120, 4.0
+"""Seconds in which a new account settles, where the configuration does not say; and by which two clocks differ."""
 _FOREIGN = 60.0
 """Seconds after somebody else's write in which ours may find its own value there."""
 
@@ -55,6 +57,7 @@ class Witness:
         closer_died: whether that happened to a function that closes runs.
         places: texts in which no contact value may stand, by name.
         foreign: when somebody else than the product last wrote a contact, by account and kind.
+        joined: when each account that has come since joined.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Witness:
         self.closer_died = False
         self.places: dict[str, str] = {}
         self.foreign: dict[tuple[str, str], float] = {}
+        self.joined: dict[str, float] = {}
         self._held: dict[tuple[str, str], Fields | None] = {}
         self._values: set[str] = set()
         self._writes: list[WriteSeen] = []
@@ -101,6 +105,7 @@ class Witness:
         """Judge a write of a run's worker at the moment at which it takes effect."""
         run, pair = self._states.run(run_id), (write.account, write.kind)
         before, self._held[pair] = self._held.get(pair), self._accounts.contact(*pair)
+        settle = self._document(run).get("new_accounts", {}).get("settle", _SETTLE)
         seen = WriteSeen(
             write.account,
             write.kind,
@@ -112,6 +117,7 @@ class Witness:
             in_progress=bool(run and not run.closed),
             leased=self.holder() == run_id,
             stated=write.operation != "DeleteAlternateContact" or self._stated(run, *pair),
+            settled=now - self.joined.get(write.account, -1e9) > settle - _SKEW,
             doubtful=self._lag or run_id in self.doubted or now - self.foreign.get(pair, -1e9) < _FOREIGN,
         )
         self._writes.append(seen)

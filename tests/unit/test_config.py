@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -48,6 +48,11 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     "a policy that is not one": ({"on_source_delete": "delete"}, "on_source_delete", "ignore, propagate or alert"),
     "retries below none": ({"retry_config": {"max_attempts": -1}}, "retry_config.max_attempts", "at least 0"),
     "a key beside retries": ({"retry_config": {"tries": 3}}, "retry_config.tries", "max_attempts"),
+    "patience over before the first attempt": (
+        {"new_accounts": {"settle": 3600, "patience": 60}},
+        "new_accounts",
+        "patience (60) must be above settle (3600)",
+    ),
     "delays in the wrong order": ({"retry_config": {"base_delay": 9, "max_delay": 3}}, "retry_config", "max_delay"),
     "no look at all": ({"verify_config": {"max_attempts": 0}}, "verify_config.max_attempts", "at least 1"),
     "an operation that is not one": (
@@ -448,6 +453,18 @@ def test_the_waits_of_one_account_fit_into_a_functions_life(retries: dict[str, A
     (line,) = str(refused.value).splitlines()
     for part in ("contact_sync: ", "retry_config", "verify_config", f"{waits:.0f} seconds", str(LONGEST_WAITS)):
         assert part in line
+
+
+@given(settle=st.integers(0, 3600), patience=st.integers(0, 24 * 3600))
+@example(120, 120)
+@example(0, 0)
+def test_a_new_account_is_attempted_before_patience_ends(settle: int, patience: int) -> None:
+    """Else its first refusal would be a failure already; who waits for nothing needs no patience."""
+    if settle == 0 or settle < patience:
+        assert parse({"new_accounts": {"settle": settle, "patience": patience}}).new_accounts.settle == settle
+    else:
+        with pytest.raises(ConfigurationRefused, match="must be above settle"):
+            parse({"new_accounts": {"settle": settle, "patience": patience}})
 
 
 def test_endless_waits_are_named_with_their_sum_and_the_limit() -> None:

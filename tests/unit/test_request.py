@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from orgsync.contact_sync.core.errors import Refusal
 from orgsync.contact_sync.core.lease import Lease, LeasedRun
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.names import Cause, Kind
@@ -28,6 +29,7 @@ REQUESTS = st.builds(
     urgent=st.booleans(),
     fresh=st.booleans(),
     new_accounts=st.dictionaries(st.sampled_from(IDS), MOMENTS),
+    named=st.frozensets(st.sampled_from(IDS)),
     rest=st.one_of(st.none(), st.just("run-1")),
     unconfirmed=KINDS,
     source_changed_at=st.one_of(st.none(), st.datetimes().map(lambda at: as_timestamp(at.isoformat()))),
@@ -56,6 +58,7 @@ def test_a_merged_request_answers_both_events(first: Request, second: Request) -
     for account, since in merged.new_accounts.items():
         assert since == min(one.new_accounts[account] for one in (first, second) if account in one.new_accounts)
     assert merged.unconfirmed == first.unconfirmed | second.unconfirmed
+    assert merged.named == first.named | second.named
     assert merged.triggered_at == min(filter(None, (first.triggered_at, second.triggered_at)), default=None)
 
 
@@ -126,6 +129,7 @@ def test_only_configured_kinds_remain(request: Request, configured: frozenset[Ki
     assert all(only.kinds_for(account) == request.kinds_for(account) & configured for account in IDS)
     assert all(only.accounts.values())
     assert only.event_ids == request.event_ids
+    assert only.named == {one for one in request.named if only.everyone or one in only.accounts}
 
 
 @given(request=REQUESTS)
@@ -149,9 +153,12 @@ def dynamodb_size(value: object) -> int:
     events=st.integers(1, 1000),
     kinds=st.frozensets(st.sampled_from(list(Kind)), min_size=1),
     length=st.integers(1, Request.MAX_TEXT),
+    named=st.integers(0, Request.MAX_NAMED),
 )
+@example(1000, 1000, frozenset(Kind), Request.MAX_TEXT, Request.MAX_NAMED)
+@example(1000, 1000, frozenset(Kind), 100, Request.MAX_NAMED)
 def test_no_lease_comes_near_the_size_of_an_item(
-    accounts: int, events: int, kinds: frozenset[Kind], length: int
+    accounts: int, events: int, kinds: frozenset[Kind], length: int, named: int
 ) -> None:
     """However many accounts, events and callers are merged, however long their names: both runs stay below 400 KB."""
     ids = [f"{number:012d}" for number in range(accounts)]
@@ -164,6 +171,7 @@ def test_no_lease_comes_near_the_size_of_an_item(
         initiators=tuple(f"{number:05d}".rjust(length, "i")[-length:] for number in range(events)),
         new_accounts=dict.fromkeys(ids, "2026-11-01T10:00:00.000+00:00"),
         rest="r" * length,
+        named=frozenset(f"{number:012d}" for number in range(named)),
     ).bounded()
     grown = many.merged(many)
     assert grown == many
@@ -172,6 +180,31 @@ def test_no_lease_comes_near_the_size_of_an_item(
     lease = Lease(run, run, "x" * 80)
     item = {"holder": run.to_json(), "pending": run.to_json(), "previous": lease.previous}
     assert dynamodb_size(item) < 350_000
+    # As an execution's input, which takes 256 KiB [doc].
+    assert len(json.dumps(grown.to_json())) < 240_000
+
+
+@given(count=st.integers(0, Request.MAX_NAMED), more=st.integers(1, 5000))
+def test_more_ids_than_a_lease_holds_are_refused(count: int, more: int) -> None:
+    """Operators' ids are never forgotten: what cannot be kept with what waits is refused, and what waits stays."""
+
+    def named(first: int, size: int, event: str) -> Request:
+        ids = [f"{number:012d}" for number in range(first, first + size)]
+        accounts = dict.fromkeys(ids[: Request.MAX_ACCOUNTS], frozenset(Kind))
+        return Request(Cause.OPERATOR, None, None, accounts=accounts, event_ids=(event,), named=frozenset(ids))
+
+    waiting = LeasedRun("run-2", named(0, count, "1"))
+    lease = Lease(LeasedRun("run-1", named(0, 0, "0")), waiting)
+    asking = LeasedRun("run-3", named(count, more, "2"))
+    if count + more > Request.MAX_NAMED:
+        with pytest.raises(Refusal) as refused:
+            lease.acquire(asking, "run-4")
+        assert refused.value.code == "TooManyAccounts"
+    else:
+        changed, answering = lease.acquire(asking, "run-4")
+        assert answering.request.named == waiting.request.named | asking.request.named
+        assert changed.pending == answering
+        assert all(answering.request.kinds_for(one) for one in answering.request.named)
 
 
 def test_of_many_new_accounts_the_newest_are_remembered() -> None:
@@ -183,7 +216,7 @@ def test_of_many_new_accounts_the_newest_are_remembered() -> None:
     assert set(request.new_accounts) == set(list(times)[-Request.MAX_NEW_ACCOUNTS :])
 
 
-@pytest.mark.parametrize("absent", ["initiators", "urgent", "fresh", "new_accounts", "rest"])
+@pytest.mark.parametrize("absent", ["initiators", "urgent", "fresh", "new_accounts", "named", "rest"])
 def test_a_request_of_an_earlier_release_is_readable(absent: str) -> None:
     """Lacking fields get their defaults."""
     document = Request(Cause.SCHEDULE, None, None, frozenset(Kind), event_ids=("e",)).to_json()

@@ -2,6 +2,8 @@
 
 import itertools
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -27,9 +29,11 @@ from orgsync.sandbox.contact_sync.simulation import (
 )
 from orgsync.sandbox.model.account import AccountService
 from orgsync.sandbox.model.organization import OrganizationModel, make_contact
+from orgsync.shared.clock import timestamp
 from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
 from tests.sample_events import MANAGEMENT
 
+NOW = datetime(2026, 11, 1, 10, tzinfo=UTC)
 IDS = [f"{200_000_000_000 + number:012d}" for number in range(1, 7)]
 EVERY = tuple(sorted(Kind))
 
@@ -60,6 +64,7 @@ def selected(
             unreadable=dict.fromkeys(unreadable, SourceUnreadable("a kind and a code")),
             missing=frozenset(missing),
         ),
+        now=NOW,
     )
 
 
@@ -145,7 +150,13 @@ def test_every_rule_that_excludes_an_account_is_named(below: set[str], elsewhere
     config = parse({"excluded_accounts": sorted(excluded), "excluded_units": ["/Sandbox", "/Labs"]})
     units = {"/Sandbox": below, "/Labs": elsewhere}
     chosen = Selection.of(
-        request(), active(MANAGEMENT, *IDS), config, management=MANAGEMENT, in_excluded_units=units, source=Source()
+        request(),
+        active(MANAGEMENT, *IDS),
+        config,
+        management=MANAGEMENT,
+        in_excluded_units=units,
+        source=Source(),
+        now=NOW,
     )
     for account in IDS:
         rules = {f"account {account}"} if account in excluded else set()
@@ -153,6 +164,62 @@ def test_every_rule_that_excludes_an_account_is_named(below: set[str], elsewhere
         found = [receipt for receipt in chosen.receipts("now") if receipt.account == account]
         assert {rule for receipt in found for rule in receipt.excluded_by} == rules
         assert {receipt.error for receipt in found} == ({"Excluded"} if rules else set())
+
+
+@given(
+    joined=st.lists(st.one_of(st.none(), st.integers(-60, 4000)), min_size=6, max_size=6),
+    heard=st.dictionaries(st.sampled_from(IDS), st.integers(-60, 4000)),
+    settle=st.sampled_from([0, 1, 120, 3600]),
+    excluded=st.sets(st.sampled_from(IDS)),
+    stopped=SOMETHING_WRONG,
+)
+def test_a_new_account_is_not_touched_before_it_has_settled(
+    joined: list[int | None], heard: dict[str, int], settle: int, excluded: set[str], stopped: set[Kind]
+) -> None:
+    """Whatever asks for it, by Organizations' word or by an event; all its contacts are accounted for meanwhile.
+
+    An account that is older than `settle`, or of an unknown age, is worked on; what excludes an account, or stops a
+    kind, is said of a new one too. A run that ends before any write says why of all that it left.
+    """
+
+    def ago(seconds: int | None) -> str | None:
+        return None if seconds is None else timestamp(NOW - timedelta(seconds=seconds))
+
+    accounts = [Account(one, "ACTIVE", ago(seconds)) for one, seconds in zip(IDS, joined, strict=True)]
+    new = {one: str(ago(seconds)) for one, seconds in heard.items()}
+    wanted = replace(request(), new_accounts=new)
+    config = {"excluded_accounts": sorted(excluded), "new_accounts": {"settle": settle, "patience": 7200}}
+    selection = selected(config, accounts, wanted, flawed=stopped)
+    for one, seconds in zip(IDS, joined, strict=True):
+        ages = [age for age in (seconds, heard.get(one)) if age is not None]
+        young = bool(ages) and max(*ages, 0) < settle
+        expected = {
+            kind: "Excluded" if one in excluded else "SourceUnwritable" if kind in stopped else "NotYet"
+            for kind in EVERY
+            if young or one in excluded or kind in stopped
+        }
+        assert {kind: code for (account, kind), code in selection.skipped.items() if account == one} == expected
+        worked = [kind for target in selection.targets if target.account == one for kind in target.kinds]
+        assert worked == [kind for kind in EVERY if kind not in expected]
+    assert "NotYet" not in selection.given_up("UnknownUnit").skipped.values()
+
+
+@given(
+    named=st.frozensets(st.sampled_from([*IDS, MANAGEMENT, NOBODY])),
+    heard=st.dictionaries(st.sampled_from([*IDS, NOBODY]), st.integers(0, 2000)),
+    listed=st.sets(st.sampled_from(IDS)),
+)
+def test_ids_without_a_member_are_said_in_a_run_for_everyone(
+    named: frozenset[str], heard: dict[str, int], listed: set[str]
+) -> None:
+    """Of ids that an operator named, and of new accounts that are still waited for; of no others."""
+    new = {one: timestamp(NOW - timedelta(seconds=seconds)) for one, seconds in heard.items()}
+    wanted = replace(request(), named=named, new_accounts=new)
+    skipped = selected({}, active(MANAGEMENT, *sorted(listed)), wanted).skipped
+    expected = named | {one for one, seconds in heard.items() if seconds < 900}
+    nobody = {one for one in expected if one not in listed}
+    assert {account for (account, _), code in skipped.items() if code == "NotAMember"} == nobody
+    assert all((one, kind) in skipped for one in nobody for kind in EVERY)
 
 
 def test_an_account_is_skipped_for_its_exclusion_first() -> None:

@@ -41,6 +41,11 @@ class RefusalReason(Reason):
         "The change of the organization concerns no member account: a tag of a unit, or a unit where none is excluded.",
         "Nothing to do: it changes nothing of what a member account should hold.",
     )
+    TOO_MANY_ACCOUNTS = (
+        "TooManyAccounts",
+        "More accounts are named by their ids than one run takes, alone or with what waits for the same run.",
+        "Ask without ids, which compares every account; or name fewer, once no run goes on.",
+    )
     KIND_NOT_CONFIGURED = (
         "KindNotConfigured",
         "The change concerns kinds that this configuration does not keep in sync.",
@@ -184,7 +189,7 @@ class SyncReason(Reason):
     )
     NOT_YET = (
         "NotYet",
-        "The account is new, and may not be ready for calls in its first minutes.",
+        "The account is new: it is not touched before it has settled, and AWS may refuse calls about it for minutes.",
         "Nothing to do: it is tried again every minute, and fails once `new_accounts.patience` is over.",
     )
     HANDED_OVER = (

@@ -101,6 +101,9 @@ class Lease:
         (its plan is being tried again, or it was handed the lease), whose request may have grown meanwhile. Otherwise
         another run answers: one that already answers the same events, or the pending one, which is named
         `next_run_id` when it is the first to wait.
+
+        Raises:
+            Refusal: what waits already cannot take so many ids besides (see `Request.bounded`).
         """
         if self.holder is None:
             granted = run.taking_up(self.left) if self.left else run

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any, ClassVar
 
+from orgsync.contact_sync.core.errors import Refusal, RefusalReason
 from orgsync.contact_sync.names import Cause, Kind
 from orgsync.shared.clock import as_timestamp
 
@@ -25,6 +27,7 @@ class Request:
         urgent: the source or the configuration changed, so a run under way makes way for it.
         fresh: a stack's first initial sync asked for it, whose permissions may not be in force yet.
         new_accounts: accounts that may not be ready yet, with the time of the first event about each.
+        named: ids that operators asked for: one that is no member's is said, whatever else the run is asked for.
         rest: id of the run that made way; what it has not compared is compared first.
         unconfirmed: kinds of which that run has not had its last look at the source: what it wrote may be late.
     """
@@ -40,6 +43,7 @@ class Request:
     urgent: bool = False
     fresh: bool = False
     new_accounts: Mapping[str, str] = field(default_factory=dict)
+    named: frozenset[str] = frozenset()
     rest: str | None = None
     unconfirmed: frozenset[Kind] = frozenset()
 
@@ -47,8 +51,12 @@ class Request:
     MAX_EVENT_IDS: ClassVar[int] = 100
     # More accounts become everyone, so that the lease stays far below DynamoDB's 400 KB.
     MAX_ACCOUNTS: ClassVar[int] = 1000
+    # More ids of operators are refused: without them nobody could say which of them are no members.
+    MAX_NAMED: ClassVar[int] = 3000
     # Of a like size for the same reason; the header of each merged event names its own initiator in any case.
     MAX_INITIATORS: ClassVar[int] = 100
+    # Bytes of all ids of events, and of all initiators: a hundred of AWS's own ids or ARNs need less.
+    MAX_TEXTS: ClassVar[int] = 25_000
     # Of more new accounts the older ones count as ready: they have had the most time.
     MAX_NEW_ACCOUNTS: ClassVar[int] = 500
     # Bytes of one id or ARN. No id of AWS is nearly as long; a made-up one must not fill the lease.
@@ -56,7 +64,7 @@ class Request:
 
     def __post_init__(self) -> None:
         known = dict.fromkeys(filter(None, (self.initiator, *self.initiators)))
-        object.__setattr__(self, "initiators", tuple(known)[: self.MAX_INITIATORS])
+        object.__setattr__(self, "initiators", self._fitting(known, self.MAX_INITIATORS))
 
     def kinds_for(self, account: str) -> frozenset[Kind]:
         """Return the kinds to compare for one account."""
@@ -97,22 +105,33 @@ class Request:
         """Return the same request without the kinds that the configuration does not keep in sync."""
         allowed = frozenset(configured)
         accounts = {account: kinds & allowed for account, kinds in self.accounts.items() if kinds & allowed}
-        return replace(
-            self, everyone=self.everyone & allowed, accounts=accounts, unconfirmed=self.unconfirmed & allowed
-        )
+        everyone = self.everyone & allowed
+        named = self.named if everyone else self.named & accounts.keys()
+        return replace(self, everyone=everyone, accounts=accounts, named=named, unconfirmed=self.unconfirmed & allowed)
 
     def bounded(self) -> "Request":
-        """Return the same request in a size that the lease can hold: too many single accounts become everyone."""
+        """Return the same request in a size that the lease can hold: too many single accounts become everyone.
+
+        Raises:
+            Refusal: operators have named too many ids.
+        """
+        if len(self.named) > self.MAX_NAMED:
+            raise Refusal(RefusalReason.TOO_MANY_ACCOUNTS, f"{len(self.named)} ids are named, {self.MAX_NAMED} at most")
         everyone, accounts, new = self.everyone, self.accounts, self.new_accounts
         if len(accounts) > self.MAX_ACCOUNTS:
             everyone, accounts = self.kinds(), {}
         if len(new) > self.MAX_NEW_ACCOUNTS:
             new = dict(sorted(new.items(), key=lambda item: item[1])[-self.MAX_NEW_ACCOUNTS :])
-        event_ids = tuple(dict.fromkeys(self.event_ids))[-self.MAX_EVENT_IDS :]
+        newest = self._fitting(reversed(dict.fromkeys(self.event_ids)), self.MAX_EVENT_IDS)
+        event_ids = tuple(reversed(newest))
         return replace(self, everyone=everyone, accounts=accounts, new_accounts=new, event_ids=event_ids)
 
     def merged(self, later: "Request") -> "Request":
-        """Return both requests in one: nothing that either asked for is lost."""
+        """Return both requests in one: nothing that either asked for is lost.
+
+        Raises:
+            Refusal: operators have named too many ids, see `bounded`.
+        """
         everyone = self.everyone | later.everyone
         accounts = {
             account: (self.accounts.get(account, frozenset()) | later.accounts.get(account, frozenset())) - everyone
@@ -134,6 +153,7 @@ class Request:
             urgent=self.urgent or later.urgent,
             fresh=self.fresh or later.fresh,
             new_accounts=first_heard,
+            named=self.named | later.named,
             rest=self.rest or later.rest,
             unconfirmed=self.unconfirmed | later.unconfirmed,
         ).bounded()
@@ -152,6 +172,7 @@ class Request:
             "urgent": self.urgent,
             "fresh": self.fresh,
             "new_accounts": dict(sorted(self.new_accounts.items())),
+            "named": sorted(self.named),
             "rest": self.rest,
             "unconfirmed": sorted(self.unconfirmed),
         }
@@ -178,9 +199,17 @@ class Request:
             urgent=document.get("urgent") is True,
             fresh=document.get("fresh") is True,
             new_accounts={cls.account_id(account): cls._moment(time) for account, time in new_accounts.items()},
+            named=frozenset(cls.account_id(one) for one in cls.listed(document.get("named", []))),
             rest=None if document.get("rest") is None else cls.text(document["rest"]),
             unconfirmed=cls.kinds_of(document.get("unconfirmed", [])),
         )
+
+    @classmethod
+    def _fitting(cls, texts: Iterable[str], most: int) -> tuple[str, ...]:
+        """Return the first texts, as many as the lease has room for."""
+        known = list(texts)[:most]
+        ends = accumulate(len(one.encode()) for one in known)
+        return tuple(one for one, end in zip(known, ends, strict=True) if end <= cls.MAX_TEXTS)
 
     @staticmethod
     def text(value: Any) -> str:

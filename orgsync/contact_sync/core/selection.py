@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from random import Random
 
 from orgsync.contact_sync.config import ContactSyncConfig
@@ -23,7 +24,7 @@ class Selection:
     Attributes:
         skipped: the code for which an account and kind is not compared: skipped on purpose, or it cannot be done.
         excluded_by: the rules by which each account is excluded (see `ContactSyncConfig.exclusions`).
-        joined: when each account was created or joined, where that is known.
+        joined: when each account was created or joined, or was first heard of as new, where that is known.
         ended_by: the code for which nothing is compared, where the run ends before any write.
     """
 
@@ -43,12 +44,14 @@ class Selection:
         management: str,
         in_excluded_units: Mapping[str, Collection[str]],
         source: Source,
+        now: datetime,
     ) -> "Selection":
         """Split the accounts that a request concerns.
 
         The management account is never a target: asked for by its id, it is skipped as `NotAMember`, as any other id
-        that is no member's. Tags are looked up later, account by account, where they are paced (see `AccountSync`): an
-        organization of 50,000 would not fit into one function's quarter of an hour.
+        that is no member's. A new account is not touched before it has settled, whatever asks for it: it may be moved
+        or tagged yet, and then be excluded. Tags are looked up later, account by account, where they are paced (see
+        `AccountSync`): an organization of 50,000 would not fit into one function's quarter of an hour.
 
         Args:
             accounts: the organization's accounts that the request may concern.
@@ -64,29 +67,38 @@ class Selection:
         skipped: dict[tuple[str, Kind], str] = {}
         excluded_by: dict[str, tuple[str, ...]] = {}
         joined: dict[str, str] = {}
-        for named, asked in request.accounts.items():
+        patience = config.new_accounts.patience
+        expected = {one for one, since in request.new_accounts.items() if _younger(since, now, patience)}
+        # Merged with a request for everyone, an id is in `accounts` no more.
+        asked = {**request.accounts, **{one: request.kinds_for(one) for one in sorted(request.named | expected)}}
+        for named, wanted in asked.items():
             if named not in listed or named == management:
-                skipped |= {(named, kind): SyncReason.NOT_A_MEMBER for kind in asked}
+                skipped |= {(named, kind): SyncReason.NOT_A_MEMBER for kind in wanted}
         for account in listed.values():
             kinds = sorted(request.kinds_for(account.id))
             if account.id == management or not kinds:
                 continue
-            if account.joined:
-                joined[account.id] = account.joined
+            if heard := list(filter(None, (account.joined, request.new_accounts.get(account.id)))):
+                joined[account.id] = min(heard)
             units = [unit for unit, below in in_excluded_units.items() if account.id in below]
             if rules := config.exclusions(account=account.id, units=units):
                 excluded_by[account.id] = rules
             reason = SyncReason.EXCLUDED if rules else None if account.active else SyncReason.NOT_ACTIVE
             skipped |= {(account.id, kind): reason or stopped[kind] for kind in kinds if reason or kind in stopped}
             rest = () if reason else tuple(kind for kind in kinds if kind not in stopped)
-            if rest:
+            if account.id in joined and _younger(joined[account.id], now, config.new_accounts.settle):
+                skipped |= {(account.id, kind): SyncReason.NOT_YET for kind in rest}
+            elif rest:
                 targets.append(Target(account.id, rest, deletions & frozenset(rest)))
         return cls(tuple(targets), skipped, excluded_by, joined)
 
     def given_up(self, reason: str) -> "Selection":
         """Return the same accounts with nothing to compare: the run ends before any write."""
         rest = {(target.account, kind): reason for target in self.targets for kind in target.kinds}
-        known = {pair: why if _skips(why) else reason for pair, why in self.skipped.items()}
+        # Asked for again, what is not ready would meet the same error, each minute.
+        known = {
+            pair: why if _skips(why) and why != SyncReason.NOT_YET else reason for pair, why in self.skipped.items()
+        }
         return replace(self, targets=(), skipped={**known, **rest}, ended_by=reason)
 
     def receipts(self, at: str, unready: Collection[str] = (), handed_over: Collection[str] = ()) -> list[Receipt]:
@@ -133,6 +145,11 @@ class Selection:
 
 def _skips(code: str) -> bool:
     return isinstance(code, SyncReason) and code.skips
+
+
+def _younger(since: str, now: datetime, seconds: float) -> bool:
+    """Return whether less than so many seconds have passed; clocks differ, so none has passed for the future."""
+    return max((now - datetime.fromisoformat(since)).total_seconds(), 0) < seconds
 
 
 def _account(target: Target) -> str:
@@ -182,7 +199,15 @@ async def gather(
                 error = SourceUnreadable("; ".join(map(str, why)), throttled=any(one.throttled for one in why))
     except RunError as found:
         error = found
-    selection = Selection.of(request, accounts, config, management=management, in_excluded_units=below, source=source)
+    selection = Selection.of(
+        request,
+        accounts,
+        config,
+        management=management,
+        in_excluded_units=below,
+        source=source,
+        now=clock.now(),
+    )
     return source, selection.given_up(error.code) if error else selection, error
 
 

@@ -97,8 +97,11 @@ def _operator_event(detail: _Detail, triggered_at: str | None, run_id: str) -> R
         ) from error
     initiator = _text(detail, "initiator")
     everyone = frozenset[Kind]() if accounts else kinds
-    named = dict.fromkeys(accounts, kinds)
-    return Request(Cause.OPERATOR, initiator, triggered_at, everyone, named, (run_id,)).bounded()
+    named = frozenset(accounts)
+    if len(named) > Request.MAX_ACCOUNTS:
+        raise Refusal(RefusalReason.TOO_MANY_ACCOUNTS, f"{len(named)} ids, {Request.MAX_ACCOUNTS} at most")
+    wanted = dict.fromkeys(accounts, kinds)
+    return Request(Cause.OPERATOR, initiator, triggered_at, everyone, wanted, (run_id,), named=named)
 
 
 def _contact_call(event: _Detail, detail: _Detail, run_id: str, management: str, writer: str | None) -> Request:

@@ -143,7 +143,7 @@ class Cloud(AccountLifecycle):
         key_access.install(patches)
         self._notifications.install(patches)
         self._access_keys.install(patches)
-        self._organizations = organizations.OrganizationsService(self.organization)
+        self._organizations = organizations.OrganizationsService(self.organization, self.clock)
         self.stack_sets = StackSets(self._organizations)
 
         authority = home / "authority.pem"

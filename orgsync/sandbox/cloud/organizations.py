@@ -5,11 +5,11 @@ ListAccounts answers at most 20 accounts a page, an empty page may come before t
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError, ServiceException
-from moto.core.utils import utcnow
+from moto.core.utils import unix_time, utcnow
 from moto.organizations.models import (
     FakeAccount,
     FakeDelegatedAdministrator,
@@ -32,11 +32,28 @@ _LONG_AGO = datetime(2020, 1, 1)  # noqa: DTZ001 (moto's own times have no zone)
 """The time at which the accounts joined that the organization has from the start: none of them is new."""
 
 
-class OrganizationsService:
-    """The management account's organization in moto."""
+class _Member(FakeAccount):
+    """A member that grows older by the sandbox's clock, as whoever waits for it does."""
 
-    def __init__(self, organization: OrganizationModel) -> None:
+    joined: float | None
+    clock: Callable[[], float]
+
+    def describe(self) -> dict[str, Any]:
+        """Describe it as moto does, with the time at which it joined."""
+        joined = _LONG_AGO if self.joined is None else utcnow() - timedelta(seconds=self.clock() - self.joined)
+        return {**super().describe(), "JoinedTimestamp": unix_time(joined)}
+
+
+class OrganizationsService:
+    """The management account's organization in moto.
+
+    Args:
+        clock: of the seconds that have passed since an account joined.
+    """
+
+    def __init__(self, organization: OrganizationModel, clock: Callable[[], float]) -> None:
         self._management = organization.management
+        self._clock = clock
         self._backend: Any = organizations_backends[organization.management]["aws"]
         whole = organization.features == "all"
         self._backend.create_organization(
@@ -52,8 +69,9 @@ class OrganizationsService:
             self.add_account(account)
         for identity in organization.delegated_administrators:
             self._backend.register_delegated_administrator(AccountId=identity, ServicePrincipal=ACCOUNT_MANAGEMENT)
-        for member in self._accounts.values():
-            member.create_time = _LONG_AGO
+        self._accounts[organization.management].create_time = _LONG_AGO
+        for account in organization.accounts:
+            self._accounts[account.id].joined = None
 
     @property
     def id(self) -> str:
@@ -67,7 +85,7 @@ class OrganizationsService:
 
     def add_account(self, account: MemberAccount, joined: str = "CREATED") -> None:
         """Add a member to the unit of its path, which is made if it does not exist."""
-        member = FakeAccount.__new__(FakeAccount)
+        member = _Member.__new__(_Member)
         # moto's own constructor makes an IAM role in every account: seconds for a large organization.
         member.__dict__.update(vars(self._accounts[self._management]))
         member.__dict__.update(
@@ -78,6 +96,8 @@ class OrganizationsService:
             state=account.state,
             joined_method=joined,
             create_time=utcnow(),
+            joined=self._clock(),
+            clock=self._clock,
             parent_id=self.unit(account.ou),
             attached_policies=[],
             tags=dict(account.tags),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from orgsync.contact_sync.config import NewAccountsConfig, parse
+from orgsync.contact_sync.config import parse
 from orgsync.contact_sync.names import Operation
 from orgsync.sandbox.engines.program import merge_config
 from orgsync.sandbox.rehearsal.model import Scenario
@@ -21,16 +21,8 @@ QUICK: Document = {
     "pacing": {operation.value: {"rate": 500, "burst": 500} for operation in Operation},
     "verify_config": {"delay": _LOOK_AFTER, "max_attempts": 2},
     "retry_config": {"fresh_permissions": 4},
-    "new_accounts": {"patience": NewAccountsConfig().patience},
 }
 """The configuration below the scenario's own `config` while the sandbox has no quotas and no lag to wait for."""
-
-
-_QUICKER = 60
-"""Wait states of the sandbox pass sixty times as fast, and so does the patience with new accounts."""
-
-_LEAST_PATIENCE = 20
-"""Seconds in which functions, which take their real time, can ask again a few times."""
 
 
 def overlay(scenario: Scenario, step: Mapping[str, Any]) -> Document:
@@ -45,15 +37,7 @@ def overlay(scenario: Scenario, step: Mapping[str, Any]) -> Document:
         case quotas:
             pace = {"pacing": {operation: quota.model_dump() for operation, quota in quotas.items()}}
     both: Document = merge_config(merge_config(pace, scenario.config), step)
-    return _with_quick_patience(both)
-
-
-def _with_quick_patience(config: Document) -> Document:
-    given = config.get("new_accounts")
-    patience = given.get("patience") if isinstance(given, dict) else None
-    if given is None or not isinstance(patience, int) or patience <= 0:
-        return config  # a mistake is named by the deployment
-    return {**config, "new_accounts": {**given, "patience": max(patience // _QUICKER, _LEAST_PATIENCE)}}
+    return both
 
 
 def _looks(lag_s: float) -> int:

@@ -30,8 +30,9 @@ def run_step(
     """Run a step and return its part of the report, with an `error` if it did not do what it says.
 
     Args:
-        following: the step after it. Where that moves or tags an account that this one brings, it comes while the run
-            for the account still waits, as at AWS: accounts are moved seconds after they were created.
+        following: the step after it. Where that moves or tags an account, and this one brings, moves or tags one, it
+            comes while the runs for new accounts still wait, as at AWS: accounts are moved and tagged seconds after
+            they were created.
     """
     started_at = clock()
     written_before = session.writes()
@@ -41,7 +42,8 @@ def run_step(
         result, inner = _perform_at_once(session, step.at_once, timeout_s)
     else:
         result = _perform(session, step, timeout_s)
-    hold_waits = step.named in _BRING_ACCOUNTS and following is not None and following.named in _PLACE_ACCOUNTS
+    placed_next = following is not None and following.named in _PLACE_ACCOUNTS
+    hold_waits = placed_next and step.named in (*_BRING_ACCOUNTS, *_PLACE_ACCOUNTS)
     unsettled = _settle(session, timeout_s, hold_waits)
     seconds = round(clock() - started_at, 2)
     runs = observations.update(session.regions)
