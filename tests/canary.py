@@ -26,6 +26,8 @@ TRACES = (CANARY, "can-451", "04-51-04")
 CONFIG: dict[str, Any] = {
     "retry_config": {"base_delay": 0},
     "verify_config": {"delay": 0, "max_attempts": 1},
+    # The emulator's accounts were made a moment ago.
+    "new_accounts": {"settle": 0},
     "pacing": {str(operation): {"rate": 1000, "burst": 2000} for operation in Operation},
     "notification_settings": {"notify_on_success": True},
 }

@@ -137,13 +137,13 @@ class Pacing(StrictModel):
     """
 
     explore: bool = False
-    GetContactInformation: Pace | None = None
-    PutContactInformation: Pace | None = None
-    GetAlternateContact: Pace | None = None
-    PutAlternateContact: Pace | None = None
-    DeleteAlternateContact: Pace | None = None
-    ListTagsForResource: Pace | None = None
-    DescribeAccount: Pace | None = None
+    GetContactInformation: Pace = AWS_QUOTAS[Operation.GET_PRIMARY]
+    PutContactInformation: Pace = AWS_QUOTAS[Operation.PUT_PRIMARY]
+    GetAlternateContact: Pace = AWS_QUOTAS[Operation.GET_ALTERNATE]
+    PutAlternateContact: Pace = AWS_QUOTAS[Operation.PUT_ALTERNATE]
+    DeleteAlternateContact: Pace = AWS_QUOTAS[Operation.DELETE_ALTERNATE]
+    ListTagsForResource: Pace = AWS_QUOTAS[Operation.LIST_TAGS]
+    DescribeAccount: Pace = AWS_QUOTAS[Operation.DESCRIBE_ACCOUNT]
 
 
 class ContactSyncConfig(StrictModel):
@@ -195,8 +195,8 @@ class ContactSyncConfig(StrictModel):
 
     def pace(self, operation: Operation) -> Pace:
         """Return the pace of one operation: the owner's, or AWS's quota."""
-        given: Pace | None = getattr(self.pacing, operation)
-        return given or AWS_QUOTAS[operation]
+        pace: Pace = getattr(self.pacing, operation)
+        return pace
 
 
 DECISIONS = frozenset(

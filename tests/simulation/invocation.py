@@ -14,7 +14,7 @@ from typing import Any
 from orgsync.contact_sync.adapters.organization import PAGE
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.accounts import Account
-from orgsync.contact_sync.core.errors import AccountNotFound, OrganizationUnreadable
+from orgsync.contact_sync.core.errors import AccountNotFound, OrganizationUnreadable, contact_errors
 from orgsync.contact_sync.names import Operation
 from orgsync.contact_sync.services import Services
 from orgsync.sandbox.contact_sync.simulation import EPOCH, ERRORS, SimulatedContacts, SimulatedOrganization
@@ -207,7 +207,8 @@ class InvocationContacts(SimulatedContacts):
             try:
                 return self._service.call(operation, whose | parameters, self._caller)
             except ApiError as refusal:
-                raise ERRORS.get(refusal.code, CallError)(f"{account}: {refusal.code}") from refusal
+                known = {**ERRORS, **contact_errors(operation)}
+                raise known.get(refusal.code, CallError)(f"{account}: {refusal.code}") from refusal
 
         loop = asyncio.get_running_loop()
         answer = self._invocation.beside(loop, send, f"account.{operation}")
