@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test soak mutants bench engine schema names release lock clean
+.PHONY: help setup demo test soak fuzz mutants bench engine schema names release lock clean
 
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 PIP := -m pip --quiet --disable-pip-version-check install
@@ -46,6 +46,10 @@ test: setup ## every gate; drives the real Pulumi engine where it can be built
 SOAK ?= --seconds 3600
 soak: setup ## histories of the simulated product, an hour of them by default: SOAK="--seeds 300-9999"
 	$(BIN)/python -m tools.simulate $(SOAK)
+
+FUZZ ?= --seconds 900
+fuzz: setup ## documents from outside, a little or wholly wrong, for a quarter of an hour: FUZZ="--seconds 60 event header"
+	$(BIN)/python -m tools.fuzz $(FUZZ)
 
 mutants: setup ## faults put into a copy of the tree by hand, one by one: each must be found by a test (15 minutes)
 	$(BIN)/python -m tools.mutants

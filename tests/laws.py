@@ -18,6 +18,9 @@ _STATUSES = ("success", "failed", "skipped")
 VALUES = ("FullName", "Name", "EmailAddress", "PhoneNumber")
 """Fields whose values are looked for where none may stand; the others hold words that anything may hold."""
 
+SHORTEST = 5
+"""Characters up to which a value may stand in any text by chance."""
+
 Held = Mapping[str, Mapping[str, Fields | None]]
 """Contacts by account and kind; None where there is none."""
 
@@ -141,7 +144,7 @@ class Evidence:
                 for contacts in held.values()
                 for fields in contacts.values()
                 for name, value in (fields or {}).items()
-                if name in VALUES
+                if name in VALUES and len(value) > SHORTEST
             },
             places={
                 f"the notification {number}": f"{one['subject']} {one['body']}"

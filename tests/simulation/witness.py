@@ -12,7 +12,7 @@ from orgsync.sandbox.contact_sync.services import MemoryPublisher
 from orgsync.sandbox.contact_sync.stores import MemoryConfigStore, MemoryRunStore, MemoryStateStore
 from orgsync.sandbox.model.account import AccountService, Write
 from orgsync.sandbox.model.organization import Fields, MemberAccount, OrganizationModel
-from tests.laws import VALUES, Evidence, Member, WriteSeen
+from tests.laws import SHORTEST, VALUES, Evidence, Member, WriteSeen
 
 _ENDS = ("status", "scenario", "severity", "ended", "counts")
 _SETTLE, _SKEW = 120, 4.0
@@ -157,7 +157,7 @@ class Witness:
             holder=self.holder(),
             untrue=self._untrue,
             patient=patient,
-            values={value for value in self._values if len(value) > 5},
+            values={value for value in self._values if len(value) > SHORTEST},
             places={**self.places, **texts},
         )
 

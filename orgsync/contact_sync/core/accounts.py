@@ -1,10 +1,13 @@
 """Accounts, as AWS Organizations lists them and as a batch names them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from orgsync.contact_sync.names import Kind
+
+_ACCOUNT_ID = re.compile(r"[0-9]{12}")
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,12 @@ class Target:
         Kinds of another release are left out.
 
         Raises:
-            KeyError, TypeError, AttributeError: the document is no target.
+            KeyError, ValueError, TypeError, AttributeError: the document is no target.
         """
-        kinds = tuple(Kind(kind) for kind in document["kinds"] if kind in set(Kind))
-        return cls(document["account"], kinds, frozenset(kinds).intersection(document.get("deletions") or ()))
+        account, named, deleted = document["account"], document["kinds"], document.get("deletions") or []
+        if not isinstance(account, str) or not _ACCOUNT_ID.fullmatch(account):
+            raise ValueError("an account id has 12 digits")
+        if not all(isinstance(one, list) and all(isinstance(kind, str) for kind in one) for one in (named, deleted)):
+            raise TypeError("kinds are a list of names")
+        kinds = tuple(Kind(kind) for kind in dict.fromkeys(named) if kind in set(Kind))
+        return cls(account, kinds, frozenset(kinds).intersection(deleted))

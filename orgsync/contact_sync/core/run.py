@@ -98,6 +98,9 @@ class Run:
     # Seconds before a header or an intent is written again, after a conflict with another transaction.
     CONFLICT_WAITS: ClassVar = (0.05, 0.1, 0.2, 0.4, 0.8)
 
+    # Ten million accounts, in batches of a thousand; whoever closes a run looks for each of them.
+    MAX_BATCHES: ClassVar = 10_000
+
     # Name of the notes of its worker's lives: one that has not come to its end, and whether any two overlapped.
     LIVES: ClassVar = "lives"
 
@@ -167,6 +170,7 @@ class Run:
         if not all(map(as_timestamp, read.get("new_accounts", {}).values())):
             damaged.add("new_accounts")
         damaged |= {name for name in ("attempt", "batches", "config_version", "revision") if read.get(name, 1) < 0}
+        damaged |= {"batches"} if read.get("batches", 0) > cls.MAX_BATCHES else set()
         read = {name: value for name, value in read.items() if name not in damaged}
         # A number that is none protects nothing any more: see `StateStore.save_run`.
         revision = {"revision": -1} if "revision" in damaged else {}
@@ -205,7 +209,10 @@ def _known(name: str, document: Mapping[str, Any]) -> Any:
         return value
     if isinstance(value, Mapping):
         return {kind: item for kind, item in value.items() if kind in set(Kind)}
-    return [kind for kind in value if kind in set(Kind)] if isinstance(value, list | tuple | set) else value
+    # What is no word at all is no kind of another release: it is damage, and named.
+    return (
+        [kind for kind in value if not isinstance(kind, str) or kind in set(Kind)] if isinstance(value, list) else value
+    )
 
 
 def _plain(value: Any) -> Any:
