@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test soak fuzz mutants bench engine schema names release lock clean
+.PHONY: help setup demo test soak fuzz mutants bench audit engine schema names release lock clean
 
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 PIP := -m pip --quiet --disable-pip-version-check install
@@ -53,6 +53,14 @@ fuzz: setup ## documents from outside, a little or wholly wrong, for a quarter o
 
 mutants: setup ## faults put into a copy of the tree by hand, one by one: each must be found by a test (15 minutes)
 	$(BIN)/python -m tools.mutants
+
+audit: setup ## known vulnerabilities of everything that is locked; says so where their database cannot be reached
+	$(PYTHON) -m venv .build/audit
+	.build/audit/bin/python $(PIP) --require-hashes -r requirements/audit.lock
+	@for lock in $(LOCKS) requirements/release.lock handlers/requirements.lock; do \
+	  .build/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement $$lock \
+	    || { echo "$$lock was not found free of known vulnerabilities: either the list above, or pypi.org cannot be reached." >&2; exit 1; }; \
+	done
 
 bench: setup ## a run beside what AWS's quotas force and beside other tools, memory, CPU and starts, as ratios (10 minutes)
 	$(BIN)/python -m bench $(BENCH)
@@ -119,6 +127,7 @@ lock: setup ## the lock files anew, at the newest versions that pyproject.toml a
 	$(COMPILE) --upgrade --universal --python-version 3.11 requirements/uv.in -o requirements/uv.lock
 	$(COMPILE) --upgrade --universal --python-version 3.11 requirements/go.in -o requirements/go.lock
 	$(COMPILE) --upgrade --universal --python-version 3.11 requirements/release.in -o requirements/release.lock
+	$(COMPILE) --upgrade --universal --python-version 3.11 requirements/audit.in -o requirements/audit.lock
 	$(COMPILE) --upgrade --python-platform aarch64-manylinux2014 --python-version 3.13 \
 	  -c requirements/requirements.lock handlers/requirements.in -o handlers/requirements.lock
 

@@ -125,6 +125,17 @@ class Evidence:
             return kind != PRIMARY and config.get("on_source_delete") == "propagate", None
         return not contact_rules.field_errors(kind, source), source
 
+    @staticmethod
+    def values_in(held: Held) -> set[str]:
+        """Return the values of contacts that no text holds by chance."""
+        return {
+            value
+            for contacts in held.values()
+            for fields in contacts.values()
+            for name, value in (fields or {}).items()
+            if name in VALUES and len(value) > SHORTEST
+        }
+
     @classmethod
     def of_report(cls, report: Mapping[str, Any]) -> "Evidence":
         """Return what the report of a rehearsal shows (docs/scenario.md): nothing of the moment of a write."""
@@ -139,13 +150,7 @@ class Evidence:
             {run["run_id"]: run["receipts"] for run in report["runs"]},
             writes=[WriteSeen(one["account"], one["kind"], one["operation"]) for one in report["writes"]],
             quiet=True,
-            values={
-                value
-                for contacts in held.values()
-                for fields in contacts.values()
-                for name, value in (fields or {}).items()
-                if name in VALUES and len(value) > SHORTEST
-            },
+            values=cls.values_in(held),
             places={
                 f"the notification {number}": f"{one['subject']} {one['body']}"
                 for number, one in enumerate(report["notifications"])

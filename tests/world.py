@@ -13,7 +13,7 @@ from orgsync.contact_sync import services
 from orgsync.contact_sync.config import ContactSyncConfig
 from orgsync.contact_sync.core.lease import Lease, LeasedRun
 from orgsync.contact_sync.core.receipts import Receipt
-from orgsync.contact_sync.core.run import Run
+from orgsync.contact_sync.core.run import Run, RunStatus
 from orgsync.contact_sync.names import Operation, batch_key
 from orgsync.contact_sync.services import Services
 from orgsync.handlers.contact_sync.plan import plan
@@ -25,6 +25,7 @@ from orgsync.sandbox.contact_sync.stores import MemoryConfigStore, MemoryRunStor
 from orgsync.sandbox.model.account import AccountService, ApiError, CallerIdentity
 from orgsync.sandbox.model.organization import KINDS, Fields, OrganizationModel, make
 from orgsync.shared.telemetry import metrics
+from tests.laws import Evidence, Member, WriteSeen
 from tests.sample_events import own_event
 
 WRITER = "orgsync-test-process"
@@ -242,6 +243,28 @@ class World:
     def started_runs(self) -> set[str]:
         """Return the ids of the runs whose execution was started."""
         return set(self.executions.events())
+
+    def evidence(self) -> Evidence:
+        """Return what was seen so far, as the laws of `tests/laws.py` want it; nothing of the moment of a write."""
+        headers = [self.header(item["sync_id"]) for item in self.items() if item["item"] == "run"]
+        runs = [run for run in headers if run.status is not RunStatus.MERGED]
+        held = self.account.contacts()
+        return Evidence(
+            self.management,
+            {account: Member() for account in self.members},
+            None,
+            held,
+            [run.to_json() for run in runs],
+            {run.run_id: [one.to_json() for one in self.receipts(run.run_id)] for run in runs},
+            writes=[WriteSeen(one["account"], one["kind"], one["operation"]) for one in self.account.writes],
+            values=Evidence.values_in(held),
+            places={
+                **{f"the input of {run_id}": json.dumps(event) for run_id, event in self.executions.events().items()},
+                **{f"the object {key}": text for key, text in self.objects().items()},
+                **{f"message {number}": one.body for number, one in enumerate(self.publisher.topics["own"])},
+            },
+            writer=WRITER,
+        )
 
     def items(self) -> list[dict[str, Any]]:
         """Return everything that stands in the state store."""

@@ -20,6 +20,25 @@ def test_the_names_of_faults_are_unique() -> None:
     assert len({fault.name for fault in mutants.FAULTS}) == len(mutants.FAULTS) >= 30
 
 
+QUICK = (
+    "an excluded account that is compared",
+    "one retry more",
+    "our own writes as events of a source",
+    "a forged recipient that is believed",
+    "a request that waits and is forgotten",
+)
+"""Faults whose tests take a second or two; `make mutants` applies all."""
+
+
+@pytest.mark.slow
+def test_faults_are_found(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A few of the table, each applied to a copy of the tree: the tests beside it fail."""
+    chosen = tuple(replace(fault, tests=fault.tests[:1]) for fault in mutants.FAULTS if fault.name in QUICK)
+    assert len(chosen) == len(QUICK)
+    monkeypatch.setattr(mutants, "FAULTS", chosen)
+    assert mutants.main([]) == 0, capsys.readouterr().err
+
+
 def test_a_fault_that_nothing_finds_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

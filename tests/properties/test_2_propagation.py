@@ -30,6 +30,7 @@ from orgsync.sandbox.model.organization import MANAGEMENT, Fields, OrganizationM
 from orgsync.shared.clock import timestamp
 from orgsync.shared.errors import AccessDenied, ServiceFailed
 from orgsync.shared.rate_limiter import RateLimiter, TokenBucket
+from tests.laws import broken
 from tests.properties.strategies import normalised, organizations
 from tests.world import make_world
 
@@ -129,6 +130,7 @@ def test_what_is_wrong_with_one_kind_of_the_source_stops_that_kind_only(
     world.services = replace(world.services, contacts=Refusing(world.account))
     before = world.account.contacts()
     world.run()
+    assert broken(world.evidence()) == []
     after, ends = world.account.contacts(), world.ends()
     assert set(ends) == {(member, str(kind)) for member in world.members for kind in Kind}
     for kind in Kind:

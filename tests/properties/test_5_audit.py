@@ -8,6 +8,7 @@ from orgsync.contact_sync.core.contacts import Contact
 from orgsync.contact_sync.core.request import Request
 from orgsync.contact_sync.names import Kind, OwnEvent, report_key
 from orgsync.shared.errors import explain
+from tests.laws import broken
 from tests.sample_events import own_event
 from tests.world import STARTED, make_world
 
@@ -36,6 +37,7 @@ def test_every_run_keeps_a_record_for_auditors(
     if source_fails:
         world.refuse("*", world.management, "AccessDeniedException")
     world.run("run-1", own_event(OwnEvent.OPERATOR, initiator=who))
+    assert broken(world.evidence()) == []
 
     header = world.header()
     assert header.initiator == who
@@ -90,6 +92,7 @@ def test_everybody_who_asked_for_a_run_is_kept(askers: list[int | None]) -> None
     world.plan(answering, started=STARTED)
     world.work(answering)
     world.report(answering)
+    assert broken(world.evidence()) == []
     run = world.header(answering)
     everybody = list(dict.fromkeys(arn for arn in arns if arn))
     assert list(run.initiators) == everybody[: Request.MAX_INITIATORS]

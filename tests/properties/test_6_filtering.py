@@ -2,6 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orgsync.contact_sync.names import Kind
+from tests.laws import broken
 from tests.world import make_world
 
 UNITS = ("/Sandbox", "/Workloads", "/Workloads/Prod", "/Security")
@@ -41,6 +42,7 @@ def test_only_configured_kinds_of_accounts_that_are_not_excluded_are_read_or_wri
         excluded_tags=excluded_tags,
     )
     world.run()
+    assert broken(world.evidence()) == []
 
     out = {
         account.id

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from orgsync.contact_sync.names import Kind
 from orgsync.shared.configuration import ConfigurationRefused
+from tests.laws import broken
 from tests.world import make_world
 
 SCRAPS = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=8), st.lists(st.text(max_size=4)))
@@ -53,6 +54,7 @@ def test_a_wrong_configuration_is_refused_and_a_right_one_waits_for_the_next_run
     assert world.differing() == []
 
     world.run("run-2")
+    assert broken(world.evidence()) == []
     assert world.header("run-2").config_version == second
     skipped = {member for (member, _), end in world.ends("run-2").items() if end == ("skipped", "Excluded")}
     assert skipped == set(sorted(world.members)[: excluded + 1])
