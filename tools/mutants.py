@@ -281,8 +281,8 @@ FAULTS = (
     Fault(
         "a refused run that keeps the lease",
         f"{HANDLERS}/plan.py",
-        "    release_lease(run_id, services)\n    named",
-        "    named",
+        "    release_lease(run_id, services)\n    # A pause",
+        "    # A pause",
         ("tests/handlers/test_plan.py",),
     ),
     Fault(

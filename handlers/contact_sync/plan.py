@@ -151,6 +151,8 @@ def _refuse(refusal: Refusal, run_id: str, event: Any, services: Services) -> di
     logger.info("event refused", run_id=run_id, reason=refusal.code, detail=str(refusal), source=source)
     # A run that was handed the lease and is refused (paused meanwhile) must not keep it.
     release_lease(run_id, services)
+    # A pause must not keep a dead run from being closed.
+    check_lease(run_id, services)
     named = source[: Request.MAX_TEXT] if isinstance(source, str) and source else "unknown"
     return _answer(PlanResult.REFUSED, run_id, refusal={"reason": refusal.code, "source": named})
 

@@ -465,6 +465,17 @@ def test_a_run_that_made_way_is_closed_although_its_closer_died(
     assert (world.holder(), world.lease().unclosed, world.differing()) == (None, (), [])
 
 
+@pytest.mark.parametrize("event", [schedule(), {"detail": "no mapping"}])
+def test_a_dead_holder_is_found_by_an_event_that_is_refused(world: World, event: Any) -> None:
+    """While contact sync is paused every event is refused, and a dead run is closed all the same."""
+    world.start("run-1")
+    world.die("run-1", "ABORTED")
+    world.configure(paused=True)
+    assert world.start("run-2", event)["outcome"] == "refused"
+    assert world.header("run-1").closed
+    assert world.holder() is None
+
+
 def test_a_living_holder_is_not_touched(world: World) -> None:
     """A plan that finds the holder at work closes nothing and starts nothing."""
     world.start("run-1")

@@ -67,8 +67,8 @@ class History:
         rival: whether a second tool uses the same quota.
         batch_size: accounts in a batch.
         steps: what people and AWS do: `at` (seconds), `do` and what belongs to it.
-        faults: what goes wrong with functions and events: `function`, `life` (and for how many `lives`) and `call`, or
-            the number of an `event`.
+        faults: what goes wrong with functions and events: `function`, `life` (and for how many `lives`) and `call` or
+            `write`, or the number of an `event`.
     """
 
     seed: int
@@ -248,6 +248,13 @@ def _fault(draw: Random) -> Part:
             "what": draw.choice(("lost", "twice", "late")),
             "seconds": round(draw.uniform(1, 300), 1),
         }
+    if draw.random() < 0.12:
+        return {
+            "function": "process",
+            "life": draw.choice((0, 0, 1, 2)),
+            "what": "forgotten",
+            "write": draw.randint(0, 25),
+        }
     function = draw.choice((*_FUNCTIONS, "process", "process", "report"))
     fault: Part = {"function": function, "life": draw.choice((0, 0, 1, draw.randint(0, 6)))}
     if draw.random() < 0.25:
@@ -256,6 +263,6 @@ def _fault(draw: Random) -> Part:
     calls = draw.choice((3, 12, 40, 200)) if function == "process" else draw.choice((4, 12))
     return fault | {
         "call": draw.randint(0, calls),
-        "what": draw.choice(("killed before", "killed after", "killed after", "refused", "lost", "slow", "dropped")),
+        "what": draw.choice(("killed before", "killed after", "killed after", "refused", "lost", "slow")),
         "seconds": round(draw.uniform(1, 12), 1),
     }

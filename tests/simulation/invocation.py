@@ -58,6 +58,8 @@ class Invocation:
         self.struck = False
         self._scheduler, self._note, self._refused = scheduler, note, refused
         self._faults = {fault["call"]: fault for fault in faults if "call" in fault}
+        self._forgotten = {fault["write"] for fault in faults if "write" in fault}
+        self._writes = 0
         self._latency = Random(self.name)
         self._calls = 0
         self._beside = False
@@ -97,14 +99,14 @@ class Invocation:
             lost = ServiceFailed(name) if name else StoreFailed(fault)
         if fault == "killed before":
             self._die()
+        forgotten = name.startswith("account.Put") and self._is_forgotten()
 
         def arrive() -> None:
             outcome: Any = None
             failure = lost
-            # What AWS confirms and forgets is seen by whoever looks again.
             if not name and self._refused():
                 failure = StoreFailed("refused by the history")
-            elif fault != "refused" and not (fault == "dropped" and name.startswith("account.Put")):
+            elif fault != "refused" and not forgotten:
                 self._beside = True
                 try:
                     outcome = effect()
@@ -129,6 +131,14 @@ class Invocation:
 
         self._scheduler.after(seconds / 2, arrive)
         return future
+
+    def _is_forgotten(self) -> bool:
+        """Return whether AWS confirms a write and forgets it: whoever looks again sees that."""
+        self._writes += 1
+        forgotten = self._writes - 1 in self._forgotten
+        if forgotten:
+            self._note(f"{self.name}: write {self._writes - 1} is confirmed and forgotten")
+        return forgotten
 
     def _next(self, name: str) -> tuple[str | None, float]:
         self.process.check()
