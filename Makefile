@@ -9,8 +9,8 @@ PYTHON ?= $(or $(shell command -v python3.11),python3)
 PIP := -m pip --quiet --disable-pip-version-check install
 BIN := .venv/bin
 # Files stay whole, and so do the tests that look at one rehearsal (tests/conftest.py): it is played once.
-# Rehearsals wait more than they compute: three workers keep two cores busy.
-WORKERS ?= 3
+# Rehearsals wait more than they compute: four workers keep two cores busy.
+WORKERS ?= 4
 LOCKS := requirements/requirements.lock requirements/uv.lock
 
 help: ## what can be made

@@ -289,7 +289,8 @@ class Cloud:
             self.note(f"{function}-{life} is not started")
             self.scheduler.after(1.0, lambda: answered(TaskFailed("Lambda.TooManyRequestsException")))
             return
-        invocation = Invocation(function, life, self.scheduler, faults, self.note, self._not_in_force)
+        slow = 0.0 if self._calm else self.history.slow
+        invocation = Invocation(function, life, self.scheduler, faults, self.note, self._not_in_force, slow)
         self._runs[invocation.name] = run
         waiting = self._containers[function]
         container = waiting.pop() if waiting else {}

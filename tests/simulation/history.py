@@ -64,6 +64,7 @@ class History:
         skew: seconds by which functions' clocks differ at most.
         conflicts: share of transactions that meet another one.
         fresh: seconds after the first deployment in which the stack's own stores refuse now and then.
+        slow: share of the calls of contacts that last for seconds.
         rival: whether a second tool uses the same quota.
         batch_size: accounts in a batch.
         steps: what people and AWS do: `at` (seconds), `do` and what belongs to it.
@@ -78,6 +79,7 @@ class History:
     skew: float = 0.0
     conflicts: float = 0.0
     fresh: float = 0.0
+    slow: float = 0.0
     rival: bool = False
     batch_size: int = 1000
     steps: tuple[Part, ...] = ()
@@ -107,6 +109,7 @@ class History:
             batch_size=draw.choice((1000, 1000, 50, 7)),
             steps=tuple(steps),
             faults=tuple(_fault(draw) for _ in range(0 if smooth else draw.choice((0, 1, 2, 3, 5, 8)))),
+            slow=draw.choice((0.0, 0.0, 0.05)),
         )
 
     @property
@@ -157,8 +160,10 @@ class History:
         for accounts in (1, 2, 3, self.accounts // 2, self.accounts - 1):
             if 0 < accounts < self.accounts:
                 yield replace(self, accounts=accounts)
-        plain = replace(self, config={}, lag=0.0, skew=0.0, conflicts=0.0, fresh=0.0, rival=False, batch_size=1000)
-        for name in ("config", "lag", "skew", "conflicts", "fresh", "rival", "batch_size"):
+        plain = replace(
+            self, config={}, lag=0.0, skew=0.0, conflicts=0.0, fresh=0.0, slow=0.0, rival=False, batch_size=1000
+        )
+        for name in ("config", "lag", "skew", "conflicts", "fresh", "slow", "rival", "batch_size"):
             if getattr(self, name) != getattr(plain, name):
                 yield replace(self, **{name: getattr(plain, name)})
         for number, step in enumerate(self.steps):

@@ -38,6 +38,7 @@ class Invocation:
     Args:
         function: the function's name; `number` is the invocation's own, `faults` what goes wrong with its calls.
         note: takes a line of the history for each call at which something goes wrong.
+        slow: share of the calls of contacts that last for seconds.
         refused: says whether a store refuses at this moment, because its permissions are not in force yet.
 
     Attributes:
@@ -51,12 +52,13 @@ class Invocation:
         scheduler: Scheduler,
         faults: Iterable[Part],
         note: Callable[[str], None],
-        refused: Callable[[], bool] = lambda: False,
+        refused: Callable[[], bool],
+        slow: float,
     ) -> None:
         self.name = f"{function}-{number}"
         self.process: Process
         self.struck = False
-        self._scheduler, self._note, self._refused = scheduler, note, refused
+        self._scheduler, self._note, self._refused, self._slow = scheduler, note, refused, slow
         self._faults = {fault["call"]: fault for fault in faults if "call" in fault}
         self._forgotten = {fault["write"] for fault in faults if "write" in fault}
         self._writes = 0
@@ -145,6 +147,8 @@ class Invocation:
         fault = self._faults.get(self._calls)
         self._calls += 1
         seconds = self._latency.choice((0.01, 0.02, 0.04)) if name.partition(".")[0] != "account" else 0.15
+        if self._slow and name.startswith("account.") and self._latency.random() < self._slow:
+            seconds += self._latency.uniform(1, LONGEST_CALL - 2)
         what = fault["what"] if fault else None
         if fault:
             self._note(f"{self.name}: call {self._calls - 1}, {name}, is {what}")

@@ -14,7 +14,7 @@ from tests.simulation.history import VERSION, History, HistoryRefused
 from tools.simulate import main, shrink, soak
 
 ROOT = Path(__file__).parents[2]
-HISTORIES, GROUP = 300, 25
+HISTORIES, GROUP = 240, 20
 """Seeds that `make test` plays; `make soak` plays any number."""
 
 
@@ -71,7 +71,7 @@ def test_the_seeds_draw_everything_that_can_happen() -> None:
 def test_histories_reach_the_ends_that_a_run_can_have() -> None:
     """The ends that laws judge really happen: deletions, refusals, handed over accounts, runs that died."""
     seen = Counter[str]()
-    for seed in range(60):
+    for seed in range(40):
         text = play(History.draw(seed)).text()
         for word in ("DeleteAlternateContact", "completed", "failed", "killed", "lost", "not-ready", "aborted"):
             seen[word] += word in text
