@@ -190,8 +190,11 @@ def test_more_ids_than_a_lease_holds_are_refused(count: int, more: int) -> None:
 
     def named(first: int, size: int, event: str) -> Request:
         ids = [f"{number:012d}" for number in range(first, first + size)]
-        accounts = dict.fromkeys(ids[: Request.MAX_ACCOUNTS], frozenset(Kind))
-        return Request(Cause.OPERATOR, None, None, accounts=accounts, event_ids=(event,), named=frozenset(ids))
+        # Requests that were merged to more than one takes are for everyone, and keep the ids.
+        many = size > Request.MAX_ACCOUNTS
+        accounts = {} if many else dict.fromkeys(ids, frozenset(Kind))
+        everyone = frozenset(Kind) if many else frozenset[Kind]()
+        return Request(Cause.OPERATOR, None, None, everyone, accounts, (event,), named=frozenset(ids))
 
     waiting = LeasedRun("run-2", named(0, count, "1"))
     lease = Lease(LeasedRun("run-1", named(0, 0, "0")), waiting)
