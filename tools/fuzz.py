@@ -1,6 +1,6 @@
 """Fuzzing of everything that takes documents from outside: `make fuzz`.
 
-    python -m tools.fuzz                        every target in turn, without end: Ctrl-C ends it
+    python -m tools.fuzz                        one target after the other, without end: Ctrl-C ends it
     python -m tools.fuzz --seconds 600 event    some targets, for so long
 
 A document that breaks something is written into the corpus of its target (tests/fuzz/corpus), where every test run
@@ -51,7 +51,7 @@ def keep(target: str, document: Any) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Fuzz the targets in turn; return 1 where a document broke something."""
+    """Fuzz the targets, one after the other; return 1 where a document broke something."""
     parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)}; by default all")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="bound after which it ends")

@@ -91,7 +91,7 @@ def header(document: Any) -> None:
 
 
 def lease(document: Any) -> None:
-    """Let a hand put anything in the lease's place: the next run has its turn."""
+    """Let a hand put anything in the lease's place: the next run comes to its end."""
     world = _world()
     if isinstance(document, dict):
         kept = {key: document[key] for key in document.keys() - {"run_id", "item"}}

@@ -317,18 +317,24 @@ def stored(world: World) -> list[dict[str, Any]]:
     return [item for item in world.items() if not item["item"].startswith("notes#")]
 
 
-@given(steps=st.integers(1, 45), death=st.booleans())
-@settings(max_examples=30, deadline=None)
-def test_a_worker_whose_caller_has_given_up_undoes_nothing(steps: int, death: bool) -> None:
-    """It stands still at any of its steps while its run is closed and the next one writes a newer source; going on, it
-    writes no contact, no intent and no receipt.
-    """
+def worker_that_stands_still(steps: int) -> tuple[World, Actor]:
+    """Plan a run, and let a worker of it make so many of its steps."""
     world = make_world(4)
     world.configure()
     plan_run(world)
     slow = Actor("slow", world, lambda services: process("run-1", 0, lambda: 900.0, services, concurrency=1))
     for _ in range(steps):
         slow.advance()
+    return world, slow
+
+
+@given(steps=st.integers(1, 45), death=st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_a_worker_whose_caller_has_given_up_undoes_nothing(steps: int, death: bool) -> None:
+    """It stands still at any of its steps while its run is closed and the next one writes a newer source; going on, it
+    writes no contact, no intent and no receipt.
+    """
+    world, slow = worker_that_stands_still(steps)
     # A call is sent soon after its intent or never, and whoever closes the run waits for that: both are enforced.
     while (slow.waits or "").startswith("contacts."):
         slow.advance()
@@ -350,12 +356,7 @@ def test_a_worker_whose_caller_has_given_up_undoes_nothing(steps: int, death: bo
 def test_a_run_whose_lives_overlapped_is_closed_after_the_last_of_them(steps: int, made_way: bool) -> None:
     """A worker stands still, perhaps between an intent and its call, while another does its work: whoever closes the
     run waits as long as that call may last, also where the run makes way, so that no later value is undone."""
-    world = make_world(4)
-    world.configure()
-    plan_run(world)
-    slow = Actor("slow", world, lambda services: process("run-1", 0, lambda: 900.0, services, concurrency=1))
-    for _ in range(steps):
-        slow.advance()
+    world, slow = worker_that_stands_still(steps)
     world.work()
     world.edit("security", world.held(world.management, "security") | {"Name": "Later Person"})
     following = world.start("run-2", sample_event("source-changed-camel-with-values"))["into"]

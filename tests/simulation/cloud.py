@@ -45,7 +45,7 @@ from tests.simulation.invocation import (
     InvocationOrganization,
     Parted,
 )
-from tests.simulation.machine import Machine, Resume, TaskFailed
+from tests.simulation.machine import Machine, Resume, TaskFailed, once
 from tests.simulation.scheduler import Killed, Process, Scheduler, run_coroutine
 from tests.simulation.witness import WatchedStates, Witness
 
@@ -295,13 +295,7 @@ class Cloud:
         waiting = self._containers[function]
         container = waiting.pop() if waiting else {}
         services, began = self._services(invocation, container), self.scheduler.now
-        heard = False
-
-        def answer(outcome: Any) -> None:
-            nonlocal heard
-            if not heard:
-                heard = True
-                answered(outcome)
+        answer = once(answered)
 
         def doubt() -> None:
             self.witness.doubted.add(run)

@@ -18,7 +18,7 @@ _TIME_LIMIT = "States.Timeout"
 _MOST_ERRORS = "States.ALL"
 
 Data = Any
-Resume = Callable[[Any], None]
+Resume = Callable[[Any], object]
 Wait = Callable[[Resume], object]
 """Something that takes time: it calls back with what came of it, which may be a `TaskFailed`."""
 
@@ -151,14 +151,7 @@ class Machine:
         payload = json.loads(json.dumps(parameters["Payload"]))
 
         def in_time(resume: Resume) -> None:
-            answered = False
-
-            def first(outcome: Any) -> None:
-                nonlocal answered
-                if not answered:
-                    answered = True
-                    resume(outcome)
-
+            first = once(resume)
             self._scheduler.after(state["TimeoutSeconds"], lambda: first(TaskFailed(_TIME_LIMIT)))
             self._invoke(function, payload, first)
 
@@ -200,6 +193,19 @@ class Machine:
             begin()
 
         return (yield children)
+
+
+def once(resume: Resume) -> Resume:
+    """Return what passes on the first outcome alone: whoever has been answered, or has given up, waits no more."""
+    answered = False
+
+    def first(outcome: Any) -> None:
+        nonlocal answered
+        if not answered:
+            answered = True
+            resume(outcome)
+
+    return first
 
 
 def _matches(rule: Mapping[str, Any], failure: TaskFailed) -> bool:

@@ -92,18 +92,18 @@ class Process:
         """Let it begin, and work until it first waits; called in the scheduler's thread."""
         self._thread.start()
         self._back.acquire()
-        self._after_turn()
+        self._after_step()
 
     def kill(self) -> None:
         """Let it end where it waits; called in the scheduler's thread."""
         if not self._over:
             self.killed = True
-            self._turn()
+            self._go_on()
 
     def wake(self) -> None:
         """Let it go on now, before the moment that it waits for; called in the scheduler's thread."""
         if not self._over and self._waits_for is not None:
-            self._turn()
+            self._go_on()
 
     def wait(self, seconds: float | None) -> None:
         """Let virtual time pass, up to so many seconds or until it is woken; called in the process's own thread.
@@ -115,7 +115,7 @@ class Process:
         if seconds is None or not self._scheduler.skip_to(self._scheduler.now + seconds):
             token = self._waits_for = object()
             if seconds is not None:
-                self._scheduler.after(seconds, lambda: self._turn() if self._waits_for is token else None)
+                self._scheduler.after(seconds, lambda: self._go_on() if self._waits_for is token else None)
             self._back.release()
             self._mine.acquire()
         self.check()
@@ -133,13 +133,13 @@ class Process:
         """Return the virtual seconds so far."""
         return self._scheduler.now
 
-    def _turn(self) -> None:
+    def _go_on(self) -> None:
         self._waits_for = None
         self._mine.release()
         self._back.acquire()
-        self._after_turn()
+        self._after_step()
 
-    def _after_turn(self) -> None:
+    def _after_step(self) -> None:
         if self._over:
             self._thread.join()
             self._ended(self)
@@ -148,7 +148,7 @@ class Process:
         _here.process = self
         try:
             self.answer = self._work()
-        except BaseException as error:  # whoever called the function hears of it
+        except BaseException as error:  # whoever called the function gets it
             self.error = error
         finally:
             self._over = True
