@@ -108,10 +108,16 @@ def show(document: Mapping[str, Any]) -> None:
         rows: list[Row] = document[name]
         table = Table(*(key.replace("_", " ") for key in rows[0]), title=title, title_justify="left")
         for row in rows:
-            table.add_row(*(f"{value:,}" if isinstance(value, int | float) else str(value) for value in row.values()))
+            table.add_row(*map(_shown, row.values()))
         console.print(table)
     if max(document["busy_before"], document["busy_after"]) > 1:
         console.print("The machine was busy: runs are in virtual time and stand; starts and CPU may be off by a tenth.")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
