@@ -1,4 +1,4 @@
-"""The laws of DESIGN.md, "What must always hold", over whatever was seen: a simulated history, a rehearsal, a property.
+"""The laws of README.md, "What always holds", over whatever was seen: a simulated history, a rehearsal, a property.
 
 Each law looks at the evidence and yields what breaks it, in words; what the evidence does not hold, no law judges.
 """
